@@ -1,0 +1,39 @@
+# Shortcuts only: each target is one command that also works by itself.
+SERVER ?= redis-server
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test bench servers fmt lint deny clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+build: ## Build the module: target/release/libpgcache.so
+	@scripts/install.sh
+	cargo build --release --locked
+
+run: ## Try it: PostgreSQL with sample data and SERVER=redis-server|valkey-server|redis-8, until Ctrl-C
+	@scripts/run.sh $(SERVER)
+
+test: ## Check everything, on every server in PGCACHE_SERVERS (default: all three)
+	@scripts/test.sh
+
+bench: build servers ## Compare hits with GET on every server
+	cargo bench --locked --bench hits
+
+servers: ## Get the servers of the tests into .servers
+	@scripts/servers.sh
+
+fmt: ## Format the code
+	cargo fmt
+
+lint: ## Check format, lints and shell scripts
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	@if command -v shellcheck; then shellcheck scripts/*.sh tests/support/*.sh .ci/run; fi
+
+deny: ## Check the licences of all dependencies
+	@scripts/licences.sh
+
+clean: ## Remove what was built and the servers of the tests
+	cargo clean
+	rm -rf .servers

@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# Puts the servers that the module is tested on into .servers/<name>/server, without installing
+# anything: packages of other Debian releases are unpacked there and run with the libraries and the
+# dynamic loader of their own release.
+#
+#   scripts/servers.sh [redis-7.0] [valkey-8] [redis-8]      (all three when none is named)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+servers=$PWD/.servers
+scratch=
+
+fail() {
+    echo "servers: $*" >&2
+    exit 1
+}
+
+# `apt-get` with its own sources, lists and package state, so that the machine's stay untouched.
+# An empty package state makes it ask for every library a server needs, libc included.
+private_apt() {
+    APT_CONFIG=$scratch/apt.conf DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" </dev/null
+}
+
+release_here() {
+    sed -n 's/^VERSION_CODENAME=//p' /etc/os-release
+}
+
+# The entry of the machine's own sources that the Debian release itself comes from, as apt
+# understands them: this reads both the one-line and the deb822 format. Without release information
+# it also knows the sources of a machine that has never run `apt-get update`.
+debian_archive() { # $1: a field of `apt-get indextargets`
+    apt-get indextargets --no-release-info --format "\$(RELEASE) \$(COMPONENT) \$($1)" 'Created-By: Packages' |
+        awk -v release="$(release_here)" '$1 == release && $2 == "main" { print $3; exit }'
+}
+
+# The keyring file that entry names, if it names one.
+archive_keyring() {
+    local entry
+    entry=$(debian_archive SOURCESENTRY)
+    { grep -v '^[[:space:]]*#' "${entry%:*}" || true; } |
+        sed -nE 's|.*signed-by[=:][[:space:]]*(/[^] ,]+).*|\1|Ip' | head -n 1
+}
+
+prepare_apt() {
+    local archive
+    archive=$(debian_archive REPO_URI)
+    [ -n "$archive" ] || fail "no Debian archive among this machine's apt sources"
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    mkdir -p "$scratch"/{state/lists/partial,cache/archives/partial,none}
+    : >"$scratch/state/status"
+    # The sandbox user of apt could not write below a private home directory.
+    cat >"$scratch/apt.conf" <<-CONF
+	Dir::State "$scratch/state";
+	Dir::State::status "$scratch/state/status";
+	Dir::Cache "$scratch/cache";
+	Dir::Etc::sourcelist "$scratch/sources.list";
+	Dir::Etc::sourceparts "$scratch/none";
+	Dir::Etc::preferences "$scratch/none/preferences";
+	Dir::Etc::preferencesparts "$scratch/none";
+	APT::Sandbox::User "root";
+	APT::Install-Recommends "false";
+	Acquire::Retries "3";
+	Acquire::Languages "none";
+	CONF
+    echo "$archive" >"$scratch/archive"
+}
+
+use_suites() {
+    local keyring options='' suite
+    keyring=$(archive_keyring)
+    # An older image does not know the key of a newer release: the newest keyring package of the
+    # release it does trust brings it.
+    if [ -f "$scratch/keyring/usr/share/keyrings/debian-archive-keyring.gpg" ]; then
+        keyring=${keyring:+$keyring,}$scratch/keyring/usr/share/keyrings/debian-archive-keyring.gpg
+    fi
+    [ -z "$keyring" ] || options="[signed-by=$keyring] "
+    for suite in "$@"; do
+        echo "deb $options$(cat "$scratch/archive") $suite main"
+    done >"$scratch/sources.list"
+    private_apt update || fail "the machine's Debian archive does not serve $*"
+}
+
+trust_newer_releases() {
+    [ ! -d "$scratch/keyring" ] || return 0
+    use_suites "$(release_here)"
+    (cd "$scratch" && private_apt download debian-archive-keyring)
+    dpkg-deb -x "$scratch"/debian-archive-keyring_*.deb "$scratch/keyring"
+}
+
+write_wrapper() { # $1: folder; $2: the server's program, relative to the folder
+    local loader triplet
+    # A real file: the usual path of a loader is an absolute link, which would lead to the machine's.
+    loader=$(find "$1"/root/lib "$1"/root/usr/lib -name 'ld-linux*.so.*' -type f -printf '%p\n' -quit 2>/dev/null || true)
+    [ -n "$loader" ] || fail "no dynamic loader in the packages for $1"
+    loader=${loader#"$1"/}
+    triplet=$(basename "$(dirname "$loader")")
+    cat >"$1/server" <<-WRAPPER
+	#!/bin/sh
+	here=\$(cd "\$(dirname "\$0")" && pwd)
+	exec "\$here/$loader" --argv0 $(basename "$2") \\
+	    --library-path "\$here/root/lib/$triplet:\$here/root/usr/lib/$triplet" "\$here/$2" "\$@"
+	WRAPPER
+    chmod +x "$1/server"
+}
+
+unpack() { # $1: name; $2: package; $3…: the suites it comes from
+    local name=$1 package=$2 new=$servers/$1.new deb
+    shift 2
+    rm -rf "$new"
+    mkdir -p "$new/root"
+    [ -n "$scratch" ] || prepare_apt
+    trust_newer_releases
+    use_suites "$@"
+    rm -f "$scratch"/cache/archives/*.deb
+    # usr-is-merged only stands in for usrmerge, which would bring all of Perl.
+    private_apt install --yes --download-only "$package" usr-is-merged >/dev/null ||
+        fail "cannot download $package from $*"
+    for deb in "$scratch"/cache/archives/*.deb; do
+        dpkg-deb -x "$deb" "$new/root"
+    done
+    write_wrapper "$new" "root/usr/bin/$package"
+    runs "$new/server" || fail "the $package of $* does not run here: $("$new/server" --version 2>&1 | tail -n 1)"
+    rm -rf "${servers:?}/$name"
+    mv "$new" "$servers/$name"
+}
+
+runs() { # $1: a server
+    [ -x "$1" ] && "$1" --version >/dev/null 2>&1
+}
+
+link_installed() { # $1: name; $2: a program of this machine
+    mkdir -p "$servers/$1"
+    printf '#!/bin/sh\nexec %s "$@"\n' "$2" >"$servers/$1/server"
+    chmod +x "$servers/$1/server"
+}
+
+provide() {
+    runs "$servers/$1/server" && return
+    echo "servers: getting $1"
+    case $1 in
+    redis-7.0)
+        # Debian 12's own package is this very version.
+        if redis-server --version 2>/dev/null | grep -q ' v=7\.0\.'; then
+            link_installed "$1" "$(command -v redis-server)"
+        else
+            unpack "$1" redis-server bookworm
+        fi
+        ;;
+    valkey-8) unpack "$1" valkey-server bookworm bookworm-backports ;;
+    redis-8) unpack "$1" redis-server trixie ;;
+    *) fail "unknown server $1: redis-7.0, valkey-8 and redis-8 are known" ;;
+    esac
+}
+
+[ $# -gt 0 ] || set -- redis-7.0 valkey-8 redis-8
+mkdir -p "$servers"
+for name in "$@"; do
+    provide "$name"
+    echo "$name: $("$servers/$name/server" --version)"
+done

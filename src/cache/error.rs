@@ -1,0 +1,118 @@
+//! What can go wrong, in the words that a client sees.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Why a command was not answered. Each kind is one wire code of the product's contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Malformed arguments: JSON, TTL, an unknown option. Wire code `ERR`.
+    Malformed,
+    /// The ACL or the allow-list forbids it. Wire code `NOPERM`.
+    Denied,
+    /// No such relation. Wire code `PGNOTABLE`.
+    NoTable,
+    /// No such column. Wire code `PGNOCOLUMN`.
+    NoColumn,
+    /// The lookup key matches more than one row. Wire code `PGNOTUNIQUE`.
+    NotUnique,
+    /// A value that its column's type cannot hold. Wire code `PGBADVALUE`.
+    BadValue,
+    /// Any other refusal by PostgreSQL, with its five-character SQLSTATE. Wire code `PGERR <sqlstate>`.
+    Postgres(String),
+    /// No connection to the source. Wire code `PGDOWN`.
+    Down,
+    /// `load_timeout_ms` or `statement_timeout_ms` passed. Wire code `PGTIMEOUT`.
+    Timeout,
+    /// `max_waiters` or `queue_limit` reached. Wire code `PGBUSY`.
+    Busy,
+    /// A write on a replica. Wire code `READONLY`, the server's own.
+    ReadOnly,
+    /// A miss where waiting is not allowed. Wire code `PGMISS`.
+    Miss,
+}
+
+/// An error reply: its kind, and a text that names the table, column or limit and what to do.
+///
+/// The text never holds row data, key values or a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    kind: ErrorKind,
+    text: String,
+}
+
+impl Error {
+    /// Makes an error of `kind` whose reply reads `<code> <text>`.
+    pub fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into() }
+    }
+
+    /// Malformed arguments: `ERR <text>`.
+    pub fn malformed(text: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Malformed, text)
+    }
+
+    /// A value that its column's type cannot hold: `PGBADVALUE <text>`.
+    pub fn bad_value(text: impl Into<String>) -> Self {
+        Self::new(ErrorKind::BadValue, text)
+    }
+
+    /// The kind, for those who decide by it.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// The first word (for `PGERR` the first two) of the reply.
+    pub fn code(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match &self.kind {
+            ErrorKind::Malformed => "ERR",
+            ErrorKind::Denied => "NOPERM",
+            ErrorKind::NoTable => "PGNOTABLE",
+            ErrorKind::NoColumn => "PGNOCOLUMN",
+            ErrorKind::NotUnique => "PGNOTUNIQUE",
+            ErrorKind::BadValue => "PGBADVALUE",
+            ErrorKind::Postgres(sqlstate) => return Cow::Owned(format!("PGERR {sqlstate}")),
+            ErrorKind::Down => "PGDOWN",
+            ErrorKind::Timeout => "PGTIMEOUT",
+            ErrorKind::Busy => "PGBUSY",
+            ErrorKind::ReadOnly => "READONLY",
+            ErrorKind::Miss => "PGMISS",
+        })
+    }
+
+    /// Whether the same command may succeed a moment later without any change by the caller.
+    pub fn may_be_retried(&self) -> bool {
+        match &self.kind {
+            ErrorKind::Down | ErrorKind::Timeout | ErrorKind::Busy => true,
+            // 40: transaction rollback, 53: insufficient resources, 57: operator intervention.
+            ErrorKind::Postgres(sqlstate) => matches!(sqlstate.get(..2), Some("40" | "53" | "57")),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code(), self.text)
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_carries_its_sqlstate() {
+        let error = Error::new(ErrorKind::Postgres("42501".into()), "permission denied for table users");
+        assert_eq!(error.to_string(), "PGERR 42501 permission denied for table users");
+    }
+
+    #[test]
+    fn only_passing_troubles_may_be_retried() {
+        assert!(Error::new(ErrorKind::Postgres("53300".into()), "too many connections").may_be_retried());
+        assert!(Error::new(ErrorKind::Busy, "queue_limit reached").may_be_retried());
+        assert!(!Error::bad_value("x").may_be_retried());
+    }
+}

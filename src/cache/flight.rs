@@ -1,0 +1,329 @@
+//! Flights: one load under way for one cache key, with everyone who waits for it.
+//!
+//! The rules that keep a stale row out of the cache live here. A flight that began before an invalidation
+//! of its key never fills: those who asked before get its answer, those who ask after start a new one.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::ttl;
+
+/// Names one flight for as long as the process lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FlightId(pub u64);
+
+/// What a flight is about and how long its answer may be waited for.
+#[derive(Debug, Clone)]
+pub struct FlightPlan {
+    /// The table's number in the memo, for superseding all of a table's flights at once.
+    pub table: u64,
+    /// Time to live of what it stores, in seconds; 0: no expiry.
+    pub ttl_s: u32,
+    /// When its waiters are told that it took too long, in milliseconds of a clock that only goes forward.
+    pub deadline_ms: u64,
+    /// Where in the cache key the lookup key starts.
+    pub prefix_len: usize,
+    /// Whether only PostgreSQL knows the row's own key, so that any invalidation in its table may be about it.
+    pub asks: bool,
+    /// Whether what its key turns out to mean may be remembered.
+    pub may_alias: bool,
+}
+
+/// A flight that has left the sky: landed, or given up.
+#[derive(Debug)]
+pub struct Landed<W> {
+    /// The cache key it was asked for under.
+    pub key: Rc<[u8]>,
+    /// As planned; `ttl_s` is the shortest that any of its waiters asked for.
+    pub plan: FlightPlan,
+    /// False when it was superseded: its answer may be given to its waiters but not stored.
+    pub may_fill: bool,
+    /// Who waits, in the order they came.
+    pub waiters: Vec<W>,
+}
+
+/// All flights under way. `W` stands for whoever waits.
+#[derive(Debug)]
+pub struct Flights<W> {
+    joinable: HashMap<Rc<[u8]>, FlightId>,
+    live: HashMap<FlightId, Landed<W>>,
+    asking: usize,
+    next: u64,
+}
+
+/// How a reader came to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joined {
+    /// A flight for that key was under way.
+    Waiting(FlightId),
+    /// There was none: the caller must have this one loaded.
+    Started(FlightId),
+}
+
+impl<W> Default for Flights<W> {
+    fn default() -> Self {
+        Self { joinable: HashMap::new(), live: HashMap::new(), asking: 0, next: 0 }
+    }
+}
+
+impl<W> Flights<W> {
+    /// Waits on the flight for `key`, or starts one.
+    pub fn join(&mut self, key: &[u8], plan: FlightPlan, waiter: W) -> Joined {
+        if let Some(id) = self.joinable.get(key) {
+            if let Some(flight) = self.live.get_mut(id) {
+                flight.plan.ttl_s = ttl::shorter(flight.plan.ttl_s, plan.ttl_s);
+                flight.waiters.push(waiter);
+                return Joined::Waiting(*id);
+            }
+        }
+        Joined::Started(self.start(key, plan, waiter))
+    }
+
+    fn start(&mut self, key: &[u8], plan: FlightPlan, waiter: W) -> FlightId {
+        self.next += 1;
+        let id = FlightId(self.next);
+        self.asking += usize::from(plan.asks);
+        let key: Rc<[u8]> = Rc::from(key);
+        self.joinable.insert(Rc::clone(&key), id);
+        self.live.insert(id, Landed { key, plan, may_fill: true, waiters: vec![waiter] });
+        id
+    }
+
+    /// The load of flight `id` came back, or could not be asked for. `None`: it was given up before.
+    pub fn land(&mut self, id: FlightId) -> Option<Landed<W>> {
+        let landed = self.live.remove(&id)?;
+        self.asking -= usize::from(landed.plan.asks);
+        if self.joinable.get(&landed.key) == Some(&id) {
+            self.joinable.remove(&landed.key);
+        }
+        Some(landed)
+    }
+
+    /// `key` was invalidated or written: its flight may no longer fill or be joined. Says whether there was one.
+    pub fn supersede_key(&mut self, key: &[u8]) -> bool {
+        let Some(id) = self.joinable.remove(key) else { return false };
+        if let Some(flight) = self.live.get_mut(&id) {
+            flight.may_fill = false;
+        }
+        true
+    }
+
+    /// All of a table was dropped, or a key of it that cannot be told from another. Returns how many it hit.
+    pub fn supersede_table(&mut self, table: u64) -> usize {
+        self.supersede_where(|flight| flight.plan.table == table)
+    }
+
+    /// A key of the table was invalidated: a flight whose own key nobody knows yet may be about that row.
+    pub fn supersede_asking(&mut self, table: u64) -> usize {
+        if self.asking == 0 {
+            return 0;
+        }
+        self.supersede_where(|flight| flight.plan.asks && flight.plan.table == table)
+    }
+
+    /// Everything was dropped: FLUSHALL, FLUSHDB, SWAPDB. Returns how many it hit.
+    pub fn supersede_all(&mut self) -> usize {
+        self.supersede_where(|_| true)
+    }
+
+    fn supersede_where(&mut self, hit: impl Fn(&Landed<W>) -> bool) -> usize {
+        let mut superseded = 0;
+        for flight in self.live.values_mut().filter(|flight| flight.may_fill && hit(flight)) {
+            flight.may_fill = false;
+            self.joinable.remove(&flight.key);
+            superseded += 1;
+        }
+        superseded
+    }
+
+    /// Gives up every flight whose deadline is at or before `now_ms`. What they bring later is not used.
+    pub fn expire(&mut self, now_ms: u64) -> Vec<Landed<W>> {
+        let late = |flight: &Landed<W>| flight.plan.deadline_ms <= now_ms;
+        let mut ids: Vec<FlightId> =
+            self.live.iter().filter(|(_, flight)| late(flight)).map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| self.land(id)).collect()
+    }
+
+    /// How many wait on the flight that a reader of `key` would join; `None` when there is none.
+    pub fn waiters_of(&self, key: &[u8]) -> Option<usize> {
+        self.joinable.get(key).and_then(|id| self.live.get(id)).map(|flight| flight.waiters.len())
+    }
+
+    /// How many flights are under way.
+    pub fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn plan(table: u64) -> FlightPlan {
+        FlightPlan { table, ttl_s: 60, deadline_ms: 1000, prefix_len: 0, asks: false, may_alias: false }
+    }
+
+    #[test]
+    fn everyone_who_asks_for_one_key_shares_one_flight() {
+        let mut flights = Flights::default();
+        let Joined::Started(id) = flights.join(b"k", plan(1), 'a') else { panic!("a flight of its own") };
+        assert_eq!(flights.join(b"k", plan(1), 'b'), Joined::Waiting(id));
+        assert_eq!(flights.land(id).unwrap().waiters, vec!['a', 'b']);
+        assert!(flights.is_empty());
+    }
+
+    #[test]
+    fn the_shortest_time_to_live_wins() {
+        let mut flights = Flights::default();
+        let Joined::Started(id) = flights.join(b"k", FlightPlan { ttl_s: 0, ..plan(1) }, ()) else {
+            panic!()
+        };
+        flights.join(b"k", FlightPlan { ttl_s: 30, ..plan(1) }, ());
+        flights.join(b"k", FlightPlan { ttl_s: 90, ..plan(1) }, ());
+        assert_eq!(flights.land(id).unwrap().plan.ttl_s, 30);
+    }
+
+    #[test]
+    fn a_flight_that_is_given_up_is_not_joined_again_and_lands_nowhere() {
+        let mut flights = Flights::default();
+        let Joined::Started(id) = flights.join(b"k", plan(1), 'a') else { panic!() };
+        assert!(flights.expire(999).is_empty());
+        assert_eq!(flights.expire(1000)[0].waiters, vec!['a']);
+        assert!(flights.land(id).is_none());
+        assert!(matches!(flights.join(b"k", plan(1), 'b'), Joined::Started(_)));
+    }
+
+    #[test]
+    fn superseding_a_table_leaves_the_others_alone() {
+        let mut flights = Flights::default();
+        let Joined::Started(first) = flights.join(b"a", plan(1), ()) else { panic!() };
+        let Joined::Started(second) = flights.join(b"b", plan(2), ()) else { panic!() };
+        assert_eq!(flights.supersede_table(1), 1);
+        assert!(!flights.land(first).unwrap().may_fill);
+        assert!(flights.land(second).unwrap().may_fill);
+    }
+
+    #[test]
+    fn a_flight_whose_own_key_is_unknown_is_superseded_by_any_invalidation_of_its_table() {
+        let mut flights = Flights::default();
+        let Joined::Started(asking) = flights.join(b"a", FlightPlan { asks: true, ..plan(1) }, ()) else {
+            panic!()
+        };
+        let Joined::Started(plain) = flights.join(b"b", plan(1), ()) else { panic!() };
+        assert_eq!((flights.supersede_asking(2), flights.supersede_asking(1)), (0, 1));
+        assert!(!flights.land(asking).unwrap().may_fill);
+        assert!(flights.land(plain).unwrap().may_fill);
+        assert_eq!(flights.supersede_asking(1), 0);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Ask(u8),
+        Invalidate(u8),
+        FlushTable(u8),
+        FlushAll,
+        Land(usize),
+        Expire,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0u8..6).prop_map(Step::Ask),
+            2 => (0u8..6).prop_map(Step::Invalidate),
+            1 => (0u8..2).prop_map(Step::FlushTable),
+            1 => Just(Step::FlushAll),
+            4 => any::<usize>().prop_map(Step::Land),
+            1 => Just(Step::Expire),
+        ]
+    }
+
+    /// What must hold, told with plain version numbers: each invalidation of a key raises its version, a
+    /// flight reads the version when it starts, each waiter notes the version when it asks.
+    #[derive(Default)]
+    struct Model {
+        versions: [u64; 6],
+        read: HashMap<FlightId, (u8, u64)>,
+        asked: u64,
+        answered: u64,
+    }
+
+    impl Model {
+        fn change(&mut self, hit: impl Fn(u8) -> bool) {
+            for key in (0..6).filter(|key| hit(*key)) {
+                self.versions[usize::from(key)] += 1;
+            }
+        }
+
+        fn check(&mut self, id: FlightId, landed: &Landed<u64>) -> Result<(), TestCaseError> {
+            let (key, version) = self.read.remove(&id).unwrap();
+            self.answered += landed.waiters.len() as u64;
+            let current = self.versions[usize::from(key)];
+            prop_assert_eq!(landed.may_fill, version == current, "a stale fill, or a fresh one refused");
+            for asked_at in &landed.waiters {
+                prop_assert!(
+                    version >= *asked_at,
+                    "an answer older than an invalidation before the question"
+                );
+            }
+            Ok(())
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_stale_fill_no_stale_answer_and_nobody_forgotten(steps in prop::collection::vec(step(), 1..200)) {
+            let mut flights: Flights<u64> = Flights::default();
+            let mut model = Model::default();
+            for step in steps {
+                match step {
+                    Step::Ask(key) => {
+                        let version = model.versions[usize::from(key)];
+                        model.asked += 1;
+                        if let Joined::Started(id) = flights.join(&[key], plan(u64::from(key % 2)), version) {
+                            model.read.insert(id, (key, version));
+                        }
+                    }
+                    Step::Invalidate(key) => {
+                        flights.supersede_key(&[key]);
+                        model.change(|other| other == key);
+                    }
+                    Step::FlushTable(table) => {
+                        flights.supersede_table(u64::from(table));
+                        model.change(|key| key % 2 == table);
+                    }
+                    Step::FlushAll => {
+                        flights.supersede_all();
+                        model.change(|_| true);
+                    }
+                    Step::Land(pick) => {
+                        let mut ids: Vec<FlightId> = model.read.keys().copied().collect();
+                        ids.sort_unstable();
+                        if let Some(id) = ids.get(pick % ids.len().max(1)).copied() {
+                            let landed = flights.land(id).unwrap();
+                            model.check(id, &landed)?;
+                        }
+                    }
+                    Step::Expire => {
+                        for landed in flights.expire(u64::MAX) {
+                            model.answered += landed.waiters.len() as u64;
+                        }
+                        model.read.clear();
+                        prop_assert!(flights.is_empty());
+                    }
+                }
+            }
+            for landed in flights.expire(u64::MAX) {
+                model.answered += landed.waiters.len() as u64;
+            }
+            prop_assert_eq!(model.asked, model.answered);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The members of a JSON object, as pieces of its text.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use smallvec::SmallVec;
+
+use super::fault::Fault;
+use super::scan::{is_deeper_than, surrogates_are_paired};
+use super::{MAX_DEPTH, MAX_KEY_BYTES};
+use crate::cache::canonical::StringVisitor;
+
+/// One column of a lookup key and its value. The name is borrowed unless it holds an escape.
+pub type Member<'a> = (Cow<'a, str>, &'a RawValue);
+
+/// All columns of a lookup key; keys of up to four columns need no memory of their own.
+pub type Members<'a> = SmallVec<[Member<'a>; 4]>;
+
+/// The members of the object that `json` consists of, sorted by name, bytewise.
+pub fn parse(json: &str) -> Result<Members<'_>, Fault> {
+    if json.len() > MAX_KEY_BYTES {
+        return Err(Fault::TooLong);
+    }
+    if !surrogates_are_paired(json) {
+        return Err(Fault::LoneSurrogate);
+    }
+    let mut members = split(json)?;
+    members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    check(&members)?;
+    Ok(members)
+}
+
+fn split(json: &str) -> Result<Members<'_>, Fault> {
+    if !json.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
+        let is_json = serde_json::from_str::<&RawValue>(json).is_ok();
+        return Err(if is_json { Fault::NotObject } else { Fault::NotJson });
+    }
+    let mut parser = serde_json::Deserializer::from_str(json);
+    let members = parser.deserialize_map(MembersVisitor).map_err(|_| Fault::NotJson)?;
+    parser.end().map_err(|_| Fault::NotJson)?;
+    Ok(members)
+}
+
+fn check(members: &[Member<'_>]) -> Result<(), Fault> {
+    if members.is_empty() {
+        return Err(Fault::NoColumn);
+    }
+    let names = members.iter().map(|(name, _)| name);
+    if let Some((name, _)) = names.clone().zip(names.skip(1)).find(|(name, next)| name == next) {
+        return Err(Fault::Duplicate(name.to_string()));
+    }
+    members.iter().try_for_each(check_member)
+}
+
+fn check_member((name, value): &Member<'_>) -> Result<(), Fault> {
+    match value.get().as_bytes().first() {
+        Some(b'n') => Err(Fault::Null(name.to_string())),
+        Some(b'[' | b'{') if is_deeper_than(value.get(), MAX_DEPTH) => Err(Fault::TooDeep(name.to_string())),
+        _ => Ok(()),
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Members::new();
+        while let Some(name) = map.next_key_seed(StringVisitor)? {
+            members.push((name, map.next_value()?));
+        }
+        Ok(members)
+    }
+}

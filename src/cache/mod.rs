@@ -1,0 +1,11 @@
+//! The rules of the cache: plain Rust, no I/O, no server.
+
+pub mod alias;
+pub mod canonical;
+pub mod entry;
+pub mod error;
+pub mod flight;
+pub mod key;
+pub mod name;
+pub mod table;
+pub mod ttl;

@@ -1,0 +1,62 @@
+//! `PGCACHE.HELP`: the commands, a line each.
+
+use crate::server::command::{Arguments, Command, Spec};
+use crate::server::context::Context;
+use crate::server::reply::{Reply, Value};
+
+use super::health::Health;
+use super::inspect::Inspect;
+use super::invalidate::Invalidate;
+use super::key::Key;
+use super::multiread::MultiRead;
+use super::read::Read;
+use super::write::Write;
+
+/// The command.
+#[derive(Debug)]
+pub struct Help;
+
+impl Command for Help {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.help",
+        flags: c"readonly fast allow-loading allow-stale",
+        categories: c"read fast",
+        summary: c"Lists the commands",
+        complexity: c"O(1)",
+        arguments: &[],
+    };
+
+    fn run(_: Context<'_>, _: Arguments<'_>) -> Reply {
+        let specs = [
+            Read::SPEC,
+            Write::SPEC,
+            Invalidate::SPEC,
+            MultiRead::SPEC,
+            Key::SPEC,
+            Inspect::SPEC,
+            Health::SPEC,
+            Self::SPEC,
+        ];
+        Reply::Value(Value::List(specs.iter().flat_map(lines).map(Value::Text).collect()))
+    }
+}
+
+/// Usage, then what it does, as the server's own HELP subcommands print it.
+fn lines(spec: &Spec) -> [String; 2] {
+    let mut usage = spec.name.to_string_lossy().to_uppercase();
+    for argument in spec.arguments {
+        let name = argument.name.to_string_lossy();
+        usage.push_str(&if argument.is_optional { format!(" [{name}]") } else { format!(" <{name}>") });
+    }
+    [usage, format!("    {}.", spec.summary.to_string_lossy())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_shows_what_may_be_left_out() {
+        assert_eq!(lines(&Read::SPEC)[0], "PGCACHE.READ <table> <key-json> [ttl]");
+    }
+}

@@ -1,0 +1,95 @@
+//! `PGCACHE.INSPECT <table> <key-json>`: what the cache knows of one row.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::cache::error::Error;
+use crate::cache::key::LookupKey;
+use crate::engine::caller::Caller;
+use crate::engine::lookup::{locate, Located};
+use crate::engine::resolve::{on_table, Answer, OnTable};
+use crate::engine::tables::Table;
+use crate::engine::Engine;
+use crate::server::acl::Access;
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::context::Context;
+use crate::server::keyspace::{self, Stored};
+use crate::server::reply::{Reply, Value};
+use crate::server::text::Text;
+
+/// The command.
+#[derive(Debug)]
+pub struct Inspect;
+
+impl Command for Inspect {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.inspect",
+        flags: c"readonly",
+        categories: c"read",
+        summary: c"Describes what the cache holds for a key, and the statement that would load it",
+        complexity: c"O(1)",
+        arguments: &[
+            Argument::required(c"table", ArgumentKind::Text),
+            Argument::required(c"key-json", ArgumentKind::LookupKey),
+        ],
+    };
+
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        on_table(ctx, arguments.required(0), &InspectRow { key: arguments.required(1).into() })
+    }
+}
+
+/// The command on its table.
+struct InspectRow<'a> {
+    key: Cow<'a, [u8]>,
+}
+
+impl OnTable for InspectRow<'_> {
+    fn run(
+        &self,
+        engine: &mut Engine,
+        ctx: Context<'_>,
+        table: &Rc<Table>,
+        caller: &mut Caller,
+    ) -> Result<Answer, Error> {
+        let key = LookupKey::parse(&self.key)?;
+        let located = locate(engine, table, &key)?;
+        let cache_key = Text::new(&located.cache_key);
+        caller.user.check(ctx, &cache_key, Access::Read)?;
+        Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &located, &cache_key))))
+    }
+
+    fn parked(&self) -> Box<dyn OnTable> {
+        Box::new(InspectRow { key: Cow::Owned(self.key.to_vec()) })
+    }
+}
+
+fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, located: &Located, cache_key: &Text) -> Value {
+    let (bytes, is_negative) = keyspace::read(ctx, cache_key, |stored| match stored {
+        Stored::Bytes(bytes) => (Some(bytes.len()), bytes == b"null"),
+        Stored::Nothing | Stored::OtherType => (None, false),
+    });
+    let ttl_ms = keyspace::ttl_ms(ctx, cache_key);
+    let waiters = engine.flights.waiters_of(located.flight_key());
+    let group = if located.asks { located.lookup.asking() } else { located.lookup.plain() };
+    let source = engine.sources.get(table.source).map_or("", |source| &source.name);
+    let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+    let fields = vec![
+        ("key", Value::Text(String::from_utf8_lossy(&located.cache_key).into_owned())),
+        ("cached", Value::Bool(bytes.is_some())),
+        ("ttl_ms", ttl_ms.map_or(Value::Nil, Value::Integer)),
+        ("bytes", number(bytes.unwrap_or_default())),
+        ("negative", Value::Bool(is_negative)),
+        // Nothing is served while it is known to be out of date, so nothing that stands here is.
+        ("stale", Value::Bool(false)),
+        ("in_flight", Value::Bool(waiters.is_some())),
+        ("waiters", number(waiters.unwrap_or_default())),
+        (
+            "epoch",
+            Value::Integer(table.epoch.and_then(|epoch| i64::try_from(epoch).ok()).unwrap_or_default()),
+        ),
+        ("source", Value::from(source)),
+        ("sql", Value::Text(group.plan.sql.clone())),
+    ];
+    Value::Map(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}

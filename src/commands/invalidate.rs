@@ -1,0 +1,125 @@
+//! `PGCACHE.INVALIDATE <table> <key-json>`: what is cached for that key is out of date.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::key::LookupKey;
+use crate::engine::caller::Caller;
+use crate::engine::lookup::{locate, Located};
+use crate::engine::resolve::{on_table, Answer, OnTable};
+use crate::engine::tables::Table;
+use crate::engine::Engine;
+use crate::server::acl::Access;
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::context::Context;
+use crate::server::reply::Reply;
+use crate::server::text::Text;
+use crate::settings::EventType;
+
+/// The command.
+#[derive(Debug)]
+pub struct Invalidate;
+
+impl Command for Invalidate {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.invalidate",
+        flags: c"write",
+        categories: c"write",
+        summary: c"Drops the cached row of a key; loads that are under way for it are not stored",
+        complexity: c"O(1)",
+        arguments: &[
+            Argument::required(c"table", ArgumentKind::Text),
+            Argument::required(c"key-json", ArgumentKind::LookupKey),
+        ],
+    };
+
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        on_table(ctx, arguments.required(0), &InvalidateRow { key: arguments.required(1).into() })
+    }
+}
+
+/// The command on its table.
+struct InvalidateRow<'a> {
+    key: Cow<'a, [u8]>,
+}
+
+impl OnTable for InvalidateRow<'_> {
+    fn run(
+        &self,
+        engine: &mut Engine,
+        ctx: Context<'_>,
+        table: &Rc<Table>,
+        caller: &mut Caller,
+    ) -> Result<Answer, Error> {
+        let key = LookupKey::parse(&self.key)?;
+        let located = locate(engine, table, &key)?;
+        caller.user.check(ctx, &Text::new(&located.cache_key), Access::Delete)?;
+        engine.counters.invalidations += 1;
+        engine.drop_entry(ctx, table, &located.cache_key)?;
+        if let Some(literal) = &located.literal {
+            engine.drop_entry(ctx, table, literal)?;
+        }
+        engine.publish_with(ctx, EventType::CacheInvalidate, table, |event| {
+            event.key(located.lookup_key()).text("reason", "command")
+        });
+        if is_settled(&located) {
+            return Ok(Answer::Now(Reply::Ok));
+        }
+        drop_own_key(engine, ctx, table, &key, &located, caller)
+    }
+
+    fn parked(&self) -> Box<dyn OnTable> {
+        Box::new(InvalidateRow { key: Cow::Owned(self.key.to_vec()) })
+    }
+
+    fn writes(&self) -> bool {
+        true
+    }
+}
+
+/// Whether the row cannot stand under another key than the one that was dropped.
+fn is_settled(located: &Located) -> bool {
+    let has_one_spelling = located.lookup.rules.iter().all(|rule| rule.is_faithful());
+    !located.asks || (located.literal.is_some() && has_one_spelling)
+}
+
+/// The row may stand under a spelling that only PostgreSQL knows: it is asked. Where it cannot be asked or has
+/// no such row, nobody can say under which key the entry stands, and doubt drops the table.
+fn drop_own_key(
+    engine: &mut Engine,
+    ctx: Context<'_>,
+    table: &Rc<Table>,
+    key: &LookupKey<'_>,
+    located: &Located,
+    caller: &mut Caller,
+) -> Result<Answer, Error> {
+    let table_then = Rc::clone(table);
+    let asked = engine.ask_for_own_key(
+        ctx,
+        table,
+        key,
+        located,
+        caller,
+        Box::new(move |engine, ctx, brought| {
+            match brought.as_ref().map(|brought| brought.own_key.as_ref()) {
+                Ok(Some(own_key)) => {
+                    engine.drop_entry(ctx, &table_then, own_key).map_or_else(Reply::Error, |()| Reply::Ok)
+                }
+                // No row can have such a value, so nothing is cached for it.
+                Err(error) if *error.kind() == ErrorKind::BadValue => Reply::Error(error.clone()),
+                Ok(None) | Err(_) => {
+                    engine.start_epoch(ctx, &table_then);
+                    Reply::Ok
+                }
+            }
+        }),
+    );
+    match asked {
+        Err(error) if matches!(error.kind(), ErrorKind::Miss | ErrorKind::Busy) => {
+            engine.start_epoch(ctx, table);
+            Ok(Answer::Now(Reply::Ok))
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,83 @@
+//! `PGCACHE.KEY <table> <key-json>`: the cache key, for GET, TTL and CLIENT TRACKING.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::cache::error::Error;
+use crate::cache::key::LookupKey;
+use crate::engine::caller::Caller;
+use crate::engine::lookup::locate;
+use crate::engine::resolve::{on_table, Answer, OnTable};
+use crate::engine::tables::Table;
+use crate::engine::Engine;
+use crate::server::acl::Access;
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::context::Context;
+use crate::server::keyspace::{self, Stored};
+use crate::server::reply::Reply;
+use crate::server::text::Text;
+
+/// The command.
+#[derive(Debug)]
+pub struct Key;
+
+impl Command for Key {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.key",
+        flags: c"readonly",
+        categories: c"read",
+        summary: c"Returns the key under which the server stores a row, for GET, TTL or CLIENT TRACKING",
+        complexity: c"O(1)",
+        arguments: &[
+            Argument::required(c"table", ArgumentKind::Text),
+            Argument::required(c"key-json", ArgumentKind::LookupKey),
+        ],
+    };
+
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        on_table(ctx, arguments.required(0), &KeyOfRow { key: arguments.required(1).into() })
+    }
+}
+
+/// The command on its table.
+struct KeyOfRow<'a> {
+    key: Cow<'a, [u8]>,
+}
+
+impl OnTable for KeyOfRow<'_> {
+    fn run(
+        &self,
+        engine: &mut Engine,
+        ctx: Context<'_>,
+        table: &Rc<Table>,
+        caller: &mut Caller,
+    ) -> Result<Answer, Error> {
+        let key = LookupKey::parse(&self.key)?;
+        let located = locate(engine, table, &key)?;
+        let cache_key = Text::new(&located.cache_key);
+        caller.user.check(ctx, &cache_key, Access::Read)?;
+        // An entry is stored under its row's own key only: where one stands, that is it.
+        let stands = keyspace::read(ctx, &cache_key, |stored| stored != Stored::Nothing);
+        if !located.asks || stands {
+            return Ok(Answer::Now(Reply::Buffer(located.cache_key)));
+        }
+        let literal = located.cache_key.clone();
+        engine.ask_for_own_key(
+            ctx,
+            table,
+            &key,
+            &located,
+            caller,
+            Box::new(move |_, _, brought| match brought {
+                Ok(brought) => {
+                    Reply::Buffer(brought.own_key.as_ref().map_or(literal, |own_key| own_key.to_vec()))
+                }
+                Err(error) => Reply::Error(error.clone()),
+            }),
+        )
+    }
+
+    fn parked(&self) -> Box<dyn OnTable> {
+        Box::new(KeyOfRow { key: Cow::Owned(self.key.to_vec()) })
+    }
+}

@@ -1,0 +1,11 @@
+//! One file per command: parse, ask the rules, reply.
+
+pub mod health;
+pub mod help;
+pub mod inspect;
+pub mod invalidate;
+pub mod key;
+pub mod multiread;
+pub mod panic;
+pub mod read;
+pub mod write;

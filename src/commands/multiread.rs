@@ -1,0 +1,128 @@
+//! `PGCACHE.MULTIREAD <table> <array-of-key-json> [ttl]`: many rows in the order asked, the missing ones in
+//! one statement.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::cache::error::Error;
+use crate::cache::key::LookupKey;
+use crate::cache::ttl::Ttl;
+use crate::engine::ask::Departures;
+use crate::engine::caller::Caller;
+use crate::engine::entries::Found;
+use crate::engine::gather::{json_array, Gather, Slot};
+use crate::engine::lookup::{locate, values, Located};
+use crate::engine::resolve::{on_table, Answer, OnTable};
+use crate::engine::tables::Table;
+use crate::engine::ticket::Ticket;
+use crate::engine::Engine;
+use crate::postgres::load::KeyValues;
+use crate::server::acl::{Access, User};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::context::Context;
+use crate::server::reply::Reply;
+use crate::server::text::Text;
+use crate::settings::EventType;
+
+/// The command.
+#[derive(Debug)]
+pub struct MultiRead;
+
+impl Command for MultiRead {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.multiread",
+        flags: c"readonly",
+        categories: c"read",
+        summary: c"Returns rows of a PostgreSQL table as one JSON array, in the order of the keys, null where absent",
+        complexity: c"O(N) for N keys; those that are missing are loaded in one statement",
+        arguments: &[
+            Argument::required(c"table", ArgumentKind::Text),
+            Argument::required(c"array-of-key-json", ArgumentKind::LookupKey),
+            Argument::optional(c"ttl", ArgumentKind::Integer),
+        ],
+    };
+
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        match arguments.get(2).map(Ttl::parse).transpose() {
+            Ok(ttl) => {
+                on_table(ctx, arguments.required(0), &ReadRows { keys: arguments.required(1).into(), ttl })
+            }
+            Err(error) => error.into(),
+        }
+    }
+}
+
+/// The command on its table.
+struct ReadRows<'a> {
+    keys: Cow<'a, [u8]>,
+    ttl: Option<Ttl>,
+}
+
+/// A key that is not in the cache.
+struct Missing {
+    index: usize,
+    located: Located,
+    values: KeyValues,
+}
+
+impl OnTable for ReadRows<'_> {
+    fn run(
+        &self,
+        engine: &mut Engine,
+        ctx: Context<'_>,
+        table: &Rc<Table>,
+        caller: &mut Caller,
+    ) -> Result<Answer, Error> {
+        let keys = LookupKey::parse_many(&self.keys, engine.settings.get().max_multiread_keys)?;
+        let (slots, missing) = look_up_all(engine, ctx, table, caller, &keys)?;
+        if missing.is_empty() {
+            return Ok(Answer::Now(Reply::Buffer(json_array(&slots))));
+        }
+        let waiter = caller.wait(engine, ctx)?;
+        let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
+        let gather = engine.gathers.add(Gather { waiter, user, slots, pending: missing.len() });
+        let (ttl_s, mut departures) = (engine.ttl_s(self.ttl), Departures::default());
+        for Missing { index, located, values } in missing {
+            engine.publish_key(ctx, EventType::CacheMiss, table, located.lookup_key());
+            engine.join(table, &located, values, ttl_s, Ticket::Part { gather, index }, &mut departures);
+        }
+        engine.depart(ctx, table.source, departures);
+        Ok(Answer::Later)
+    }
+
+    fn parked(&self) -> Box<dyn OnTable> {
+        Box::new(ReadRows { keys: Cow::Owned(self.keys.to_vec()), ttl: self.ttl })
+    }
+}
+
+/// Every key is checked before any is read: a refusal tells nothing about the others.
+fn look_up_all(
+    engine: &mut Engine,
+    ctx: Context<'_>,
+    table: &Rc<Table>,
+    caller: &Caller,
+    keys: &[LookupKey<'_>],
+) -> Result<(Vec<Slot>, Vec<Missing>), Error> {
+    let mut all = Vec::with_capacity(keys.len());
+    for key in keys {
+        let located = locate(engine, table, key)?;
+        let cache_key = Text::new(&located.cache_key);
+        caller.user.check(ctx, &cache_key, Access::Read)?;
+        all.push((located, cache_key));
+    }
+    let (mut slots, mut missing) = (Vec::with_capacity(keys.len()), Vec::new());
+    for (index, ((located, cache_key), key)) in all.into_iter().zip(keys).enumerate() {
+        match engine.look_up(ctx, &cache_key, |row| Slot::Row(row.into())) {
+            Found::Row(slot) => slots.push(slot),
+            Found::Absent => slots.push(Slot::Absent),
+            Found::Foreign | Found::Nothing => {
+                slots.push(Slot::Pending);
+                let values = values(key, located.asks)?;
+                missing.push(Missing { index, located, values });
+                continue;
+            }
+        }
+        engine.publish_key(ctx, EventType::CacheHit, table, located.lookup_key());
+    }
+    Ok((slots, missing))
+}

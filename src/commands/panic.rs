@@ -1,0 +1,44 @@
+//! `PGCACHE.PANIC COMMAND|WORKER|CALLBACK`: panics there. Registered only with `test_hooks yes`, for the
+//! project's own tests of what a panic must not do: end the server.
+
+use crate::cache::error::Error;
+use crate::engine;
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::context::Context;
+use crate::server::reply::Reply;
+use crate::workers::queue::Job;
+
+/// The command.
+#[derive(Debug)]
+pub struct Panic;
+
+impl Command for Panic {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.panic",
+        flags: c"admin",
+        categories: c"admin dangerous",
+        summary: c"Panics, for the project's own tests",
+        complexity: c"O(1)",
+        arguments: &[Argument::required(c"where", ArgumentKind::Text)],
+    };
+
+    fn run(_: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        match arguments.required(0).to_ascii_uppercase().as_slice() {
+            b"COMMAND" => panic!("asked for by a test"),
+            b"CALLBACK" => {
+                engine::with(|engine| engine.panic_at_next_tick = true);
+                Reply::Ok
+            }
+            b"WORKER" => engine::with(|engine| {
+                let pushed =
+                    engine.sources.get(0).map(|active| active.queue.push_job(Job::Panic, usize::MAX));
+                if matches!(pushed, Some(Ok(()))) {
+                    Reply::Ok
+                } else {
+                    Reply::default()
+                }
+            }),
+            _ => Error::malformed("COMMAND, WORKER or CALLBACK").into(),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! `PGCACHE.READ <table> <key-json> [ttl]`: the row, from memory or from PostgreSQL.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::cache::error::Error;
+use crate::cache::key::LookupKey;
+use crate::cache::ttl::Ttl;
+use crate::engine::ask::Departures;
+use crate::engine::caller::Caller;
+use crate::engine::lookup::{locate, values};
+use crate::engine::resolve::{on_table, Answer, OnTable};
+use crate::engine::tables::Table;
+use crate::engine::ticket::Ticket;
+use crate::engine::Engine;
+use crate::server::acl::{Access, User};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::context::Context;
+use crate::server::reply::Reply;
+use crate::server::text::Text;
+use crate::settings::EventType;
+
+/// The command.
+#[derive(Debug)]
+pub struct Read;
+
+impl Command for Read {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.read",
+        flags: c"readonly",
+        categories: c"read",
+        summary: c"Returns a row of a PostgreSQL table as JSON, from the cache or from PostgreSQL",
+        complexity: c"O(1) for a hit; a miss loads one row by its key",
+        arguments: &[
+            Argument::required(c"table", ArgumentKind::Text),
+            Argument::required(c"key-json", ArgumentKind::LookupKey),
+            Argument::optional(c"ttl", ArgumentKind::Integer),
+        ],
+    };
+
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        match arguments.get(2).map(Ttl::parse).transpose() {
+            Ok(ttl) => {
+                on_table(ctx, arguments.required(0), &ReadRow { key: arguments.required(1).into(), ttl })
+            }
+            Err(error) => error.into(),
+        }
+    }
+}
+
+/// The command on its table.
+struct ReadRow<'a> {
+    key: Cow<'a, [u8]>,
+    ttl: Option<Ttl>,
+}
+
+impl OnTable for ReadRow<'_> {
+    fn run(
+        &self,
+        engine: &mut Engine,
+        ctx: Context<'_>,
+        table: &Rc<Table>,
+        caller: &mut Caller,
+    ) -> Result<Answer, Error> {
+        let key = LookupKey::parse(&self.key)?;
+        let located = locate(engine, table, &key)?;
+        let cache_key = Text::new(&located.cache_key);
+        caller.user.check(ctx, &cache_key, Access::Read)?;
+        if let Some(reply) = engine.reply_from_cache(ctx, &cache_key, caller.is_in_command()) {
+            engine.publish_key(ctx, EventType::CacheHit, table, located.lookup_key());
+            return Ok(Answer::Now(reply));
+        }
+        let values = values(&key, located.asks)?;
+        let waiter = caller.wait(engine, ctx)?;
+        let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
+        engine.publish_key(ctx, EventType::CacheMiss, table, located.lookup_key());
+        let mut departures = Departures::default();
+        let ttl_s = engine.ttl_s(self.ttl);
+        engine.join(table, &located, values, ttl_s, Ticket::Row { waiter, user }, &mut departures);
+        engine.depart(ctx, table.source, departures);
+        Ok(Answer::Later)
+    }
+
+    fn parked(&self) -> Box<dyn OnTable> {
+        Box::new(ReadRow { key: Cow::Owned(self.key.to_vec()), ttl: self.ttl })
+    }
+}

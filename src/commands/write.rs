@@ -1,0 +1,156 @@
+//! `PGCACHE.WRITE <table> <key-json> <data-json> [ttl]`: stores an entry, in the cache only.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use serde_json::value::RawValue;
+
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::key::LookupKey;
+use crate::cache::ttl::Ttl;
+use crate::engine::caller::Caller;
+use crate::engine::lookup::locate;
+use crate::engine::resolve::{on_table, Answer, OnTable};
+use crate::engine::tables::Table;
+use crate::engine::Engine;
+use crate::server::acl::Access;
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::context::Context;
+use crate::server::reply::Reply;
+use crate::server::text::Text;
+use crate::settings::EventType;
+
+/// The command.
+#[derive(Debug)]
+pub struct Write;
+
+impl Command for Write {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.write",
+        flags: c"write deny-oom",
+        categories: c"write",
+        summary: c"Stores the JSON of a row in the cache; PostgreSQL is not written",
+        complexity: c"O(1)",
+        arguments: &[
+            Argument::required(c"table", ArgumentKind::Text),
+            Argument::required(c"key-json", ArgumentKind::LookupKey),
+            Argument::required(c"data-json", ArgumentKind::Text),
+            Argument::optional(c"ttl", ArgumentKind::Integer),
+        ],
+    };
+
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        match (arguments.get(3).map(Ttl::parse).transpose(), row(arguments.required(2))) {
+            (Ok(ttl), Ok(data)) => {
+                let command = WriteRow { key: arguments.required(1).into(), data: data.into(), ttl };
+                on_table(ctx, arguments.required(0), &command)
+            }
+            (Err(error), _) | (_, Err(error)) => error.into(),
+        }
+    }
+}
+
+/// The data as it will be stored: a JSON object, or `null` for a row known to be absent. White space around
+/// it is not kept.
+fn row(data: &[u8]) -> Result<&[u8], Error> {
+    let json: &RawValue =
+        serde_json::from_slice(data).map_err(|_| Error::malformed("the data is not valid JSON"))?;
+    let json = json.get();
+    if json.starts_with('{') || json == "null" {
+        return Ok(json.as_bytes());
+    }
+    Err(Error::malformed("the data must be a JSON object, or null for a row that does not exist"))
+}
+
+/// The command on its table.
+struct WriteRow<'a> {
+    key: Cow<'a, [u8]>,
+    data: Cow<'a, [u8]>,
+    ttl: Option<Ttl>,
+}
+
+impl OnTable for WriteRow<'_> {
+    fn run(
+        &self,
+        engine: &mut Engine,
+        ctx: Context<'_>,
+        table: &Rc<Table>,
+        caller: &mut Caller,
+    ) -> Result<Answer, Error> {
+        if self.data.len() > engine.settings.get().max_entry_bytes {
+            return Err(Error::malformed("the data is larger than max_entry_bytes"));
+        }
+        let key = LookupKey::parse(&self.key)?;
+        let located = locate(engine, table, &key)?;
+        caller.user.check(ctx, &Text::new(&located.cache_key), Access::Write)?;
+        let ttl_s = engine.ttl_s(self.ttl);
+        if !located.asks {
+            put(engine, ctx, table, &located.cache_key, &self.data, ttl_s)?;
+            return Ok(Answer::Now(Reply::Ok));
+        }
+        let (data, table_then) = (self.data.to_vec(), Rc::clone(table));
+        engine.ask_for_own_key(
+            ctx,
+            table,
+            &key,
+            &located,
+            caller,
+            Box::new(move |engine, ctx, brought| {
+                let result = brought.as_ref().map_err(Clone::clone).and_then(|brought| {
+                    let own_key = brought.own_key.as_ref().ok_or_else(no_spelling)?;
+                    put(engine, ctx, &table_then, own_key, &data, ttl_s)
+                });
+                result.map_or_else(Reply::Error, |()| Reply::Ok)
+            }),
+        )
+    }
+
+    fn parked(&self) -> Box<dyn OnTable> {
+        let (key, data) = (Cow::Owned(self.key.to_vec()), Cow::Owned(self.data.to_vec()));
+        Box::new(WriteRow { key, data, ttl: self.ttl })
+    }
+
+    fn writes(&self) -> bool {
+        true
+    }
+}
+
+fn put(
+    engine: &mut Engine,
+    ctx: Context<'_>,
+    table: &Rc<Table>,
+    key: &[u8],
+    data: &[u8],
+    ttl_s: u32,
+) -> Result<(), Error> {
+    engine.put_entry(ctx, table, key, data, ttl_s)?;
+    let lookup_key = key.get(table.prefix.len()..).unwrap_or_default();
+    engine.publish_with(ctx, EventType::CacheWrite, table, |event| {
+        event.key(lookup_key).number("ttl", ttl_s.into())
+    });
+    Ok(())
+}
+
+/// Equal values of such a type can have several texts (interval, citext, jsonb), and there is no row to take
+/// the text from: stored under any of them, an invalidation might miss it.
+fn no_spelling() -> Error {
+    Error::new(
+        ErrorKind::BadValue,
+        "no row has this key, and a value of its type has no one spelling to store it under",
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_is_an_object_or_null() {
+        assert_eq!(row(b" {\"a\": 1} ").unwrap(), b"{\"a\": 1}");
+        assert_eq!(row(b"null").unwrap(), b"null");
+        for bad in [&b"1"[..], b"[]", b"\"x\"", b"{", b"", b"{} x", b"\xff", b"nul"] {
+            assert_eq!(row(bad).unwrap_err().code(), "ERR");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Asking PostgreSQL: joining the flight for a key, or starting one.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cache::error::Error;
+use crate::cache::flight::{FlightId, FlightPlan, Joined};
+use crate::cache::key::LookupKey;
+use crate::cache::ttl::{self, Ttl};
+use crate::postgres::load::KeyValues;
+use crate::server::clock::monotonic_ms;
+use crate::server::context::Context;
+use crate::workers::mail::SourceIndex;
+use crate::workers::queue::{Group, Task};
+
+use super::caller::Caller;
+use super::lookup::{values, Located};
+use super::resolve::Answer;
+use super::sources::queue_is_full;
+use super::state::Engine;
+use super::tables::Table;
+use super::ticket::{Continuation, Ticket};
+
+/// Keys with the flights that wait for them.
+type Keys = Vec<(FlightId, KeyValues)>;
+
+/// The loads that one command starts, gathered so that each statement's keys go as one task.
+#[derive(Debug, Default)]
+pub struct Departures {
+    tasks: Vec<(Arc<Group>, Keys)>,
+}
+
+impl Departures {
+    fn add(&mut self, group: &Arc<Group>, flight: FlightId, values: KeyValues) {
+        match self.tasks.iter_mut().find(|(known, _)| Arc::ptr_eq(known, group)) {
+            Some((_, keys)) => keys.push((flight, values)),
+            None => self.tasks.push((Arc::clone(group), vec![(flight, values)])),
+        }
+    }
+}
+
+impl Engine {
+    /// Lets `ticket` wait for the row that `located` names; a flight that this starts goes to `departures`.
+    pub fn join(
+        &mut self,
+        table: &Rc<Table>,
+        located: &Located,
+        values: KeyValues,
+        ttl_s: u32,
+        ticket: Ticket,
+        departures: &mut Departures,
+    ) {
+        let plan = FlightPlan {
+            table: table.id,
+            ttl_s,
+            deadline_ms: monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64,
+            prefix_len: located.prefix_len,
+            asks: located.asks,
+            may_alias: located.asks && !located.lookup.reads_clock(&values),
+        };
+        match self.flights.join(located.flight_key(), plan, ticket) {
+            Joined::Waiting(_) => self.counters.coalesced += 1,
+            Joined::Started(flight) => {
+                let group = if located.asks { located.lookup.asking() } else { located.lookup.plain() };
+                departures.add(group, flight, values);
+            }
+        }
+    }
+
+    /// Hands the flights that were started to the workers. Those that find no room in the queue, or a
+    /// source that is down, land at once with `PGBUSY` or `PGDOWN`.
+    pub fn depart(&mut self, ctx: Context<'_>, source: SourceIndex, departures: Departures) {
+        let settings = self.settings.get();
+        let deadline = Instant::now() + settings.load_timeout;
+        for (group, keys) in departures.tasks {
+            let flights: Vec<FlightId> = keys.iter().map(|(flight, _)| *flight).collect();
+            let pushed = self.sources.get(source).map_or_else(
+                || Err(queue_is_full()),
+                |active| active.push(&group, Task { keys, deadline }, settings.queue_limit),
+            );
+            if let Err(error) = pushed {
+                self.turn_back(ctx, &flights, &error);
+            }
+        }
+    }
+
+    /// Has PostgreSQL name the row's own key; `rest` goes on from there.
+    pub fn ask_for_own_key(
+        &mut self,
+        ctx: Context<'_>,
+        table: &Rc<Table>,
+        key: &LookupKey<'_>,
+        located: &Located,
+        caller: &mut Caller,
+        rest: Continuation,
+    ) -> Result<Answer, Error> {
+        let values = values(key, located.asks)?;
+        let waiter = caller.wait(self, ctx)?;
+        let mut departures = Departures::default();
+        let ttl_s = self.ttl_s(None);
+        self.join(table, located, values, ttl_s, Ticket::Then { waiter, rest }, &mut departures);
+        self.depart(ctx, table.source, departures);
+        Ok(Answer::Later)
+    }
+
+    /// The time to live in seconds that a command asked for, or the default; 0: no expiry.
+    pub fn ttl_s(&self, asked: Option<Ttl>) -> u32 {
+        asked.map_or_else(|| ttl::whole_seconds(self.settings.get().default_ttl), Ttl::seconds)
+    }
+
+    fn turn_back(&mut self, ctx: Context<'_>, flights: &[FlightId], error: &Error) {
+        for flight in flights {
+            if let Some(landed) = self.flights.land(*flight) {
+                self.give_up(ctx, landed, error.clone());
+            }
+        }
+        crate::server::bell::ring();
+    }
+}

@@ -1,0 +1,62 @@
+//! Plain counters, touched on the main thread only.
+
+/// What has happened since the module was loaded.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Counters {
+    /// Reads answered from the cache.
+    pub hits: u64,
+    /// Of these, rows known to be absent.
+    pub negative_hits: u64,
+    /// Reads that needed PostgreSQL.
+    pub misses: u64,
+    /// Misses that joined a flight under way.
+    pub coalesced: u64,
+    /// Statements that workers ran.
+    pub statements: u64,
+    /// Keys that those statements asked for.
+    pub keys_loaded: u64,
+    /// Flights whose answer was not stored, because of an invalidation meanwhile.
+    pub superseded: u64,
+    /// Entries stored by loads.
+    pub fills: u64,
+    /// Rows answered but not stored: too large, a replica, a pause, memory full.
+    pub fills_skipped: u64,
+    /// Values of another's found under a cache key, and replaced.
+    pub foreign_values: u64,
+    /// Entries written by WRITE.
+    pub writes: u64,
+    /// INVALIDATE commands.
+    pub invalidations: u64,
+    /// Entries whose time to live ended.
+    pub expired: u64,
+    /// Entries evicted for memory.
+    pub evicted: u64,
+    /// Error replies to commands that need PostgreSQL.
+    pub errors: u64,
+    /// Times a whole table was dropped.
+    pub epochs: u64,
+}
+
+impl Counters {
+    /// Name and value of each, as INFO shows them.
+    pub fn figures(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("hits", self.hits),
+            ("negative_hits", self.negative_hits),
+            ("misses", self.misses),
+            ("coalesced", self.coalesced),
+            ("statements", self.statements),
+            ("keys_loaded", self.keys_loaded),
+            ("superseded", self.superseded),
+            ("fills", self.fills),
+            ("fills_skipped", self.fills_skipped),
+            ("foreign_values", self.foreign_values),
+            ("writes", self.writes),
+            ("invalidations", self.invalidations),
+            ("expired", self.expired),
+            ("evicted", self.evicted),
+            ("errors", self.errors),
+            ("epochs", self.epochs),
+        ]
+    }
+}

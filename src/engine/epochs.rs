@@ -1,0 +1,177 @@
+//! Generations of tables: a whole table is dropped by giving its cache keys another prefix.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::cache::table::TableDefinition;
+use crate::server::clock::unix_ms;
+use crate::server::context::Context;
+use crate::server::keyspace::{self, Refusal, Stored};
+use crate::server::text::Text;
+use crate::workers::mail::SourceIndex;
+
+use super::state::Engine;
+use super::tables::{Resolved, Table};
+
+impl Engine {
+    /// Starts a new generation of `table`: no entry from before is found any more, no flight from before fills.
+    pub fn start_epoch(&mut self, ctx: Context<'_>, table: &Rc<Table>) {
+        self.renew(ctx, table, Arc::clone(&table.definition));
+    }
+
+    /// Database 0 was swapped for another: whatever stands there now is of another time.
+    ///
+    /// The records are written in the next tick: here they would reach replicas before the swap does.
+    pub fn keyspace_replaced(&mut self, ctx: Context<'_>) {
+        for table in self.tables.all() {
+            self.advance(ctx, &table, Arc::clone(&table.definition), next_epoch(&table));
+        }
+        self.keyspace_flushed();
+    }
+
+    /// Another data set was loaded. On a replica it is the master's, and so are its generations; a master's own
+    /// memory knows better than what it loads.
+    pub fn keyspace_loaded(&mut self, ctx: Context<'_>) {
+        self.keyspace_flushed();
+        if !ctx.flags().is_replica() {
+            return;
+        }
+        for table in self.tables.all() {
+            let epoch = self.saved_epoch(ctx, &table.name);
+            if epoch != table.epoch {
+                self.replace_table(&table, Arc::clone(&table.definition), epoch);
+            }
+        }
+    }
+
+    /// Writes the records that are due: those that a flush or a swap took away.
+    pub fn record_epochs(&mut self, ctx: Context<'_>) {
+        if !self.epochs_are_due {
+            return;
+        }
+        let may_write = keyspace::may_write(ctx);
+        self.epochs_are_due = may_write == Err(Refusal::Paused);
+        if may_write.is_ok() {
+            for table in self.tables.all() {
+                if let Some(epoch) =
+                    table.epoch.filter(|epoch| self.saved_epoch(ctx, &table.name) != Some(*epoch))
+                {
+                    self.save_epoch(ctx, &table.name, epoch);
+                }
+            }
+        }
+    }
+
+    /// PostgreSQL says that a relation has changed its definition, or (`None`) that it is gone.
+    pub fn redefined(
+        &mut self,
+        ctx: Context<'_>,
+        source: SourceIndex,
+        oid: u32,
+        definition: Option<Arc<TableDefinition>>,
+    ) {
+        let Some(table) = self.tables.by_oid(source, oid) else { return };
+        match definition {
+            Some(definition) if *definition == *table.definition => {}
+            Some(definition) => {
+                self.renew(ctx, &table, definition);
+            }
+            None => {
+                self.start_epoch(ctx, &table);
+                self.tables.forget(source, oid);
+            }
+        }
+    }
+
+    /// Starts a new generation of `table` as `definition`.
+    pub fn renew(
+        &mut self,
+        ctx: Context<'_>,
+        table: &Rc<Table>,
+        definition: Arc<TableDefinition>,
+    ) -> Rc<Table> {
+        self.counters.superseded += self.flights.supersede_table(table.id) as u64;
+        let epoch = next_epoch(table);
+        self.save_epoch(ctx, &table.name, epoch);
+        self.advance(ctx, table, definition, epoch)
+    }
+
+    /// Puts `table` into generation `epoch`, counts that and tells of it.
+    fn advance(
+        &mut self,
+        ctx: Context<'_>,
+        table: &Rc<Table>,
+        definition: Arc<TableDefinition>,
+        epoch: u64,
+    ) -> Rc<Table> {
+        self.counters.epochs += 1;
+        let new = self.replace_table(table, definition, Some(epoch));
+        self.publish_flush(ctx, &new);
+        new
+    }
+
+    fn replace_table(
+        &mut self,
+        table: &Rc<Table>,
+        definition: Arc<TableDefinition>,
+        epoch: Option<u64>,
+    ) -> Rc<Table> {
+        let settings = self.settings.get();
+        let resolved = Resolved {
+            source: table.source,
+            source_prefix: self.sources.prefix(table.source),
+            cache_prefix: &settings.cache_prefix,
+            definition,
+            epoch,
+        };
+        self.tables.replace(table, resolved)
+    }
+
+    /// The record of a table's generation lives among the entries: it is saved and replicated with them, and
+    /// what loses it (FLUSHALL) loses them too.
+    fn epoch_key(&self, table: &str) -> Vec<u8> {
+        format!("{}@epoch:{table}", self.settings.get().cache_prefix).into_bytes()
+    }
+
+    /// The generation that was recorded for `table`.
+    pub fn saved_epoch(&self, ctx: Context<'_>, table: &str) -> Option<u64> {
+        keyspace::read(ctx, &Text::new(&self.epoch_key(table)), |stored| match stored {
+            Stored::Bytes(bytes) => std::str::from_utf8(bytes).ok()?.parse().ok(),
+            Stored::Nothing | Stored::OtherType => None,
+        })
+    }
+
+    fn save_epoch(&self, ctx: Context<'_>, table: &str, epoch: u64) {
+        let saved =
+            keyspace::store(ctx, &Text::new(&self.epoch_key(table)), epoch.to_string().as_bytes(), None);
+        if saved.is_err() {
+            log::info!("the new generation of {table} is not recorded here: replica, pause or full memory");
+        }
+    }
+
+    /// On a replica the master's record of a generation arrives like any key.
+    pub fn epoch_key_changed(&mut self, ctx: Context<'_>, key: &[u8]) {
+        let is_record = key
+            .get(self.settings.get().cache_prefix.len()..)
+            .is_some_and(|rest| rest.starts_with(b"@epoch:"));
+        if !is_record {
+            return;
+        }
+        for table in self.tables.all() {
+            if self.epoch_key(&table.name) != key {
+                continue;
+            }
+            if let Some(epoch) =
+                self.saved_epoch(ctx, &table.name).filter(|epoch| Some(*epoch) != table.epoch)
+            {
+                self.flights.supersede_table(table.id);
+                self.replace_table(&table, Arc::clone(&table.definition), Some(epoch));
+            }
+        }
+    }
+}
+
+/// The time: greater than any epoch before it, also those of earlier runs whose record was lost.
+fn next_epoch(table: &Table) -> u64 {
+    unix_ms().max(table.epoch.map_or(0, |last| last + 1))
+}

@@ -1,0 +1,125 @@
+//! Flights that land: what they brought is stored, and everyone who waited is answered.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::flight::Landed;
+use crate::postgres::load::Fetched;
+use crate::server::acl::{Access, User};
+use crate::server::context::{replicas_are_paused, Context};
+use crate::server::reply::Reply;
+use crate::server::text::Text;
+
+use super::entries::{find, Found};
+use super::gather::{json_array, GatherId, Slot};
+use super::mutations::Held;
+use super::state::{Answered, Engine, Landing};
+use super::ticket::{Brought, Ticket};
+
+impl Engine {
+    /// A load came back for one flight.
+    pub fn land(&mut self, ctx: Context<'_>, landing: Landing) {
+        let Some(landed) = self.flights.land(landing.flight) else { return };
+        let mut brought = landing.outcome.and_then(|fetched| brought(&landed, fetched));
+        if let Ok(brought) = &mut brought {
+            self.fill_from(ctx, &landed, brought);
+        }
+        self.publish_load(ctx, &landed, &brought, landing.duration_us);
+        self.answer_all(landed.waiters, brought);
+    }
+
+    /// A flight ends without having landed.
+    pub fn give_up(&mut self, ctx: Context<'_>, landed: Landed<Ticket>, error: Error) {
+        let failed = Err(error);
+        self.publish_load(ctx, &landed, &failed, 0);
+        self.answer_all(landed.waiters, failed);
+    }
+
+    fn fill_from(&mut self, ctx: Context<'_>, landed: &Landed<Ticket>, brought: &mut Brought) {
+        if !landed.may_fill {
+            return;
+        }
+        let Some(own_key) = &brought.own_key else { return };
+        if landed.plan.may_alias {
+            self.aliases.remember(&landed.key, own_key);
+        }
+        // Another spelling, or a WRITE, was there before: one key has one answer.
+        if brought.is_renamed {
+            match find(ctx, &Text::new(own_key), |row| Arc::from(row)) {
+                Found::Row(row) => return brought.row = Some(row),
+                Found::Absent => return brought.row = None,
+                Found::Foreign | Found::Nothing => {}
+            }
+        }
+        self.fill(ctx, own_key, brought.row.as_deref(), landed.plan.ttl_s);
+    }
+
+    /// Answers one waiter of a flight.
+    pub fn answer(&mut self, ctx: Context<'_>, ticket: Ticket, answered: &Answered) {
+        match ticket {
+            Ticket::Row { waiter, user } => match row_for(ctx, &user, answered) {
+                Ok(Some(row)) => self.waiters.answer(waiter, Reply::Bulk(row)),
+                Ok(None) => self.waiters.answer(waiter, Reply::Nil),
+                Err(error) => self.fail(waiter, error),
+            },
+            Ticket::Part { gather, index } => self.answer_part(ctx, gather, index, answered),
+            // What follows may write, which a pause forbids.
+            Ticket::Then { waiter, rest } if replicas_are_paused() => {
+                self.held.push(Held::Answer(Ticket::Then { waiter, rest }, Rc::clone(answered)));
+            }
+            Ticket::Then { waiter, rest } => {
+                let reply = rest(self, ctx, answered);
+                self.waiters.answer(waiter, reply);
+            }
+        }
+    }
+
+    fn answer_part(&mut self, ctx: Context<'_>, gather: GatherId, index: usize, answered: &Answered) {
+        let Some(user) = self.gathers.user(gather) else { return };
+        let slot = match row_for(ctx, &user, answered) {
+            Ok(Some(row)) => Slot::Row(row),
+            Ok(None) => Slot::Absent,
+            Err(error) => {
+                if let Some(gather) = self.gathers.remove(gather) {
+                    self.fail(gather.waiter, error);
+                }
+                return;
+            }
+        };
+        if let Some(done) = self.gathers.fill(gather, index, slot) {
+            self.waiters.answer(done.waiter, Reply::Buffer(json_array(&done.slots)));
+        }
+    }
+}
+
+/// The row, if the user may read it under its own key, which may differ from the one that was asked for.
+fn row_for(ctx: Context<'_>, user: &User, answered: &Answered) -> Result<Option<Arc<[u8]>>, Error> {
+    let brought = answered.as_ref().as_ref().map_err(Clone::clone)?;
+    if let Some(own_key) = brought.own_key.as_ref().filter(|_| brought.is_renamed) {
+        user.check(ctx, &Text::new(own_key), Access::Read)?;
+    }
+    Ok(brought.row.clone())
+}
+
+fn brought(landed: &Landed<Ticket>, fetched: Fetched) -> Result<Brought, Error> {
+    let (row, own_key) = match fetched {
+        Fetched::Row { json, own_key } => (Some(json), own_key),
+        Fetched::Absent { own_key } => (None, own_key),
+        Fetched::Ambiguous => {
+            return Err(Error::new(
+                ErrorKind::NotUnique,
+                "the lookup key matches more than one row: use the primary key or a unique one",
+            ))
+        }
+    };
+    let own_key = match own_key {
+        Some(own) => {
+            Some(Rc::from([landed.key.get(..landed.plan.prefix_len).unwrap_or_default(), &own].concat()))
+        }
+        None if landed.plan.asks => None,
+        None => Some(Rc::clone(&landed.key)),
+    };
+    let is_renamed = own_key.as_ref().is_some_and(|own: &Rc<[u8]>| own[..] != landed.key[..]);
+    Ok(Brought { row, own_key, is_renamed })
+}

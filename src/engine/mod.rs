@@ -1,0 +1,74 @@
+//! The cache at work, on the server's main thread, which owns the truth: tables, flights, waiters. No locks.
+//!
+//! Workers bring rows and notices as messages; [`Engine::take_mail`] applies them in the order they came.
+
+pub mod ask;
+pub mod caller;
+pub mod counters;
+pub mod entries;
+pub mod epochs;
+pub mod events;
+pub mod gather;
+pub mod landing;
+pub mod lookup;
+pub mod mutations;
+pub mod resolve;
+pub mod sources;
+pub mod state;
+pub mod tables;
+pub mod ticket;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+pub use state::Engine;
+
+use crate::server::context::Context;
+use crate::server::notifications::Change;
+
+thread_local! {
+    static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
+    /// Keyspace changes that came while the engine was at work, such as an entry found expired by our own
+    /// read: handled when it is done.
+    static LATER: RefCell<VecDeque<(Change, Vec<u8>)>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Puts the engine in its place. From now on commands and events find it.
+pub fn install(engine: Engine) {
+    ENGINE.set(Some(engine));
+}
+
+/// Takes the engine out and ends its threads.
+pub fn uninstall() {
+    if let Some(engine) = ENGINE.take() {
+        engine.stop();
+    }
+}
+
+/// Runs `work` with the engine, on the main thread. Must not be called from inside itself; without an engine
+/// (before load and after unload) the result is the type's default.
+pub fn with<T: Default>(work: impl FnOnce(&mut Engine) -> T) -> T {
+    ENGINE.with_borrow_mut(|engine| engine.as_mut().map(work).unwrap_or_default())
+}
+
+/// Somebody else's command, expiry or eviction changed `key` of database 0.
+pub fn keyspace_changed(ctx: Context<'_>, change: Change, key: &[u8]) {
+    ENGINE.with(|engine| match engine.try_borrow_mut() {
+        Ok(mut engine) => {
+            if let Some(engine) = engine.as_mut() {
+                while let Some((change, key)) = LATER.with_borrow_mut(VecDeque::pop_front) {
+                    engine.key_changed(ctx, change, &key);
+                }
+                engine.key_changed(ctx, change, key);
+            }
+        }
+        Err(_) => LATER.with_borrow_mut(|later| later.push_back((change, key.to_vec()))),
+    });
+}
+
+/// Handles the keyspace changes that our own work caused.
+pub(crate) fn catch_up(engine: &mut Engine, ctx: Context<'_>) {
+    while let Some((change, key)) = LATER.with_borrow_mut(VecDeque::pop_front) {
+        engine.key_changed(ctx, change, &key);
+    }
+}

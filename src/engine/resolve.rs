@@ -1,0 +1,275 @@
+//! Commands on tables: at once when the table is known, else when the catalog has been read.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::name::TableName;
+use crate::cache::table::TableDefinition;
+use crate::server::blocked::WaiterId;
+use crate::server::clock::monotonic_ms;
+use crate::server::context::{replicas_are_paused, Context};
+use crate::server::reply::Reply;
+use crate::workers::mail::SourceIndex;
+use crate::workers::queue::Job;
+
+use super::caller::Caller;
+use super::mutations::Held;
+use super::sources::queue_is_full;
+use super::state::{timed_out, Engine};
+use super::tables::{Resolved, Table};
+
+/// How long the memo's refusal of a column or a value stands before the catalog is asked again.
+const RECHECK_MS: u64 = 1000;
+
+/// How a command ends for now.
+#[derive(Debug)]
+pub enum Answer {
+    /// With this reply.
+    Now(Reply),
+    /// The client waits, and something under way will answer it.
+    Later,
+}
+
+/// A command on one table.
+pub trait OnTable {
+    /// Runs it, now that the table is known.
+    fn run(
+        &self,
+        engine: &mut Engine,
+        ctx: Context<'_>,
+        table: &Rc<Table>,
+        caller: &mut Caller,
+    ) -> Result<Answer, Error>;
+
+    /// A copy that outlives the command's arguments.
+    fn parked(&self) -> Box<dyn OnTable>;
+
+    /// Whether it changes the keyspace, so that it has to wait for the end of a pause.
+    fn writes(&self) -> bool {
+        false
+    }
+}
+
+/// A command whose table is being resolved.
+pub struct Parked {
+    waiter: WaiterId,
+    caller: Caller,
+    /// The table as the client spelled it.
+    spelling: Box<[u8]>,
+    command: Box<dyn OnTable>,
+}
+
+/// The tables being resolved.
+#[derive(Default)]
+pub struct Resolutions {
+    under_way: HashMap<(SourceIndex, String), Resolution>,
+}
+
+struct Resolution {
+    parked: Vec<Parked>,
+    deadline_ms: u64,
+}
+
+impl std::fmt::Debug for Resolutions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Resolutions({})", self.under_way.len())
+    }
+}
+
+/// Runs `command` for the client of `ctx` on the table that it calls `spelling`.
+pub fn on_table(ctx: Context<'_>, spelling: &[u8], command: &impl OnTable) -> Reply {
+    super::with(|engine| {
+        let mut caller = Caller::of(ctx);
+        let answer = match engine.tables.find(spelling) {
+            Some(table) => match command.run(engine, ctx, &table, &mut caller) {
+                Err(error) if engine.may_be_outdated(&table, &error) => {
+                    engine.park(ctx, spelling, command, &mut caller).or(Err(error))
+                }
+                answer => answer,
+            },
+            None => engine.park(ctx, spelling, command, &mut caller),
+        };
+        super::catch_up(engine, ctx);
+        engine.conclude(&caller, answer)
+    })
+}
+
+impl Engine {
+    /// What a command is answered in its own call: nothing more once its client waits.
+    fn conclude(&mut self, caller: &Caller, answer: Result<Answer, Error>) -> Reply {
+        let reply = match answer {
+            Ok(Answer::Later) => return Reply::Sent,
+            Ok(Answer::Now(reply)) => reply,
+            Err(error) => {
+                self.counters.errors += 1;
+                Reply::Error(error)
+            }
+        };
+        match caller.waiter {
+            None => reply,
+            Some(waiter) => {
+                self.waiters.answer(waiter, reply);
+                Reply::Sent
+            }
+        }
+    }
+
+    fn park(
+        &mut self,
+        ctx: Context<'_>,
+        spelling: &[u8],
+        command: &impl OnTable,
+        caller: &mut Caller,
+    ) -> Result<Answer, Error> {
+        let name = TableName::parse(spelling)?;
+        let source = self.sources.named(name.source())?;
+        let waiter = caller.wait(self, ctx)?;
+        let caller = std::mem::replace(
+            caller,
+            Caller { waiter: Some(waiter), user: crate::server::acl::User::server() },
+        );
+        let parked = Parked { waiter, caller, spelling: spelling.into(), command: command.parked() };
+        let key = (source, name.relation().to_owned());
+        if let Some(resolution) = self.resolutions.under_way.get_mut(&key) {
+            resolution.parked.push(parked);
+            return Ok(Answer::Later);
+        }
+        self.describe(source, name.relation())?;
+        let deadline_ms = monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64;
+        self.resolutions.under_way.insert(key, Resolution { parked: vec![parked], deadline_ms });
+        Ok(Answer::Later)
+    }
+
+    fn describe(&self, source: SourceIndex, relation: &str) -> Result<(), Error> {
+        let limit = self.settings.get().queue_limit;
+        let Some(active) = self.sources.get(source) else { return Err(queue_is_full()) };
+        active.push_job(Job::Describe(relation.to_owned()), limit)
+    }
+
+    /// The catalog has answered for `relation`.
+    pub fn resolved(
+        &mut self,
+        ctx: Context<'_>,
+        source: SourceIndex,
+        relation: &str,
+        result: Result<TableDefinition, Error>,
+    ) {
+        let key = (source, relation.to_owned());
+        let Some(resolution) = self.resolutions.under_way.remove(&key) else { return };
+        let definition = result.and_then(|definition| self.allowed(source, definition)).map(Arc::new);
+        for parked in resolution.parked {
+            match &definition {
+                Err(error) => self.fail(parked.waiter, error.clone()),
+                Ok(definition) => {
+                    let table = self.remember(ctx, source, &parked.spelling, Arc::clone(definition));
+                    self.run_parked(ctx, parked, &table);
+                }
+            }
+        }
+    }
+
+    fn allowed(&self, source: SourceIndex, definition: TableDefinition) -> Result<TableDefinition, Error> {
+        let settings = self.settings.get();
+        let allows = settings.sources.get(source).is_some_and(|source| {
+            source.allow_tables.allows(&definition.schema, &definition.relation, &definition.display)
+        });
+        if allows {
+            return Ok(definition);
+        }
+        Err(Error::new(
+            ErrorKind::Denied,
+            format!(
+                "table {} is not allowed: see allow_tables; catalogs are always closed",
+                definition.display
+            ),
+        ))
+    }
+
+    /// Enters a table in the memo: with the generation that it had before a restart, or with a new one when it is not
+    /// what it was.
+    fn remember(
+        &mut self,
+        ctx: Context<'_>,
+        source: SourceIndex,
+        spelling: &[u8],
+        definition: Arc<TableDefinition>,
+    ) -> Rc<Table> {
+        let table = match self.tables.known(source, &definition) {
+            Some(table) if *table.definition == *definition => table,
+            Some(table) => self.renew(ctx, &table, definition),
+            None => self.add_table(ctx, source, definition),
+        };
+        table.described_ms.set(monotonic_ms());
+        self.tables.remember(spelling, &table);
+        table
+    }
+
+    fn add_table(
+        &mut self,
+        ctx: Context<'_>,
+        source: SourceIndex,
+        definition: Arc<TableDefinition>,
+    ) -> Rc<Table> {
+        let source_prefix = self.sources.prefix(source);
+        let epoch = self.saved_epoch(ctx, &format!("{source_prefix}{}", definition.display));
+        let settings = self.settings.get();
+        let cache_prefix = &settings.cache_prefix;
+        self.tables.add(Resolved { source, source_prefix, cache_prefix, definition, epoch })
+    }
+
+    /// Whether what the memo says of a table may have changed since: it refuses a column or a value, and was not
+    /// checked just now.
+    fn may_be_outdated(&self, table: &Table, error: &Error) -> bool {
+        matches!(error.kind(), ErrorKind::NoColumn | ErrorKind::BadValue)
+            && monotonic_ms() > table.described_ms.get() + RECHECK_MS
+    }
+
+    /// Runs a command whose client waits.
+    fn run_parked(&mut self, ctx: Context<'_>, parked: Parked, table: &Rc<Table>) {
+        if !self.waiters.is_waiting(parked.waiter) {
+            return;
+        }
+        if parked.command.writes() && replicas_are_paused() {
+            return self.held.push(Held::Command(parked));
+        }
+        let mut caller = parked.caller;
+        caller.waiter = Some(parked.waiter);
+        let answer = parked.command.run(self, ctx, table, &mut caller);
+        self.conclude(&caller, answer);
+    }
+
+    /// Runs a command that was held for a pause, which has ended.
+    pub fn run_held(&mut self, ctx: Context<'_>, parked: Parked) {
+        match self.tables.find(&parked.spelling) {
+            Some(table) => self.run_parked(ctx, parked, &table),
+            None => self.fail(parked.waiter, timed_out()),
+        }
+    }
+
+    /// Answers a waiting client with an error.
+    pub fn fail(&mut self, waiter: WaiterId, error: Error) {
+        self.counters.errors += 1;
+        self.waiters.answer(waiter, Reply::Error(error));
+    }
+
+    /// Gives up the resolutions that take too long.
+    pub fn give_up_resolutions(&mut self, now_ms: u64) {
+        let late = |resolution: &Resolution| resolution.deadline_ms <= now_ms;
+        let names: Vec<_> = self
+            .resolutions
+            .under_way
+            .iter()
+            .filter(|(_, resolution)| late(resolution))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in names {
+            for parked in
+                self.resolutions.under_way.remove(&name).into_iter().flat_map(|resolution| resolution.parked)
+            {
+                self.fail(parked.waiter, timed_out());
+            }
+        }
+    }
+}

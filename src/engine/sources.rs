@@ -1,0 +1,139 @@
+//! The sources, each with its queue and its workers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::cache::error::{Error, ErrorKind};
+use crate::postgres::Source;
+use crate::settings::Shared;
+use crate::workers::errand::Errands;
+use crate::workers::mail::{Message, Postbox, SourceIndex};
+use crate::workers::queue::{Group, Job, Queue, Task};
+use crate::workers::threads::Threads;
+
+/// How long unloading waits for workers that PostgreSQL keeps.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One source at work.
+#[derive(Debug)]
+pub struct ActiveSource {
+    /// Its name: `default`, `analytics`.
+    pub name: String,
+    /// What stands before its tables' names in cache keys: nothing for the default source.
+    pub prefix: String,
+    /// The connections.
+    pub source: Arc<Source>,
+    /// What waits for a worker.
+    pub queue: Queue,
+    threads: Threads,
+}
+
+/// All of them, in the settings' order.
+#[derive(Debug)]
+pub struct Sources {
+    active: Vec<ActiveSource>,
+}
+
+impl Sources {
+    /// Opens every source and starts its workers.
+    pub fn start(settings: &Arc<Shared>, postbox: &Postbox) -> Result<Self, Error> {
+        let mut active = Vec::new();
+        for (index, source) in settings.get().sources.iter().enumerate() {
+            let report = postbox.clone();
+            let source = Source::open(
+                Arc::clone(source),
+                Box::new(move |transition| report.send(Message::Source(transition))),
+            )?;
+            active.push(ActiveSource::start(index, source, settings, postbox)?);
+        }
+        Ok(Self { active })
+    }
+
+    /// The source at `index`.
+    pub fn get(&self, index: SourceIndex) -> Option<&ActiveSource> {
+        self.active.get(index)
+    }
+
+    /// The source called `name`. `PGNOTABLE` when there is none.
+    pub fn named(&self, name: &str) -> Result<SourceIndex, Error> {
+        let found = self.active.iter().position(|source| source.name == name);
+        found.ok_or_else(|| {
+            Error::new(
+                ErrorKind::NoTable,
+                format!("no source is called {name}: set {name}.pg_host, or quote a name that holds a colon"),
+            )
+        })
+    }
+
+    /// What stands before the names of the tables at `index`.
+    pub fn prefix(&self, index: SourceIndex) -> &str {
+        self.get(index).map_or("", |active| &active.prefix)
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &ActiveSource> {
+        self.active.iter()
+    }
+
+    /// How many tasks wait, for all sources together.
+    pub fn queued(&self) -> usize {
+        self.active.iter().map(|source| source.queue.len()).sum()
+    }
+
+    /// Ends every worker that PostgreSQL lets go of.
+    pub fn stop(&mut self) {
+        for source in &self.active {
+            source.threads.stop(&source.queue);
+        }
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        for source in self.active.drain(..) {
+            let left = source.threads.join(deadline);
+            if left > 0 {
+                log::warn!(
+                    "{left} workers of source {} still wait for PostgreSQL and end when it answers",
+                    source.name
+                );
+            }
+        }
+    }
+}
+
+impl ActiveSource {
+    /// Hands a task to the workers. `PGDOWN` when they could do nothing with it, `PGBUSY` when `limit` tasks wait.
+    pub fn push(&self, group: &Arc<Group>, task: Task, limit: usize) -> Result<(), Error> {
+        self.source.refuse_if_down()?;
+        self.queue.push(group, task, limit).map_err(|_| queue_is_full())
+    }
+
+    /// Hands another errand to the workers, on the same terms.
+    pub fn push_job(&self, job: Job, limit: usize) -> Result<(), Error> {
+        self.source.refuse_if_down()?;
+        self.queue.push_job(job, limit).map_err(|_| queue_is_full())
+    }
+
+    fn start(
+        index: usize,
+        source: Arc<Source>,
+        settings: &Arc<Shared>,
+        postbox: &Postbox,
+    ) -> Result<Self, Error> {
+        let (queue, jobs) = Queue::new();
+        let (name, pool_size) = (source.settings().name.clone(), source.settings().pool_size);
+        let errands = Errands {
+            index,
+            source: Arc::clone(&source),
+            queue: queue.clone(),
+            postbox: postbox.clone(),
+            settings: Arc::clone(settings),
+        };
+        let threads = Threads::start(pool_size as usize, &jobs, &errands)
+            .map_err(|error| Error::malformed(format!("cannot start the worker threads: {error}")))?;
+        let prefix = if index == 0 { String::new() } else { format!("{name}:") };
+        Ok(Self { name, prefix, source, queue, threads })
+    }
+}
+
+/// `PGBUSY`.
+pub fn queue_is_full() -> Error {
+    Error::new(ErrorKind::Busy, "queue_limit loads are waiting already: try again")
+}

@@ -1,0 +1,222 @@
+//! The engine's state, and its turn: starting, ticking, taking mail, stopping.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+
+use crate::cache::alias::Aliases;
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::flight::{FlightId, Flights};
+use crate::postgres::load::Fetched;
+use crate::server::bell;
+use crate::server::blocked::Waiters;
+use crate::server::clock::monotonic_ms;
+use crate::server::context::Context;
+use crate::server::notifications::Change;
+use crate::settings::Shared;
+use crate::workers::mail::{Message, Postbox};
+
+use super::counters::Counters;
+use super::gather::Gathers;
+use super::mutations::Held;
+use super::resolve::Resolutions;
+use super::sources::Sources;
+use super::tables::Tables;
+use super::ticket::{Brought, Ticket};
+
+/// How long results are applied before other clients have their turn.
+const SLICE: Duration = Duration::from_millis(1);
+
+/// How many results are applied between two looks at the clock.
+const STEPS_PER_LOOK: usize = 16;
+
+/// What a statement brought for one flight.
+#[derive(Debug)]
+pub struct Landing {
+    /// Which.
+    pub flight: FlightId,
+    /// The row, or why there is none.
+    pub outcome: Result<Fetched, Error>,
+    /// How long the statement took, in microseconds.
+    pub duration_us: u64,
+}
+
+/// A load's answer, shared by all who waited for it.
+pub type Answered = Rc<Result<Brought, Error>>;
+
+/// Everything that the main thread knows.
+#[derive(Debug)]
+pub struct Engine {
+    /// The settings; a run-time change swaps the snapshot inside.
+    pub settings: Arc<Shared>,
+    /// Each source with its workers.
+    pub sources: Sources,
+    /// The memo of tables.
+    pub tables: Tables,
+    /// Tables being resolved, with the commands that wait for them.
+    pub resolutions: Resolutions,
+    /// Loads under way.
+    pub flights: Flights<Ticket>,
+    /// Clients that wait.
+    pub waiters: Waiters,
+    /// MULTIREADs that wait.
+    pub gathers: Gathers,
+    /// Spellings that PostgreSQL has read for us.
+    pub aliases: Aliases,
+    /// Figures for INFO.
+    pub counters: Counters,
+    /// Changes that wait for the end of a pause.
+    pub held: Vec<Held>,
+    /// Whether the records of the tables' generations may be missing from the keyspace.
+    pub epochs_are_due: bool,
+    /// Set by the project's own tests.
+    pub panic_at_next_tick: bool,
+    mail: Receiver<Message>,
+    outcomes: VecDeque<Landing>,
+    answers: VecDeque<(Ticket, Answered)>,
+}
+
+impl Engine {
+    /// Opens the sources and starts their workers, which ring `bell` when they have something to say. Fails
+    /// for unreadable certificate files and when no thread can be started; never waits for PostgreSQL.
+    pub fn start(settings: Arc<Shared>, bell: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Error> {
+        let (postbox, mail) = Postbox::new(bell);
+        Ok(Self {
+            sources: Sources::start(&settings, &postbox)?,
+            settings,
+            mail,
+            tables: Tables::default(),
+            resolutions: Resolutions::default(),
+            flights: Flights::default(),
+            waiters: Waiters::default(),
+            gathers: Gathers::default(),
+            aliases: Aliases::default(),
+            counters: Counters::default(),
+            held: Vec::new(),
+            epochs_are_due: false,
+            panic_at_next_tick: false,
+            outcomes: VecDeque::new(),
+            answers: VecDeque::new(),
+        })
+    }
+
+    /// Ends the workers. The server unloads only when nobody waits; should somebody, dropping its waiter answers.
+    pub fn stop(mut self) {
+        self.sources.stop();
+    }
+
+    /// Applies what workers have sent, for at most one slice. Returns whether all is done.
+    pub fn take_mail(&mut self, ctx: Context<'_>) -> bool {
+        let started = Instant::now();
+        let mut steps = 0;
+        while self.take_one(ctx) {
+            steps += 1;
+            if steps % STEPS_PER_LOOK == 0 && started.elapsed() > SLICE {
+                return false;
+            }
+        }
+        super::catch_up(self, ctx);
+        true
+    }
+
+    /// Applies one thing, in the order: answers of the flight that landed, flights of the statement that came
+    /// back, messages. Returns whether there was one.
+    fn take_one(&mut self, ctx: Context<'_>) -> bool {
+        if let Some((ticket, answered)) = self.answers.pop_front() {
+            self.answer(ctx, ticket, &answered);
+        } else if let Some(landing) = self.outcomes.pop_front() {
+            self.land(ctx, landing);
+        } else if let Ok(message) = self.mail.try_recv() {
+            self.apply(ctx, message);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn apply(&mut self, ctx: Context<'_>, message: Message) {
+        match message {
+            Message::Landed { outcomes, duration_us } => {
+                self.counters.statements += 1;
+                self.counters.keys_loaded += outcomes.len() as u64;
+                let landings = outcomes.into_iter();
+                self.outcomes.extend(landings.map(|(flight, outcome)| Landing {
+                    flight,
+                    outcome,
+                    duration_us,
+                }));
+            }
+            Message::Described { source, name, result } => self.resolved(ctx, source, &name, result),
+            Message::Redefined { source, oid, definition } => self.redefined(ctx, source, oid, definition),
+            Message::Source(transition) => self.source_changed(ctx, &transition),
+        }
+    }
+
+    /// Has everyone who waited for a flight answered, in slices.
+    pub fn answer_all(&mut self, waiters: Vec<Ticket>, result: Result<Brought, Error>) {
+        let answered = Rc::new(result);
+        self.answers.extend(waiters.into_iter().map(|ticket| (ticket, Rc::clone(&answered))));
+    }
+
+    /// The server's clock tick, ten times a second or more: gives up what takes too long.
+    pub fn tick(&mut self, ctx: Context<'_>) {
+        if std::mem::take(&mut self.panic_at_next_tick) {
+            panic!("asked for by a test");
+        }
+        let now = monotonic_ms();
+        for landed in self.flights.expire(now) {
+            self.give_up(ctx, landed, timed_out());
+        }
+        self.give_up_resolutions(now);
+        self.release_held(ctx);
+        self.record_epochs(ctx);
+        if !self.answers.is_empty() {
+            bell::ring();
+        }
+        super::catch_up(self, ctx);
+    }
+
+    /// The data set was emptied, loaded or taken over: what is under way belongs to the one before.
+    pub fn keyspace_flushed(&mut self) {
+        self.counters.superseded += self.flights.supersede_all() as u64;
+        self.aliases.clear();
+        self.epochs_are_due = true;
+    }
+
+    /// A key of database 0 changed by no doing of ours.
+    pub fn key_changed(&mut self, ctx: Context<'_>, change: Change, key: &[u8]) {
+        if !key.starts_with(self.settings.get().cache_prefix.as_bytes()) {
+            return;
+        }
+        match change {
+            Change::Expired => self.counters.expired += 1,
+            Change::Evicted => self.counters.evicted += 1,
+            Change::Touched => {
+                self.counters.superseded += self.flights.supersede_key(key) as u64;
+                self.epoch_key_changed(ctx, key);
+            }
+        }
+        self.publish_key_change(ctx, change, key);
+    }
+
+    /// Figures for INFO.
+    pub fn figures(&self) -> Vec<(&'static str, u64)> {
+        let mut figures = self.counters.figures();
+        figures.push(("flights", self.flights.len() as u64));
+        figures.push(("waiting_clients", self.waiters.len() as u64));
+        figures.push(("queued_tasks", self.sources.queued() as u64));
+        figures.push(("tables", self.tables.len() as u64));
+        figures
+    }
+}
+
+/// `PGTIMEOUT`.
+pub fn timed_out() -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "load_timeout_ms passed before PostgreSQL answered: try again, or raise it",
+    )
+}

@@ -1,0 +1,221 @@
+//! The memo of resolved tables: what a client's spelling of a name means, and how its keys are looked up.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use once_cell::unsync::OnceCell;
+
+use crate::cache::canonical::{shown, Rule};
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::key::LookupKey;
+use crate::cache::table::TableDefinition;
+use crate::postgres::load::KeyValues;
+use crate::postgres::statement::LoadPlan;
+use crate::server::clock::monotonic_ms;
+use crate::workers::mail::SourceIndex;
+use crate::workers::queue::Group;
+
+/// Names that clients may use before the memo starts anew: any number of spellings resolve to one table.
+const MAX_NAMES: usize = 10_000;
+
+/// Sets of key columns that one table remembers before it starts anew.
+const MAX_LOOKUPS: usize = 64;
+
+/// A table as the cache knows it.
+#[derive(Debug)]
+pub struct Table {
+    /// Stays the same when the definition or the epoch changes.
+    pub id: u64,
+    /// Where it is.
+    pub source: SourceIndex,
+    /// What the catalog says.
+    pub definition: Arc<TableDefinition>,
+    /// As it stands in cache keys and events: `users`, `analytics:public.users`.
+    pub name: String,
+    /// Its generation, once it has changed.
+    pub epoch: Option<u64>,
+    /// What every cache key of it starts with: `pg_cache:users:`, `pg_cache:users@<epoch>:`.
+    pub prefix: Vec<u8>,
+    /// When the catalog was last asked about it, on the clock that only goes forward.
+    pub described_ms: Cell<u64>,
+    lookups: RefCell<Vec<Rc<Lookup>>>,
+}
+
+/// One set of columns that rows of a table are looked up by.
+#[derive(Debug)]
+pub struct Lookup {
+    table: Arc<TableDefinition>,
+    /// Positions in the table's columns, sorted by column name.
+    columns: Vec<usize>,
+    /// The columns' rules, in that order.
+    pub rules: Vec<Rule>,
+    plain: OnceCell<Arc<Group>>,
+    asking: OnceCell<Arc<Group>>,
+}
+
+impl Lookup {
+    fn new(table: &Arc<TableDefinition>, key: &LookupKey<'_>) -> Result<Self, Error> {
+        let mut columns = Vec::with_capacity(key.len());
+        for name in key.columns() {
+            columns.push(table.column(name).ok_or_else(|| no_column(table, name))?);
+        }
+        let rules = columns.iter().map(|position| table.columns[*position].rule).collect();
+        Ok(Self { table: Arc::clone(table), columns, rules, plain: OnceCell::new(), asking: OnceCell::new() })
+    }
+
+    fn is_for(&self, key: &LookupKey<'_>) -> bool {
+        self.columns.len() == key.len()
+            && self
+                .columns
+                .iter()
+                .zip(key.columns())
+                .all(|(position, name)| self.table.columns[*position].name == name)
+    }
+
+    /// Whether the meaning of a lookup key with these values (JSON) depends on when it is read.
+    pub fn reads_clock(&self, values: &KeyValues) -> bool {
+        let mut columns = self.columns.iter().map(|position| &self.table.columns[*position]).zip(values);
+        columns.any(|(column, value)| column.clock.is_read_by(value))
+    }
+
+    /// The loads of keys whose every value has its canonical spelling.
+    pub fn plain(&self) -> &Arc<Group> {
+        self.plain.get_or_init(|| Group::new(LoadPlan::plain(Arc::clone(&self.table), self.columns.clone())))
+    }
+
+    /// The loads of keys with a value that only PostgreSQL can spell.
+    pub fn asking(&self) -> &Arc<Group> {
+        self.asking
+            .get_or_init(|| Group::new(LoadPlan::asking(Arc::clone(&self.table), self.columns.clone())))
+    }
+}
+
+/// Only the client's own word is told: who may not read a table is not to learn its columns here.
+fn no_column(table: &TableDefinition, name: &str) -> Error {
+    Error::new(ErrorKind::NoColumn, format!("{} has no column {}", table.display, shown(name)))
+}
+
+impl Table {
+    /// How rows are looked up by the columns of `key`. `PGNOCOLUMN` when one of them does not exist.
+    pub fn lookup(&self, key: &LookupKey<'_>) -> Result<Rc<Lookup>, Error> {
+        if let Some(known) = self.lookups.borrow().iter().find(|lookup| lookup.is_for(key)) {
+            return Ok(Rc::clone(known));
+        }
+        let lookup = Rc::new(Lookup::new(&self.definition, key)?);
+        let mut lookups = self.lookups.borrow_mut();
+        if lookups.len() >= MAX_LOOKUPS {
+            lookups.clear();
+        }
+        lookups.push(Rc::clone(&lookup));
+        Ok(lookup)
+    }
+}
+
+/// Every table that was resolved.
+#[derive(Debug, Default)]
+pub struct Tables {
+    by_name: HashMap<Box<[u8]>, Rc<Table>>,
+    by_oid: HashMap<(SourceIndex, u32), Rc<Table>>,
+    next: u64,
+}
+
+/// What a [`Table`] is made of, as far as the memo does not know it.
+#[derive(Debug)]
+pub struct Resolved<'a> {
+    /// Where it is.
+    pub source: SourceIndex,
+    /// Prefix of the name for a source that is not the default: `analytics:`.
+    pub source_prefix: &'a str,
+    /// `cache_prefix`.
+    pub cache_prefix: &'a str,
+    /// What the catalog says.
+    pub definition: Arc<TableDefinition>,
+    /// Its generation; `None` until it first changes.
+    pub epoch: Option<u64>,
+}
+
+impl Tables {
+    /// The table that a client's spelling was resolved to.
+    pub fn find(&self, name: &[u8]) -> Option<Rc<Table>> {
+        self.by_name.get(name).cloned()
+    }
+
+    /// Remembers that `name` means `table`.
+    pub fn remember(&mut self, name: &[u8], table: &Rc<Table>) {
+        if self.by_name.len() >= MAX_NAMES {
+            self.by_name.clear();
+        }
+        self.by_name.insert(name.into(), Rc::clone(table));
+    }
+
+    /// The table of that relation, or, when it was dropped and created again, of the one that had its name.
+    pub fn known(&self, source: SourceIndex, definition: &TableDefinition) -> Option<Rc<Table>> {
+        let has_its_name =
+            |table: &&Rc<Table>| table.source == source && table.definition.display == definition.display;
+        self.by_oid(source, definition.oid).or_else(|| self.by_oid.values().find(has_its_name).cloned())
+    }
+
+    /// Adds a table that is not known.
+    pub fn add(&mut self, resolved: Resolved<'_>) -> Rc<Table> {
+        self.next += 1;
+        let key = (resolved.source, resolved.definition.oid);
+        let table = Rc::new(table(self.next, resolved));
+        self.by_oid.insert(key, Rc::clone(&table));
+        table
+    }
+
+    /// Puts a new definition or epoch in the place of `old`, under every name it has.
+    pub fn replace(&mut self, old: &Rc<Table>, resolved: Resolved<'_>) -> Rc<Table> {
+        self.by_oid.remove(&(old.source, old.definition.oid));
+        let key = (resolved.source, resolved.definition.oid);
+        let new = Rc::new(table(old.id, resolved));
+        self.by_oid.insert(key, Rc::clone(&new));
+        for known in self.by_name.values_mut().filter(|known| known.id == old.id) {
+            *known = Rc::clone(&new);
+        }
+        new
+    }
+
+    /// The relation is gone.
+    pub fn forget(&mut self, source: SourceIndex, oid: u32) -> Option<Rc<Table>> {
+        let gone = self.by_oid.remove(&(source, oid))?;
+        self.by_name.retain(|_, table| table.id != gone.id);
+        Some(gone)
+    }
+
+    /// The table of that relation.
+    pub fn by_oid(&self, source: SourceIndex, oid: u32) -> Option<Rc<Table>> {
+        self.by_oid.get(&(source, oid)).cloned()
+    }
+
+    /// The table with that number.
+    pub fn by_id(&self, id: u64) -> Option<Rc<Table>> {
+        self.by_oid.values().find(|table| table.id == id).cloned()
+    }
+
+    /// Every table, once.
+    pub fn all(&self) -> Vec<Rc<Table>> {
+        self.by_oid.values().cloned().collect()
+    }
+
+    /// How many tables are known.
+    pub fn len(&self) -> usize {
+        self.by_oid.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.by_oid.is_empty()
+    }
+}
+
+fn table(id: u64, resolved: Resolved<'_>) -> Table {
+    let name = format!("{}{}", resolved.source_prefix, resolved.definition.display);
+    let generation = resolved.epoch.map(|epoch| format!("@{epoch}")).unwrap_or_default();
+    let prefix = format!("{}{name}{generation}:", resolved.cache_prefix).into_bytes();
+    let Resolved { source, definition, epoch, .. } = resolved;
+    let described_ms = Cell::new(monotonic_ms());
+    Table { id, source, definition, name, epoch, prefix, described_ms, lookups: RefCell::default() }
+}

@@ -1,0 +1,3 @@
+//! What watches the cache at work and tells others of it: one file each.
+
+pub mod events;

@@ -1,0 +1,192 @@
+//! Opening one connection to a source.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::postgres::config::SslMode as Negotiation;
+use ::postgres::{Client, Config, NoTls};
+use r2d2::ManageConnection;
+use r2d2_postgres::PostgresConnectionManager;
+use secrecy::zeroize::Zeroizing;
+use secrecy::ExposeSecret;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error::reason;
+use super::tls;
+use crate::cache::error::Error;
+use crate::settings::{SourceSettings, SslMode};
+
+/// The name of our connections in `pg_stat_activity`.
+const APPLICATION_NAME: &str = "pgcache/load";
+/// How long data that we sent may stay without the other kernel's confirmation.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(3);
+/// Silence after which the kernel asks whether the other side is still there, how often, and how many times.
+const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(5), Duration::from_secs(1), 3);
+
+/// Why a connection could not be opened. Its text holds no password.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    /// PostgreSQL, the network or TLS said no.
+    #[error("{}", reason(.0))]
+    Postgres(#[from] ::postgres::Error),
+    /// The password file could not be read.
+    #[error("pg_password_file: {0}")]
+    PasswordFile(io::Error),
+    /// The server answers, but it is not one to read from.
+    #[error("{0}")]
+    Unfit(&'static str),
+}
+
+/// Opens connections to one source.
+pub(super) struct Connector {
+    settings: Arc<SourceSettings>,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl Connector {
+    /// Reads the TLS files; connects to nothing yet.
+    ///
+    /// # Errors
+    /// A TLS file that is of no use.
+    pub(super) fn new(settings: Arc<SourceSettings>) -> Result<Self, Error> {
+        let tls = tls::connector(&settings)?;
+        Ok(Self { settings, tls })
+    }
+
+    /// Opens one connection as the settings ask for it.
+    ///
+    /// # Errors
+    /// Everything that can stand in the way; the text is fit for a log line and a client.
+    pub(super) fn open(&self) -> Result<Client, ConnectError> {
+        let Some(tls) = &self.tls else { return self.open_plain() };
+        if self.settings.pg_sslmode != SslMode::Prefer {
+            return self.open_with(tls, Negotiation::Require);
+        }
+        match self.open_with(tls, Negotiation::Prefer) {
+            Err(ConnectError::Postgres(error)) if is_refusal_of_tls(&error) => self.open_plain(),
+            result => result,
+        }
+    }
+
+    fn open_with(&self, tls: &MakeRustlsConnect, mode: Negotiation) -> Result<Client, ConnectError> {
+        Ok(PostgresConnectionManager::new(self.config(mode)?, tls.clone()).connect()?)
+    }
+
+    fn open_plain(&self) -> Result<Client, ConnectError> {
+        Ok(PostgresConnectionManager::new(self.config(Negotiation::Disable)?, NoTls).connect()?)
+    }
+
+    /// Made anew for each connection, because the password may have been rotated.
+    fn config(&self, mode: Negotiation) -> Result<Config, ConnectError> {
+        let settings = &*self.settings;
+        let mut config = Config::new();
+        config
+            .host(&settings.pg_host)
+            .port(settings.pg_port)
+            .dbname(&settings.pg_database)
+            .user(&settings.pg_user)
+            .ssl_mode(mode)
+            .connect_timeout(settings.connect_timeout)
+            .tcp_user_timeout(TCP_USER_TIMEOUT)
+            .keepalives_idle(KEEPALIVE.0)
+            .keepalives_interval(KEEPALIVE.1)
+            .keepalives_retries(KEEPALIVE.2)
+            // The crate would log notices, whose bytes are the user's.
+            .notice_callback(|_| {});
+        set_options(&mut config, settings.pg_options.as_deref());
+        set_password(&mut config, settings).map_err(ConnectError::PasswordFile)?;
+        Ok(config)
+    }
+}
+
+fn set_options(config: &mut Config, options: Option<&str>) {
+    if let Some(options) = options {
+        config.options(options);
+    }
+    if !options.is_some_and(names_application) {
+        config.application_name(APPLICATION_NAME);
+    }
+}
+
+fn set_password(config: &mut Config, settings: &SourceSettings) -> io::Result<()> {
+    if let Some(path) = &settings.pg_password_file {
+        config.password(&*read_password(path)?);
+    } else if let Some(password) = &settings.pg_password {
+        config.password(password.expose_secret());
+    }
+    Ok(())
+}
+
+/// The file's bytes without the line end that editors and `echo` leave.
+fn read_password(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut password = Zeroizing::new(fs::read(path)?);
+    while password.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+        password.pop();
+    }
+    Ok(password)
+}
+
+/// Whether `-c application_name=…` or `--application-name=…` is among the options.
+fn names_application(options: &str) -> bool {
+    options.replace('-', "_").contains("application_name=")
+}
+
+/// Whether `prefer` should go on without TLS, as libpq does: the handshake failed, or no rule of
+/// `pg_hba.conf` admits us over TLS (28000).
+fn is_refusal_of_tls(error: &::postgres::Error) -> bool {
+    use std::error::Error as _;
+    let handshake = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    let failed = handshake.and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>());
+    failed || error.code().is_some_and(|code| code.code() == "28000")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use ::postgres::config::Host;
+
+    fn config(args: &[&str]) -> Config {
+        let args: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
+        let settings = crate::settings::load(&args, []).unwrap().settings;
+        let connector = Connector::new(Arc::clone(&settings.sources[0])).unwrap();
+        connector.config(Negotiation::Disable).unwrap()
+    }
+
+    #[test]
+    fn a_host_that_starts_with_a_slash_is_a_socket_directory() {
+        assert_eq!(config(&["pg_host", "/run/pg"]).get_hosts(), [Host::Unix("/run/pg".into())]);
+        assert_eq!(config(&["pg_host", "db1"]).get_hosts(), [Host::Tcp("db1".into())]);
+    }
+
+    #[test]
+    fn our_connections_are_named_unless_the_options_name_them() {
+        assert_eq!(config(&[]).get_application_name(), Some("pgcache/load"));
+        assert_eq!(
+            config(&["pg_options", "-c search_path=app"]).get_application_name(),
+            Some("pgcache/load")
+        );
+        for options in ["-c application_name=mine", "--application-name=mine"] {
+            assert_eq!(config(&["pg_options", options]).get_application_name(), None);
+        }
+    }
+
+    #[test]
+    fn a_password_file_loses_its_line_end_and_is_read_again() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        fs::write(path, "first pw \r\n").unwrap();
+        assert_eq!(config(&["pg_password_file", path]).get_password(), Some(&b"first pw "[..]));
+        fs::write(path, "second").unwrap();
+        assert_eq!(config(&["pg_password_file", path]).get_password(), Some(&b"second"[..]));
+    }
+
+    #[test]
+    fn no_text_of_ours_shows_the_password() {
+        let config = config(&["pg_password", "hunter2"]);
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

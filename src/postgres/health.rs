@@ -1,0 +1,303 @@
+//! Whether a source answers, since when, and why not.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
+
+/// What is known about a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// The first attempt to connect has not ended yet.
+    Connecting,
+    /// The last attempt succeeded, or connections are alive.
+    Up,
+    /// The last attempt failed and no connection is alive.
+    Down,
+}
+
+/// A source's state at one moment.
+#[derive(Debug, Clone)]
+pub struct HealthReport {
+    /// Whether it answers.
+    pub condition: Condition,
+    /// When that began.
+    pub since: SystemTime,
+    /// Why the last attempt to connect failed, if it did.
+    pub last_error: Option<String>,
+    /// How many attempts have failed since the last that succeeded.
+    pub failures: u32,
+    /// Open connections.
+    pub connections: u32,
+    /// Those of them that nobody uses.
+    pub idle: u32,
+}
+
+/// A source went up or down; told once per change, not once per attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    /// The source's name.
+    pub source: String,
+    /// Whether it answers now.
+    pub up: bool,
+    /// Why not; `None` when it is up.
+    pub reason: Option<String>,
+}
+
+/// Who is told of transitions, one at a time and in order. Called on a connecting thread: it must not block.
+pub type OnTransition = Box<dyn Fn(Transition) + Send + Sync>;
+
+/// The record that connecting threads write and everyone reads.
+pub(super) struct Health {
+    source: String,
+    state: Mutex<State>,
+    listener: Mutex<OnTransition>,
+}
+
+struct State {
+    condition: Condition,
+    since: SystemTime,
+    last_error: Option<String>,
+    failures: u32,
+    /// When the attempts began that have not ended, by number. A server that is stopped keeps them for ever.
+    attempts: BTreeMap<u64, Instant>,
+    /// By when each load under way was to be done, by number. A server that is stopped never ends them.
+    loads: BTreeMap<u64, Instant>,
+    /// When a load or a question was last answered.
+    answered: Instant,
+    /// The number of the next attempt or load.
+    next: u64,
+    /// When an open connection was asked whether the server is there, while it has not answered.
+    asked: Option<Instant>,
+}
+
+impl Health {
+    /// The record of a source that nobody has tried yet.
+    pub(super) fn new(source: &str, listener: OnTransition) -> Self {
+        let state = State {
+            condition: Condition::Connecting,
+            since: SystemTime::now(),
+            last_error: None,
+            failures: 0,
+            attempts: BTreeMap::new(),
+            loads: BTreeMap::new(),
+            answered: Instant::now(),
+            next: 0,
+            asked: None,
+        };
+        Self { source: source.into(), state: Mutex::new(state), listener: Mutex::new(listener) }
+    }
+
+    /// An attempt to connect begins. Returns its number.
+    pub(super) fn begin(&self) -> u64 {
+        let mut state = self.state.lock();
+        let number = state.next;
+        state.next += 1;
+        state.attempts.insert(number, Instant::now());
+        number
+    }
+
+    /// The attempt `number` ended.
+    pub(super) fn end(&self, number: u64) {
+        self.state.lock().attempts.remove(&number);
+    }
+
+    /// A load begins that is to be done by `deadline`. Returns its number.
+    pub(super) fn loads(&self, deadline: Instant) -> u64 {
+        let mut state = self.state.lock();
+        let number = state.next;
+        state.next += 1;
+        state.loads.insert(number, deadline);
+        number
+    }
+
+    /// The load `number` ended; `answered` says whether PostgreSQL had a word in it. An answer ends an outage.
+    pub(super) fn loaded(&self, number: u64, answered: bool) {
+        self.change(|state| {
+            state.loads.remove(&number);
+            answered.then(|| state.answer())
+        });
+    }
+
+    /// A connection was made.
+    pub(super) fn succeeded(&self) {
+        self.change(|state| {
+            state.failures = 0;
+            state.last_error = None;
+            Some(Condition::Up)
+        });
+    }
+
+    /// An attempt failed. While others are `alive` the source itself is not down: it may have run out of
+    /// connections.
+    pub(super) fn failed(&self, reason: String, alive: bool) {
+        self.change(|state| {
+            state.failures = state.failures.saturating_add(1);
+            state.last_error = Some(reason);
+            (!alive).then_some(Condition::Down)
+        });
+    }
+
+    /// An open connection is being asked whether the server is there.
+    pub(super) fn asks(&self) {
+        self.state.lock().asked = Some(Instant::now());
+    }
+
+    /// That question ended; `answered` says how. An answer ends an outage.
+    pub(super) fn asked(&self, answered: bool) {
+        self.change(|state| {
+            state.asked = None;
+            answered.then(|| state.answer())
+        });
+    }
+
+    /// Declares the source down when it has not answered for longer than `limit`: an open connection, or, while
+    /// none is `alive`, an attempt to connect; or a load that is overdue by that much while nothing else was
+    /// answered. A stopped process takes connections and stays silent for ever.
+    pub(super) fn judge_silence(&self, limit: Duration, alive: bool) {
+        self.change(|state| {
+            let attempt = state.attempts.values().next().filter(|_| !alive);
+            let silent = state.asked.iter().chain(attempt).any(|began| began.elapsed() > limit);
+            if !(silent || state.is_overdue(limit)) || state.condition == Condition::Down {
+                return None;
+            }
+            state.last_error = Some(format!("no answer for {} ms (connect_timeout_ms)", limit.as_millis()));
+            Some(Condition::Down)
+        });
+    }
+
+    /// Why the source is down; `None` when it is not.
+    pub(super) fn why_down(&self) -> Option<String> {
+        let state = self.state.lock();
+        (state.condition == Condition::Down).then(|| state.last_error.clone().unwrap_or_default())
+    }
+
+    /// The state, with the pool's numbers.
+    pub(super) fn report(&self, connections: u32, idle: u32) -> HealthReport {
+        let state = self.state.lock();
+        HealthReport {
+            condition: state.condition,
+            since: state.since,
+            last_error: state.last_error.clone(),
+            failures: state.failures,
+            connections,
+            idle,
+        }
+    }
+
+    fn change(&self, apply: impl FnOnce(&mut State) -> Option<Condition>) {
+        let mut state = self.state.lock();
+        let Some(condition) = apply(&mut state).filter(|&new| new != state.condition) else { return };
+        state.condition = condition;
+        state.since = SystemTime::now();
+        let up = condition == Condition::Up;
+        let reason = state.last_error.clone().filter(|_| !up);
+        // Taken before the state is released, so that transitions are told in the order in which they happened.
+        let listener = self.listener.lock();
+        drop(state);
+        listener(Transition { source: self.source.clone(), up, reason });
+    }
+}
+
+impl State {
+    /// PostgreSQL has answered, so it is there.
+    fn answer(&mut self) -> Condition {
+        self.answered = Instant::now();
+        if self.condition == Condition::Down {
+            self.last_error = None;
+        }
+        Condition::Up
+    }
+
+    fn is_overdue(&self, limit: Duration) -> bool {
+        self.answered.elapsed() > limit && self.loads.values().any(|deadline| deadline.elapsed() > limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn recorded() -> (Health, Arc<Mutex<Vec<Transition>>>) {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&seen);
+        (Health::new("default", Box::new(move |transition| sink.lock().push(transition))), seen)
+    }
+
+    #[test]
+    fn each_transition_is_told_once() {
+        let (health, seen) = recorded();
+        for _ in 0..3 {
+            health.failed("refused".into(), false);
+        }
+        health.succeeded();
+        health.succeeded();
+        let told: Vec<_> = seen.lock().iter().map(|t| (t.up, t.reason.clone())).collect();
+        assert_eq!(told, [(false, Some("refused".into())), (true, None)]);
+    }
+
+    #[test]
+    fn a_failure_while_others_are_alive_is_no_outage() {
+        let (health, seen) = recorded();
+        health.succeeded();
+        health.failed("too many connections".into(), true);
+        assert_eq!(health.why_down(), None);
+        let report = health.report(3, 1);
+        assert_eq!((report.condition, report.failures), (Condition::Up, 1));
+        assert_eq!(report.last_error.as_deref(), Some("too many connections"));
+        assert_eq!(seen.lock().len(), 1);
+    }
+
+    #[test]
+    fn an_attempt_without_an_end_is_silence_unless_others_are_alive() {
+        let (health, _) = recorded();
+        let number = health.begin();
+        std::thread::sleep(Duration::from_millis(2));
+        health.judge_silence(Duration::from_secs(60), false);
+        health.judge_silence(Duration::from_millis(1), true);
+        assert_eq!(health.why_down(), None);
+        health.judge_silence(Duration::from_millis(1), false);
+        assert!(health.why_down().is_some_and(|why| why.contains("no answer for 1 ms")));
+        health.end(number);
+    }
+
+    #[test]
+    fn overdue_loads_are_silence_until_one_is_answered() {
+        let (health, _) = recorded();
+        health.succeeded();
+        let load = health.loads(Instant::now());
+        std::thread::sleep(Duration::from_millis(2));
+        health.judge_silence(Duration::from_secs(60), true);
+        assert_eq!(health.why_down(), None);
+        health.judge_silence(Duration::from_millis(1), true);
+        assert!(health.why_down().is_some());
+        health.loaded(load, true);
+        assert_eq!(health.why_down(), None);
+    }
+
+    #[test]
+    fn an_overdue_load_is_no_silence_while_others_are_answered() {
+        let (health, _) = recorded();
+        let stuck = health.loads(Instant::now() - Duration::from_secs(60));
+        let other = health.loads(Instant::now());
+        health.loaded(other, true);
+        health.judge_silence(Duration::from_secs(30), true);
+        assert_eq!(health.why_down(), None);
+        health.loaded(stuck, false);
+    }
+
+    #[test]
+    fn an_open_connection_without_an_answer_is_silence_until_it_answers() {
+        let (health, seen) = recorded();
+        health.succeeded();
+        health.asks();
+        std::thread::sleep(Duration::from_millis(2));
+        health.judge_silence(Duration::from_millis(1), true);
+        assert!(health.why_down().is_some());
+        health.asked(true);
+        assert_eq!(health.why_down(), None);
+        let told: Vec<_> = seen.lock().iter().map(|t| (t.up, t.reason.is_some())).collect();
+        assert_eq!(told, [(true, false), (false, true), (true, false)]);
+    }
+}

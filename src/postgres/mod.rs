@@ -1,0 +1,16 @@
+//! PostgreSQL: connections, their pool, and what its errors mean. Nothing here knows the server we live in.
+
+pub mod catalog;
+mod connect;
+mod error;
+mod health;
+pub mod load;
+mod pool;
+mod session;
+pub mod statement;
+mod tls;
+
+pub use error::{error_from, is_lost, means_bad_data, means_catalog_changed};
+pub use health::{Condition, HealthReport, OnTransition, Transition};
+pub use pool::{Failure, PooledSession, Source};
+pub use session::Session;

@@ -1,0 +1,444 @@
+//! A source: one PostgreSQL database and its pool of connections.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
+use scheduled_thread_pool::{JobHandle, OnPoolDropBehavior, ScheduledThreadPool};
+
+use super::connect::{ConnectError, Connector};
+use super::error::{error_from, is_lost, means_bad_data, means_catalog_changed};
+use super::health::{Health, HealthReport, OnTransition};
+use super::session::Session;
+use crate::cache::error::{Error, ErrorKind};
+use crate::settings::SourceSettings;
+
+/// Threads that open connections, per source.
+const CONNECT_THREADS: usize = 2;
+/// A waiter looks this often whether the source went down; a connection that comes free wakes it at once.
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+/// How often an idle connection is asked whether the server is still there.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// r2d2 doubles the pause between attempts up to half of this.
+const RETRY_PAUSE_TWICE: Duration = Duration::from_secs(2);
+
+/// One PostgreSQL database: its connections, and whether it answers.
+pub struct Source {
+    settings: Arc<SourceSettings>,
+    pool: Pool<Manager>,
+    shared: Arc<Shared>,
+    /// The periodic check, to end it with the source.
+    check: Mutex<Option<JobHandle>>,
+}
+
+/// What the source shares with its connections and with the threads that open them.
+struct Shared {
+    health: Health,
+    /// Where those wait who found no idle connection.
+    gate: Gate,
+    /// Connections that are open and not known to be lost.
+    alive: AtomicU32,
+}
+
+impl Shared {
+    fn any_alive(&self) -> bool {
+        self.alive.load(Ordering::Acquire) > 0
+    }
+}
+
+#[derive(Default)]
+struct Gate {
+    lock: Mutex<()>,
+    freed: Condvar,
+}
+
+impl Gate {
+    /// Waits until something was freed, but at most `longest`.
+    fn wait(&self, longest: Duration) {
+        self.freed.wait_for(&mut self.lock.lock(), longest);
+    }
+
+    fn open_for_one(&self) {
+        self.freed.notify_one();
+    }
+
+    fn open_for_all(&self) {
+        self.freed.notify_all();
+    }
+}
+
+/// A connection that goes back to its pool when dropped.
+pub struct PooledSession {
+    // The order matters: the connection is back in its pool when the waiter is woken.
+    connection: PooledConnection<Manager>,
+    _wake: Wake,
+}
+
+/// Wakes one waiter when dropped.
+struct Wake(Arc<Shared>);
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        self.0.gate.open_for_one();
+    }
+}
+
+impl Deref for PooledSession {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.connection.session
+    }
+}
+
+impl DerefMut for PooledSession {
+    fn deref_mut(&mut self) -> &mut Session {
+        &mut self.connection.session
+    }
+}
+
+/// Why a piece of work on a session came to nothing.
+#[derive(Debug)]
+pub enum Failure {
+    /// No session was to be had, or each was lost: down or too late.
+    Source(Error),
+    /// PostgreSQL refused the work.
+    Query(::postgres::Error),
+}
+
+impl Failure {
+    /// The reply to whoever asked for `what`, a table's name.
+    pub fn into_error(self, what: &str) -> Error {
+        match self {
+            Self::Source(error) => error,
+            Self::Query(error) => error_from(&error, what),
+        }
+    }
+
+    /// See [`means_catalog_changed`].
+    pub fn means_catalog_changed(&self) -> bool {
+        matches!(self, Self::Query(error) if means_catalog_changed(error))
+    }
+
+    /// See [`means_bad_data`].
+    pub fn means_bad_data(&self) -> bool {
+        matches!(self, Self::Query(error) if means_bad_data(error))
+    }
+}
+
+impl Source {
+    /// Starts to connect in the background and returns at once, whether PostgreSQL is there or not.
+    ///
+    /// `listener` is told when the source goes up or down.
+    ///
+    /// # Errors
+    /// A TLS file that is of no use.
+    pub fn open(settings: Arc<SourceSettings>, listener: OnTransition) -> Result<Arc<Self>, Error> {
+        let connector = Connector::new(Arc::clone(&settings))?;
+        let shared = Arc::new(Shared {
+            health: Health::new(&settings.name, listener),
+            gate: Gate::default(),
+            alive: AtomicU32::new(0),
+        });
+        let threads = connect_threads();
+        let pool = Pool::builder()
+            .max_size(settings.pool_size)
+            // One is always kept ready, so that a source that is down is retried without a client asking for it.
+            .min_idle(Some(1))
+            .test_on_check_out(false)
+            .connection_timeout(RETRY_PAUSE_TWICE)
+            .error_handler(Box::new(NopErrorHandler))
+            .thread_pool(Arc::clone(&threads))
+            .build_unchecked(Manager { connector, shared: Arc::clone(&shared) });
+        let source = Arc::new(Self { settings, pool, shared, check: Mutex::new(None) });
+        *source.check.lock() = Some(source.start_check(&threads));
+        Ok(source)
+    }
+
+    /// The source's settings.
+    pub fn settings(&self) -> &Arc<SourceSettings> {
+        &self.settings
+    }
+
+    /// An idle connection, or the next that comes free or is opened before `deadline`.
+    ///
+    /// It may have died while idle: [`Self::with_session`] is for those who do not want to care.
+    ///
+    /// # Errors
+    /// `PGDOWN` as soon as the source is known to be down; `PGTIMEOUT` at the deadline.
+    pub fn session(&self, deadline: Instant) -> Result<PooledSession, Error> {
+        self.refuse_if_down()?;
+        // Asks r2d2 for one more connection when none is idle, once for each waiter.
+        if let Ok(connection) = self.pool.get_timeout(Duration::ZERO) {
+            return Ok(self.lend(connection));
+        }
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(self.too_late());
+            }
+            self.shared.gate.wait(left.min(LOOK_INTERVAL));
+            if let Some(session) = self.idle() {
+                return Ok(session);
+            }
+            self.refuse_if_down()?;
+        }
+    }
+
+    /// Does `work` on a session, again on another one when the connection turns out to be lost.
+    ///
+    /// After a restart of PostgreSQL every idle connection is dead, so there may be `pool_size` of them. A
+    /// connection that was opened since the last loss is given up when it is lost for the second time: the work
+    /// itself may be what brings the server down.
+    ///
+    /// # Errors
+    /// [`Failure::Source`] when no session was to be had or each was lost, [`Failure::Query`] for what
+    /// PostgreSQL says about the work.
+    pub fn with_session<T>(
+        &self,
+        deadline: Instant,
+        mut work: impl FnMut(&mut Session) -> Result<T, ::postgres::Error>,
+    ) -> Result<T, Failure> {
+        let mut last_loss = Instant::now();
+        let (mut losses, mut fresh_losses) = (0, 0);
+        loop {
+            let mut session = self.session(deadline).map_err(Failure::Source)?;
+            let load = self.shared.health.loads(deadline);
+            let result = work(&mut session);
+            self.shared.health.loaded(load, !matches!(&result, Err(error) if is_lost(error)));
+            let error = match result {
+                Err(error) if is_lost(&error) => error,
+                result => return result.map_err(Failure::Query),
+            };
+            losses += 1;
+            fresh_losses += u32::from(session.opened() >= last_loss);
+            last_loss = Instant::now();
+            if losses > self.settings.pool_size || fresh_losses > 1 {
+                return Err(Failure::Query(error));
+            }
+        }
+    }
+
+    /// Whether the source answers, since when, and its number of connections.
+    pub fn health(&self) -> HealthReport {
+        self.judge_silence();
+        let state = self.pool.state();
+        self.shared.health.report(state.connections, state.idle_connections)
+    }
+
+    fn idle(&self) -> Option<PooledSession> {
+        self.pool.try_get().map(|connection| self.lend(connection))
+    }
+
+    fn lend(&self, connection: PooledConnection<Manager>) -> PooledSession {
+        PooledSession { connection, _wake: Wake(Arc::clone(&self.shared)) }
+    }
+
+    fn judge_silence(&self) {
+        self.shared.health.judge_silence(self.settings.connect_timeout, self.shared.any_alive());
+    }
+
+    /// A source that is down is refused at once, its idle connections too: they are dead or silent, and the
+    /// check in the background finds out when they are not.
+    /// `PGDOWN` when the source is known to be down. Waits for nobody: a load that cannot succeed need not queue.
+    ///
+    /// # Errors
+    /// Why the source is down.
+    pub fn refuse_if_down(&self) -> Result<(), Error> {
+        self.judge_silence();
+        match self.shared.health.why_down() {
+            Some(why) => Err(Error::new(ErrorKind::Down, format!("{}: {why}", self.settings.name))),
+            None => Ok(()),
+        }
+    }
+
+    fn too_late(&self) -> Error {
+        let name = &self.settings.name;
+        let text = if self.shared.any_alive() {
+            format!(
+                "{name}: all connections were busy until the deadline (pool_size {})",
+                self.settings.pool_size
+            )
+        } else {
+            format!("{name}: no connection was made before the deadline")
+        };
+        Error::new(ErrorKind::Timeout, text)
+    }
+
+    fn start_check(self: &Arc<Self>, threads: &ScheduledThreadPool) -> JobHandle {
+        let source = Arc::downgrade(self);
+        threads.execute_with_fixed_delay(CHECK_INTERVAL, CHECK_INTERVAL, move || {
+            if let Some(source) = source.upgrade() {
+                source.check();
+            }
+        })
+    }
+
+    /// Asks idle connections until one answers, so that an outage is seen without any client asking. Dead ones
+    /// leave the pool, which makes it connect anew.
+    fn check(&self) {
+        while let Some(mut session) = self.idle() {
+            self.shared.health.asks();
+            let answered = session.ping().is_ok();
+            self.shared.health.asked(answered);
+            if answered || !session.is_closed() {
+                return;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({})", self.settings.name)
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if let Some(check) = self.check.lock().take() {
+            check.cancel();
+        }
+    }
+}
+
+fn connect_threads() -> Arc<ScheduledThreadPool> {
+    let threads = ScheduledThreadPool::builder()
+        .num_threads(CONNECT_THREADS)
+        .thread_name_pattern("pgcache-conn-{}")
+        // Attempts to reconnect that still wait must not keep the threads.
+        .on_drop_behavior(OnPoolDropBehavior::DiscardPendingScheduled);
+    Arc::new(threads.build())
+}
+
+/// Makes and judges connections for r2d2.
+struct Manager {
+    connector: Connector,
+    shared: Arc<Shared>,
+}
+
+/// A session that is counted as alive until it is lost or dropped.
+struct Counted {
+    session: Session,
+    shared: Arc<Shared>,
+    is_counted: bool,
+}
+
+impl Counted {
+    fn new(session: Session, shared: &Arc<Shared>) -> Self {
+        shared.alive.fetch_add(1, Ordering::AcqRel);
+        Self { session, shared: Arc::clone(shared), is_counted: true }
+    }
+
+    fn discount(&mut self) {
+        if std::mem::take(&mut self.is_counted) {
+            self.shared.alive.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.discount();
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Counted;
+    type Error = ConnectError;
+
+    fn connect(&self) -> Result<Counted, ConnectError> {
+        let attempt = self.shared.health.begin();
+        let result = self.connector.open().and_then(Session::prepare);
+        self.shared.health.end(attempt);
+        let made = match result {
+            Ok(session) => {
+                let counted = Counted::new(session, &self.shared);
+                self.shared.health.succeeded();
+                Ok(counted)
+            }
+            Err(error) => {
+                self.shared.health.failed(error.to_string(), self.shared.any_alive());
+                Err(error)
+            }
+        };
+        // r2d2 puts the connection into the pool only after this returns: a waiter that is quicker looks again
+        // after LOOK_INTERVAL.
+        self.shared.gate.open_for_all();
+        made
+    }
+
+    fn is_valid(&self, connection: &mut Counted) -> Result<(), ConnectError> {
+        Ok(connection.session.ping()?)
+    }
+
+    fn has_broken(&self, connection: &mut Counted) -> bool {
+        let closed = connection.session.is_closed();
+        if closed {
+            // Before r2d2 tries to replace it: when that fails, this one must not count as alive.
+            connection.discount();
+        }
+        closed
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// A listener of which nobody will ever accept a connection, and a source that connects to it.
+    fn silent_source() -> (TcpListener, Arc<Source>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let source = source_at(listener.local_addr().unwrap().port());
+        (listener, source)
+    }
+
+    fn source_at(port: u16) -> Arc<Source> {
+        let port = port.to_string();
+        let args =
+            ["pg_host", "127.0.0.1", "pg_port", &port, "connect_timeout_ms", "100", "pg_password", "x"];
+        let settings = crate::settings::load(&args.map(String::from), []).unwrap().settings;
+        Source::open(Arc::clone(&settings.sources[0]), Box::new(|_| {})).unwrap()
+    }
+
+    fn refusal(source: &Source, patience: Duration) -> (Error, Duration) {
+        let began = Instant::now();
+        let error = source.session(began + patience).err().unwrap();
+        (error, began.elapsed())
+    }
+
+    #[test]
+    fn a_refused_connection_ends_the_wait() {
+        let (listener, probe) = silent_source();
+        let port = probe.settings().pg_port;
+        drop((listener, probe));
+        let (error, took) = refusal(&source_at(port), Duration::from_secs(30));
+        assert_eq!(error.kind(), &ErrorKind::Down);
+        assert!(
+            error.to_string().starts_with("PGDOWN default: ") && took < Duration::from_secs(10),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_silent_server_is_down_after_the_connect_timeout() {
+        let (_listener, source) = silent_source();
+        let (error, took) = refusal(&source, Duration::from_secs(30));
+        assert!(error.to_string().contains("no answer for 100 ms"), "{error}");
+        assert!(took < Duration::from_secs(10));
+        assert!(refusal(&source, Duration::from_secs(30)).1 < Duration::from_millis(100));
+    }
+
+    #[test]
+    fn the_deadline_ends_the_wait_as_well() {
+        let (_listener, source) = silent_source();
+        let (error, _) = refusal(&source, Duration::from_millis(10));
+        assert_eq!(error.kind(), &ErrorKind::Timeout);
+    }
+}

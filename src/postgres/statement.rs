@@ -1,0 +1,196 @@
+//! The SQL that loads rows by lookup keys: one statement per table and set of key columns.
+
+use std::sync::Arc;
+
+use crate::cache::table::{Column, TableDefinition};
+
+/// How a column's lookup values travel to PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// As an array of 64-bit integers.
+    Integers,
+    /// As an array of texts, cast element by element to the column's type.
+    Texts,
+}
+
+/// How the keys of one statement travel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bindings {
+    /// One array per key column.
+    Arrays(Vec<Binding>),
+    /// One JSON array of objects, which PostgreSQL itself turns into typed columns: the way for every type.
+    Json,
+}
+
+/// A statement that loads any number of keys of one table by the same columns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadPlan {
+    /// The relation it was built for.
+    pub table: Arc<TableDefinition>,
+    /// Key columns as positions in the table's columns, sorted by column name.
+    pub columns: Vec<usize>,
+    /// The statement. Columns of its result: ordinal, row as JSON, then (`reports_keys`) each key column's
+    /// text as the row has it, then as the lookup value reads.
+    pub sql: String,
+    /// What its parameters are.
+    pub bindings: Bindings,
+    /// Whether it also returns key texts, for types whose spelling only PostgreSQL knows.
+    pub reports_keys: bool,
+    /// Whether a unique index serves it, so that any number of keys may share one statement.
+    pub is_unique: bool,
+}
+
+impl LoadPlan {
+    /// The plan for `columns` (positions, sorted by column name) of `table`, for keys whose every value is in
+    /// its canonical spelling already.
+    pub fn plain(table: Arc<TableDefinition>, columns: Vec<usize>) -> Self {
+        let bindings = columns.iter().map(|position| binding(&table.columns[*position])).collect();
+        Self::build(table, columns, Bindings::Arrays(bindings), false)
+    }
+
+    /// The plan for keys with a value that only PostgreSQL can spell: it also returns the row's own key.
+    pub fn asking(table: Arc<TableDefinition>, columns: Vec<usize>) -> Self {
+        Self::build(table, columns, Bindings::Json, true)
+    }
+
+    /// The same kind of plan for another table, or for what this one has become.
+    pub fn for_table(&self, table: Arc<TableDefinition>, columns: Vec<usize>) -> Self {
+        if self.reports_keys {
+            Self::asking(table, columns)
+        } else {
+            Self::plain(table, columns)
+        }
+    }
+
+    fn build(
+        table: Arc<TableDefinition>,
+        columns: Vec<usize>,
+        bindings: Bindings,
+        reports_keys: bool,
+    ) -> Self {
+        let key: Vec<&Column> = columns.iter().map(|position| &table.columns[*position]).collect();
+        let sql = sql(&table, &key, &bindings, reports_keys);
+        let is_unique = table.has_unique_key(&columns);
+        Self { table, columns, sql, bindings, reports_keys, is_unique }
+    }
+
+    /// The key columns' descriptions, sorted by name.
+    pub fn key_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().map(|position| &self.table.columns[*position])
+    }
+}
+
+fn binding(column: &Column) -> Binding {
+    if column.rule.is_integer() && !column.is_domain {
+        Binding::Integers
+    } else {
+        Binding::Texts
+    }
+}
+
+/// Each key is looked up by itself (LATERAL with a LIMIT): PostgreSQL pushes the restriction down to an
+/// index, or into a view, and never turns it into a join that scans. Two rows are enough to see that a key
+/// is not unique.
+fn sql(table: &TableDefinition, key: &[&Column], bindings: &Bindings, reports_keys: bool) -> String {
+    let keys = (1..=key.len()).map(|n| format!("c{n}")).collect::<Vec<_>>().join(", ");
+    let relation = format!("{}.{}", quoted(&table.schema), quoted(&table.relation));
+    let join = if reports_keys { "LEFT JOIN LATERAL" } else { "CROSS JOIN LATERAL" };
+    let on = if reports_keys { " ON true" } else { "" };
+    format!(
+        "SELECT k.ord, row_to_json(r.*)::text{texts} FROM {input} WITH ORDINALITY AS k({keys}, ord) \
+         {join} (SELECT * FROM {relation} AS t WHERE {condition} LIMIT 2) AS r{on}",
+        texts = if reports_keys { key_texts(key) } else { String::new() },
+        input = input(key, bindings),
+        condition = condition(key),
+    )
+}
+
+fn key_texts(key: &[&Column]) -> String {
+    let row = key.iter().map(|column| format!(", to_json(r.{})::text", quoted(&column.name)));
+    let value = (1..=key.len()).map(|n| format!(", to_json(k.c{n})::text"));
+    row.chain(value).collect()
+}
+
+fn input(key: &[&Column], bindings: &Bindings) -> String {
+    match bindings {
+        Bindings::Json => {
+            let columns = key.iter().enumerate().map(|(i, column)| format!("c{} {}", i + 1, column.sql_type));
+            let columns = columns.collect::<Vec<_>>().join(", ");
+            format!("ROWS FROM (json_to_recordset($1::text::json) AS ({columns}))")
+        }
+        Bindings::Arrays(bindings) => {
+            let array = |(i, (column, binding)): (usize, (&&Column, &Binding))| match binding {
+                Binding::Integers => format!("${}::int8[]", i + 1),
+                Binding::Texts => format!("${}::text[]::{}[]", i + 1, column.sql_type),
+            };
+            let arrays = key.iter().zip(bindings).enumerate().map(array).collect::<Vec<_>>().join(", ");
+            format!("unnest({arrays})")
+        }
+    }
+}
+
+fn condition(key: &[&Column]) -> String {
+    let equal = |(i, column): (usize, &&Column)| {
+        let equality = if column.rule.is_integer() { "OPERATOR(pg_catalog.=)" } else { &column.equality };
+        format!("t.{} {} k.c{}", quoted(&column.name), equality, i + 1)
+    };
+    key.iter().enumerate().map(equal).collect::<Vec<_>>().join(" AND ")
+}
+
+/// An identifier in double quotes, as PostgreSQL's `quote_ident` always may write it.
+fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::canonical::Rule;
+    use crate::cache::table::Clock;
+
+    fn column(name: &str, sql_type: &str, rule: Rule) -> Column {
+        let equality = "OPERATOR(pg_catalog.=)".to_owned();
+        Column {
+            name: name.into(),
+            sql_type: sql_type.into(),
+            equality,
+            rule,
+            clock: Clock::Unread,
+            is_domain: false,
+        }
+    }
+
+    fn table(columns: Vec<Column>) -> Arc<TableDefinition> {
+        Arc::new(TableDefinition {
+            oid: 7,
+            schema: "Odd \"one\"".into(),
+            relation: "k".into(),
+            display: "\"Odd \"\"one\"\"\".k".into(),
+            columns,
+            unique_keys: vec![vec![0]],
+        })
+    }
+
+    #[test]
+    fn integers_travel_in_one_array_and_names_are_always_quoted() {
+        let id = column("id", "\"pg_catalog\".\"int4\"", Rule::Int { min: 0, max: 9 });
+        let plan = LoadPlan::plain(table(vec![id]), vec![0]);
+        assert!(plan.is_unique);
+        assert_eq!(
+            plan.sql,
+            "SELECT k.ord, row_to_json(r.*)::text FROM unnest($1::int8[]) WITH ORDINALITY AS k(c1, ord) \
+             CROSS JOIN LATERAL (SELECT * FROM \"Odd \"\"one\"\"\".\"k\" AS t \
+             WHERE t.\"id\" OPERATOR(pg_catalog.=) k.c1 LIMIT 2) AS r"
+        );
+    }
+
+    #[test]
+    fn values_that_only_postgresql_can_spell_go_as_json_and_bring_back_the_rows_own_key() {
+        let tags = column("tags", "\"pg_catalog\".\"_text\"", Rule::Ask { faithful: true });
+        let plan = LoadPlan::asking(table(vec![tags]), vec![0]);
+        assert_eq!(plan.bindings, Bindings::Json);
+        assert!(plan.reports_keys);
+        assert!(plan.sql.contains("json_to_recordset($1::text::json) AS (c1 \"pg_catalog\".\"_text\")"));
+        assert!(plan.sql.contains("to_json(r.\"tags\")::text, to_json(k.c1)::text"));
+    }
+}

@@ -1,0 +1,17 @@
+//! The two clocks: one for deadlines, one for expiry.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use once_cell::sync::Lazy;
+
+static START: Lazy<Instant> = Lazy::new(Instant::now);
+
+/// Milliseconds on a clock that only goes forward.
+pub fn monotonic_ms() -> u64 {
+    START.elapsed().as_millis() as u64
+}
+
+/// Milliseconds since 1970, as the server's `PXAT` takes them.
+pub fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
+}

@@ -1,0 +1,263 @@
+//! Registering commands, with what COMMAND DOCS says of them.
+
+use std::ffi::{CStr, CString};
+use std::mem::{size_of, zeroed};
+use std::os::raw::{c_char, c_int};
+use std::{ptr, slice};
+
+use redis_module::raw::{self, RedisModuleCommandArg, RedisModuleCtx, RedisModuleString};
+
+use super::context::Context;
+use super::guard::guard;
+use super::reply::Reply;
+use super::text::bytes_of;
+use crate::cache::error::Error;
+
+/// The version in which the first commands appeared, as COMMAND DOCS reports it.
+const SINCE: &CStr = c"0.1.0";
+
+/// What kind of value an argument takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArgumentKind {
+    /// Any text.
+    Text,
+    /// A whole number.
+    Integer,
+    /// A lookup key, or several: what a cluster client routes by.
+    LookupKey,
+    /// A fixed word.
+    Token,
+}
+
+/// One argument, for COMMAND DOCS.
+#[derive(Debug, Clone, Copy)]
+pub struct Argument {
+    /// Its name.
+    pub name: &'static CStr,
+    /// What it takes.
+    pub kind: ArgumentKind,
+    /// Whether it may be left out.
+    pub is_optional: bool,
+}
+
+impl Argument {
+    /// A required argument.
+    pub const fn required(name: &'static CStr, kind: ArgumentKind) -> Self {
+        Self { name, kind, is_optional: false }
+    }
+
+    /// An argument that may be left out.
+    pub const fn optional(name: &'static CStr, kind: ArgumentKind) -> Self {
+        Self { name, kind, is_optional: true }
+    }
+}
+
+/// What the server and its users are told of a command.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec {
+    /// Full name, `pgcache.read`.
+    pub name: &'static CStr,
+    /// The server's command flags, separated by spaces.
+    pub flags: &'static CStr,
+    /// ACL categories for servers that have them for modules.
+    pub categories: &'static CStr,
+    /// One line.
+    pub summary: &'static CStr,
+    /// Time complexity.
+    pub complexity: &'static CStr,
+    /// Arguments in order.
+    pub arguments: &'static [Argument],
+}
+
+impl Spec {
+    /// How few arguments it takes, its own name included.
+    fn min_arity(&self) -> usize {
+        1 + self.arguments.iter().filter(|argument| !argument.is_optional).count()
+    }
+
+    fn accepts(&self, count: usize) -> bool {
+        (self.min_arity()..=1 + self.arguments.len()).contains(&count)
+    }
+
+    /// As the server takes it: negative when more is allowed.
+    fn arity(&self) -> c_int {
+        let min = self.min_arity() as c_int;
+        if self.min_arity() == 1 + self.arguments.len() {
+            min
+        } else {
+            -min
+        }
+    }
+}
+
+/// A command of ours.
+pub trait Command {
+    /// What it is called and takes.
+    const SPEC: Spec;
+
+    /// Runs it. `arguments` are those after the name; their number fits the spec.
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply;
+}
+
+/// The arguments of a call, without the command's name.
+#[derive(Debug, Clone, Copy)]
+pub struct Arguments<'a> {
+    strings: &'a [*mut RedisModuleString],
+}
+
+impl<'a> Arguments<'a> {
+    /// The bytes of argument `index`; `None` when there are fewer.
+    pub fn get(&self, index: usize) -> Option<&'a [u8]> {
+        // SAFETY: the server keeps the arguments alive and unchanged while the command runs.
+        self.strings.get(index).map(|string| unsafe { bytes_of(*string) })
+    }
+
+    /// The bytes of argument `index`, which the spec requires.
+    pub fn required(&self, index: usize) -> &'a [u8] {
+        self.get(index).unwrap_or_default()
+    }
+}
+
+/// Registers `C` during load. Says which command the server refused.
+pub(super) fn register<C: Command>(ctx: Context<'_>) -> Result<(), String> {
+    let spec = C::SPEC;
+    let refused = |what: &str| format!("the server refused {what} {}", spec.name.to_string_lossy());
+    // SAFETY: a valid context during load and C strings that the server copies. No key positions: the
+    // key specs below say what is to be said.
+    let status = unsafe {
+        api!(RedisModule_CreateCommand)(
+            ctx.as_raw(),
+            spec.name.as_ptr(),
+            Some(entry::<C>),
+            spec.flags.as_ptr(),
+            0,
+            0,
+            0,
+        )
+    };
+    if status != raw::REDISMODULE_OK as c_int {
+        return Err(refused("command"));
+    }
+    // SAFETY: registered just now.
+    let command = unsafe { api!(RedisModule_GetCommand)(ctx.as_raw(), spec.name.as_ptr()) };
+    set_categories(command, &spec);
+    if set_info(command, &spec) {
+        Ok(())
+    } else {
+        Err(refused("the description of"))
+    }
+}
+
+/// Redis 7.0 has no categories for modules' commands: there they are left out.
+fn set_categories(command: *mut raw::RedisModuleCommand, spec: &Spec) {
+    // SAFETY: read of a pointer that is set once at load.
+    if let Some(set) = unsafe { raw::RedisModule_SetCommandACLCategories } {
+        // SAFETY: a command of ours during load, and a C string.
+        unsafe { set(command, spec.categories.as_ptr()) };
+    }
+}
+
+fn set_info(command: *mut raw::RedisModuleCommand, spec: &Spec) -> bool {
+    let mut arguments = documented(spec.arguments);
+    let mut key_specs = key_specs(spec.arguments);
+    // SAFETY: all-zero is a valid value of this C structure: every pointer null.
+    let mut info: raw::RedisModuleCommandInfo = unsafe { zeroed() };
+    info.version = &INFO_VERSION.0;
+    info.summary = spec.summary.as_ptr();
+    info.complexity = spec.complexity.as_ptr();
+    info.since = SINCE.as_ptr();
+    info.arity = spec.arity();
+    info.args = arguments.as_mut_ptr();
+    info.key_specs = key_specs.as_mut_ptr();
+    // SAFETY: every pointer is live for this call, the version for ever; the server copies the rest.
+    unsafe { api!(RedisModule_SetCommandInfo)(command, &info) == raw::REDISMODULE_OK as c_int }
+}
+
+struct InfoVersion(raw::RedisModuleCommandInfoVersion);
+
+// SAFETY: plain numbers, never written.
+unsafe impl Sync for InfoVersion {}
+
+/// The server keeps this pointer, so it must live for ever.
+static INFO_VERSION: InfoVersion = InfoVersion(raw::RedisModuleCommandInfoVersion {
+    // REDISMODULE_COMMAND_INFO_VERSION: a C structure literal that the bindings do not carry.
+    version: 1,
+    sizeof_historyentry: size_of::<raw::RedisModuleCommandHistoryEntry>(),
+    sizeof_keyspec: size_of::<raw::RedisModuleCommandKeySpec>(),
+    sizeof_arg: size_of::<RedisModuleCommandArg>(),
+});
+
+/// The arguments as the server wants them, with the empty one that ends the list.
+fn documented(arguments: &[Argument]) -> Vec<RedisModuleCommandArg> {
+    let document = |argument: &Argument| {
+        let mut documented = no_argument();
+        documented.name = argument.name.as_ptr();
+        documented.type_ = match argument.kind {
+            ArgumentKind::Text | ArgumentKind::LookupKey => {
+                raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING
+            }
+            ArgumentKind::Integer => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_INTEGER,
+            ArgumentKind::Token => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_PURE_TOKEN,
+        };
+        if argument.kind == ArgumentKind::Token {
+            documented.token = argument.name.as_ptr();
+        }
+        if argument.is_optional {
+            documented.flags = raw::REDISMODULE_CMD_ARG_OPTIONAL as c_int;
+        }
+        documented
+    };
+    arguments.iter().map(document).chain([no_argument()]).collect()
+}
+
+fn no_argument() -> RedisModuleCommandArg {
+    // SAFETY: all-zero is a valid value of this C structure.
+    let mut argument: RedisModuleCommandArg = unsafe { zeroed() };
+    argument.key_spec_index = -1;
+    argument.name = ptr::null::<c_char>();
+    argument
+}
+
+/// The lookup key is declared as *not a key*: cluster clients route by its hash tag, and the server matches
+/// no ACL pattern against raw JSON (the check on the cache key is ours).
+fn key_specs(arguments: &[Argument]) -> Vec<raw::RedisModuleCommandKeySpec> {
+    let position = arguments.iter().position(|argument| argument.kind == ArgumentKind::LookupKey);
+    // SAFETY: all-zero is a valid value of this C structure, and what ends the list.
+    let mut specs: Vec<raw::RedisModuleCommandKeySpec> =
+        vec![unsafe { zeroed() }; 1 + usize::from(position.is_some())];
+    if let (Some(position), Some(spec)) = (position, specs.first_mut()) {
+        spec.flags = u64::from(raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_NOT_KEY);
+        spec.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX;
+        spec.bs.index.pos = position as c_int + 1;
+        spec.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE;
+        spec.fk.range =
+            raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_1 { lastkey: 0, keystep: 1, limit: 0 };
+    }
+    specs
+}
+
+unsafe extern "C" fn entry<C: Command>(
+    ctx: *mut RedisModuleCtx,
+    argv: *mut *mut RedisModuleString,
+    argc: c_int,
+) -> c_int {
+    // SAFETY: the server passes a valid context and `argc` arguments, the command's name first.
+    let (ctx, strings) = unsafe { (Context::new(ctx), slice::from_raw_parts(argv, argc.max(0) as usize)) };
+    let reply = if C::SPEC.accepts(strings.len()) {
+        let arguments = Arguments { strings: strings.get(1..).unwrap_or_default() };
+        let failed = || Reply::Error(Error::malformed("internal error, see the server's log"));
+        guard("a command", || C::run(ctx, arguments)).unwrap_or_else(failed)
+    } else {
+        wrong_arity(&C::SPEC)
+    };
+    guard("a reply", || reply.send(ctx));
+    raw::REDISMODULE_OK as c_int
+}
+
+fn wrong_arity(spec: &Spec) -> Reply {
+    let name = CString::from(spec.name);
+    Reply::Error(Error::malformed(format!(
+        "wrong number of arguments for '{}' command",
+        name.to_string_lossy()
+    )))
+}

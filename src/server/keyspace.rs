@@ -1,0 +1,202 @@
+//! Entries in the server's keyspace, always in database 0.
+
+use std::cell::Cell;
+use std::os::raw::c_int;
+use std::slice;
+
+use redis_module::raw::{self, KeyType, RedisModuleCallReply, RedisModuleKey};
+
+use super::context::{replicas_are_paused, Context};
+use super::text::Text;
+
+/// The database that holds the cache.
+const DATABASE: c_int = 0;
+
+thread_local! {
+    /// Whether the write under way is our own: the server tells us of it like of anyone's.
+    static OWN_WRITE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the keyspace notification under way is about a write of our own.
+pub fn is_own_write() -> bool {
+    OWN_WRITE.get()
+}
+
+/// What stands under a key.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Stored<'a> {
+    /// Nothing.
+    Nothing,
+    /// A string.
+    Bytes(&'a [u8]),
+    /// Another type.
+    OtherType,
+}
+
+/// Why nothing was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// This server is a replica, or is loading its data set.
+    NotMaster,
+    /// Replicas are paused: a failover, or CLIENT PAUSE.
+    Paused,
+    /// The server refused the command, as a rule because memory is full.
+    Refused,
+}
+
+/// Selects the cache's database and goes back to the client's own.
+struct Selected<'c> {
+    ctx: Context<'c>,
+    before: c_int,
+}
+
+impl<'c> Selected<'c> {
+    fn new(ctx: Context<'c>) -> Self {
+        // SAFETY: a valid context.
+        let before = unsafe { api!(RedisModule_GetSelectedDb)(ctx.as_raw()) };
+        let selected = Self { ctx, before };
+        selected.select(DATABASE);
+        selected
+    }
+
+    fn select(&self, database: c_int) {
+        if self.before != DATABASE {
+            // SAFETY: a valid context; both databases exist.
+            unsafe { api!(RedisModule_SelectDb)(self.ctx.as_raw(), database) };
+        }
+    }
+}
+
+impl Drop for Selected<'_> {
+    fn drop(&mut self) {
+        self.select(self.before);
+    }
+}
+
+/// An open key, closed on drop.
+struct OpenKey {
+    raw: *mut RedisModuleKey,
+}
+
+impl OpenKey {
+    fn open(ctx: Context<'_>, key: &Text) -> Self {
+        // SAFETY: a valid context and string. A missing key is a null pointer, which CloseKey accepts.
+        let raw =
+            unsafe { api!(RedisModule_OpenKey)(ctx.as_raw(), key.as_raw(), raw::REDISMODULE_READ as c_int) };
+        Self { raw: raw.cast() }
+    }
+
+    fn stored(&self) -> Stored<'_> {
+        // SAFETY: a null pointer is an empty key to KeyType.
+        let kind = unsafe { api!(RedisModule_KeyType)(self.raw) };
+        if kind == KeyType::Empty as c_int {
+            return Stored::Nothing;
+        }
+        if kind != KeyType::String as c_int {
+            return Stored::OtherType;
+        }
+        let mut len = 0;
+        // SAFETY: an open string key; the bytes stay where they are until the key is closed or written.
+        unsafe {
+            let start = api!(RedisModule_StringDMA)(self.raw, &mut len, raw::REDISMODULE_READ as c_int);
+            if start.is_null() {
+                Stored::OtherType
+            } else {
+                Stored::Bytes(slice::from_raw_parts(start.cast(), len))
+            }
+        }
+    }
+}
+
+impl Drop for OpenKey {
+    fn drop(&mut self) {
+        // SAFETY: opened by us, closed once.
+        unsafe { api!(RedisModule_CloseKey)(self.raw) };
+    }
+}
+
+/// Passes what stands under `key` to `look`, without a copy.
+pub fn read<T>(ctx: Context<'_>, key: &Text, look: impl FnOnce(Stored<'_>) -> T) -> T {
+    let _selected = Selected::new(ctx);
+    let key = OpenKey::open(ctx, key);
+    look(key.stored())
+}
+
+/// The remaining time to live in milliseconds; `None`: no key, or no expiry.
+pub fn ttl_ms(ctx: Context<'_>, key: &Text) -> Option<i64> {
+    let _selected = Selected::new(ctx);
+    let key = OpenKey::open(ctx, key);
+    if key.raw.is_null() {
+        return None;
+    }
+    // SAFETY: an open key.
+    let ttl = unsafe { api!(RedisModule_GetExpire)(key.raw) };
+    (ttl >= 0).then_some(ttl)
+}
+
+/// Stores an entry, as replicas and the AOF shall see it: `SET key value [PXAT at]`.
+pub fn store(ctx: Context<'_>, key: &Text, value: &[u8], expires_at_ms: Option<u64>) -> Result<(), Refusal> {
+    may_write(ctx)?;
+    let _selected = Selected::new(ctx);
+    let (start, len) = (value.as_ptr(), value.len());
+    let call = api!(RedisModule_Call);
+    // `!` replicates, `E` returns errors as replies, `M` respects the memory limit.
+    own_write(|| match expires_at_ms {
+        // SAFETY: each argument is what the format announces: s a string, b pointer and length, c a C string, l a long long.
+        Some(at) => unsafe {
+            call(
+                ctx.as_raw(),
+                c"SET".as_ptr(),
+                c"!EMsbcl".as_ptr(),
+                key.as_raw(),
+                start,
+                len,
+                c"PXAT".as_ptr(),
+                at as i64,
+            )
+        },
+        // SAFETY: as above.
+        None => unsafe { call(ctx.as_raw(), c"SET".as_ptr(), c"!EMsb".as_ptr(), key.as_raw(), start, len) },
+    })
+}
+
+/// Removes an entry, as replicas and the AOF shall see it: `UNLINK key`.
+pub fn remove(ctx: Context<'_>, key: &Text) -> Result<(), Refusal> {
+    may_write(ctx)?;
+    let _selected = Selected::new(ctx);
+    let call = api!(RedisModule_Call);
+    // SAFETY: the format announces one server string.
+    own_write(|| unsafe { call(ctx.as_raw(), c"UNLINK".as_ptr(), c"!Es".as_ptr(), key.as_raw()) })
+}
+
+/// Whether this server may write now: a master, with its data set loaded, whose replicas may be written to.
+pub fn may_write(ctx: Context<'_>) -> Result<(), Refusal> {
+    let flags = ctx.flags();
+    if flags.is_replica() || flags.is_loading() {
+        Err(Refusal::NotMaster)
+    } else if replicas_are_paused() {
+        Err(Refusal::Paused)
+    } else {
+        Ok(())
+    }
+}
+
+fn own_write(call: impl FnOnce() -> *mut RedisModuleCallReply) -> Result<(), Refusal> {
+    OWN_WRITE.set(true);
+    let reply = call();
+    OWN_WRITE.set(false);
+    if reply.is_null() {
+        return Err(Refusal::Refused);
+    }
+    // SAFETY: a reply of our own call, freed once.
+    let kind = unsafe {
+        let kind = api!(RedisModule_CallReplyType)(reply);
+        api!(RedisModule_FreeCallReply)(reply);
+        kind
+    };
+    if kind == raw::REDISMODULE_REPLY_ERROR as c_int {
+        Err(Refusal::Refused)
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! Loading and unloading the module.
+
+use std::env;
+use std::os::raw::c_int;
+use std::sync::Arc;
+
+use redis_module::raw;
+use redis_module::{Context as CrateContext, RedisString, Status};
+
+use super::context::Context;
+use super::guard::guard;
+use super::{bell, command, config, info, log as server_log, notifications, server_events};
+use crate::commands;
+use crate::engine::{self, Engine};
+use crate::settings::{self, Shared};
+
+/// Called by the server when it loads the module: checks the settings, registers, starts the threads,
+/// subscribes. A failure is a line in the server's log that names its cause.
+pub fn load(ctx: &CrateContext, arguments: &[RedisString]) -> Status {
+    // SAFETY: the crate passes the context of the load under way.
+    let context = unsafe { Context::new(ctx.ctx) };
+    // SAFETY: a valid context during load. It is made anew at each load and lives with the module.
+    server_log::start(unsafe { api!(RedisModule_GetDetachedThreadSafeContext)(context.as_raw()) });
+    let arguments: Vec<String> = arguments.iter().map(RedisString::to_string_lossy).collect();
+    match guard("loading", || start(context, &arguments)) {
+        Some(Ok(())) => Status::Ok,
+        Some(Err(reason)) => {
+            log::error!("not loaded: {reason}");
+            Status::Err
+        }
+        None => Status::Err,
+    }
+}
+
+fn start(ctx: Context<'_>, arguments: &[String]) -> Result<(), String> {
+    if ctx.flags().is_cluster() {
+        return Err(
+            "cluster mode is not supported yet: entries and lookup keys could fall into different slots"
+                .into(),
+        );
+    }
+    let loaded = settings::load(arguments, env::vars()).map_err(|error| error.to_string())?;
+    let shared = Arc::new(Shared::new(loaded.settings));
+    // Without this the server falls back from diskless loading on replicas. No data type of ours is in it.
+    // SAFETY: a valid context during load.
+    unsafe {
+        api!(RedisModule_SetModuleOptions)(
+            ctx.as_raw(),
+            raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD as c_int,
+        )
+    };
+    config::register(ctx, &shared)?;
+    shared.get().check().map_err(|error| error.to_string())?;
+    loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    register_commands(ctx, shared.get().test_hooks)?;
+    if !info::register(ctx) {
+        return Err("the server refused the INFO section".into());
+    }
+    // Threads and subscriptions last: Redis 7.0 does not take back the subscriptions of a failed load.
+    bell::reset();
+    let started = Engine::start(shared, Arc::new(bell::ring)).map_err(|error| error.to_string())?;
+    engine::install(started);
+    if notifications::subscribe(ctx) && server_events::subscribe(ctx) {
+        log::info!("pgcache {} is loaded", env!("CARGO_PKG_VERSION"));
+        return Ok(());
+    }
+    engine::uninstall();
+    Err("the server refused an event subscription".into())
+}
+
+fn register_commands(ctx: Context<'_>, test_hooks: bool) -> Result<(), String> {
+    command::register::<commands::read::Read>(ctx)?;
+    command::register::<commands::write::Write>(ctx)?;
+    command::register::<commands::invalidate::Invalidate>(ctx)?;
+    command::register::<commands::multiread::MultiRead>(ctx)?;
+    command::register::<commands::key::Key>(ctx)?;
+    command::register::<commands::inspect::Inspect>(ctx)?;
+    command::register::<commands::health::Health>(ctx)?;
+    command::register::<commands::help::Help>(ctx)?;
+    if test_hooks {
+        command::register::<commands::panic::Panic>(ctx)?;
+    }
+    Ok(())
+}
+
+/// Called by the server before it unloads the module; it does so only when no client waits.
+pub fn unload(_: &CrateContext) -> Status {
+    guard("unloading", engine::uninstall);
+    server_log::stop();
+    Status::Ok
+}

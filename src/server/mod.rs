@@ -1,0 +1,26 @@
+//! The server's side of the border: the only folder with `unsafe` code.
+//!
+//! Everything a server callback runs goes through [`guard`], every reply through [`reply`], every log line
+//! through [`log`]. What other modules get from here is safe to use.
+
+#[macro_use]
+mod api;
+
+pub mod acl;
+pub mod alloc;
+pub mod bell;
+pub mod blocked;
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod context;
+mod guard;
+pub mod info;
+pub mod keyspace;
+pub mod lifecycle;
+pub mod log;
+pub mod notifications;
+pub mod publish;
+pub mod reply;
+pub mod server_events;
+pub mod text;

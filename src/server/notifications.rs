@@ -1,0 +1,61 @@
+//! Keyspace notifications: what others do to cache keys.
+
+use std::ffi::CStr;
+use std::os::raw::{c_char, c_int};
+
+use redis_module::raw::{self, RedisModuleCtx, RedisModuleString};
+
+use super::context::Context;
+use super::guard::guard;
+use super::keyspace::is_own_write;
+use super::text::bytes_of;
+
+/// What happened to a key of database 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Its time to live ended.
+    Expired,
+    /// It was evicted for memory.
+    Evicted,
+    /// A command of somebody else removed, wrote, moved or renamed it.
+    Touched,
+}
+
+/// Asks the server for the notifications, whatever `notify-keyspace-events` says.
+pub(super) fn subscribe(ctx: Context<'_>) -> bool {
+    let kinds = raw::REDISMODULE_NOTIFY_GENERIC
+        | raw::REDISMODULE_NOTIFY_STRING
+        | raw::REDISMODULE_NOTIFY_EXPIRED
+        | raw::REDISMODULE_NOTIFY_EVICTED;
+    // SAFETY: a valid context during load.
+    let status = unsafe { api!(RedisModule_SubscribeToKeyspaceEvents)(ctx.as_raw(), kinds, Some(on_change)) };
+    status == raw::REDISMODULE_OK as c_int
+}
+
+unsafe extern "C" fn on_change(
+    ctx: *mut RedisModuleCtx,
+    kind: c_int,
+    event: *const c_char,
+    key: *mut RedisModuleString,
+) -> c_int {
+    if !is_own_write() {
+        // SAFETY: the server passes a valid context, a C string and a live key for the time of this call.
+        let (ctx, event, key) = unsafe { (Context::new(ctx), CStr::from_ptr(event), bytes_of(key)) };
+        guard("a keyspace notification", || {
+            // SAFETY: a valid context.
+            let database = unsafe { api!(RedisModule_GetSelectedDb)(ctx.as_raw()) };
+            if database == 0 {
+                crate::engine::keyspace_changed(ctx, change(kind, event), key);
+            }
+        });
+    }
+    raw::REDISMODULE_OK as c_int
+}
+
+fn change(kind: c_int, event: &CStr) -> Change {
+    match event.to_bytes() {
+        b"expired" => Change::Expired,
+        _ if kind == raw::REDISMODULE_NOTIFY_EVICTED => Change::Evicted,
+        _ => Change::Touched,
+    }
+}

@@ -1,0 +1,300 @@
+//! The one table of all settings: name, default, range, scope, and what each is for.
+
+use super::error::SettingError;
+use super::event_types::EventTypes;
+
+/// What values a setting takes.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// A whole number from `min` to `max`, both included.
+    Integer {
+        /// The smallest value.
+        min: i64,
+        /// The largest value.
+        max: i64,
+    },
+    /// Any text without control characters that `rule` accepts.
+    Text(Rule),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A text that is never shown again.
+    Secret,
+    /// `yes` or `no`.
+    Flag,
+}
+
+/// What a text must fulfil beyond holding no control character.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// What a right value is, for the error: "must be …".
+    wanted: &'static str,
+    /// Whether a value is right.
+    accepts: fn(&str) -> bool,
+}
+
+const ANY: Rule = Rule { wanted: "text without control characters", accepts: |_| true };
+const NOT_EMPTY: Rule =
+    Rule { wanted: "a name without control characters", accepts: |value| !value.is_empty() };
+// A prefix with glob characters would make a pattern of every ACL rule and SCAN on it, and braces would move all
+// entries into one slot.
+const PREFIX: Rule = Rule {
+    wanted: "one or more characters other than { } * ? [ and control characters",
+    accepts: |value| !value.is_empty() && !value.contains(['{', '}', '*', '?', '[']),
+};
+const EVENTS: Rule = Rule {
+    wanted: "all, none, or a comma-separated list of event types",
+    accepts: |value| EventTypes::parse(value).is_some(),
+};
+
+/// Whether every source has the setting for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// One value for the whole module.
+    Global,
+    /// One value per source: `pg_host` for the first, `analytics.pg_host` for one named `analytics`.
+    Source,
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Definition {
+    /// Its name among the module arguments; `CONFIG` says `pgcache.<name>`.
+    pub name: &'static str,
+    /// The value when nobody gives one.
+    pub default: &'static str,
+    /// What values it takes.
+    pub kind: Kind,
+    /// Whether `CONFIG SET` may change it while the server runs.
+    pub runtime: bool,
+    /// Whether every source has its own.
+    pub scope: Scope,
+    /// Whether `CONFIG` knows it at all. Secrets and test switches stay out.
+    pub in_config: bool,
+    /// What it is for, in one line.
+    pub doc: &'static str,
+}
+
+impl Definition {
+    /// The definition called `name`, if there is one.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        ALL.iter().find(|definition| definition.name == name)
+    }
+
+    /// Whether the value must never be shown.
+    pub fn is_secret(&self) -> bool {
+        matches!(self.kind, Kind::Secret)
+    }
+
+    /// Checks `value` for the setting that the user calls `name` (which may carry a source's prefix).
+    ///
+    /// # Errors
+    /// When the value is not of this kind; the text names the setting and what would be right.
+    pub fn check(&self, name: &str, value: &str) -> Result<(), SettingError> {
+        let bad = |wanted: &str| Err(SettingError::bad_value(name, wanted, value));
+        match self.kind {
+            Kind::Integer { min, max } if !in_range(value, min, max) => {
+                bad(&format!("a whole number from {min} to {max}"))
+            }
+            Kind::Text(rule) if has_control(value) || !(rule.accepts)(value) => bad(rule.wanted),
+            Kind::Choice(words) if !words.contains(&value) => bad(&format!("one of {}", words.join(", "))),
+            Kind::Flag if !matches!(value, "yes" | "no") => bad("yes or no"),
+            // The wire protocol ends a text with NUL, so no password can hold one.
+            Kind::Secret if value.contains('\0') => {
+                Err(SettingError::new(format!("{name} must be text without a NUL character")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn in_range(value: &str, min: i64, max: i64) -> bool {
+    value.parse::<i64>().is_ok_and(|number| (min..=max).contains(&number))
+}
+
+fn has_control(value: &str) -> bool {
+    value.chars().any(char::is_control)
+}
+
+const fn number(
+    name: &'static str,
+    default: &'static str,
+    min: i64,
+    max: i64,
+    doc: &'static str,
+) -> Definition {
+    define(name, default, Kind::Integer { min, max }, doc)
+}
+
+const fn text(name: &'static str, default: &'static str, rule: Rule, doc: &'static str) -> Definition {
+    define(name, default, Kind::Text(rule), doc)
+}
+
+const fn define(name: &'static str, default: &'static str, kind: Kind, doc: &'static str) -> Definition {
+    Definition { name, default, kind, runtime: false, scope: Scope::Global, in_config: true, doc }
+}
+
+impl Definition {
+    const fn per_source(mut self) -> Self {
+        self.scope = Scope::Source;
+        self
+    }
+
+    const fn runtime(mut self) -> Self {
+        self.runtime = true;
+        self
+    }
+
+    const fn hidden(mut self) -> Self {
+        self.in_config = false;
+        self
+    }
+}
+
+/// The longest time that fits where PostgreSQL and the server keep one: 2^31 - 1.
+const LONGEST: i64 = i32::MAX as i64;
+/// One day in milliseconds: no timeout is longer.
+const DAY_MS: i64 = 86_400_000;
+
+/// The words of `pg_sslmode`, from the weakest to the strictest.
+pub(super) const SSL_MODES: &[&str] = &["disable", "prefer", "require", "verify-ca", "verify-full"];
+
+/// Every setting that does something.
+pub const ALL: &[Definition] = &[
+    text(
+        "pg_host",
+        "localhost",
+        NOT_EMPTY,
+        "Host of PostgreSQL; a path starting with / is the directory of its Unix socket",
+    )
+    .per_source(),
+    number("pg_port", "5432", 1, 65_535, "Port of PostgreSQL").per_source(),
+    text("pg_database", "postgres", NOT_EMPTY, "Database to read from").per_source(),
+    text("pg_user", "postgres", NOT_EMPTY, "Role to connect as").per_source(),
+    define(
+        "pg_password",
+        "",
+        Kind::Secret,
+        "Password of the role; better in pg_password_file or the environment",
+    )
+    .per_source()
+    .hidden(),
+    text("pg_password_file", "", ANY, "File that holds the password; read at every connect").per_source(),
+    define("pg_sslmode", "prefer", Kind::Choice(SSL_MODES), "How far to insist on TLS, with libpq's meaning")
+        .per_source(),
+    text("pg_sslrootcert", "", ANY, "PEM file of the certificate authorities to trust; empty: the system's")
+        .per_source(),
+    text("pg_sslcert", "", ANY, "PEM file of the client certificate and its chain").per_source(),
+    text("pg_sslkey", "", ANY, "PEM file of the client certificate's private key").per_source(),
+    text("pg_options", "", ANY, "Command-line options for the session, such as -c search_path=app")
+        .per_source(),
+    number("pool_size", "8", 1, 1024, "Most connections to the source").per_source(),
+    number("connect_timeout_ms", "2000", 1, DAY_MS, "Longest time to open a connection, in milliseconds")
+        .per_source(),
+    text(
+        "allow_tables",
+        "",
+        ANY,
+        "Comma-separated patterns of tables that may be read; empty: all but the system's",
+    )
+    .per_source(),
+    number("default_ttl", "3600", 0, LONGEST, "Life of an entry in seconds; 0: it does not expire").runtime(),
+    text("cache_prefix", "pg_cache:", PREFIX, "What every cache key starts with"),
+    number("statement_timeout_ms", "2000", 1, DAY_MS, "PostgreSQL cancels a load after so many milliseconds")
+        .runtime(),
+    number("load_timeout_ms", "5000", 1, DAY_MS, "A client waits at most so many milliseconds for a load")
+        .runtime(),
+    number("queue_limit", "4096", 1, 1_000_000, "Most loads that may wait for a worker").runtime(),
+    number("max_waiters", "16384", 1, 10_000_000, "Most clients that may wait for loads").runtime(),
+    number("batch_max", "128", 1, 10_000, "Most keys in one statement").runtime(),
+    number("negative_ttl", "10", 0, LONGEST, "Seconds to remember that a row is absent; 0: not at all")
+        .runtime(),
+    number("ttl_jitter_percent", "0", 0, 100, "Shorten each life at random by up to so many percent")
+        .runtime(),
+    number("max_entry_bytes", "4194304", 1, 536_870_912, "Larger rows are answered but not stored").runtime(),
+    number("max_multiread_keys", "10000", 1, 1_000_000, "Most keys in one MULTIREAD").runtime(),
+    text("events", "cache_hit,cache_miss,cache_write,cache_invalidate", EVENTS, "Which events are published")
+        .runtime(),
+    define("test_hooks", "no", Kind::Flag, "For the project's own tests").hidden(),
+];
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn refusal(name: &str, value: &str) -> String {
+        Definition::named(name).unwrap().check(name, value).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_default_is_a_right_value() {
+        for definition in ALL {
+            assert!(definition.check(definition.name, definition.default).is_ok(), "{}", definition.name);
+        }
+    }
+
+    #[test]
+    fn every_name_stands_once() {
+        let names: std::collections::BTreeSet<_> = ALL.iter().map(|d| d.name).collect();
+        assert_eq!(names.len(), ALL.len());
+    }
+
+    #[test]
+    fn a_refusal_says_what_would_be_right() {
+        assert_eq!(refusal("pg_port", "0"), "pg_port must be a whole number from 1 to 65535, not \"0\"");
+        assert_eq!(
+            refusal("pg_sslmode", "allow"),
+            "pg_sslmode must be one of disable, prefer, require, verify-ca, verify-full, not \"allow\""
+        );
+    }
+
+    #[test]
+    fn bad_values_are_refused() {
+        for (name, value) in [
+            ("default_ttl", "-1"),
+            ("default_ttl", "2147483648"),
+            ("default_ttl", "1.5"),
+            ("default_ttl", ""),
+            ("pool_size", "99999999999999999999"),
+            ("cache_prefix", ""),
+            ("cache_prefix", "a{b}"),
+            ("cache_prefix", "a*"),
+            ("cache_prefix", "a\n"),
+            ("pg_host", ""),
+            ("pg_host", "a\0b"),
+            ("events", "hits"),
+            ("test_hooks", "1"),
+        ] {
+            assert!(!refusal(name, value).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_when_refused() {
+        assert!(!refusal("pg_password", "hunter2\0").contains("hunter2"));
+    }
+}
+
+#[cfg(test)]
+mod readme {
+    use super::*;
+
+    /// The row that the README's table has for a setting.
+    fn row(definition: &Definition) -> String {
+        let star = if definition.runtime { " *" } else { "" };
+        let scope = if definition.scope == Scope::Source { "per source" } else { "" };
+        let default = if definition.default.is_empty() {
+            "(empty)".into()
+        } else {
+            format!("`{}`", definition.default)
+        };
+        format!("| `{}`{star} | {default} | {scope} | {} |", definition.name, definition.doc)
+    }
+
+    #[test]
+    fn the_readme_has_a_row_for_every_setting() {
+        let readme = include_str!("../../README.md");
+        let missing: Vec<String> = ALL.iter().map(row).filter(|row| !readme.contains(row)).collect();
+        assert!(missing.is_empty(), "missing in README.md:\n{}", missing.join("\n"));
+    }
+}

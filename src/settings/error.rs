@@ -1,0 +1,54 @@
+//! Why a setting was refused, in one line that names it.
+
+use std::fmt;
+
+/// A refused setting. Its text names the setting and what would be right, and never shows a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingError(String);
+
+impl SettingError {
+    /// Makes an error that reads `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Nobody knows a setting called `name`.
+    pub(super) fn unknown(name: &str) -> Self {
+        Self(format!("unknown setting {}", shown(name)))
+    }
+
+    /// `name` was given a value that is not `wanted`.
+    pub(super) fn bad_value(name: &str, wanted: &str, value: &str) -> Self {
+        Self(format!("{name} must be {wanted}, not {}", shown(value)))
+    }
+}
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SettingError {}
+
+/// `text` in quotes, with control characters escaped and cut to what fits in a log line.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 64;
+    let mut cut: String = text.chars().take(LONGEST).collect();
+    if cut.len() < text.len() {
+        cut.push('…');
+    }
+    format!("{cut:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_stays_one_short_line() {
+        let text = SettingError::unknown(&format!("a\r\n\0{}", "x".repeat(1000))).to_string();
+        assert!(text.starts_with(r#"unknown setting "a\r\n\0xxx"#));
+        assert!(text.len() < 120);
+    }
+}

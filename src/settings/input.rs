@@ -1,0 +1,139 @@
+//! Where values come from: the environment and the module's arguments.
+
+use std::collections::BTreeMap;
+
+use super::definition::{Definition, Scope, ALL};
+use super::error::SettingError;
+use super::source::DEFAULT_SOURCE;
+use super::values::Values;
+
+/// What every variable of ours starts with.
+const ENV_PREFIX: &str = "PGCACHE_";
+
+/// All values given so far, by scope.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Input {
+    /// The settings of the module as a whole.
+    pub(super) global: Values,
+    /// The settings of the first source.
+    pub(super) first: Values,
+    /// The settings of the further sources, by name.
+    pub(super) further: BTreeMap<String, Values>,
+}
+
+/// A setting as the user named it.
+struct Target {
+    definition: &'static Definition,
+    source: String,
+}
+
+impl Input {
+    /// Takes the variables that are ours; a later call overwrites an earlier one.
+    ///
+    /// Returns a warning for each variable with our prefix that is no setting: a container platform makes
+    /// such variables for a service named `pgcache`, so they must not stop the load.
+    ///
+    /// # Errors
+    /// When a setting's variable holds a bad value.
+    pub(super) fn take_environment(
+        &mut self,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Vec<String>, SettingError> {
+        let mut warnings = Vec::new();
+        for (variable, value) in env {
+            let Some(rest) = variable.strip_prefix(ENV_PREFIX) else { continue };
+            match Target::of_variable(rest) {
+                Some(target) => self.put(&target, &variable, &value)?,
+                None => {
+                    warnings.push(format!("environment variable {variable:?} is not a setting of pgcache"))
+                }
+            }
+        }
+        warnings.sort();
+        Ok(warnings)
+    }
+
+    /// Takes `name value` pairs. Returns a warning for each password among them.
+    ///
+    /// # Errors
+    /// When a name is unknown, its value is missing, or the value is bad.
+    pub(super) fn take_arguments(&mut self, args: &[String]) -> Result<Vec<String>, SettingError> {
+        let mut warnings = Vec::new();
+        for pair in args.chunks(2) {
+            let [name, value] = pair else {
+                let target = Target::of_name(&pair[0])?;
+                return Err(SettingError::new(format!("{} has no value", target.definition.name)));
+            };
+            let target = Target::of_name(name)?;
+            self.put(&target, name, value)?;
+            if target.definition.is_secret() {
+                warnings.push(format!(
+                    "{name} was given as a module argument, which MODULE LIST shows to everyone who may call it: \
+                     use pg_password_file or the environment instead"
+                ));
+            }
+        }
+        Ok(warnings)
+    }
+
+    /// Keeps one value for `name`, as `CONFIG SET` gives it.
+    ///
+    /// # Errors
+    /// When the name is unknown or the value is bad.
+    pub(super) fn take_one(&mut self, name: &str, value: &str) -> Result<(), SettingError> {
+        self.put(&Target::of_name(name)?, name, value)
+    }
+
+    fn put(&mut self, target: &Target, name: &str, value: &str) -> Result<(), SettingError> {
+        target.definition.check(name, value)?;
+        self.values_mut(target).put(target.definition, value);
+        Ok(())
+    }
+
+    fn values_mut(&mut self, target: &Target) -> &mut Values {
+        match (target.definition.scope, target.source.as_str()) {
+            (Scope::Global, _) => &mut self.global,
+            (Scope::Source, DEFAULT_SOURCE) => &mut self.first,
+            (Scope::Source, source) => self.further.entry(source.into()).or_default(),
+        }
+    }
+}
+
+impl Target {
+    /// Reads `pg_host` or `analytics.pg_host`.
+    fn of_name(name: &str) -> Result<Self, SettingError> {
+        let (source, setting) = name.split_once('.').unwrap_or((DEFAULT_SOURCE, name));
+        let definition = Definition::named(setting).ok_or_else(|| SettingError::unknown(name))?;
+        if !is_source_name(source) {
+            return Err(SettingError::unknown(name));
+        }
+        if definition.scope == Scope::Global && name.contains('.') {
+            return Err(SettingError::new(format!("{setting} is one for all sources: {name} means nothing")));
+        }
+        Ok(Self { definition, source: source.into() })
+    }
+
+    /// Reads `PG_HOST` or `ANALYTICS_PG_HOST`.
+    fn of_variable(rest: &str) -> Option<Self> {
+        if rest.chars().any(|c| c.is_ascii_lowercase()) {
+            return None;
+        }
+        let name = rest.to_ascii_lowercase();
+        if let Some(definition) = Definition::named(&name) {
+            return Some(Self { definition, source: DEFAULT_SOURCE.into() });
+        }
+        let of_sources = ALL.iter().filter(|definition| definition.scope == Scope::Source);
+        of_sources.filter_map(|definition| Self::with_suffix(&name, definition)).next()
+    }
+
+    fn with_suffix(name: &str, definition: &'static Definition) -> Option<Self> {
+        let source = name.strip_suffix(definition.name)?.strip_suffix('_')?;
+        is_source_name(source).then(|| Self { definition, source: source.into() })
+    }
+}
+
+/// `[a-z][a-z0-9_]*`: what can stand before the colon of a table name and in a variable's name.
+fn is_source_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}

@@ -1,0 +1,275 @@
+//! Every setting once: where it comes from, what it may be, and the snapshot that everyone else reads.
+
+mod allow;
+mod definition;
+mod error;
+mod event_types;
+mod input;
+mod password_file;
+mod shared;
+mod source;
+mod values;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use allow::AllowTables;
+pub use definition::{Definition, Kind, Rule, Scope, ALL};
+pub use error::SettingError;
+pub use event_types::{EventType, EventTypes};
+pub use shared::Shared;
+pub use source::{SourceSettings, SslMode, DEFAULT_SOURCE};
+
+use input::Input;
+
+/// All settings at one moment. A run-time change makes a new snapshot; this one never changes.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The sources; the first is `default`, the others follow by name.
+    pub sources: Vec<Arc<SourceSettings>>,
+    /// Life of an entry; `None`: it does not expire.
+    pub default_ttl: Option<Duration>,
+    /// What every cache key starts with.
+    pub cache_prefix: String,
+    /// How long PostgreSQL may work on a load.
+    pub statement_timeout: Duration,
+    /// How long a client waits for a load.
+    pub load_timeout: Duration,
+    /// Most loads that may wait for a worker.
+    pub queue_limit: usize,
+    /// Most clients that may wait for loads.
+    pub max_waiters: usize,
+    /// Most keys in one statement.
+    pub batch_max: usize,
+    /// How long to remember that a row is absent; `None`: not at all.
+    pub negative_ttl: Option<Duration>,
+    /// By how many percent, at most, a life is shortened at random.
+    pub ttl_jitter_percent: u8,
+    /// Rows of more bytes are answered but not stored.
+    pub max_entry_bytes: usize,
+    /// Most keys in one `MULTIREAD`.
+    pub max_multiread_keys: usize,
+    /// Which events are published.
+    pub events: EventTypes,
+    /// Whether the hooks of the project's own tests are open.
+    pub test_hooks: bool,
+    /// The values that all this was made from.
+    input: Input,
+}
+
+/// What [`load`] found.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    /// What an operator should know, one line each, for the log.
+    pub warnings: Vec<String>,
+}
+
+/// Makes the settings from the defaults, the environment, and the module's arguments; the later wins.
+///
+/// `args` are flat `name value` pairs.
+///
+/// # Errors
+/// An unknown argument, an odd number of them, or a bad value; see also [`Settings::check`]. The
+/// text names the setting and never shows a secret.
+///
+/// ```
+/// let args = ["pg_host", "db1", "analytics.pg_host", "db2"].map(String::from);
+/// let loaded = pgcache::settings::load(&args, []).unwrap();
+/// assert_eq!(loaded.settings.sources[1].pg_host, "db2");
+/// ```
+pub fn load(
+    args: &[String],
+    env: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, SettingError> {
+    let mut input = Input::default();
+    let mut warnings = input.take_environment(env)?;
+    warnings.extend(input.take_arguments(args)?);
+    let settings = Settings::build(input)?;
+    warnings.extend(settings.sources.iter().filter_map(|source| password_file::warning(source)));
+    Ok(Loaded { settings, warnings })
+}
+
+impl Settings {
+    fn build(input: Input) -> Result<Self, SettingError> {
+        let mut sources = vec![Arc::new(SourceSettings::build(DEFAULT_SOURCE, &input.first))];
+        for (name, values) in &input.further {
+            sources.push(Arc::new(SourceSettings::build(name, values)));
+        }
+        let global = &input.global;
+        Ok(Self {
+            sources,
+            default_ttl: global.seconds("default_ttl"),
+            cache_prefix: global.text("cache_prefix").into(),
+            statement_timeout: global.milliseconds("statement_timeout_ms"),
+            load_timeout: global.milliseconds("load_timeout_ms"),
+            queue_limit: global.integer("queue_limit"),
+            max_waiters: global.integer("max_waiters"),
+            batch_max: global.integer("batch_max"),
+            negative_ttl: global.seconds("negative_ttl"),
+            ttl_jitter_percent: global.integer("ttl_jitter_percent"),
+            max_entry_bytes: global.integer("max_entry_bytes"),
+            max_multiread_keys: global.integer("max_multiread_keys"),
+            events: EventTypes::parse(global.text("events")).unwrap_or_default(),
+            test_hooks: global.flag("test_hooks"),
+            input,
+        })
+    }
+
+    /// Whether the settings go together. The server's configuration file gives them one by one, so this can only be
+    /// asked when all of them have come.
+    ///
+    /// # Errors
+    /// Two settings that exclude or need each other.
+    pub fn check(&self) -> Result<(), SettingError> {
+        self.sources.iter().try_for_each(|source| source.check())
+    }
+
+    /// A copy of these settings in which `name` has `value`.
+    ///
+    /// Says nothing about whether the setting may change while the server runs: that is
+    /// [`runtime`](field@Definition::runtime), and the caller's to obey.
+    ///
+    /// # Errors
+    /// An unknown name, or a bad value.
+    pub fn with(&self, name: &str, value: &str) -> Result<Self, SettingError> {
+        let mut input = self.input.clone();
+        input.take_one(name, value)?;
+        Self::build(input)
+    }
+
+    /// The value of `name`, for the first source where every source has one; empty for a secret and for an
+    /// unknown name.
+    pub fn show(&self, name: &str) -> String {
+        match Definition::named(name) {
+            Some(definition) if !definition.is_secret() => match definition.scope {
+                Scope::Global => self.input.global.text(name).into(),
+                Scope::Source => self.input.first.text(name).into(),
+            },
+            _ => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    fn pairs(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    fn env(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn settings(words: &[&str]) -> Settings {
+        load(&pairs(words), []).unwrap().settings
+    }
+
+    fn refusal(words: &[&str]) -> String {
+        let loaded = load(&pairs(words), []);
+        loaded.and_then(|loaded| loaded.settings.check()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn nothing_given_means_the_documented_defaults() {
+        let settings = settings(&[]);
+        assert_eq!(settings.default_ttl, Some(Duration::from_secs(3600)));
+        assert_eq!(settings.load_timeout, Duration::from_millis(5000));
+        assert_eq!(settings.max_entry_bytes, 4_194_304);
+        assert_eq!(settings.max_waiters, 16_384);
+        assert_eq!(settings.sources.len(), 1);
+        assert_eq!(settings.sources[0].name, "default");
+        assert_eq!(settings.sources[0].pg_sslmode, SslMode::Prefer);
+        assert_eq!((settings.sources[0].pool_size, settings.sources[0].pg_port), (8, 5432));
+        assert!(
+            settings.events.contains(EventType::CacheHit) && !settings.events.contains(EventType::CacheLoad)
+        );
+    }
+
+    #[test]
+    fn arguments_win_over_the_environment() {
+        let env = env(&[("PGCACHE_PG_HOST", "fromenv"), ("PGCACHE_PG_PORT", "6000"), ("HOME", "/")]);
+        let loaded = load(&pairs(&["pg_host", "fromargs"]), env).unwrap();
+        assert_eq!(loaded.settings.sources[0].pg_host, "fromargs");
+        assert_eq!(loaded.settings.sources[0].pg_port, 6000);
+        assert!(loaded.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_further_source_inherits_nothing_from_the_first() {
+        let env = env(&[("PGCACHE_PG_PASSWORD", "hunter2"), ("PGCACHE_ANALYTICS_PG_USER", "reader")]);
+        let loaded = load(&pairs(&["analytics.pg_host", "db2", "pool_size", "3"]), env).unwrap();
+        let analytics = &loaded.settings.sources[1];
+        assert_eq!((analytics.name.as_str(), analytics.pg_host.as_str()), ("analytics", "db2"));
+        assert_eq!((analytics.pg_user.as_str(), analytics.pool_size), ("reader", 8));
+        assert!(analytics.pg_password.is_none());
+    }
+
+    #[test]
+    fn the_longer_name_wins_in_a_variable() {
+        let loaded = load(&[], env(&[("PGCACHE_A_B_PG_PASSWORD_FILE", "/none")])).unwrap();
+        let source = &loaded.settings.sources[1];
+        assert_eq!(source.name, "a_b");
+        assert!(source.pg_password_file.is_some() && source.pg_password.is_none());
+    }
+
+    #[test]
+    fn a_refused_argument_is_named() {
+        assert_eq!(refusal(&["grace", "5"]), "unknown setting \"grace\"");
+        assert_eq!(refusal(&["default_ttl"]), "default_ttl has no value");
+        assert_eq!(refusal(&["what"]), "unknown setting \"what\"");
+        assert_eq!(refusal(&["Bad.pg_host", "x"]), "unknown setting \"Bad.pg_host\"");
+        assert!(refusal(&["a.default_ttl", "5"]).contains("one for all sources"));
+        assert!(refusal(&["a.pg_port", "x"]).starts_with("a.pg_port must be"));
+    }
+
+    #[test]
+    fn a_bad_variable_stops_the_load_and_a_foreign_one_does_not() {
+        let error = load(&[], env(&[("PGCACHE_DEFAULT_TTL", "soon")])).unwrap_err().to_string();
+        assert!(error.starts_with("PGCACHE_DEFAULT_TTL must be a whole number"), "{error}");
+        let loaded = load(&[], env(&[("PGCACHE_SERVICE_HOST", "10.0.0.1")])).unwrap();
+        assert_eq!(loaded.warnings.len(), 1);
+        assert!(loaded.warnings[0].contains("PGCACHE_SERVICE_HOST") && !loaded.warnings[0].contains("10.0"));
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let loaded = load(&pairs(&["pg_password", "hunter2"]), []).unwrap();
+        assert_eq!(loaded.settings.sources[0].pg_password.as_ref().unwrap().expose_secret(), "hunter2");
+        assert_eq!(loaded.settings.show("pg_password"), "");
+        assert!(loaded.warnings[0].starts_with("pg_password was given as a module argument"));
+        assert!(!format!("{loaded:?}").contains("hunter2"));
+        let both = refusal(&["pg_password", "hunter2", "pg_password_file", "/x"]);
+        assert!(both.contains("exclude each other") && !both.contains("hunter2"));
+    }
+
+    #[test]
+    fn half_a_client_certificate_is_refused() {
+        assert!(refusal(&["pg_sslcert", "/c.pem"]).contains("pg_sslkey"));
+    }
+
+    #[test]
+    fn a_change_makes_a_new_snapshot() {
+        let before = settings(&["default_ttl", "60"]);
+        let after = before.with("default_ttl", "0").unwrap();
+        assert_eq!((before.default_ttl, after.default_ttl), (Some(Duration::from_secs(60)), None));
+        assert_eq!(after.show("default_ttl"), "0");
+        assert!(before.with("default_ttl", "x").is_err());
+        assert!(before.with("nothing", "x").is_err());
+    }
+
+    #[test]
+    fn every_setting_can_be_shown_and_set_to_what_it_shows() {
+        let settings = settings(&[]);
+        for definition in ALL {
+            let shown = settings.show(definition.name);
+            assert_eq!(shown, definition.default);
+            assert!(settings.with(definition.name, &shown).is_ok(), "{}", definition.name);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! One errand of a worker: load a batch, or read the catalog.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::mail::{Message, Postbox, SourceIndex};
+use super::queue::{Group, Job, Queue, Task};
+use crate::cache::canonical::Rule;
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::flight::FlightId;
+use crate::cache::table::TableDefinition;
+use crate::postgres::load::{self, Fetched, KeyValues};
+use crate::postgres::statement::LoadPlan;
+use crate::postgres::{catalog, Failure, Session, Source};
+use crate::settings::Shared;
+
+/// What a worker needs for its errands. Cheap to clone, one for each thread.
+#[derive(Debug, Clone)]
+pub struct Errands {
+    /// Position of the source in the settings.
+    pub index: SourceIndex,
+    /// The source itself.
+    pub source: Arc<Source>,
+    /// Where the batches come from.
+    pub queue: Queue,
+    /// Where results go.
+    pub postbox: Postbox,
+    /// The settings as they stand when a piece of work starts.
+    pub settings: Arc<Shared>,
+}
+
+impl Errands {
+    /// Runs one errand to its end.
+    pub fn run(&self, job: Job) {
+        match job {
+            Job::Load(group) => self.load(&group),
+            Job::Describe(name) => {
+                self.queue.took_one();
+                self.describe(name);
+            }
+            Job::Panic => {
+                self.queue.took_one();
+                panic!("asked for by a test");
+            }
+            Job::Stop => {}
+        }
+    }
+
+    fn describe(&self, name: String) {
+        let deadline = Instant::now() + self.settings.get().load_timeout;
+        let described = self.with_session(deadline, |session| catalog::describe(session, &name));
+        let result = described.unwrap_or_else(|failure| Err(failure.into_error(&name)));
+        self.postbox.send(Message::Described { source: self.index, name, result });
+    }
+
+    fn load(&self, group: &Arc<Group>) {
+        let batch_max = if group.plan.is_unique { self.settings.get().batch_max } else { 1 };
+        let now = Instant::now();
+        let mut tasks = self.queue.take(group, batch_max);
+        // Nobody waits for these any more: the main thread has told them so.
+        tasks.retain(|task| task.deadline > now);
+        if tasks.is_empty() {
+            return;
+        }
+        // A panic in here must still answer those who wait.
+        let outcomes = catch_unwind(AssertUnwindSafe(|| self.load_tasks(&group.plan, &tasks)))
+            .unwrap_or_else(|_| {
+                log::error!("a worker panicked while loading {}", group.plan.table.display);
+                everyone(
+                    &tasks,
+                    &Error::new(ErrorKind::Malformed, "internal error: a worker panicked, see the log"),
+                )
+            });
+        let duration_us = u64::try_from(now.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.postbox.send(Message::Landed { outcomes, duration_us });
+    }
+
+    fn load_tasks(&self, plan: &Arc<LoadPlan>, tasks: &[Task]) -> Vec<(FlightId, Result<Fetched, Error>)> {
+        let keys: Vec<&KeyValues> =
+            tasks.iter().flat_map(|task| &task.keys).map(|(_, values)| values).collect();
+        let deadline = tasks.iter().map(|task| task.deadline).max().unwrap_or_else(Instant::now);
+        let what = &plan.table.display;
+        let loaded = match self.with_session(deadline, |session| load::load(session, plan, &keys)) {
+            Err(failure) if failure.means_catalog_changed() => {
+                self.load_redefined(plan, &keys, deadline, failure)
+            }
+            loaded => loaded.map_err(|failure| failure.into_error(what)),
+        };
+        match loaded {
+            Ok(outcomes) => flights(tasks).zip(outcomes).collect(),
+            Err(error) => everyone(tasks, &error),
+        }
+    }
+
+    /// PostgreSQL says that the relation is no longer what the plan was built for: reads the catalog again,
+    /// tells the main thread, and loads by what it is now.
+    fn load_redefined(
+        &self,
+        plan: &LoadPlan,
+        keys: &[&KeyValues],
+        deadline: Instant,
+        cause: Failure,
+    ) -> Result<Vec<load::Outcome>, Error> {
+        let what = &plan.table.display;
+        let described = self.with_session(deadline, |session| catalog::describe(session, what));
+        let described = described.map_err(|failure| failure.into_error(what))?;
+        let redefined =
+            |definition| Message::Redefined { source: self.index, oid: plan.table.oid, definition };
+        let definition = match described {
+            Ok(definition) if definition == *plan.table => return Err(cause.into_error(what)),
+            Ok(definition) => Arc::new(definition),
+            Err(error) => {
+                self.postbox.send(redefined(None));
+                return Err(error);
+            }
+        };
+        self.postbox.send(redefined(Some(Arc::clone(&definition))));
+        let plan = replan(plan, definition)?;
+        let loaded = self.with_session(deadline, |session| load::load(session, &plan, keys));
+        loaded.map_err(|failure| failure.into_error(what))
+    }
+
+    /// Runs `work` on a session with the statement timeout of now.
+    fn with_session<T>(
+        &self,
+        deadline: Instant,
+        mut work: impl FnMut(&mut Session) -> Result<T, ::postgres::Error>,
+    ) -> Result<T, Failure> {
+        let timeout = self.settings.get().statement_timeout;
+        self.source.with_session(deadline, |session| {
+            session.use_statement_timeout(timeout)?;
+            work(session)
+        })
+    }
+}
+
+/// The same lookup on what the relation is now.
+fn replan(plan: &LoadPlan, definition: Arc<TableDefinition>) -> Result<LoadPlan, Error> {
+    let mut columns = Vec::with_capacity(plan.columns.len());
+    for column in plan.key_columns() {
+        columns.push(definition.column(&column.name).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NoColumn,
+                format!("{} has no column \"{}\" any more", definition.display, column.name),
+            )
+        })?);
+    }
+    let new = plan.for_table(definition, columns);
+    if !plan.reports_keys && new.key_columns().any(|column| matches!(column.rule, Rule::Ask { .. })) {
+        let text = format!("{}: a key column has changed its type: ask again", new.table.display);
+        return Err(Error::new(ErrorKind::Postgres("0A000".into()), text));
+    }
+    Ok(new)
+}
+
+fn flights(tasks: &[Task]) -> impl Iterator<Item = FlightId> + '_ {
+    tasks.iter().flat_map(|task| &task.keys).map(|(flight, _)| *flight)
+}
+
+fn everyone(tasks: &[Task], error: &Error) -> Vec<(FlightId, Result<Fetched, Error>)> {
+    flights(tasks).map(|flight| (flight, Err(error.clone()))).collect()
+}

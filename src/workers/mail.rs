@@ -1,0 +1,74 @@
+//! What workers tell the server's main thread.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::cache::error::Error;
+use crate::cache::flight::FlightId;
+use crate::cache::table::TableDefinition;
+use crate::postgres::load::Fetched;
+use crate::postgres::Transition;
+
+/// Which source, as its position in the settings.
+pub type SourceIndex = usize;
+
+/// A message to the main thread. They are applied in the order they were sent.
+#[derive(Debug)]
+pub enum Message {
+    /// One statement's results, or its failure, for each flight that waited for it.
+    Landed {
+        /// Every flight and what it brought.
+        outcomes: Vec<(FlightId, Result<Fetched, Error>)>,
+        /// How long the statement took, in microseconds.
+        duration_us: u64,
+    },
+    /// The catalog's answer to the name that a client used.
+    Described {
+        /// Where it was asked.
+        source: SourceIndex,
+        /// The name, as it was asked.
+        name: String,
+        /// The relation, or why there is none.
+        result: Result<TableDefinition, Error>,
+    },
+    /// PostgreSQL refused a statement because the relation had changed: this is what it is now.
+    Redefined {
+        /// Where it happened.
+        source: SourceIndex,
+        /// `pg_class.oid` of the relation that the memo holds.
+        oid: u32,
+        /// What it is now; `None`: it is gone.
+        definition: Option<Arc<TableDefinition>>,
+    },
+    /// A source came up or went down.
+    Source(Transition),
+}
+
+/// The workers' end: sends, and rings the main thread's bell.
+#[derive(Clone)]
+pub struct Postbox {
+    messages: Sender<Message>,
+    bell: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Postbox {
+    /// A postbox whose `bell` is rung after each message, and the end that the main thread reads.
+    pub fn new(bell: Arc<dyn Fn() + Send + Sync>) -> (Self, Receiver<Message>) {
+        let (messages, receiver) = crossbeam_channel::unbounded();
+        (Self { messages, bell }, receiver)
+    }
+
+    /// Sends `message`. Once the main thread has let go of its end nobody is interested any more.
+    pub fn send(&self, message: Message) {
+        if self.messages.send(message).is_ok() {
+            (self.bell)();
+        }
+    }
+}
+
+impl std::fmt::Debug for Postbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Postbox")
+    }
+}

@@ -1,0 +1,196 @@
+//! What waits for a worker. Loads of the same table and key columns wait in one group, and a worker that
+//! comes for one of them takes them all: a batch is what piled up while the connections were busy.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::cache::flight::FlightId;
+use crate::postgres::load::KeyValues;
+use crate::postgres::statement::LoadPlan;
+
+/// The misses of one command: one key for a READ, all of them for a MULTIREAD.
+#[derive(Debug)]
+pub struct Task {
+    /// Each key with the flight that waits for it.
+    pub keys: Vec<(FlightId, KeyValues)>,
+    /// When nobody waits any more.
+    pub deadline: Instant,
+}
+
+/// Loads that one statement can serve together.
+#[derive(Debug)]
+pub struct Group {
+    /// Their statement.
+    pub plan: Arc<LoadPlan>,
+    tasks: (Sender<Task>, Receiver<Task>),
+    /// Whether the queue holds a ticket for this group: one is enough to bring a worker for all its tasks.
+    has_ticket: AtomicBool,
+}
+
+impl Group {
+    /// An empty group for `plan`.
+    pub fn new(plan: LoadPlan) -> Arc<Self> {
+        let tasks = crossbeam_channel::unbounded();
+        Arc::new(Self { plan: Arc::new(plan), tasks, has_ticket: AtomicBool::new(false) })
+    }
+}
+
+/// A worker's errand.
+#[derive(Debug)]
+pub enum Job {
+    /// Take what waits in the group.
+    Load(Arc<Group>),
+    /// Read the catalog for the relation that this text names.
+    Describe(String),
+    /// Panic: what the project's own tests ask for, to see that the server lives on.
+    Panic,
+    /// End the thread that takes it.
+    Stop,
+}
+
+/// One source's queue, bounded by the caller's limit. The server's main thread pushes, the workers take.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    jobs: Sender<Job>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// The queue holds `queue_limit` tasks already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+impl Queue {
+    /// An empty queue, and the end that the workers take from.
+    pub fn new() -> (Self, Receiver<Job>) {
+        let (jobs, receiver) = crossbeam_channel::unbounded();
+        (Self { jobs, waiting: Arc::default() }, receiver)
+    }
+
+    /// Adds a task to `group`, unless `limit` tasks wait already.
+    pub fn push(&self, group: &Arc<Group>, task: Task, limit: usize) -> Result<(), Full> {
+        self.admit(limit)?;
+        // The group owns both ends of its channel, so that sending cannot fail.
+        let _ = group.tasks.0.send(task);
+        self.ticket(group);
+        Ok(())
+    }
+
+    /// Adds another errand, unless `limit` tasks wait already.
+    pub fn push_job(&self, job: Job, limit: usize) -> Result<(), Full> {
+        self.admit(limit)?;
+        let _ = self.jobs.send(job);
+        Ok(())
+    }
+
+    fn admit(&self, limit: usize) -> Result<(), Full> {
+        if self.waiting.load(Ordering::Relaxed) >= limit {
+            return Err(Full);
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn ticket(&self, group: &Arc<Group>) {
+        if !group.has_ticket.swap(true, Ordering::AcqRel) {
+            let _ = self.jobs.send(Job::Load(Arc::clone(group)));
+        }
+    }
+
+    /// How many tasks wait.
+    pub fn len(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Whether no task waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ends one worker, once it comes to it.
+    pub(super) fn stop_one(&self) {
+        let _ = self.jobs.send(Job::Stop);
+    }
+
+    /// A worker took an errand that is no group.
+    pub(super) fn took_one(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Takes what waits in `group`, up to `batch_max` keys (a task is never split), and calls for another
+    /// worker when something is left.
+    pub(super) fn take(&self, group: &Arc<Group>, batch_max: usize) -> Vec<Task> {
+        // Before the first look: a task that comes after it brings a ticket of its own.
+        group.has_ticket.store(false, Ordering::Release);
+        let (mut tasks, mut keys) = (Vec::new(), 0);
+        while keys < batch_max {
+            let Ok(task) = group.tasks.1.try_recv() else { break };
+            self.took_one();
+            keys += task.keys.len();
+            tasks.push(task);
+        }
+        if !group.tasks.1.is_empty() {
+            self.ticket(group);
+        }
+        tasks
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::cache::table::TableDefinition;
+
+    fn group() -> Arc<Group> {
+        let table = TableDefinition {
+            oid: 1,
+            schema: "s".into(),
+            relation: "t".into(),
+            display: "t".into(),
+            columns: vec![],
+            unique_keys: vec![],
+        };
+        Group::new(LoadPlan::plain(Arc::new(table), vec![]))
+    }
+
+    fn task(keys: u64) -> Task {
+        let keys = (0..keys).map(|n| (FlightId(n), KeyValues::default())).collect();
+        Task { keys, deadline: Instant::now() }
+    }
+
+    #[test]
+    fn one_worker_takes_all_that_waits_for_a_group() {
+        let (queue, jobs) = Queue::new();
+        let group = group();
+        for _ in 0..5 {
+            queue.push(&group, task(1), 10).unwrap();
+        }
+        assert_eq!(jobs.len(), 1, "one ticket brings one worker");
+        assert_eq!(queue.take(&group, 128).len(), 5);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_a_full_batch_leaves_calls_another_worker() {
+        let (queue, jobs) = Queue::new();
+        let group = group();
+        for _ in 0..3 {
+            queue.push(&group, task(2), 10).unwrap();
+        }
+        assert!(matches!(jobs.try_recv(), Ok(Job::Load(_))));
+        assert_eq!(queue.take(&group, 3).len(), 2, "a task is never split");
+        assert_eq!((queue.len(), jobs.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_full_queue_sheds() {
+        let (queue, _jobs) = Queue::new();
+        let group = group();
+        queue.push(&group, task(1), 1).unwrap();
+        assert_eq!(queue.push(&group, task(1), 1), Err(Full));
+        assert!(matches!(queue.push_job(Job::Panic, 1), Err(Full)));
+    }
+}

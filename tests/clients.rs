@@ -1,0 +1,378 @@
+//! Clients that go away, and modules and servers that go away while clients wait.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use support::client::encoded;
+use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server};
+
+/// Far longer than any test takes.
+const FOREVER_MS: &str = "60000";
+
+fn user(id: usize) -> String {
+    format!(r#"{{"id":{id}}}"#)
+}
+
+fn patient(kind: &Kind, database: &Database<'_>) -> Server {
+    Server::setup(kind)
+        .on(database)
+        .setting("load_timeout_ms", FOREVER_MS)
+        .setting("statement_timeout_ms", FOREVER_MS)
+        .start()
+}
+
+/// Keeps every statement on `users` waiting until the transaction ends.
+fn lock_users(database: &Database<'_>) -> postgres::Client {
+    let mut keeper = database.connect();
+    keeper.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").unwrap();
+    keeper
+}
+
+/// A client that has asked for a row and not been answered.
+fn asking(server: &Server, id: usize) -> Client {
+    let mut client = server.client();
+    client.send(&["PGCACHE.READ", "users", &user(id)]);
+    client
+}
+
+/// Waits until so many clients wait, by our count and by the server's.
+fn await_waiting(client: &mut Client, count: u64) {
+    eventually("clients wait", || {
+        let ours = client.figure("waiting_clients");
+        let servers: u64 = client.info("clients", "blocked_clients").parse().unwrap();
+        ((ours, servers) == (count, count)).then_some(())
+    });
+}
+
+fn id_of(client: &mut Client) -> String {
+    match client.call(&["CLIENT", "ID"]) {
+        Reply::Integer(id) => id.to_string(),
+        other => panic!("no id: {other:?}"),
+    }
+}
+
+fn assert_closed(client: &mut Client) {
+    let error = client.try_receive().expect_err("the connection is closed").kind();
+    assert!(
+        matches!(error, io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset),
+        "not closed: {error:?}"
+    );
+}
+
+/// `leave` makes clients that wait for rows 1 and 2 go away. Nobody is left waiting, one who stays is answered, and
+/// the loads fill.
+fn when_clients_go(leave: impl Fn(&Server, Vec<(String, Client)>)) {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(10);
+        let mut server = patient(&kind, &database);
+        let mut client = server.client();
+        let keys = [1, 2].map(|id| client.key("users", &user(id)));
+        let keeper = lock_users(&database);
+        let mut stays = asking(&server, 1);
+        let leaving = [1, 2, 2].map(|id| {
+            let mut client = server.client();
+            let number = id_of(&mut client);
+            client.send(&["PGCACHE.READ", "users", &user(id)]);
+            (number, client)
+        });
+        let mut several = server.client();
+        let number = id_of(&mut several);
+        several.send(&["PGCACHE.MULTIREAD", "users", r#"[{"id":1},{"id":2}]"#]);
+        await_waiting(&mut client, 5);
+        leave(&server, leaving.into_iter().chain([(number, several)]).collect());
+        await_waiting(&mut client, 1);
+        drop(keeper);
+        assert_eq!(stays.receive().json()["id"], 1);
+        await_waiting(&mut client, 0);
+        for key in keys {
+            eventually("the load fills", || client.exists(&key).then_some(()));
+        }
+        assert_eq!(client.figure("flights"), 0);
+        server.assert_alive();
+    });
+}
+
+#[test]
+fn clients_that_close_their_connection_are_forgotten() {
+    when_clients_go(|_, clients| drop(clients));
+}
+
+#[test]
+fn clients_that_are_killed_are_forgotten() {
+    when_clients_go(|server, clients| {
+        let mut killer = server.client();
+        for (number, mut client) in clients {
+            assert_eq!(killer.call(&["CLIENT", "KILL", "ID", &number]), Reply::Integer(1));
+            assert_closed(&mut client);
+        }
+    });
+}
+
+#[test]
+fn clients_that_send_more_and_go_are_forgotten() {
+    when_clients_go(|_, clients| {
+        for (_, mut client) in clients {
+            client.send(&["PING"]);
+            client.send(&["PGCACHE.READ", "users", &user(9)]);
+        }
+    });
+}
+
+#[test]
+fn unblocking_a_client_by_hand_harms_nothing() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(10);
+        let mut server = patient(&kind, &database);
+        let mut client = server.client();
+        client.key("users", &user(1));
+        let keeper = lock_users(&database);
+        let mut readers: Vec<(String, Client)> = (1..=3)
+            .map(|id| {
+                let mut client = server.client();
+                let number = id_of(&mut client);
+                client.send(&["PGCACHE.READ", "users", &user(id)]);
+                (number, client)
+            })
+            .collect();
+        await_waiting(&mut client, 3);
+        for ((number, _), how) in readers.iter().zip(["TIMEOUT", "ERROR"]) {
+            assert_eq!(client.call(&["CLIENT", "UNBLOCK", number, how]), Reply::Integer(0));
+        }
+        assert_eq!(client.call(&["CLIENT", "UNBLOCK", &readers[2].0]), Reply::Integer(0));
+        await_waiting(&mut client, 3);
+        drop(keeper);
+        for ((_, reader), id) in readers.iter_mut().zip(1..) {
+            assert_eq!(reader.receive().json()["id"], id);
+            assert_eq!(reader.call(&["PING"]), Reply::Simple("PONG".into()), "one answer and no more");
+        }
+        await_waiting(&mut client, 0);
+        server.assert_alive();
+    });
+}
+
+#[test]
+fn a_server_that_closes_idle_clients_leaves_waiting_ones_alone() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(10);
+        let server = patient(&kind, &database);
+        let mut client = server.client();
+        client.key("users", &user(1));
+        let mut idle = server.client();
+        let keeper = lock_users(&database);
+        let mut reader = asking(&server, 1);
+        await_waiting(&mut client, 1);
+        client.call(&["CONFIG", "SET", "timeout", "1"]);
+        assert_closed(&mut idle);
+        // The reader has waited about as long as that one, and gets a second more to be closed in.
+        let mut idle = server.client();
+        assert_closed(&mut idle);
+        let mut client = server.client();
+        await_waiting(&mut client, 1);
+        drop(keeper);
+        assert_eq!(reader.receive().json()["id"], 1);
+    });
+}
+
+#[test]
+fn five_hundred_clients_can_go_at_once() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(500);
+        let mut server = patient(&kind, &database);
+        let mut client = server.client();
+        let keys: Vec<String> = (1..=500).map(|id| client.key("users", &user(id))).collect();
+        let keeper = lock_users(&database);
+        let clients: Vec<Client> = (1..=500).map(|id| asking(&server, id)).collect();
+        await_waiting(&mut client, 500);
+        drop(clients);
+        await_waiting(&mut client, 0);
+        drop(keeper);
+        eventually("all loads fill", || (client.figure("fills") == 500).then_some(()));
+        assert!(keys.iter().all(|key| client.exists(key)));
+        assert_eq!(client.figure("flights"), 0);
+        server.assert_alive();
+    });
+}
+
+#[test]
+fn clients_that_go_while_the_table_is_looked_up_are_forgotten() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(10);
+        let mut server = patient(&kind, &database);
+        let mut client = server.client();
+        // Only connections that are open already get past the lock.
+        eventually("the source is up", || {
+            (client.call(&["PGCACHE.HEALTH"]).field("status").text() == "healthy").then_some(())
+        });
+        let mut keeper = database.connect();
+        keeper
+            .batch_execute("BEGIN; LOCK TABLE pg_index, pg_attribute, pg_class IN ACCESS EXCLUSIVE MODE")
+            .unwrap();
+        let mut stays = asking(&server, 1);
+        let goes: Vec<Client> = (1..=20).map(|_| asking(&server, 1)).collect();
+        await_waiting(&mut client, 21);
+        drop(goes);
+        await_waiting(&mut client, 1);
+        keeper.batch_execute("COMMIT").unwrap();
+        assert_eq!(stays.receive().json()["id"], 1);
+        await_waiting(&mut client, 0);
+        server.assert_alive();
+    });
+}
+
+fn used_memory(client: &mut Client) -> i64 {
+    client.info("memory", "used_memory").parse().unwrap()
+}
+
+#[test]
+fn half_a_million_hits_leave_the_memory_flat() {
+    const PER_BATCH: usize = 1_000;
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(100);
+        let server = Server::start(&kind, &database);
+        let mut client = server.client();
+        let batch: Vec<u8> =
+            (0..PER_BATCH).flat_map(|n| encoded(&["PGCACHE.READ", "users", &user(n % 100 + 1)])).collect();
+        let mut hit = |batches: usize| {
+            for _ in 0..batches {
+                client.send_raw(&batch);
+                for n in 0..PER_BATCH {
+                    assert_eq!(client.receive().json()["id"], n % 100 + 1);
+                }
+            }
+        };
+        // The first rounds make what stays: entries, buffers of the connection.
+        hit(20);
+        let mut watcher = server.client();
+        let before = used_memory(&mut watcher);
+        hit(500);
+        let grown = used_memory(&mut watcher) - before;
+        assert!(grown.abs() < 1 << 20, "{grown} bytes more after 500,000 hits");
+        assert!(watcher.figure("hits") >= 500_000);
+    });
+}
+
+#[test]
+fn shutdown_does_not_wait_for_loads() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(10);
+        let server = patient(&kind, &database);
+        let mut client = server.client();
+        client.key("users", &user(1));
+        let keeper = lock_users(&database);
+        let _readers: Vec<Client> = (1..=10).map(|id| asking(&server, id)).collect();
+        await_waiting(&mut client, 10);
+        let (server, took) = server.shutdown_and_restart("NOSAVE");
+        assert!(took < Duration::from_secs(5), "SHUTDOWN took {took:?}");
+        drop(keeper);
+        assert_eq!(server.client().read("users", &user(1)).json()["id"], 1);
+    });
+}
+
+/// The names of the threads of the server that are the module's.
+fn threads(server: &Server) -> Vec<String> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.map(|name| name.trim().to_owned()).filter(|name| name.starts_with("pgcache-")).collect()
+}
+
+fn module() -> PathBuf {
+    match std::env::var_os("PGCACHE_MODULE") {
+        Some(module) => module.into(),
+        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/release/libpgcache.so"),
+    }
+}
+
+fn load_module(client: &mut Client, database: &Database<'_>) -> Reply {
+    let (module, port) = (module(), database.postgres.port().to_string());
+    client.call(&[
+        "MODULE",
+        "LOAD",
+        module.to_str().unwrap(),
+        "pg_host",
+        "127.0.0.1",
+        "pg_port",
+        &port,
+        "pg_user",
+        "postgres",
+        "pg_database",
+        &database.name,
+        "load_timeout_ms",
+        FOREVER_MS,
+        "statement_timeout_ms",
+        FOREVER_MS,
+    ])
+}
+
+#[test]
+fn the_module_can_be_unloaded_and_loaded_again_when_no_client_waits() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(10);
+        let mut server = Server::setup(&kind)
+            .on(&database)
+            .setting("load_timeout_ms", FOREVER_MS)
+            .setting("statement_timeout_ms", FOREVER_MS)
+            .config("enable-module-command", "yes")
+            .start();
+        let mut client = server.client();
+        for round in 1..=5 {
+            client.call(&["FLUSHALL"]);
+            assert_eq!(client.read("users", &user(1)).json()["id"], 1, "round {round}");
+            assert!(threads(&server).iter().any(|name| name.starts_with("pgcache-load-")));
+            let keeper = lock_users(&database);
+            let mut reader = asking(&server, 2);
+            await_waiting(&mut client, 1);
+            let refusal = client.call(&["MODULE", "UNLOAD", "pgcache"]);
+            assert!(matches!(refusal, Reply::Error(_)), "a client waits: {refusal:?}");
+            drop(keeper);
+            assert_eq!(reader.receive().json()["id"], 2, "round {round}");
+            await_waiting(&mut client, 0);
+            assert_eq!(client.call(&["MODULE", "UNLOAD", "pgcache"]), Reply::Simple("OK".into()));
+            eventually("the threads are gone", || threads(&server).is_empty().then_some(()));
+            assert!(matches!(client.read("users", &user(1)), Reply::Error(_)), "no such command");
+            assert_eq!(load_module(&mut client, &database), Reply::Simple("OK".into()), "{}", server.log());
+        }
+        assert_eq!(client.read("users", &user(3)).json()["id"], 3);
+        server.assert_alive();
+    });
+}
+
+#[test]
+fn the_module_can_be_unloaded_while_a_load_is_under_way_for_nobody() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(10);
+        let mut server = Server::setup(&kind)
+            .on(&database)
+            .setting("load_timeout_ms", FOREVER_MS)
+            .setting("statement_timeout_ms", FOREVER_MS)
+            .config("enable-module-command", "yes")
+            .start();
+        let mut client = server.client();
+        client.key("users", &user(1));
+        let keeper = lock_users(&database);
+        let reader = asking(&server, 1);
+        await_waiting(&mut client, 1);
+        drop(reader);
+        await_waiting(&mut client, 0);
+        assert_eq!(client.call(&["MODULE", "UNLOAD", "pgcache"]), Reply::Simple("OK".into()));
+        server.assert_alive();
+        drop(keeper);
+        eventually("the threads are gone", || threads(&server).is_empty().then_some(()));
+        assert_eq!(load_module(&mut client, &database), Reply::Simple("OK".into()), "{}", server.log());
+        assert_eq!(client.read("users", &user(1)).json()["id"], 1);
+        server.assert_alive();
+    });
+}

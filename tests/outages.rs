@@ -1,0 +1,520 @@
+//! PostgreSQL on its bad days: down, killed, restarted, refusing, full, slow and silent.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::server::Setup;
+use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server};
+
+/// Far longer than any test takes.
+const FOREVER_MS: &str = "60000";
+/// The bound of the project: nothing that happens to PostgreSQL keeps a client of the server waiting longer.
+const PING_MAX: Duration = Duration::from_millis(100);
+
+fn user(id: usize) -> String {
+    format!(r#"{{"id":{id}}}"#)
+}
+
+/// A server that waits for a load for as long as the test takes.
+fn patient(kind: &Kind, database: &Database<'_>) -> Setup {
+    Server::setup(kind)
+        .on(database)
+        .setting("load_timeout_ms", FOREVER_MS)
+        .setting("statement_timeout_ms", FOREVER_MS)
+}
+
+fn status(client: &mut Client) -> String {
+    client.call(&["PGCACHE.HEALTH"]).field("status").text()
+}
+
+fn reason(client: &mut Client) -> Reply {
+    client.call(&["PGCACHE.HEALTH"]).field("sources").field("default").field("reason")
+}
+
+fn await_status(client: &mut Client, wanted: &str) {
+    eventually(wanted, || (status(client) == wanted).then_some(()));
+}
+
+fn await_figure(client: &mut Client, name: &str, count: u64) {
+    eventually(name, || (client.figure(name) == count).then_some(()));
+}
+
+fn assert_is_user(reply: &Reply, id: usize) {
+    let Reply::Bulk(_) = reply else { panic!("no row {id}: {reply:?}") };
+    assert_eq!(reply.json()["id"], id);
+}
+
+fn assert_reads(client: &mut Client, ids: impl IntoIterator<Item = usize>) {
+    for id in ids {
+        assert_is_user(&client.read("users", &user(id)), id);
+    }
+}
+
+/// Clients that have asked for these rows, and wait, each load with a connection of its own.
+fn loading(server: &Server, ids: impl IntoIterator<Item = usize>) -> Vec<(usize, Client)> {
+    let mut watcher = server.client();
+    ids.into_iter()
+        .zip(watcher.figure("waiting_clients") + 1..)
+        .map(|(id, count)| {
+            let mut client = server.client();
+            client.send(&["PGCACHE.READ", "users", &user(id)]);
+            await_figure(&mut watcher, "waiting_clients", count);
+            await_figure(&mut watcher, "queued_tasks", 0);
+            (id, client)
+        })
+        .collect()
+}
+
+/// Keeps every statement on `users` waiting until the transaction ends.
+fn lock_users(database: &Database<'_>) -> postgres::Client {
+    let mut keeper = database.connect();
+    keeper.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").unwrap();
+    keeper
+}
+
+/// How long the server's main thread and this thread have been ready to run while the machine ran others.
+fn kept_waiting(server: &Server) -> Duration {
+    let pid = server.pid();
+    let waited = |path: String| {
+        let figures = std::fs::read_to_string(&path).unwrap();
+        Duration::from_nanos(figures.split_whitespace().nth(1).unwrap().parse().unwrap())
+    };
+    waited(format!("/proc/{pid}/task/{pid}/schedstat")) + waited("/proc/thread-self/schedstat".into())
+}
+
+/// The worst time that a PING took while `work` ran, without the time in which the machine was busy with others:
+/// a thread that waits for PostgreSQL, a lock or a socket is not ready to run, so that such waits all count.
+fn worst_ping(server: &Server, work: impl FnOnce()) -> Duration {
+    let (done, count) = (AtomicBool::new(false), AtomicU64::new(0));
+    let mut client = server.client();
+    thread::scope(|scope| {
+        let pings = scope.spawn(|| {
+            let mut worst = Duration::ZERO;
+            while !done.load(Ordering::Relaxed) {
+                let began = Instant::now();
+                let kept_before = kept_waiting(server);
+                assert_eq!(client.call(&["PING"]), Reply::Simple("PONG".into()));
+                let kept = kept_waiting(server) - kept_before;
+                worst = worst.max(began.elapsed().saturating_sub(kept));
+                count.fetch_add(1, Ordering::Relaxed);
+                // The pace of the samples, which leaves a processor to the server.
+                thread::sleep(Duration::from_millis(1));
+            }
+            worst
+        });
+        // A panic in `work` must end the other thread as well.
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        done.store(true, Ordering::Relaxed);
+        let worst = pings.join().unwrap();
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        assert!(count.load(Ordering::Relaxed) > 100, "too few samples to say anything");
+        worst
+    })
+}
+
+#[test]
+fn a_server_starts_without_postgresql_and_recovers_by_itself() {
+    let postgres = Postgres::start();
+    on_every_server(|kind| {
+        let database = postgres.database();
+        database.with_users(10);
+        postgres.stop();
+        let server = patient(&kind, &database).start();
+        let mut client = server.client();
+        let began = Instant::now();
+        assert_eq!(client.read("users", &user(1)).code(), "PGDOWN");
+        assert!(began.elapsed() < Duration::from_secs(5), "PGDOWN after {:?}", began.elapsed());
+        assert_eq!(client.multiread("users", r#"[{"id":1},{"id":2}]"#).code(), "PGDOWN");
+        assert_eq!(status(&mut client), "unhealthy");
+        assert_ne!(reason(&mut client), Reply::Nil);
+        postgres.start_again();
+        await_status(&mut client, "healthy");
+        assert_eq!(reason(&mut client), Reply::Nil);
+        assert_reads(&mut client, 1..=10);
+    });
+}
+
+#[test]
+fn a_server_starts_beside_a_silent_postgresql_and_recovers_by_itself() {
+    let postgres = Postgres::start();
+    on_every_server(|kind| {
+        let database = postgres.database();
+        database.with_users(10);
+        postgres.freeze();
+        let server = patient(&kind, &database).setting("connect_timeout_ms", "300").start();
+        let mut client = server.client();
+        assert_eq!(client.read("users", &user(1)).code(), "PGDOWN");
+        assert_eq!(status(&mut client), "unhealthy");
+        postgres.thaw();
+        await_status(&mut client, "healthy");
+        assert_reads(&mut client, 1..=10);
+    });
+}
+
+#[test]
+fn an_outage_while_idle_is_noticed_and_hits_go_on() {
+    let postgres = Postgres::start();
+    on_every_server(|kind| {
+        let database = postgres.database();
+        database.with_users(50);
+        let server = Server::start(&kind, &database);
+        let mut client = server.client();
+        assert_reads(&mut client, 1..=10);
+        let absent = client.key("users", &user(11));
+        postgres.kill();
+        await_status(&mut client, "unhealthy");
+        assert_reads(&mut client, 1..=10);
+        let reply = client.read("users", &user(11));
+        assert_eq!(reply.code(), "PGDOWN");
+        assert!(!client.exists(&absent));
+        assert_eq!(client.multiread("users", r#"[{"id":1},{"id":12}]"#).code(), "PGDOWN");
+        assert_eq!(client.multiread("users", r#"[{"id":1},{"id":2}]"#).json()[1]["id"], 2);
+        postgres.start_again();
+        await_status(&mut client, "healthy");
+        assert_reads(&mut client, 1..=50);
+    });
+}
+
+#[test]
+fn writing_and_invalidating_go_on_in_an_outage() {
+    let postgres = Postgres::start();
+    on_every_server(|kind| {
+        let database = postgres.database();
+        database.with_users(10);
+        let server = Server::start(&kind, &database);
+        let mut client = server.client();
+        assert_reads(&mut client, 1..=2);
+        postgres.kill();
+        await_status(&mut client, "unhealthy");
+        let ok = Reply::Simple("OK".into());
+        assert_eq!(client.call(&["PGCACHE.WRITE", "users", &user(1), r#"{"id":1,"name":"w"}"#]), ok);
+        assert_eq!(client.read("users", &user(1)).json()["name"], "w");
+        assert_eq!(client.invalidate("users", &user(2)), ok);
+        assert_eq!(client.read("users", &user(2)).code(), "PGDOWN", "an invalidated row is not served");
+        postgres.start_again();
+    });
+}
+
+#[test]
+fn loads_under_way_fail_when_postgresql_is_killed() {
+    let postgres = Postgres::start();
+    on_every_server(|kind| {
+        let database = postgres.database();
+        database.with_users(10);
+        let server = patient(&kind, &database).start();
+        let mut client = server.client();
+        client.key("users", &user(1));
+        let _keeper = lock_users(&database);
+        let mut waiting = loading(&server, 1..=5);
+        postgres.kill();
+        for (id, client) in &mut waiting {
+            assert_eq!(client.receive().code(), "PGDOWN", "row {id}");
+            assert_eq!(client.call(&["PING"]), Reply::Simple("PONG".into()), "one error and no more");
+        }
+        await_figure(&mut client, "waiting_clients", 0);
+        postgres.start_again();
+        await_status(&mut client, "healthy");
+        assert_reads(&mut client, 1..=10);
+    });
+}
+
+#[test]
+fn a_restart_fails_no_hit_and_after_it_no_miss() {
+    let postgres = Postgres::start();
+    on_every_server(|kind| {
+        let database = postgres.database();
+        database.with_users(1_000);
+        let server = patient(&kind, &database).start();
+        let mut client = server.client();
+        assert_reads(&mut client, 1..=1);
+        // Every connection of the pool is open, so that every one is dead afterwards.
+        let keeper = lock_users(&database);
+        let waiting = loading(&server, 2..=9);
+        drop(keeper);
+        waiting.into_iter().for_each(|(id, mut client)| assert_is_user(&client.receive(), id));
+        let restarted = AtomicBool::new(false);
+        let mut hitting = server.client();
+        thread::scope(|scope| {
+            let hits = scope.spawn(|| {
+                while !restarted.load(Ordering::Relaxed) {
+                    assert_reads(&mut hitting, 1..=9);
+                }
+            });
+            postgres.stop();
+            postgres.start_again();
+            restarted.store(true, Ordering::Relaxed);
+            hits.join().unwrap();
+        });
+        await_status(&mut client, "healthy");
+        thread::scope(|scope| {
+            for begin in (10..900).step_by(100) {
+                let mut client = server.client();
+                scope.spawn(move || assert_reads(&mut client, begin..begin + 100));
+            }
+        });
+    });
+}
+
+/// Ends the connections of the pool for which `condition` holds, and returns how many.
+fn end_connections(database: &Database<'_>, condition: &str) -> i64 {
+    database.number(&format!(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'pgcache/load' AND {condition}"
+    ))
+}
+
+#[test]
+fn a_load_outlives_the_end_of_its_connection() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(20);
+        let server = patient(&kind, &database).start();
+        assert_reads(&mut server.client(), [1]);
+        let keeper = lock_users(&database);
+        let waiting = loading(&server, 2..=5);
+        eventually("four loads stand at the lock", || {
+            let standing = database.number(
+                "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                 WHERE d.datname = current_database() AND NOT granted",
+            );
+            (standing == 4).then_some(())
+        });
+        assert_eq!(end_connections(&database, "wait_event_type = 'Lock'"), 4);
+        drop(keeper);
+        waiting.into_iter().for_each(|(id, mut client)| assert_is_user(&client.receive(), id));
+    });
+}
+
+#[test]
+fn a_pool_of_ended_connections_fails_no_load() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(20);
+        let server = patient(&kind, &database).setting("pool_size", "6").start();
+        let mut client = server.client();
+        assert_reads(&mut client, [1]);
+        let keeper = lock_users(&database);
+        let waiting = loading(&server, 2..=7);
+        drop(keeper);
+        waiting.into_iter().for_each(|(id, mut client)| assert_is_user(&client.receive(), id));
+        eventually("all six connections are idle", || {
+            let source = client.call(&["PGCACHE.HEALTH"]).field("sources").field("default");
+            (source.field("idle") == Reply::Integer(6)).then_some(())
+        });
+        assert_eq!(end_connections(&database, "true"), 6);
+        assert_reads(&mut client, 8..=20);
+    });
+}
+
+/// Roles other than the superuser must give a password.
+fn ask_for_passwords(postgres: &Postgres, database: &Database<'_>) {
+    database.execute("CREATE ROLE app LOGIN PASSWORD 'right-secret'; GRANT SELECT ON users TO app");
+    postgres.set_hba(
+        "host all postgres 127.0.0.1/32 trust\n\
+         host all all 127.0.0.1/32 scram-sha-256\n",
+    );
+    let options = format!("host=127.0.0.1 port={} user=app dbname={}", postgres.port(), database.name);
+    eventually("passwords are asked for", || postgres::Client::connect(&options, postgres::NoTls).err());
+}
+
+fn assert_shows_no_secret(server: &Server, client: &mut Client, reply: &Reply) {
+    let everything = [
+        format!("{reply:?}"),
+        format!("{:?}", client.call(&["PGCACHE.HEALTH"])),
+        format!("{:?}", client.call(&["CONFIG", "GET", "*"])),
+        format!("{:?}", client.call(&["INFO", "everything"])),
+        format!("{:?}", client.call(&["SLOWLOG", "GET", "100"])),
+        server.log(),
+    ];
+    for text in everything {
+        assert!(!text.contains("-secret"), "{text}");
+    }
+}
+
+#[test]
+fn a_refused_password_is_told_and_a_rotated_one_is_used() {
+    on_every_server(|kind| {
+        let postgres = Postgres::start();
+        let database = postgres.database();
+        database.with_users(10);
+        ask_for_passwords(&postgres, &database);
+        let file = postgres.write_private("password", "wrong-secret\n");
+        let server = patient(&kind, &database)
+            .setting("pg_user", "app")
+            .setting("pg_password_file", file.to_str().unwrap())
+            .start();
+        let mut client = server.client();
+        let reply = client.read("users", &user(1));
+        assert_eq!(reply.code(), "PGDOWN");
+        assert!(
+            matches!(&reply, Reply::Error(text) if text.contains("password authentication")),
+            "{reply:?}"
+        );
+        assert!(reason(&mut client).text().contains("password authentication"));
+        assert_shows_no_secret(&server, &mut client, &reply);
+        postgres.write_private("password", "right-secret\n");
+        await_status(&mut client, "healthy");
+        assert_reads(&mut client, 1..=10);
+        // Without a file to read there is a reason, too.
+        std::fs::remove_file(&file).unwrap();
+        database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
+        await_status(&mut client, "unhealthy");
+        assert!(reason(&mut client).text().contains("pg_password_file"));
+        let reply = client.call(&["PING"]);
+        assert_shows_no_secret(&server, &mut client, &reply);
+    });
+}
+
+#[test]
+fn a_password_from_the_environment_is_not_shown_either() {
+    on_every_server(|kind| {
+        let postgres = Postgres::start();
+        let database = postgres.database();
+        database.with_users(10);
+        ask_for_passwords(&postgres, &database);
+        let setup = || patient(&kind, &database).setting("pg_user", "app");
+        for (password, code) in [("wrong-secret", "PGDOWN"), ("right-secret", "")] {
+            let server = setup().env("PGCACHE_PG_PASSWORD", password).start();
+            let mut client = server.client();
+            let reply = client.read("users", &user(1));
+            assert_eq!(reply.code(), code, "{reply:?}");
+            assert_shows_no_secret(&server, &mut client, &reply);
+        }
+    });
+}
+
+/// Whether this is how PostgreSQL says that it is full.
+fn says_full(text: &str) -> bool {
+    text.contains("too many clients") || text.contains("remaining connection slots")
+}
+
+/// A PostgreSQL with three connections for `app`, and two more for the superuser.
+fn small_postgres() -> Postgres {
+    Postgres::start_with("max_connections=5\nsuperuser_reserved_connections=2")
+}
+
+#[test]
+fn a_pool_that_gets_fewer_connections_than_it_may_have_works_with_those() {
+    on_every_server(|kind| {
+        let postgres = small_postgres();
+        let database = postgres.database();
+        database.with_users(30);
+        database.execute("CREATE ROLE app LOGIN; GRANT SELECT ON users TO app");
+        let server = patient(&kind, &database).setting("pg_user", "app").start();
+        let mut client = server.client();
+        client.key("users", &user(1));
+        let keeper = lock_users(&database);
+        let waiting = loading(&server, 1..=8);
+        eventually("PostgreSQL refuses more", || match reason(&mut client) {
+            Reply::Nil => None,
+            reason => {
+                assert!(says_full(&reason.text()), "{reason:?}");
+                Some(())
+            }
+        });
+        assert_eq!(status(&mut client), "healthy");
+        drop(keeper);
+        waiting.into_iter().for_each(|(id, mut client)| assert_is_user(&client.receive(), id));
+    });
+}
+
+#[test]
+fn a_server_that_gets_no_connection_at_all_says_so_and_recovers() {
+    on_every_server(|kind| {
+        let postgres = small_postgres();
+        let database = postgres.database();
+        database.with_users(10);
+        database.execute("CREATE ROLE app LOGIN; GRANT SELECT ON users TO app");
+        let options = format!("host=127.0.0.1 port={} user=app dbname={}", postgres.port(), database.name);
+        let connect = || postgres::Client::connect(&options, postgres::NoTls);
+        // Connections that have just ended may still have their place.
+        let others: Vec<postgres::Client> =
+            (0..3).map(|_| eventually("a connection", || connect().ok())).collect();
+        let server = patient(&kind, &database).setting("pg_user", "app").start();
+        let mut client = server.client();
+        let reply = client.read("users", &user(1));
+        assert_eq!(reply.code(), "PGDOWN");
+        assert!(matches!(&reply, Reply::Error(text) if says_full(text)), "{reply:?}");
+        drop(others);
+        await_status(&mut client, "healthy");
+        assert_reads(&mut client, 1..=10);
+    });
+}
+
+#[test]
+fn a_frozen_postgresql_costs_hits_nothing_and_misses_their_deadline() {
+    const LOAD_TIMEOUT: Duration = Duration::from_millis(2_000);
+    let postgres = Postgres::start();
+    on_every_server(|kind| {
+        let database = postgres.database();
+        database.with_users(2_000);
+        let server = Server::setup(&kind)
+            .on(&database)
+            .setting("load_timeout_ms", &LOAD_TIMEOUT.as_millis().to_string())
+            .start();
+        let mut client = server.client();
+        assert_reads(&mut client, 1..=10);
+        let mut readers: Vec<Client> = (0..1_000).map(|_| server.client()).collect();
+        postgres.freeze();
+        let worst = worst_ping(&server, || {
+            let began = Instant::now();
+            for (reader, id) in readers.iter_mut().zip(1_001..) {
+                reader.send(&["PGCACHE.READ", "users", &user(id)]);
+            }
+            assert_reads(&mut client, 1..=10);
+            for reader in &mut readers {
+                let reply = reader.receive();
+                assert!(matches!(reply.code(), "PGTIMEOUT" | "PGDOWN"), "{reply:?}");
+            }
+            let took = began.elapsed();
+            assert!(took < LOAD_TIMEOUT + Duration::from_secs(3), "the last answer came after {took:?}");
+            assert_reads(&mut client, 1..=10);
+            await_status(&mut client, "unhealthy");
+            let began = Instant::now();
+            assert!(matches!(client.read("users", &user(11)).code(), "PGTIMEOUT" | "PGDOWN"));
+            assert!(began.elapsed() < LOAD_TIMEOUT + Duration::from_secs(1), "{:?}", began.elapsed());
+        });
+        assert!(worst < PING_MAX, "the worst PING took {worst:?}");
+        postgres.thaw();
+        await_status(&mut client, "healthy");
+        assert_reads(&mut client, 1..=2_000);
+    });
+}
+
+#[test]
+fn a_thousand_slow_loads_do_not_slow_the_server() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(2_000);
+        database.execute("CREATE VIEW slow AS SELECT id, name, pg_sleep(2)::text AS slept FROM users");
+        let server = Server::setup(&kind).on(&database).setting("statement_timeout_ms", FOREVER_MS).start();
+        let mut client = server.client();
+        assert_reads(&mut client, 1..=10);
+        client.key("slow", &user(1));
+        let mut readers: Vec<Client> = (0..1_000).map(|_| server.client()).collect();
+        let mut rows = 0;
+        let worst = worst_ping(&server, || {
+            for (reader, id) in readers.iter_mut().zip(1..) {
+                reader.send(&["PGCACHE.READ", "slow", &user(id)]);
+            }
+            await_figure(&mut client, "waiting_clients", 1_000);
+            assert_reads(&mut client, 1..=10);
+            for (reader, id) in readers.iter_mut().zip(1..) {
+                match reader.receive() {
+                    row @ Reply::Bulk(_) => {
+                        assert_is_user(&row, id);
+                        rows += 1;
+                    }
+                    reply => assert_eq!(reply.code(), "PGTIMEOUT"),
+                }
+            }
+        });
+        assert!(rows > 0, "no load of two seconds came back in the five of load_timeout_ms");
+        assert!(worst < PING_MAX, "the worst PING took {worst:?}");
+        assert_eq!(client.figure("waiting_clients"), 0);
+    });
+}

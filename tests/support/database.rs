@@ -1,0 +1,47 @@
+//! One database of a throwaway PostgreSQL.
+
+use super::postgres::Postgres;
+
+/// A database that one test has for itself.
+pub struct Database<'p> {
+    /// Where it is.
+    pub postgres: &'p Postgres,
+    /// What it is called.
+    pub name: String,
+}
+
+impl<'p> Database<'p> {
+    pub(super) fn new(postgres: &'p Postgres, name: String) -> Self {
+        Self { postgres, name }
+    }
+
+    /// A connection of the superuser.
+    pub fn connect(&self) -> postgres::Client {
+        self.postgres.connect(&self.name).unwrap()
+    }
+
+    /// Runs statements.
+    pub fn execute(&self, sql: &str) -> &Self {
+        self.connect().batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        self
+    }
+
+    /// The first column of the first row, as text.
+    pub fn text(&self, sql: &str) -> Option<String> {
+        let row = self.connect().query_opt(sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error:?}"))?;
+        row.get(0)
+    }
+
+    /// The first column of the only row, as a number.
+    pub fn number(&self, sql: &str) -> i64 {
+        self.connect().query_one(sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
+    }
+
+    /// A table with `rows` users: id, email (unique), name.
+    pub fn with_users(&self, rows: u32) -> &Self {
+        self.execute(&format!(
+            "CREATE TABLE users (id bigint PRIMARY KEY, email text UNIQUE, name text);
+             INSERT INTO users SELECT n, 'user' || n || '@example.com', 'User ' || n FROM generate_series(1, {rows}) n;"
+        ))
+    }
+}

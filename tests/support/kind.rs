@@ -1,0 +1,39 @@
+//! Which servers a test runs on.
+
+use std::path::PathBuf;
+
+/// A server program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kind {
+    /// As in `PGCACHE_SERVERS`: `redis-7.0`, `redis-8`, `valkey-8`.
+    pub name: String,
+}
+
+impl Kind {
+    /// The program, as `make servers` provided it.
+    pub fn program(&self) -> PathBuf {
+        let program =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".servers").join(&self.name).join("server");
+        assert!(program.exists(), "{} is not there: run `make servers`", program.display());
+        program
+    }
+
+    /// Whether its ACL knows categories for the commands of modules.
+    pub fn has_module_categories(&self) -> bool {
+        self.name != "redis-7.0"
+    }
+}
+
+/// The servers named in `PGCACHE_SERVERS`; without it all of them.
+fn kinds() -> Vec<Kind> {
+    let names = std::env::var("PGCACHE_SERVERS").unwrap_or_else(|_| "redis-7.0 valkey-8 redis-8".into());
+    names.split_whitespace().map(|name| Kind { name: name.into() }).collect()
+}
+
+/// Runs `test` on each server.
+pub fn on_every_server(test: impl Fn(Kind)) {
+    for kind in kinds() {
+        eprintln!("on {}", kind.name);
+        test(kind);
+    }
+}

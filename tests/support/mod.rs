@@ -1,0 +1,21 @@
+//! What the end-to-end tests stand on: real servers and a real PostgreSQL, ended by their own pid.
+//!
+//! Each theme is a test binary of its own and uses a part of this only.
+#![allow(dead_code, unused_imports, clippy::unwrap_used)]
+
+pub mod client;
+pub mod database;
+pub mod eventually;
+pub mod kind;
+pub mod port;
+pub mod postgres;
+pub mod process;
+pub mod server;
+pub mod watchdog;
+
+pub use client::{Client, Reply};
+pub use database::Database;
+pub use eventually::eventually;
+pub use kind::{on_every_server, Kind};
+pub use postgres::Postgres;
+pub use server::Server;

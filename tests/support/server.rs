@@ -1,0 +1,281 @@
+//! A server with the module.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::client::{Client, Reply};
+use super::database::Database;
+use super::eventually::eventually;
+use super::kind::Kind;
+use super::port;
+use super::postgres::SUPERUSER;
+use super::process::{spawn, Process};
+use super::watchdog;
+
+/// How a server is to be started.
+pub struct Setup {
+    kind: Kind,
+    module: bool,
+    settings: Vec<String>,
+    config: Vec<String>,
+    env: Vec<(String, String)>,
+    folder: Option<TempDir>,
+    lines: Vec<String>,
+}
+
+impl Setup {
+    /// Module arguments that reach `database` over TCP.
+    pub fn on(self, database: &Database<'_>) -> Self {
+        let port = database.postgres.port().to_string();
+        self.setting("pg_host", "127.0.0.1")
+            .setting("pg_port", &port)
+            .setting("pg_user", SUPERUSER)
+            .setting("pg_database", &database.name)
+            .setting("pg_sslmode", "disable")
+    }
+
+    /// One more module argument.
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// One more option of the server's own: `--appendonly yes`.
+    pub fn config(mut self, name: &str, value: &str) -> Self {
+        self.config.extend([format!("--{name}"), value.to_owned()]);
+        self
+    }
+
+    /// One more line of the server's configuration file, after the module is loaded.
+    pub fn line(mut self, line: &str) -> Self {
+        self.lines.push(line.to_owned());
+        self
+    }
+
+    /// One more environment variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Without the module.
+    pub fn without_module(mut self) -> Self {
+        self.module = false;
+        self
+    }
+
+    /// Starts it and waits until it answers.
+    pub fn start(self) -> Server {
+        let mut server = self.launch();
+        eventually("the server answers", || {
+            assert!(server.is_alive(), "the server did not start: {}", server.log());
+            server.answers().then_some(())
+        });
+        server
+    }
+
+    /// Starts it, expects it to refuse, and returns its log.
+    pub fn refused(self) -> String {
+        let mut server = self.launch();
+        let status = eventually("the server gives up", || server.process.try_wait().unwrap());
+        assert!(!status.success(), "the server should have refused: {}", server.log());
+        server.log()
+    }
+
+    fn launch(mut self) -> Server {
+        let folder = self
+            .folder
+            .take()
+            .unwrap_or_else(|| tempfile::Builder::new().prefix("pgcache-test-").tempdir().unwrap());
+        watchdog::remove_at_end(folder.path());
+        let port = port::free();
+        let mut process = Command::new(self.kind.program());
+        let config = folder.path().join("server.conf");
+        fs::write(&config, self.file()).unwrap();
+        process.arg(&config).args([
+            "--port",
+            &port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--logfile",
+            "log",
+            "--save",
+            "",
+        ]);
+        process
+            .args(&self.config)
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        // What is set for this test run must not reach the module.
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"PGCACHE_") {
+                process.env_remove(name);
+            }
+        }
+        process.envs(self.env.iter().cloned());
+        let process = spawn(process, "KILL");
+        Server { port, process, folder: Some(folder), setup: Some(self) }
+    }
+
+    /// The configuration file: arguments with spaces are quoted there, which the command line cannot.
+    fn file(&self) -> String {
+        let mut file = String::new();
+        if self.module {
+            let settings: Vec<String> = self.settings.iter().map(|word| quoted(word)).collect();
+            file.push_str(&format!("loadmodule {} {}\n", module().display(), settings.join(" ")));
+        }
+        for line in &self.lines {
+            file.push_str(line);
+            file.push('\n');
+        }
+        file
+    }
+}
+
+/// A running server, ended when it is dropped.
+pub struct Server {
+    port: u16,
+    process: Process,
+    folder: Option<TempDir>,
+    setup: Option<Setup>,
+}
+
+impl Server {
+    /// How to start one of this kind.
+    pub fn setup(kind: &Kind) -> Setup {
+        Setup {
+            kind: kind.clone(),
+            module: true,
+            settings: vec![],
+            config: vec![],
+            env: vec![],
+            folder: None,
+            lines: vec![],
+        }
+        .config("enable-debug-command", "yes")
+    }
+
+    /// One with the module on `database`, and nothing special.
+    pub fn start(kind: &Kind, database: &Database<'_>) -> Self {
+        Self::setup(kind).on(database).start()
+    }
+
+    /// A new connection.
+    pub fn client(&self) -> Client {
+        Client::connect(self.port).unwrap()
+    }
+
+    /// A new connection that speaks RESP3.
+    pub fn client3(&self) -> Client {
+        let mut client = self.client();
+        client.call(&["HELLO", "3"]);
+        client
+    }
+
+    /// A new connection of the `redis` crate, for what [`Client`] does not do, such as subscriptions.
+    pub fn connection(&self) -> redis::Connection {
+        self.connect("resp2")
+    }
+
+    /// The same with RESP3.
+    pub fn connection3(&self) -> redis::Connection {
+        self.connect("resp3")
+    }
+
+    fn connect(&self, protocol: &str) -> redis::Connection {
+        let address = format!("redis://127.0.0.1:{}/?protocol={protocol}", self.port);
+        let connection = redis::Client::open(address).unwrap().get_connection().unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        connection
+    }
+
+    /// Its port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.as_ref().unwrap().path()
+    }
+
+    /// Its log.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder().join("log")).unwrap_or_default()
+    }
+
+    fn answers(&self) -> bool {
+        let pong = || {
+            let mut client = Client::connect(self.port).ok()?;
+            client.send_raw(b"PING\r\n");
+            client.try_receive().ok()
+        };
+        pong() == Some(Reply::Simple("PONG".into()))
+    }
+
+    /// Whether its process has not ended.
+    pub fn is_alive(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
+    }
+
+    /// Panics unless the server is the one that was started, and answers.
+    pub fn assert_alive(&mut self) {
+        assert_eq!(self.process.try_wait().unwrap(), None, "the server has ended: {}", self.log());
+        assert!(self.answers(), "the server does not answer");
+    }
+
+    /// Ends it without a chance to save, and starts it again in its folder.
+    pub fn crash_and_restart(mut self) -> Self {
+        self.process.signal(libc::SIGKILL);
+        self.process.wait().unwrap();
+        self.start_again()
+    }
+
+    /// Ends it with SHUTDOWN (`SAVE` or `NOSAVE`) and starts it again in its folder. Returns how long the end took.
+    pub fn shutdown_and_restart(mut self, how: &str) -> (Self, Duration) {
+        let began = Instant::now();
+        self.client().send(&["SHUTDOWN", how]);
+        eventually("the server ends", || self.process.try_wait().unwrap());
+        let took = began.elapsed();
+        (self.start_again(), took)
+    }
+
+    fn start_again(mut self) -> Self {
+        let mut setup = self.setup.take().unwrap();
+        setup.folder = self.folder.take();
+        setup.start()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.process.signal(libc::SIGKILL);
+        let _ = self.process.wait();
+    }
+}
+
+/// A word as the server's configuration file wants it.
+fn quoted(word: &str) -> String {
+    format!("\"{}\"", word.replace('\\', r"\\").replace('"', r#"\""#))
+}
+
+/// The module under test: what `cargo build --release` made, or `$PGCACHE_MODULE`.
+fn module() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
+    let module = std::env::var_os("PGCACHE_MODULE")
+        .map_or_else(|| target.join("release/libpgcache.so"), PathBuf::from);
+    assert!(module.exists(), "{} is not there: run `make build`", module.display());
+    module
+}
