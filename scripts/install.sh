@@ -9,8 +9,8 @@ exists() { # true when one of the files that a pattern stands for exists
 
 missing=()
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
-# bindgen reads the server's header through libclang.
-[ -n "${LIBCLANG_PATH:-}" ] || exists '/usr/lib/llvm-*/lib/libclang*.so*' || missing+=(libclang-dev)
+# bindgen reads the server's header through libclang; libclang-cpp.so, of another package, is not it.
+[ -n "${LIBCLANG_PATH:-}" ] || exists '/usr/lib/llvm-*/lib/libclang[.-][0-9s]*' || missing+=(libclang-dev)
 command -v jq >/dev/null || missing+=(jq)
 command -v setpriv >/dev/null || missing+=(util-linux)
 command -v redis-server >/dev/null || missing+=(redis-server)
