@@ -6,6 +6,8 @@ pub mod entry;
 pub mod error;
 pub mod flight;
 pub mod key;
+pub mod lease;
 pub mod name;
+pub mod notice;
 pub mod table;
 pub mod ttl;

@@ -20,6 +20,7 @@ use crate::settings::Shared;
 use crate::workers::mail::{Message, Postbox};
 
 use super::counters::Counters;
+use super::freshness::Freshnesses;
 use super::gather::Gathers;
 use super::mutations::Held;
 use super::resolve::Resolutions;
@@ -66,6 +67,8 @@ pub struct Engine {
     pub gathers: Gathers,
     /// Spellings that PostgreSQL has read for us.
     pub aliases: Aliases,
+    /// How far each source's notices can be relied on.
+    pub freshness: Freshnesses,
     /// Figures for INFO.
     pub counters: Counters,
     /// Changes that wait for the end of a pause.
@@ -84,6 +87,7 @@ impl Engine {
     /// for unreadable certificate files and when no thread can be started; never waits for PostgreSQL.
     pub fn start(settings: Arc<Shared>, bell: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Error> {
         let (postbox, mail) = Postbox::new(bell);
+        let freshness = Freshnesses::new(settings.get().sources.iter().map(|source| source.invalidation));
         Ok(Self {
             sources: Sources::start(&settings, &postbox)?,
             settings,
@@ -94,6 +98,7 @@ impl Engine {
             waiters: Waiters::default(),
             gathers: Gathers::default(),
             aliases: Aliases::default(),
+            freshness,
             counters: Counters::default(),
             held: Vec::new(),
             epochs_are_due: false,
@@ -152,6 +157,7 @@ impl Engine {
             Message::Described { source, name, result } => self.resolved(ctx, source, &name, result),
             Message::Redefined { source, oid, definition } => self.redefined(ctx, source, oid, definition),
             Message::Source(transition) => self.source_changed(ctx, &transition),
+            Message::Heard { source, session, news } => self.heard(ctx, source, session, news),
         }
     }
 

@@ -152,6 +152,9 @@ mod tests {
             display: "t".into(),
             columns: vec![],
             unique_keys: vec![],
+            is_watched: false,
+            concerns: vec![1],
+            fingerprint: 0,
         };
         Group::new(LoadPlan::plain(Arc::new(table), vec![]))
     }
