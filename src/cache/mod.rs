@@ -3,6 +3,7 @@
 pub mod alias;
 pub mod canonical;
 pub mod entry;
+pub mod epoch;
 pub mod error;
 pub mod flight;
 pub mod key;

@@ -37,6 +37,8 @@ pub struct Counters {
     pub epochs: u64,
     /// Change notices that were applied.
     pub notices: u64,
+    /// Times when a change dropped entries that no unique key names.
+    pub loose_drops: u64,
     /// Times when notices may have been missed.
     pub gaps: u64,
     /// Reads that went past the cache because the source was suspect.
@@ -70,6 +72,7 @@ impl Counters {
             ("errors", self.errors),
             ("epochs", self.epochs),
             ("notices", self.notices),
+            ("loose_drops", self.loose_drops),
             ("gaps", self.gaps),
             ("bypassed", self.bypassed),
             ("swept", self.swept),

@@ -3,10 +3,11 @@
 use crate::cache::lease::{Freshness, Gap, Lease};
 use crate::server::clock::{monotonic_ms, monotonic_ms_of};
 use crate::server::context::Context;
-use crate::settings::Invalidation;
+use crate::settings::{Invalidation, OnGap};
 use crate::workers::mail::{News, SourceIndex};
 
 use super::state::Engine;
+use super::tables::Table;
 
 /// What the main thread knows of one source's notices.
 #[derive(Debug)]
@@ -76,22 +77,22 @@ impl Engine {
             News::Opened { gap } => {
                 freshness.is_open = true;
                 if let Some(gap) = gap {
-                    self.gap(source, gap);
+                    self.gap(ctx, source, gap);
                 }
             }
             News::Beat(sent) => freshness.lease.beat(monotonic_ms_of(sent)),
-            News::Gap(gap) => self.gap(source, gap),
+            News::Gap(gap) => self.gap(ctx, source, gap),
             News::Closed(reason) => {
                 freshness.is_open = false;
                 freshness.reason = Some(reason);
             }
-            News::Notices(notices) => self.noticed(ctx, source, notices),
-            News::Fingerprints(seen) => self.compare_definitions(ctx, source, seen),
+            News::Notices(notices) => self.queue_notices(source, notices),
+            News::Fingerprints(seen) => self.compare_definitions(source, &seen),
         }
     }
 
     /// Something may have been missed: every watched table of the source starts a new epoch before its next hit.
-    pub fn gap(&mut self, source: SourceIndex, cause: Gap) {
+    pub fn gap(&mut self, ctx: Context<'_>, source: SourceIndex, cause: Gap) {
         let Some(freshness) = self.freshness.get_mut(source) else { return };
         freshness.lease.gap(cause);
         self.counters.gaps += 1;
@@ -100,10 +101,46 @@ impl Engine {
             "source {name}: a gap in the change notices ({}): watched tables start anew",
             cause.name()
         );
-        for table in self.tables.all() {
-            if table.source == source && table.definition.is_watched {
-                self.counters.superseded += self.flights.supersede_table(table.id) as u64;
+        if ctx.flags().is_replica() {
+            // The master has its own ears; by then its word will have come.
+            let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
+            self.doubts.add_source(source, monotonic_ms() + patience_ms);
+        }
+        self.drop_watched(source);
+    }
+
+    /// The same for every source.
+    pub fn gap_everywhere(&mut self, ctx: Context<'_>, cause: Gap) {
+        for source in 0..self.freshness.len() {
+            if self.freshness.get(source).is_some_and(|known| known.mode != Invalidation::Off) {
+                self.gap(ctx, source, cause);
             }
         }
+    }
+
+    /// How far a source's notices can be relied on now.
+    pub fn freshness_of(&self, source: SourceIndex) -> Freshness {
+        let max_staleness_ms = self.settings.get().max_staleness.as_millis() as u64;
+        self.freshness
+            .get(source)
+            .map_or(Freshness::Connecting, |known| known.lease.freshness(monotonic_ms(), max_staleness_ms))
+    }
+
+    /// How many tables of a source are watched, of those that are known here.
+    pub fn watched(&self, source: SourceIndex) -> usize {
+        self.tables.of_source(source).filter(|table| table.definition.is_watched).count()
+    }
+
+    /// Whether what stands under `key` of `table` may be served.
+    pub fn may_serve(&self, table: &Table, key: &[u8]) -> bool {
+        self.may_rely_on(table) && (self.doubts.is_empty() || !self.doubts.cover(table, key))
+    }
+
+    /// Whether what the cache holds of `table` may be served, and what is loaded may be stored: changes of a watched table
+    /// are told, and those of any other are its time to live's matter.
+    pub fn may_rely_on(&self, table: &Table) -> bool {
+        !table.definition.is_watched
+            || self.freshness_of(table.source) == Freshness::Live
+            || self.settings.get().on_gap == OnGap::Serve
     }
 }

@@ -45,6 +45,13 @@ pub enum Job {
     Load(Arc<Group>),
     /// Read the catalog for the relation that this text names.
     Describe(String),
+    /// Read it again for a relation that is known.
+    Redescribe {
+        /// Its `pg_class.oid`.
+        oid: u32,
+        /// Its name, as `regclass` prints it.
+        name: String,
+    },
     /// Panic: what the project's own tests ask for, to see that the server lives on.
     Panic,
     /// End the thread that takes it.
