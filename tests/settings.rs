@@ -60,6 +60,7 @@ const SETTINGS: [(&str, &str, Option<&str>); 25] = [
     ("pg_options", "", None),
     ("pool_size", "8", None),
     ("connect_timeout_ms", "2000", None),
+    ("invalidation", "notify", None),
     ("allow_tables", "", None),
     ("default_ttl", "3600", Some("0")),
     ("cache_prefix", "pg_cache:", None),
@@ -72,6 +73,10 @@ const SETTINGS: [(&str, &str, Option<&str>); 25] = [
     ("ttl_jitter_percent", "0", Some("100")),
     ("max_entry_bytes", "4194304", Some("1")),
     ("max_multiread_keys", "10000", Some("1")),
+    ("grace", "0", Some("60")),
+    ("refresh_ahead_percent", "0", Some("99")),
+    ("on_gap", "bypass", Some("serve")),
+    ("max_staleness_ms", "2000", Some("100")),
     ("events", "cache_hit,cache_miss,cache_write,cache_invalidate", Some("none")),
 ];
 

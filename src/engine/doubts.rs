@@ -42,7 +42,7 @@ impl Doubts {
     /// Whether what stands under `key` of `table` must not be served.
     pub fn cover(&self, table: &Table, key: &[u8]) -> bool {
         self.tables.contains_key(&table.id)
-            || self.sources.contains_key(&table.source)
+            || (table.definition.is_watched && self.sources.contains_key(&table.source))
             || self.keys.contains_key(key)
     }
 
