@@ -239,7 +239,7 @@ impl Source {
     }
 
     fn judge_silence(&self) {
-        self.shared.health.judge_silence(self.settings.connect_timeout, self.shared.any_alive());
+        self.shared.health.judge_silence(self.settings.connect_timeout, || self.shared.any_alive());
     }
 
     /// A source that is down is refused at once, its idle connections too: they are dead or silent, and the
@@ -362,7 +362,7 @@ impl ManageConnection for Manager {
                 Ok(counted)
             }
             Err(error) => {
-                self.shared.health.failed(error.to_string(), self.shared.any_alive());
+                self.shared.health.failed(error.to_string(), || self.shared.any_alive());
                 Err(error)
             }
         };
