@@ -18,4 +18,4 @@ pub use database::Database;
 pub use eventually::eventually;
 pub use kind::{on_every_server, Kind};
 pub use postgres::Postgres;
-pub use server::Server;
+pub use server::{Server, FOREVER_MS};
