@@ -14,9 +14,12 @@ pub mod landing;
 pub mod lookup;
 pub mod mutations;
 pub mod notices;
+pub mod refresh;
 pub mod resolve;
 pub mod sources;
+pub mod standing;
 pub mod state;
+pub mod suspect;
 pub mod tables;
 pub mod ticket;
 

@@ -10,6 +10,7 @@ use crossbeam_channel::Receiver;
 use crate::cache::alias::Aliases;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::{FlightId, Flights};
+use crate::cache::rest::Resting;
 use crate::postgres::load::Fetched;
 use crate::server::bell;
 use crate::server::blocked::Waiters;
@@ -61,6 +62,8 @@ pub struct Engine {
     pub resolutions: Resolutions,
     /// Loads under way.
     pub flights: Flights<Ticket>,
+    /// Keys whose refresh has failed just now.
+    pub resting: Resting,
     /// Clients that wait.
     pub waiters: Waiters,
     /// MULTIREADs that wait.
@@ -95,6 +98,7 @@ impl Engine {
             tables: Tables::default(),
             resolutions: Resolutions::default(),
             flights: Flights::default(),
+            resting: Resting::default(),
             waiters: Waiters::default(),
             gathers: Gathers::default(),
             aliases: Aliases::default(),

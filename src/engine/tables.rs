@@ -53,6 +53,8 @@ pub struct Lookup {
     pub rules: Vec<Rule>,
     plain: OnceCell<Arc<Group>>,
     asking: OnceCell<Arc<Group>>,
+    refreshing_plain: OnceCell<Arc<Group>>,
+    refreshing_asking: OnceCell<Arc<Group>>,
 }
 
 impl Lookup {
@@ -62,7 +64,15 @@ impl Lookup {
             columns.push(table.column(name).ok_or_else(|| no_column(table, name))?);
         }
         let rules = columns.iter().map(|position| table.columns[*position].rule).collect();
-        Ok(Self { table: Arc::clone(table), columns, rules, plain: OnceCell::new(), asking: OnceCell::new() })
+        Ok(Self {
+            table: Arc::clone(table),
+            columns,
+            rules,
+            plain: OnceCell::new(),
+            asking: OnceCell::new(),
+            refreshing_plain: OnceCell::new(),
+            refreshing_asking: OnceCell::new(),
+        })
     }
 
     fn is_for(&self, key: &LookupKey<'_>) -> bool {
@@ -89,6 +99,16 @@ impl Lookup {
     pub fn asking(&self) -> &Arc<Group> {
         self.asking
             .get_or_init(|| Group::new(LoadPlan::asking(Arc::clone(&self.table), self.columns.clone())))
+    }
+
+    /// The same loads where nobody waits for them.
+    pub fn refreshing(&self, asks: bool) -> &Arc<Group> {
+        let (cell, group) = if asks {
+            (&self.refreshing_asking, self.asking())
+        } else {
+            (&self.refreshing_plain, self.plain())
+        };
+        cell.get_or_init(|| Group::in_background(Arc::clone(&group.plan)))
     }
 }
 
