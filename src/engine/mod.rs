@@ -11,6 +11,7 @@ pub mod events;
 pub mod freshness;
 pub mod gather;
 pub mod landing;
+pub mod listening;
 pub mod lookup;
 pub mod mutations;
 pub mod notices;

@@ -177,6 +177,7 @@ impl Engine {
             self.give_up(ctx, landed, timed_out());
         }
         self.give_up_resolutions(now);
+        self.watch_leases(now);
         self.release_held(ctx);
         self.record_epochs(ctx);
         if !self.answers.is_empty() {
