@@ -13,6 +13,7 @@ pub mod events;
 pub mod freshness;
 pub mod gather;
 pub mod landing;
+pub mod listening;
 pub mod lookup;
 pub mod loose;
 pub mod mutations;

@@ -213,6 +213,7 @@ impl Engine {
         }
         self.give_up_resolutions(now);
         self.give_up_watches(now);
+        self.watch_leases(now);
         self.release_held(ctx);
         self.settle_doubts(ctx);
         self.follow_drops(ctx);
