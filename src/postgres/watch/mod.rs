@@ -1,7 +1,8 @@
 //! Watching: how PostgreSQL tells of changes, and what it says of definitions.
 
 pub mod feed;
-mod line;
+pub mod fingerprint;
+pub mod line;
 mod lineage;
 mod look;
 mod news;
