@@ -57,7 +57,9 @@ impl Errands {
 
     fn describe(&self, name: String) {
         let deadline = Instant::now() + self.settings.get().load_timeout;
-        let described = self.with_session(deadline, |session| catalog::describe(session, &name));
+        let invalidation = self.source.settings().invalidation;
+        let described =
+            self.with_session(deadline, |session| catalog::describe(session, &name, invalidation));
         let result = described.unwrap_or_else(|failure| Err(failure.into_error(&name)));
         self.postbox.send(Message::Described { source: self.index, name, result });
     }
@@ -65,7 +67,9 @@ impl Errands {
     /// Tells what a known relation is now. Without an answer nothing is told: it will be asked again.
     fn redescribe(&self, oid: u32, name: &str) {
         let deadline = Instant::now() + self.settings.get().load_timeout;
-        if let Ok(described) = self.with_session(deadline, |session| catalog::describe(session, name)) {
+        if let Ok(described) = self.with_session(deadline, |session| {
+            catalog::describe(session, name, self.source.settings().invalidation)
+        }) {
             let definition = described.ok().map(Arc::new);
             self.postbox.send(Message::Redefined { source: self.index, oid, definition });
         }
@@ -129,7 +133,8 @@ impl Errands {
         cause: Failure,
     ) -> Result<Vec<load::Outcome>, Error> {
         let what = &plan.table.display;
-        let described = self.with_session(deadline, |session| catalog::describe(session, what));
+        let invalidation = self.source.settings().invalidation;
+        let described = self.with_session(deadline, |session| catalog::describe(session, what, invalidation));
         let described = described.map_err(|failure| failure.into_error(what))?;
         let redefined =
             |definition| Message::Redefined { source: self.index, oid: plan.table.oid, definition };
