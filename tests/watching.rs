@@ -3,9 +3,8 @@
 
 mod support;
 
-use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server};
-
-const MODES: [&str; 2] = ["notify", "outbox"];
+use support::watched::{await_name, is_cached, listening, name_of, watch, MODES};
+use support::{eventually, on_every_server, Client, Database, Postgres, Reply, Server};
 
 fn user(id: u64) -> String {
     format!(r#"{{"id":{id}}}"#)
@@ -13,41 +12,6 @@ fn user(id: u64) -> String {
 
 fn email(name: &str) -> String {
     format!(r#"{{"email":"{name}@example.com"}}"#)
-}
-
-fn name_of(reply: &Reply) -> String {
-    reply.json()["name"].as_str().unwrap().to_owned()
-}
-
-/// A server whose source tells of changes in this way and is heard.
-fn listening(kind: &Kind, database: &Database<'_>, mode: &str) -> Server {
-    let server = Server::setup(kind).on(database).setting("invalidation", mode).start();
-    await_freshness(&mut server.client(), "live");
-    server
-}
-
-fn await_freshness(client: &mut Client, wanted: &str) {
-    eventually(&format!("the source is {wanted}"), || {
-        let health = client.call(&["PGCACHE.HEALTH"]);
-        let source = health.field("sources").field("default");
-        (source.field("freshness") == Reply::Bulk(wanted.into())).then_some(())
-    });
-}
-
-fn watch(client: &mut Client, table: &str) {
-    assert_eq!(client.call(&["PGCACHE.WATCH", "ADD", table]), Reply::Simple("OK".into()));
-}
-
-/// Reads until the row's name is `wanted`: what is there before is a moment old at most, and not for ever.
-fn await_name(client: &mut Client, table: &str, key: &str, wanted: &str) {
-    eventually(&format!("{key} is {wanted}"), || {
-        let reply = client.read(table, key);
-        (matches!(reply, Reply::Bulk(_)) && name_of(&reply) == wanted).then_some(())
-    });
-}
-
-fn is_cached(client: &mut Client, table: &str, key: &str) -> bool {
-    client.call(&["PGCACHE.INSPECT", table, key]).field("cached") == Reply::Integer(1)
 }
 
 /// On every server and in every way of telling: a database with users, a server that listens, a client of it.
