@@ -46,7 +46,7 @@ impl Engine {
         }
         let Found::Row(row) = find(ctx, &Text::new(own_key), |row| Arc::from(row)) else { return None };
         let is_renamed = own_key[..] != landed.key[..];
-        Some(Brought { row: Some(row), own_key: Some(Rc::from(&own_key[..])), is_renamed })
+        Some(Brought { row: Some(row), own_key: Some(Rc::from(own_key)), is_renamed })
     }
 }
 

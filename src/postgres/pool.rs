@@ -29,6 +29,7 @@ const RETRY_PAUSE_TWICE: Duration = Duration::from_secs(2);
 /// One PostgreSQL database: its connections, and whether it answers.
 pub struct Source {
     settings: Arc<SourceSettings>,
+    connector: Arc<Connector>,
     pool: Pool<Manager>,
     shared: Arc<Shared>,
     /// The periodic check, to end it with the source.
@@ -138,7 +139,7 @@ impl Source {
     /// # Errors
     /// A TLS file that is of no use.
     pub fn open(settings: Arc<SourceSettings>, listener: OnTransition) -> Result<Arc<Self>, Error> {
-        let connector = Connector::new(Arc::clone(&settings))?;
+        let connector = Arc::new(Connector::new(Arc::clone(&settings))?);
         let shared = Arc::new(Shared {
             health: Health::new(&settings.name, listener),
             gate: Gate::default(),
@@ -153,8 +154,8 @@ impl Source {
             .connection_timeout(RETRY_PAUSE_TWICE)
             .error_handler(Box::new(NopErrorHandler))
             .thread_pool(Arc::clone(&threads))
-            .build_unchecked(Manager { connector, shared: Arc::clone(&shared) });
-        let source = Arc::new(Self { settings, pool, shared, check: Mutex::new(None) });
+            .build_unchecked(Manager { connector: Arc::clone(&connector), shared: Arc::clone(&shared) });
+        let source = Arc::new(Self { settings, connector, pool, shared, check: Mutex::new(None) });
         *source.check.lock() = Some(source.start_check(&threads));
         Ok(source)
     }
@@ -207,9 +208,9 @@ impl Source {
         let (mut losses, mut fresh_losses) = (0, 0);
         loop {
             let mut session = self.session(deadline).map_err(Failure::Source)?;
-            let load = self.shared.health.loads(deadline);
+            self.shared.health.loads();
             let result = work(&mut session);
-            self.shared.health.loaded(load, !matches!(&result, Err(error) if is_lost(error)));
+            self.shared.health.loaded(!matches!(&result, Err(error) if is_lost(error)));
             let error = match result {
                 Err(error) if is_lost(&error) => error,
                 result => return result.map_err(Failure::Query),
@@ -289,6 +290,24 @@ impl Source {
                 return;
             }
         }
+        if self.shared.any_alive() && self.shared.health.is_doubtful(CHECK_INTERVAL) {
+            self.probe();
+        }
+    }
+
+    /// Every connection is at work and none has answered for a while: knocks at the door. A refusal (too many
+    /// connections, say) is an answer; a slow or locked table is no outage.
+    fn probe(&self) {
+        self.shared.health.asks();
+        let result = self.connector.open();
+        match &result {
+            Err(error @ ConnectError::Postgres(_)) if !error.is_answer() => {
+                self.shared.health.asked(false);
+                self.shared.health.failed(error.to_string(), false);
+            }
+            Err(error) if !error.is_answer() => self.shared.health.asked(false),
+            _ => self.shared.health.asked(true),
+        }
     }
 }
 
@@ -317,7 +336,7 @@ fn connect_threads() -> Arc<ScheduledThreadPool> {
 
 /// Makes and judges connections for r2d2.
 struct Manager {
-    connector: Connector,
+    connector: Arc<Connector>,
     shared: Arc<Shared>,
 }
 

@@ -3,5 +3,6 @@
 pub mod errand;
 pub mod known;
 pub mod mail;
+pub mod pace;
 pub mod queue;
 pub mod threads;
