@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::mail::{Message, Postbox, SourceIndex};
+use super::pace::Pace;
 use super::queue::{Group, Job, Queue, Task};
 use crate::cache::canonical::Rule;
 use crate::cache::error::{Error, ErrorKind};
@@ -24,6 +25,8 @@ pub struct Errands {
     pub source: Arc<Source>,
     /// Where the batches come from.
     pub queue: Queue,
+    /// How many may load at once.
+    pub pace: Arc<Pace>,
     /// Where results go.
     pub postbox: Postbox,
     /// The settings as they stand when a piece of work starts.
@@ -78,6 +81,8 @@ impl Errands {
     fn load(&self, group: &Arc<Group>) {
         let batch_max = if group.plan.is_unique { self.settings.get().batch_max } else { 1 };
         let _turn = self.queue.turn(group);
+        // Before anything is taken: what comes until then is loaded as well.
+        let loading = self.pace.enter();
         let now = Instant::now();
         let mut tasks = self.queue.take(group, batch_max);
         // Nobody waits for these any more: the main thread has told them so.
@@ -95,6 +100,7 @@ impl Errands {
                 )
             });
         let duration_us = u64::try_from(now.elapsed().as_micros()).unwrap_or(u64::MAX);
+        drop(loading);
         self.dawdle();
         self.postbox.send(Message::Landed { outcomes, duration_us });
     }
