@@ -4,6 +4,7 @@ pub mod age;
 pub mod alias;
 pub mod canonical;
 pub mod entry;
+pub mod epoch;
 pub mod error;
 pub mod flight;
 pub mod key;

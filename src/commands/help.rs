@@ -4,12 +4,14 @@ use crate::server::command::{Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 
+use super::flush::Flush;
 use super::health::Health;
 use super::inspect::Inspect;
 use super::invalidate::Invalidate;
 use super::key::Key;
 use super::multiread::MultiRead;
 use super::read::Read;
+use super::watch::Watch;
 use super::write::Write;
 
 /// The command.
@@ -34,6 +36,8 @@ impl Command for Help {
             MultiRead::SPEC,
             Key::SPEC,
             Inspect::SPEC,
+            Flush::SPEC,
+            Watch::SPEC,
             Health::SPEC,
             Self::SPEC,
         ];
@@ -46,7 +50,11 @@ fn lines(spec: &Spec) -> [String; 2] {
     let mut usage = spec.name.to_string_lossy().to_uppercase();
     for argument in spec.arguments {
         let name = argument.name.to_string_lossy();
-        usage.push_str(&if argument.is_optional { format!(" [{name}]") } else { format!(" <{name}>") });
+        usage.push_str(&match (argument.is_optional, argument.is_repeated) {
+            (false, _) => format!(" <{name}>"),
+            (true, false) => format!(" [{name}]"),
+            (true, true) => format!(" [{name} ...]"),
+        });
     }
     [usage, format!("    {}.", spec.summary.to_string_lossy())]
 }

@@ -57,7 +57,7 @@ impl OnTable for InspectRow<'_> {
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.user.check(ctx, &cache_key, Access::Read)?;
+        caller.check(ctx, table, &located, Access::Read)?;
         Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &located, &cache_key))))
     }
 
@@ -112,7 +112,7 @@ fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, located: &Located,
         ("ttl_ms", ttl_ms.map_or(Value::Nil, Value::Integer)),
         ("bytes", number(bytes.unwrap_or_default())),
         ("negative", Value::Bool(entry == Kind::Absent)),
-        ("stale", Value::Bool(is_stale)),
+        ("stale", Value::Bool(is_stale || (bytes.is_some() && !engine.may_serve(table, &located.cache_key)))),
         ("in_flight", Value::Bool(waiters.is_some())),
         ("waiters", number(waiters.unwrap_or_default())),
         (

@@ -1,5 +1,6 @@
 //! One file per command: parse, ask the rules, reply.
 
+pub mod flush;
 pub mod health;
 pub mod help;
 pub mod inspect;
@@ -8,4 +9,5 @@ pub mod key;
 pub mod multiread;
 pub mod panic;
 pub mod read;
+pub mod watch;
 pub mod write;

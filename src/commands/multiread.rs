@@ -118,14 +118,14 @@ fn look_up_all(
     for key in keys {
         let located = locate(engine, table, key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.user.check(ctx, &cache_key, Access::Read)?;
+        caller.check(ctx, table, &located, Access::Read)?;
         all.push((located, cache_key));
     }
     let slots = Vec::with_capacity(keys.len());
     let mut looked_up = LookedUp { slots, missing: Vec::new(), aged: Vec::new() };
     let LookedUp { slots, missing, aged } = &mut looked_up;
     for (index, ((located, cache_key), key)) in all.into_iter().zip(keys).enumerate() {
-        let (found, age) = engine.look_up(ctx, &cache_key, ttl, |row| Slot::Row(row.into()));
+        let (found, age) = engine.look_up(ctx, table, &cache_key, ttl, |row| Slot::Row(row.into()));
         match found {
             Found::Row(slot) => slots.push(slot),
             Found::Absent => slots.push(Slot::Absent),

@@ -66,9 +66,9 @@ impl OnTable for ReadRow<'_> {
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.user.check(ctx, &cache_key, Access::Read)?;
-        if let Some((reply, age)) = engine.reply_from_cache(ctx, &cache_key, self.ttl, caller.is_in_command())
-        {
+        caller.check(ctx, table, &located, Access::Read)?;
+        let in_command = caller.is_in_command();
+        if let Some((reply, age)) = engine.reply_from_cache(ctx, table, &cache_key, self.ttl, in_command) {
             engine.publish_hit(ctx, table, located.lookup_key(), age);
             let aged = Aged::of(age, &key, located).into_iter().collect();
             engine.refresh(ctx, table, aged, self.ttl);

@@ -37,12 +37,16 @@ pub struct Counters {
     pub epochs: u64,
     /// Change notices that were applied.
     pub notices: u64,
+    /// Times when a change dropped entries that no unique key names.
+    pub loose_drops: u64,
     /// Times when notices may have been missed.
     pub gaps: u64,
     /// Reads that went past the cache because the source was suspect.
     pub bypassed: u64,
     /// Entries of earlier generations whose memory was given back.
     pub swept: u64,
+    /// Times when all keys were looked at for such entries.
+    pub sweeps: u64,
     /// Entries served beyond their life, or while their source was suspect.
     pub stale_served: u64,
     /// Loads that nobody waited for: stale entries, and hot ones near their end.
@@ -70,9 +74,11 @@ impl Counters {
             ("errors", self.errors),
             ("epochs", self.epochs),
             ("notices", self.notices),
+            ("loose_drops", self.loose_drops),
             ("gaps", self.gaps),
             ("bypassed", self.bypassed),
             ("swept", self.swept),
+            ("sweeps", self.sweeps),
             ("stale_served", self.stale_served),
             ("refreshed", self.refreshed),
         ]

@@ -12,6 +12,7 @@ use crate::server::reply::{self, Reply};
 use crate::server::text::Text;
 
 use super::state::Engine;
+use super::tables::Table;
 
 /// What a look at the cache found.
 #[derive(Debug)]
@@ -66,14 +67,21 @@ impl Engine {
         (found, age)
     }
 
-    /// The same, and counts what was found. A value of another's is a miss: the load replaces it.
+    /// The same for a reader of `table`, and counts what was found. A value of another's is a miss: the load replaces it.
+    /// So is one that may be out of date: the load goes past it.
     pub fn look_up<T>(
         &mut self,
         ctx: Context<'_>,
+        table: &Table,
         key: &Text,
         ttl: Option<Ttl>,
         take: impl FnOnce(&[u8]) -> T,
     ) -> (Found<T>, Age) {
+        if !self.may_serve(table, key.as_bytes()) {
+            self.counters.misses += 1;
+            self.counters.bypassed += 1;
+            return (Found::Nothing, Age::Fresh);
+        }
         let (found, age) = self.find_aged(ctx, key, ttl, take);
         match found {
             Found::Row(_) => {
@@ -97,11 +105,12 @@ impl Engine {
     pub fn reply_from_cache(
         &mut self,
         ctx: Context<'_>,
+        table: &Table,
         key: &Text,
         ttl: Option<Ttl>,
         in_command: bool,
     ) -> Option<(Reply, Age)> {
-        let (found, age) = self.look_up(ctx, key, ttl, |row| {
+        let (found, age) = self.look_up(ctx, table, key, ttl, |row| {
             if in_command {
                 reply::bulk(ctx, row);
                 Reply::Sent

@@ -1,14 +1,20 @@
 //! How far each source's change notices can be relied on, and what follows when they cannot.
 
+use std::time::Duration;
+
 use crate::cache::lease::{Freshness, Gap, Lease};
 use crate::server::clock::{monotonic_ms, monotonic_ms_of};
 use crate::server::context::Context;
-use crate::settings::Invalidation;
+use crate::settings::{Invalidation, OnGap};
 use crate::workers::mail::{News, SourceIndex};
 
 use super::state::Engine;
+use super::tables::Table;
 
-/// What the main thread knows of one source's notices.
+/// How long, after its lease ran out, a source's thread may be kept by PostgreSQL before another one tries.
+const STUCK_FOR: Duration = Duration::from_secs(10);
+
+/// What the main thread knows of each source's notices.
 #[derive(Debug)]
 pub struct Freshnesses {
     sources: Vec<SourceFreshness>,
@@ -66,6 +72,25 @@ impl Freshnesses {
     }
 }
 
+impl SourceFreshness {
+    /// Tells the log of a new state, and remembers why it is so.
+    fn log(&mut self, state: Freshness, name: &str, max_staleness_ms: u64) {
+        match state {
+            Freshness::Connecting => {}
+            Freshness::Live => {
+                self.reason = None;
+                log::info!("source {name}: change notices are live");
+            }
+            Freshness::Suspect => {
+                let silence =
+                    || format!("no heartbeat came back for {max_staleness_ms} ms (max_staleness_ms)");
+                let reason = self.reason.get_or_insert_with(silence);
+                log::warn!("source {name}: change notices are suspect: {reason}");
+            }
+        }
+    }
+}
+
 impl Engine {
     /// What the thread that listens to a source has to tell.
     pub fn heard(&mut self, ctx: Context<'_>, source: SourceIndex, session: u64, news: News) {
@@ -76,34 +101,108 @@ impl Engine {
             News::Opened { gap } => {
                 freshness.is_open = true;
                 if let Some(gap) = gap {
-                    self.gap(source, gap);
+                    self.gap(ctx, source, gap);
                 }
             }
             News::Beat(sent) => freshness.lease.beat(monotonic_ms_of(sent)),
-            News::Gap(gap) => self.gap(source, gap),
+            News::Gap(gap) => self.gap(ctx, source, gap),
             News::Closed(reason) => {
                 freshness.is_open = false;
-                freshness.reason = Some(reason);
+                self.closed(source, reason);
             }
-            News::Notices(notices) => self.noticed(ctx, source, notices),
-            News::Fingerprints(seen) => self.compare_definitions(ctx, source, seen),
+            News::Notices(notices) => self.queue_notices(source, notices),
+            News::Fingerprints(seen) => self.compare_definitions(source, &seen),
+        }
+    }
+
+    /// A session has ended or could not be opened. The log is told once of each reason.
+    fn closed(&mut self, source: SourceIndex, reason: String) {
+        let Some(freshness) = self.freshness.get_mut(source) else { return };
+        if freshness.reason.as_ref() != Some(&reason) {
+            log::info!("source {}: no change notices for now: {reason}", self.sources.name(source));
+            freshness.reason = Some(reason);
+        }
+    }
+
+    /// Looks after the leases at `now_ms`: tells the log when one begins or runs out, and has another thread listen where
+    /// PostgreSQL keeps the one that should.
+    pub fn watch_leases(&mut self, now_ms: u64) {
+        let max_staleness = self.settings.get().max_staleness;
+        let max_staleness_ms = max_staleness.as_millis() as u64;
+        for source in 0..self.freshness.len() {
+            let Some(known) = self.freshness.get_mut(source).filter(|known| known.mode != Invalidation::Off)
+            else {
+                continue;
+            };
+            let state = known.lease.freshness(now_ms, max_staleness_ms);
+            if state != known.told.0 {
+                known.told = (state, now_ms);
+                known.log(state, self.sources.name(source), max_staleness_ms);
+            }
+            if state == Freshness::Live {
+                continue;
+            }
+            if let Some(session) = self.sources.replace_stuck_listener(source, max_staleness + STUCK_FOR) {
+                known.session = session;
+                known.is_open = false;
+                log::warn!(
+                    "source {}: PostgreSQL keeps the listening thread: another one tries",
+                    self.sources.name(source)
+                );
+            }
         }
     }
 
     /// Something may have been missed: every watched table of the source starts a new epoch before its next hit.
-    pub fn gap(&mut self, source: SourceIndex, cause: Gap) {
+    pub fn gap(&mut self, ctx: Context<'_>, source: SourceIndex, cause: Gap) {
         let Some(freshness) = self.freshness.get_mut(source) else { return };
         freshness.lease.gap(cause);
         self.counters.gaps += 1;
-        let name = self.sources.get(source).map_or("", |source| &source.name);
+        let name = self.sources.name(source);
         log::info!(
             "source {name}: a gap in the change notices ({}): watched tables start anew",
             cause.name()
         );
-        for table in self.tables.all() {
-            if table.source == source && table.definition.is_watched {
-                self.counters.superseded += self.flights.supersede_table(table.id) as u64;
+        if ctx.flags().is_replica() {
+            // The master has its own ears; by then its word will have come.
+            let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
+            self.doubts.add_source(source, monotonic_ms() + patience_ms);
+        }
+        self.drop_watched(source);
+    }
+
+    /// The same for every source.
+    pub fn gap_everywhere(&mut self, ctx: Context<'_>, cause: Gap) {
+        for source in 0..self.freshness.len() {
+            if self.freshness.get(source).is_some_and(|known| known.mode != Invalidation::Off) {
+                self.gap(ctx, source, cause);
             }
         }
+    }
+
+    /// How far a source's notices can be relied on now.
+    pub fn freshness_of(&self, source: SourceIndex) -> Freshness {
+        let max_staleness_ms = self.settings.get().max_staleness.as_millis() as u64;
+        self.freshness
+            .get(source)
+            .map_or(Freshness::Connecting, |known| known.lease.freshness(monotonic_ms(), max_staleness_ms))
+    }
+
+    /// How many tables of a source are watched, of those that are known here.
+    pub fn watched(&self, source: SourceIndex) -> usize {
+        self.tables.of_source(source).filter(|table| table.definition.is_watched).count()
+    }
+
+    /// Whether what stands under `key` of `table` may be served.
+    pub fn may_serve(&self, table: &Table, key: &[u8]) -> bool {
+        self.may_rely_on(table) && (self.doubts.is_empty() || !self.doubts.cover(table, key))
+    }
+
+    /// Whether what the cache holds of `table` may be served, and what is loaded may be stored: changes of a watched table
+    /// are told, and those of any other are its time to live's matter.
+    pub fn may_rely_on(&self, table: &Table) -> bool {
+        !table.definition.is_watched
+            || self.freshness_of(table.source) == Freshness::Live
+            || self.settings.get().on_gap == OnGap::Serve
     }
 }

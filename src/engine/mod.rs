@@ -5,13 +5,17 @@
 pub mod ask;
 pub mod caller;
 pub mod counters;
+pub mod doubts;
+pub mod drops;
 pub mod entries;
 pub mod epochs;
 pub mod events;
 pub mod freshness;
 pub mod gather;
 pub mod landing;
+pub mod listening;
 pub mod lookup;
+pub mod loose;
 pub mod mutations;
 pub mod notices;
 pub mod refresh;
@@ -20,8 +24,10 @@ pub mod sources;
 pub mod standing;
 pub mod state;
 pub mod suspect;
+pub mod sweep;
 pub mod tables;
 pub mod ticket;
+pub mod watches;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -59,8 +59,9 @@ impl Engine {
             table: table.id,
             ttl_s: self.ttl_s(ttl),
             deadline_ms: now_ms + self.settings.get().load_timeout.as_millis() as u64,
-            prefix_len: table.prefix.len(),
+            prefix_len: 0,
             asks: false,
+            is_loose: false,
             may_alias: false,
             is_refresh: true,
         };
@@ -68,7 +69,12 @@ impl Engine {
             if self.resting.holds(&located.cache_key, now_ms) {
                 continue;
             }
-            let plan = FlightPlan { asks: located.asks, ..plan.clone() };
+            let plan = FlightPlan {
+                asks: located.asks,
+                is_loose: located.lookup.is_loose,
+                prefix_len: located.prefix_len,
+                ..plan.clone()
+            };
             if let Some(flight) = self.flights.refresh(&located.cache_key, plan) {
                 self.counters.refreshed += 1;
                 departures.add(located.lookup.refreshing(located.asks), flight, values);

@@ -8,10 +8,14 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::postgres::Source;
 use crate::settings::Shared;
 use crate::workers::errand::Errands;
+use crate::workers::known::Known;
+use crate::workers::listener::Ears;
 use crate::workers::mail::{Message, Postbox, SourceIndex};
 use crate::workers::pace::Pace;
 use crate::workers::queue::{Group, Job, Queue, Task};
 use crate::workers::threads::Threads;
+
+use super::listening::Listening;
 
 /// How long unloading waits for workers that PostgreSQL keeps.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,6 +35,9 @@ pub struct ActiveSource {
     pub pace: Arc<Pace>,
     /// Whether it was down when it was last heard of.
     was_down: Cell<bool>,
+    /// The relations whose definitions the listening thread compares with the catalog.
+    pub known: Arc<Known>,
+    listening: Listening,
     threads: Threads,
 }
 
@@ -58,6 +65,11 @@ impl Sources {
     /// The source at `index`.
     pub fn get(&self, index: SourceIndex) -> Option<&ActiveSource> {
         self.active.get(index)
+    }
+
+    /// The name of the source at `index`.
+    pub fn name(&self, index: SourceIndex) -> &str {
+        self.get(index).map_or("", |active| &active.name)
     }
 
     /// The source called `name`. `PGNOTABLE` when there is none.
@@ -91,15 +103,21 @@ impl Sources {
         self.active.iter().map(|source| source.queue.len()).sum()
     }
 
+    /// See [`Listening::replace_if_stuck`].
+    pub fn replace_stuck_listener(&mut self, index: SourceIndex, longest: Duration) -> Option<u64> {
+        self.active.get_mut(index)?.listening.replace_if_stuck(longest)
+    }
+
     /// Ends every worker that PostgreSQL lets go of.
     pub fn stop(&mut self) {
-        for source in &self.active {
+        for source in &mut self.active {
             source.pace.end();
             source.threads.stop(&source.queue);
+            source.listening.stop();
         }
         let deadline = Instant::now() + STOP_TIMEOUT;
         for source in self.active.drain(..) {
-            let left = source.threads.join(deadline);
+            let left = source.threads.join(deadline) + source.listening.join(deadline);
             if left > 0 {
                 log::warn!(
                     "{left} workers of source {} still wait for PostgreSQL and end when it answers",
@@ -154,8 +172,18 @@ impl ActiveSource {
         };
         let threads = Threads::start(pool_size as usize, &jobs, &errands)
             .map_err(|error| Error::malformed(format!("cannot start the worker threads: {error}")))?;
+        let known = Arc::<Known>::default();
+        let listening = Listening::start(Ears {
+            index,
+            source: Arc::clone(source.settings()),
+            session: 0,
+            postbox: postbox.clone(),
+            settings: Arc::clone(settings),
+            known: Arc::clone(&known),
+        })
+        .map_err(|error| Error::malformed(format!("cannot start the listening thread: {error}")))?;
         let prefix = if index == 0 { String::new() } else { format!("{name}:") };
-        Ok(Self { name, prefix, source, queue, pace, was_down: Cell::new(false), threads })
+        Ok(Self { name, prefix, source, queue, pace, was_down: Cell::new(false), known, listening, threads })
     }
 }
 

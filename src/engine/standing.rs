@@ -40,13 +40,16 @@ impl Engine {
         let own_key = self.aliases.find(&landed.key).unwrap_or(&landed.key);
         // A table that was dropped meanwhile has another prefix: its entries are gone, though their bytes may be here.
         if !may_stand(self.suspect_for_ms(table.source), grace_ms, error)
-            || !own_key.starts_with(&table.prefix)
+            || table.lookup_key_in(own_key).is_none()
+            || self.doubts.cover(&table, own_key)
         {
             return None;
         }
         let Found::Row(row) = find(ctx, &Text::new(own_key), |row| Arc::from(row)) else { return None };
         let is_renamed = own_key[..] != landed.key[..];
-        Some(Brought { row: Some(row), own_key: Some(Rc::from(own_key)), is_renamed })
+        let acl_key = table.lookup_key_in(own_key).filter(|_| is_renamed);
+        let acl_key = acl_key.map(|lookup_key| Rc::from([&table.acl_prefix, lookup_key].concat()));
+        Some(Brought { row: Some(row), own_key: Some(Rc::from(own_key)), is_renamed, acl_key })
     }
 }
 

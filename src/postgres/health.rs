@@ -132,12 +132,13 @@ impl Health {
     }
 
     /// An attempt failed. While others are `alive` the source itself is not down: it may have run out of
-    /// connections.
-    pub(super) fn failed(&self, reason: String, alive: bool) {
+    /// connections. Whether they are is asked when the failure is recorded: another attempt may have succeeded since
+    /// this one failed.
+    pub(super) fn failed(&self, reason: String, alive: impl FnOnce() -> bool) {
         self.change(|state| {
             state.failures = state.failures.saturating_add(1);
             state.last_error = Some(reason);
-            (!alive).then_some(Condition::Down)
+            (!alive()).then_some(Condition::Down)
         });
     }
 
@@ -154,13 +155,14 @@ impl Health {
         });
     }
 
-    /// Declares the source down when it has not answered for longer than `limit`: the question whether it is there, or,
-    /// while no connection is `alive` or none answers, an attempt to connect. A stopped process takes connections and stays silent for ever.
-    /// A load that takes long is no silence: its table may be locked, and others not.
-    pub(super) fn judge_silence(&self, limit: Duration, alive: bool) {
+    /// Declares the source down when it has not answered for longer than `limit`: the question whether it is there, or, while
+    /// no connection is `alive` or none answers, an attempt to connect. A stopped process takes connections and stays silent
+    /// for ever. A load that takes long is no silence: its table may be locked, and others not.
+    pub(super) fn judge_silence(&self, limit: Duration, alive: impl FnOnce() -> bool) {
         self.change(|state| {
-            let attempt = state.attempts.values().next().filter(|_| !alive || state.is_doubtful(limit));
-            let silent = state.asked.iter().chain(attempt).any(|began| began.elapsed() > limit);
+            let attempt = state.attempts.values().next().filter(|began| began.elapsed() > limit);
+            let attempt = attempt.filter(|_| state.is_doubtful(limit) || !alive());
+            let silent = attempt.is_some() || state.asked.is_some_and(|began| began.elapsed() > limit);
             if !silent || state.condition == Condition::Down {
                 return None;
             }
@@ -232,7 +234,7 @@ mod tests {
     fn each_transition_is_told_once() {
         let (health, seen) = recorded();
         for _ in 0..3 {
-            health.failed("refused".into(), false);
+            health.failed("refused".into(), || false);
         }
         health.succeeded();
         health.succeeded();
@@ -244,7 +246,7 @@ mod tests {
     fn a_failure_while_others_are_alive_is_no_outage() {
         let (health, seen) = recorded();
         health.succeeded();
-        health.failed("too many connections".into(), true);
+        health.failed("too many connections".into(), || true);
         assert_eq!(health.why_down(), None);
         let report = health.report(3, 1);
         assert_eq!((report.condition, report.failures), (Condition::Up, 1));
@@ -253,14 +255,29 @@ mod tests {
     }
 
     #[test]
+    fn no_attempt_can_succeed_between_a_look_at_the_others_and_the_verdict() {
+        let (health, _) = recorded();
+        let alive = || {
+            // An attempt that succeeds counts as alive first and is recorded then, for which it has to wait.
+            assert!(health.state.is_locked());
+            false
+        };
+        health.begin();
+        std::thread::sleep(Duration::from_millis(2));
+        health.judge_silence(Duration::from_millis(1), alive);
+        assert!(health.why_down().is_some());
+        health.failed("refused".into(), alive);
+    }
+
+    #[test]
     fn an_attempt_without_an_end_is_silence_unless_others_are_alive() {
         let (health, _) = recorded();
         let number = health.begin();
         std::thread::sleep(Duration::from_millis(2));
-        health.judge_silence(Duration::from_secs(60), false);
-        health.judge_silence(Duration::from_millis(1), true);
+        health.judge_silence(Duration::from_secs(60), || false);
+        health.judge_silence(Duration::from_millis(1), || true);
         assert_eq!(health.why_down(), None);
-        health.judge_silence(Duration::from_millis(1), false);
+        health.judge_silence(Duration::from_millis(1), || false);
         assert!(health.why_down().is_some_and(|why| why.contains("no answer for 1 ms")));
         health.end(number);
     }
@@ -273,7 +290,7 @@ mod tests {
         health.loads();
         std::thread::sleep(Duration::from_millis(2));
         assert!(health.is_doubtful(Duration::from_millis(1)) && !health.is_doubtful(Duration::from_secs(60)));
-        health.judge_silence(Duration::from_millis(1), true);
+        health.judge_silence(Duration::from_millis(1), || true);
         assert_eq!(health.why_down(), None);
         health.loaded(false);
         assert!(!health.is_doubtful(Duration::ZERO));
@@ -286,9 +303,9 @@ mod tests {
         health.loads();
         health.begin();
         std::thread::sleep(Duration::from_millis(2));
-        health.judge_silence(Duration::from_secs(60), true);
+        health.judge_silence(Duration::from_secs(60), || true);
         assert_eq!(health.why_down(), None);
-        health.judge_silence(Duration::from_millis(1), true);
+        health.judge_silence(Duration::from_millis(1), || true);
         assert!(health.why_down().is_some());
     }
 
@@ -297,7 +314,7 @@ mod tests {
         let (health, _) = recorded();
         health.loads();
         health.loads();
-        health.failed("no answer".into(), false);
+        health.failed("no answer".into(), || false);
         health.loaded(true);
         assert_eq!(health.why_down(), None);
         assert!(!health.is_doubtful(Duration::from_secs(60)));
@@ -309,7 +326,7 @@ mod tests {
         health.succeeded();
         health.asks();
         std::thread::sleep(Duration::from_millis(2));
-        health.judge_silence(Duration::from_millis(1), true);
+        health.judge_silence(Duration::from_millis(1), || true);
         assert!(health.why_down().is_some());
         health.asked(true);
         assert_eq!(health.why_down(), None);

@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
 use scheduled_thread_pool::{JobHandle, OnPoolDropBehavior, ScheduledThreadPool};
 
-use super::connect::{ConnectError, Connector};
+use super::connect::{ConnectError, Connector, LOADS};
 use super::error::{error_from, is_lost, means_bad_data, means_catalog_changed};
 use super::health::{Health, HealthReport, OnTransition};
 use super::session::Session;
@@ -29,8 +29,8 @@ const RETRY_PAUSE_TWICE: Duration = Duration::from_secs(2);
 /// One PostgreSQL database: its connections, and whether it answers.
 pub struct Source {
     settings: Arc<SourceSettings>,
-    connector: Arc<Connector>,
     pool: Pool<Manager>,
+    connector: Arc<Connector>,
     shared: Arc<Shared>,
     /// The periodic check, to end it with the source.
     check: Mutex<Option<JobHandle>>,
@@ -139,7 +139,7 @@ impl Source {
     /// # Errors
     /// A TLS file that is of no use.
     pub fn open(settings: Arc<SourceSettings>, listener: OnTransition) -> Result<Arc<Self>, Error> {
-        let connector = Arc::new(Connector::new(Arc::clone(&settings))?);
+        let connector = Arc::new(Connector::new(Arc::clone(&settings), LOADS)?);
         let shared = Arc::new(Shared {
             health: Health::new(&settings.name, listener),
             gate: Gate::default(),
@@ -155,7 +155,7 @@ impl Source {
             .error_handler(Box::new(NopErrorHandler))
             .thread_pool(Arc::clone(&threads))
             .build_unchecked(Manager { connector: Arc::clone(&connector), shared: Arc::clone(&shared) });
-        let source = Arc::new(Self { settings, connector, pool, shared, check: Mutex::new(None) });
+        let source = Arc::new(Self { settings, pool, connector, shared, check: Mutex::new(None) });
         *source.check.lock() = Some(source.start_check(&threads));
         Ok(source)
     }
@@ -231,6 +231,16 @@ impl Source {
         self.shared.health.report(state.connections, state.idle_connections)
     }
 
+    /// A connection of its own that may write, outside of the pool and with nothing set.
+    ///
+    /// # Errors
+    /// `PGDOWN` with the reason why it could not be opened.
+    pub fn open_to_write(&self) -> Result<::postgres::Client, Error> {
+        self.connector
+            .open()
+            .map_err(|error| Error::new(ErrorKind::Down, format!("{}: {error}", self.settings.name)))
+    }
+
     fn idle(&self) -> Option<PooledSession> {
         self.pool.try_get().map(|connection| self.lend(connection))
     }
@@ -240,7 +250,7 @@ impl Source {
     }
 
     fn judge_silence(&self) {
-        self.shared.health.judge_silence(self.settings.connect_timeout, self.shared.any_alive());
+        self.shared.health.judge_silence(self.settings.connect_timeout, || self.shared.any_alive());
     }
 
     /// A source that is down is refused at once, its idle connections too: they are dead or silent, and the
@@ -303,7 +313,7 @@ impl Source {
         match &result {
             Err(error @ ConnectError::Postgres(_)) if !error.is_answer() => {
                 self.shared.health.asked(false);
-                self.shared.health.failed(error.to_string(), false);
+                self.shared.health.failed(error.to_string(), || false);
             }
             Err(error) if !error.is_answer() => self.shared.health.asked(false),
             _ => self.shared.health.asked(true),
@@ -381,7 +391,7 @@ impl ManageConnection for Manager {
                 Ok(counted)
             }
             Err(error) => {
-                self.shared.health.failed(error.to_string(), self.shared.any_alive());
+                self.shared.health.failed(error.to_string(), || self.shared.any_alive());
                 Err(error)
             }
         };
@@ -451,7 +461,9 @@ mod tests {
         let (error, took) = refusal(&source, Duration::from_secs(30));
         assert!(error.to_string().contains("no answer for 100 ms"), "{error}");
         assert!(took < Duration::from_secs(10));
-        assert!(refusal(&source, Duration::from_secs(30)).1 < Duration::from_millis(100));
+        // The quickest of several: the machine may be busy with others.
+        let quickest = (0..20).map(|_| refusal(&source, Duration::from_secs(30)).1).min().unwrap();
+        assert!(quickest < Duration::from_millis(100), "{quickest:?}");
     }
 
     #[test]

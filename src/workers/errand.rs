@@ -42,6 +42,14 @@ impl Errands {
                 self.queue.took_one();
                 self.describe(name);
             }
+            Job::Redescribe { oid, name } => {
+                self.queue.took_one();
+                self.redescribe(oid, &name);
+            }
+            Job::Watch { number, what } => {
+                self.queue.took_one();
+                self.watch(number, &what);
+            }
             Job::Panic => {
                 self.queue.took_one();
                 panic!("asked for by a test");
@@ -55,6 +63,15 @@ impl Errands {
         let described = self.with_session(deadline, |session| catalog::describe(session, &name));
         let result = described.unwrap_or_else(|failure| Err(failure.into_error(&name)));
         self.postbox.send(Message::Described { source: self.index, name, result });
+    }
+
+    /// Tells what a known relation is now. Without an answer nothing is told: it will be asked again.
+    fn redescribe(&self, oid: u32, name: &str) {
+        let deadline = Instant::now() + self.settings.get().load_timeout;
+        if let Ok(described) = self.with_session(deadline, |session| catalog::describe(session, name)) {
+            let definition = described.ok().map(Arc::new);
+            self.postbox.send(Message::Redefined { source: self.index, oid, definition });
+        }
     }
 
     fn load(&self, group: &Arc<Group>) {
@@ -137,7 +154,7 @@ impl Errands {
     }
 
     /// Runs `work` on a session with the statement timeout of now.
-    fn with_session<T>(
+    pub(super) fn with_session<T>(
         &self,
         deadline: Instant,
         mut work: impl FnMut(&mut Session) -> Result<T, ::postgres::Error>,

@@ -2,7 +2,9 @@
 
 pub mod errand;
 pub mod known;
+pub mod listener;
 pub mod mail;
 pub mod pace;
 pub mod queue;
 pub mod threads;
+pub mod watching;

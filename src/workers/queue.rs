@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::watching::Watching;
 use crate::cache::flight::FlightId;
 use crate::postgres::load::KeyValues;
 use crate::postgres::statement::LoadPlan;
@@ -57,6 +58,20 @@ pub enum Job {
     Load(Arc<Group>),
     /// Read the catalog for the relation that this text names.
     Describe(String),
+    /// Read it again for a relation that is known.
+    Redescribe {
+        /// Its `pg_class.oid`.
+        oid: u32,
+        /// Its name, as `regclass` prints it.
+        name: String,
+    },
+    /// Do what a WATCH command asks for.
+    Watch {
+        /// Under which number the answer is waited for.
+        number: u64,
+        /// What.
+        what: Watching,
+    },
     /// Panic: what the project's own tests ask for, to see that the server lives on.
     Panic,
     /// End the thread that takes it.

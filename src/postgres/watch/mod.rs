@@ -1,0 +1,27 @@
+//! Watching: how PostgreSQL is made to tell of changes, how it is listened to, and what it says of definitions.
+
+pub mod feed;
+mod install;
+mod key;
+mod line;
+mod lineage;
+mod look;
+mod mode;
+mod news;
+mod notify;
+mod outbox;
+mod place;
+mod queue_usage;
+mod script;
+mod snapshot;
+mod table;
+mod template;
+mod trim;
+
+pub use feed::{Feed, Lost};
+pub use install::{add, del, list, sql, Watched, WATCHED};
+pub use mode::Mode;
+pub use news::News;
+pub use notify::Notify;
+pub use outbox::Outbox;
+pub use script::Script;
