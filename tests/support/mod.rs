@@ -5,8 +5,10 @@
 
 pub mod client;
 pub mod database;
+pub mod ear;
 pub mod eventually;
 pub mod kind;
+pub mod pgbouncer;
 pub mod port;
 pub mod postgres;
 pub mod process;
@@ -15,6 +17,7 @@ pub mod watchdog;
 
 pub use client::{Client, Reply};
 pub use database::Database;
+pub use ear::Ear;
 pub use eventually::eventually;
 pub use kind::{on_every_server, Kind};
 pub use postgres::Postgres;
