@@ -25,9 +25,12 @@ impl Mode {
         }
     }
 
-    /// By its name.
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::Notify, Self::Outbox, Self::Off].into_iter().find(|mode| mode.name() == name)
+    /// The one of this name, or `all`.
+    pub fn chosen(name: &str) -> Vec<Self> {
+        let all = [Self::Notify, Self::Outbox, Self::Off];
+        let chosen: Vec<Self> = all.into_iter().filter(|mode| name == "all" || mode.name() == name).collect();
+        assert!(!chosen.is_empty(), "no mode {name}: there are notify, outbox, off and all");
+        chosen
     }
 }
 

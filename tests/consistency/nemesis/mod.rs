@@ -45,6 +45,11 @@ pub trait Nemesis: Sync {
         &[]
     }
 
+    /// Whether nothing goes wrong.
+    fn is_harmless(&self) -> bool {
+        false
+    }
+
     /// Whether readers may be answered with errors.
     fn disturbs_readers(&self) -> bool {
         true
@@ -64,6 +69,14 @@ pub const ALL: [&dyn Nemesis; 10] = [
     &definition::Definitions,
     &fill_pause::FillPause,
 ];
+
+/// The one of this name, or `all`.
+pub fn chosen(name: &str) -> Vec<&'static dyn Nemesis> {
+    if name == "all" {
+        return ALL.to_vec();
+    }
+    vec![named(name)]
+}
 
 /// The one of this name.
 pub fn named(name: &str) -> &'static dyn Nemesis {

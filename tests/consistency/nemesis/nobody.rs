@@ -19,6 +19,10 @@ impl Nemesis for Nobody {
         true
     }
 
+    fn is_harmless(&self) -> bool {
+        true
+    }
+
     fn disturbs_readers(&self) -> bool {
         false
     }
