@@ -9,28 +9,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use support::client::encoded;
-use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server};
-
-/// Far longer than any test takes.
-const FOREVER_MS: &str = "60000";
+use support::{eventually, on_every_server, Client, Database, Lock, Postgres, Reply, Server, FOREVER_MS};
 
 fn user(id: usize) -> String {
     format!(r#"{{"id":{id}}}"#)
-}
-
-fn patient(kind: &Kind, database: &Database<'_>) -> Server {
-    Server::setup(kind)
-        .on(database)
-        .setting("load_timeout_ms", FOREVER_MS)
-        .setting("statement_timeout_ms", FOREVER_MS)
-        .start()
-}
-
-/// Keeps every statement on `users` waiting until the transaction ends.
-fn lock_users(database: &Database<'_>) -> postgres::Client {
-    let mut keeper = database.connect();
-    keeper.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").unwrap();
-    keeper
 }
 
 /// A client that has asked for a row and not been answered.
@@ -70,10 +52,10 @@ fn when_clients_go(leave: impl Fn(&Server, Vec<(String, Client)>)) {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(10);
-        let mut server = patient(&kind, &database);
+        let mut server = Server::start(&kind, &database);
         let mut client = server.client();
         let keys = [1, 2].map(|id| client.key("users", &user(id)));
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         let mut stays = asking(&server, 1);
         let leaving = [1, 2, 2].map(|id| {
             let mut client = server.client();
@@ -87,7 +69,7 @@ fn when_clients_go(leave: impl Fn(&Server, Vec<(String, Client)>)) {
         await_waiting(&mut client, 5);
         leave(&server, leaving.into_iter().chain([(number, several)]).collect());
         await_waiting(&mut client, 1);
-        drop(keeper);
+        lock.release();
         assert_eq!(stays.receive().json()["id"], 1);
         await_waiting(&mut client, 0);
         for key in keys {
@@ -129,10 +111,10 @@ fn unblocking_a_client_by_hand_harms_nothing() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(10);
-        let mut server = patient(&kind, &database);
+        let mut server = Server::start(&kind, &database);
         let mut client = server.client();
         client.key("users", &user(1));
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         let mut readers: Vec<(String, Client)> = (1..=3)
             .map(|id| {
                 let mut client = server.client();
@@ -147,7 +129,7 @@ fn unblocking_a_client_by_hand_harms_nothing() {
         }
         assert_eq!(client.call(&["CLIENT", "UNBLOCK", &readers[2].0]), Reply::Integer(0));
         await_waiting(&mut client, 3);
-        drop(keeper);
+        lock.release();
         for ((_, reader), id) in readers.iter_mut().zip(1..) {
             assert_eq!(reader.receive().json()["id"], id);
             assert_eq!(reader.call(&["PING"]), Reply::Simple("PONG".into()), "one answer and no more");
@@ -162,21 +144,23 @@ fn a_server_that_closes_idle_clients_leaves_waiting_ones_alone() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(10);
-        let server = patient(&kind, &database);
+        let server = Server::start(&kind, &database);
         let mut client = server.client();
         client.key("users", &user(1));
         let mut idle = server.client();
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         let mut reader = asking(&server, 1);
         await_waiting(&mut client, 1);
+        // A subscriber is never closed for being idle, however long it takes to come to its next command.
+        let mut client = server.client3();
+        client.call(&["SUBSCRIBE", "nothing"]);
         client.call(&["CONFIG", "SET", "timeout", "1"]);
         assert_closed(&mut idle);
         // The reader has waited about as long as that one, and gets a second more to be closed in.
         let mut idle = server.client();
         assert_closed(&mut idle);
-        let mut client = server.client();
         await_waiting(&mut client, 1);
-        drop(keeper);
+        lock.release();
         assert_eq!(reader.receive().json()["id"], 1);
     });
 }
@@ -186,15 +170,15 @@ fn five_hundred_clients_can_go_at_once() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(500);
-        let mut server = patient(&kind, &database);
+        let mut server = Server::start(&kind, &database);
         let mut client = server.client();
         let keys: Vec<String> = (1..=500).map(|id| client.key("users", &user(id))).collect();
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         let clients: Vec<Client> = (1..=500).map(|id| asking(&server, id)).collect();
         await_waiting(&mut client, 500);
         drop(clients);
         await_waiting(&mut client, 0);
-        drop(keeper);
+        lock.release();
         eventually("all loads fill", || (client.figure("fills") == 500).then_some(()));
         assert!(keys.iter().all(|key| client.exists(key)));
         assert_eq!(client.figure("flights"), 0);
@@ -207,22 +191,19 @@ fn clients_that_go_while_the_table_is_looked_up_are_forgotten() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(10);
-        let mut server = patient(&kind, &database);
+        let mut server = Server::start(&kind, &database);
         let mut client = server.client();
         // Only connections that are open already get past the lock.
         eventually("the source is up", || {
             (client.call(&["PGCACHE.HEALTH"]).field("status").text() == "healthy").then_some(())
         });
-        let mut keeper = database.connect();
-        keeper
-            .batch_execute("BEGIN; LOCK TABLE pg_index, pg_attribute, pg_class IN ACCESS EXCLUSIVE MODE")
-            .unwrap();
+        let lock = Lock::on(&database, "pg_index, pg_attribute, pg_class");
         let mut stays = asking(&server, 1);
         let goes: Vec<Client> = (1..=20).map(|_| asking(&server, 1)).collect();
         await_waiting(&mut client, 21);
         drop(goes);
         await_waiting(&mut client, 1);
-        keeper.batch_execute("COMMIT").unwrap();
+        lock.release();
         assert_eq!(stays.receive().json()["id"], 1);
         await_waiting(&mut client, 0);
         server.assert_alive();
@@ -267,15 +248,15 @@ fn shutdown_does_not_wait_for_loads() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(10);
-        let server = patient(&kind, &database);
+        let server = Server::start(&kind, &database);
         let mut client = server.client();
         client.key("users", &user(1));
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         let _readers: Vec<Client> = (1..=10).map(|id| asking(&server, id)).collect();
         await_waiting(&mut client, 10);
         let (server, took) = server.shutdown_and_restart("NOSAVE");
         assert!(took < Duration::from_secs(5), "SHUTDOWN took {took:?}");
-        drop(keeper);
+        lock.release();
         assert_eq!(server.client().read("users", &user(1)).json()["id"], 1);
     });
 }
@@ -312,6 +293,8 @@ fn load_module(client: &mut Client, database: &Database<'_>) -> Reply {
         FOREVER_MS,
         "statement_timeout_ms",
         FOREVER_MS,
+        "connect_timeout_ms",
+        FOREVER_MS,
     ])
 }
 
@@ -320,23 +303,18 @@ fn the_module_can_be_unloaded_and_loaded_again_when_no_client_waits() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(10);
-        let mut server = Server::setup(&kind)
-            .on(&database)
-            .setting("load_timeout_ms", FOREVER_MS)
-            .setting("statement_timeout_ms", FOREVER_MS)
-            .config("enable-module-command", "yes")
-            .start();
+        let mut server = Server::setup(&kind).on(&database).config("enable-module-command", "yes").start();
         let mut client = server.client();
         for round in 1..=5 {
             client.call(&["FLUSHALL"]);
             assert_eq!(client.read("users", &user(1)).json()["id"], 1, "round {round}");
             assert!(threads(&server).iter().any(|name| name.starts_with("pgcache-load-")));
-            let keeper = lock_users(&database);
+            let lock = Lock::on(&database, "users");
             let mut reader = asking(&server, 2);
             await_waiting(&mut client, 1);
             let refusal = client.call(&["MODULE", "UNLOAD", "pgcache"]);
             assert!(matches!(refusal, Reply::Error(_)), "a client waits: {refusal:?}");
-            drop(keeper);
+            lock.release();
             assert_eq!(reader.receive().json()["id"], 2, "round {round}");
             await_waiting(&mut client, 0);
             assert_eq!(client.call(&["MODULE", "UNLOAD", "pgcache"]), Reply::Simple("OK".into()));
@@ -354,22 +332,17 @@ fn the_module_can_be_unloaded_while_a_load_is_under_way_for_nobody() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(10);
-        let mut server = Server::setup(&kind)
-            .on(&database)
-            .setting("load_timeout_ms", FOREVER_MS)
-            .setting("statement_timeout_ms", FOREVER_MS)
-            .config("enable-module-command", "yes")
-            .start();
+        let mut server = Server::setup(&kind).on(&database).config("enable-module-command", "yes").start();
         let mut client = server.client();
         client.key("users", &user(1));
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         let reader = asking(&server, 1);
         await_waiting(&mut client, 1);
         drop(reader);
         await_waiting(&mut client, 0);
         assert_eq!(client.call(&["MODULE", "UNLOAD", "pgcache"]), Reply::Simple("OK".into()));
         server.assert_alive();
-        drop(keeper);
+        lock.release();
         eventually("the threads are gone", || threads(&server).is_empty().then_some(()));
         assert_eq!(load_module(&mut client, &database), Reply::Simple("OK".into()), "{}", server.log());
         assert_eq!(client.read("users", &user(1)).json()["id"], 1);

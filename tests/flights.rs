@@ -3,10 +3,9 @@
 
 mod support;
 
-use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server};
-
-/// Far longer than any test takes.
-const FOREVER_MS: &str = "60000";
+use support::{
+    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
+};
 
 /// The table whose rows wait at the gate.
 const USERS: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text);
@@ -51,10 +50,9 @@ impl Gated<'static> {
     }
 
     /// A server that reads as the role for which the policy holds.
-    fn server(&self, kind: &Kind, settings: &[(&str, &str)]) -> Server {
+    fn server(&self, kind: &Kind) -> Server {
         let role = format!("reader_{}", self.database.name);
-        let setup = Server::setup(kind).on(&self.database).setting("pg_user", &role);
-        patient(settings).into_iter().fold(setup, |setup, (name, value)| setup.setting(name, value)).start()
+        Server::setup(kind).on(&self.database).setting("pg_user", &role).start()
     }
 
     fn shut(&mut self) {
@@ -81,28 +79,10 @@ impl Gated<'static> {
     }
 }
 
-/// `settings`, with time-outs that no test reaches unless it sets them.
-fn patient<'s>(settings: &[(&'s str, &'s str)]) -> Vec<(&'s str, &'s str)> {
-    let named = |name: &str| settings.iter().any(|(set, _)| *set == name);
-    let defaults = [("load_timeout_ms", FOREVER_MS), ("statement_timeout_ms", FOREVER_MS)];
-    defaults.into_iter().filter(|(name, _)| !named(name)).chain(settings.iter().copied()).collect()
-}
-
-/// A server on `database` with patience and these settings.
+/// A server on `database` with these settings.
 fn server_on(kind: &Kind, database: &Database<'_>, settings: &[(&str, &str)]) -> Server {
     let setup = Server::setup(kind).on(database);
-    patient(settings).into_iter().fold(setup, |setup, (name, value)| setup.setting(name, value)).start()
-}
-
-/// Keeps every statement on `users` waiting until the transaction ends.
-fn lock_users(database: &Database<'_>) -> postgres::Client {
-    let mut keeper = database.connect();
-    keeper.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").unwrap();
-    keeper
-}
-
-fn release(mut keeper: postgres::Client) {
-    keeper.batch_execute("COMMIT").unwrap();
+    settings.iter().fold(setup, |setup, (name, value)| setup.setting(name, value)).start()
 }
 
 fn user(id: u64) -> String {
@@ -144,18 +124,13 @@ fn ten_thousand_readers_of_a_cold_row_cost_one_statement() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(10);
-        let server = Server::setup(&kind)
-            .on(&database)
-            .setting("load_timeout_ms", FOREVER_MS)
-            .setting("statement_timeout_ms", FOREVER_MS)
-            .config("maxclients", "15000")
-            .start();
+        let server = Server::setup(&kind).on(&database).config("maxclients", "15000").start();
         let mut client = server.client();
         client.key("users", &user(7));
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         let mut readers: Vec<Client> = (0..READERS).map(|_| asking(&server, "users", &user(7))).collect();
         await_waiting(&mut client, READERS as u64);
-        release(keeper);
+        lock.release();
         let expected = database.text("SELECT row_to_json(u)::text FROM users u WHERE id = 7").unwrap();
         for reader in &mut readers {
             assert_eq!(reader.receive().text(), expected);
@@ -175,10 +150,10 @@ fn what_piles_up_while_the_connections_are_busy_goes_in_one_statement() {
         let server = server_on(&kind, &database, &[("pool_size", "1")]);
         let mut client = server.client();
         client.key("users", &user(1));
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         let mut readers: Vec<Client> = (1..=100).map(|id| asking(&server, "users", &user(id))).collect();
         await_waiting(&mut client, 100);
-        release(keeper);
+        lock.release();
         for (reader, id) in readers.iter_mut().zip(1..) {
             assert_eq!(reader.receive().text(), named(id, "old"));
         }
@@ -191,7 +166,7 @@ fn what_piles_up_while_the_connections_are_busy_goes_in_one_statement() {
 fn no_stale_fill_after(supersede: impl Fn(&mut Client)) {
     on_every_server(|kind| {
         let mut gated = Gated::users();
-        let server = gated.server(&kind, &[]);
+        let server = gated.server(&kind);
         let mut client = server.client();
         let keys = |client: &mut Client| [7, 8].map(|id| client.key("users", &user(id)));
         let [key7, key8] = keys(&mut client);
@@ -285,7 +260,7 @@ fn what_happens_after_an_invalidation_does_not_undo_it() {
 fn an_invalidation_of_another_row_lets_the_load_fill() {
     on_every_server(|kind| {
         let mut gated = Gated::users();
-        let server = gated.server(&kind, &[]);
+        let server = gated.server(&kind);
         let mut client = server.client();
         let key = client.key("users", &user(7));
         gated.shut();
@@ -306,7 +281,7 @@ fn an_invalidation_of_another_row_lets_the_load_fill() {
 fn a_write_while_the_row_is_loaded_stays() {
     on_every_server(|kind| {
         let mut gated = Gated::users();
-        let server = gated.server(&kind, &[]);
+        let server = gated.server(&kind);
         let mut client = server.client();
         let key = client.key("users", &user(7));
         gated.shut();
@@ -325,7 +300,7 @@ fn a_write_while_the_row_is_loaded_stays() {
 fn no_stale_fill_of_spelling(tables: &str, asked: &str, invalidated: &str) {
     on_every_server(|kind| {
         let mut gated = Gated::with(tables, &["notes"]);
-        let server = gated.server(&kind, &[]);
+        let server = gated.server(&kind);
         let mut client = server.client();
         let key = client.key("notes", asked);
         client.call(&["FLUSHALL"]);
@@ -386,7 +361,7 @@ fn an_invalidation_in_the_spelling_that_is_being_loaded_is_not_lost() {
             [(NOTES_BY_TIME, r#"{"at":"2024-01-01 02:00:00+02"}"#), (NOTES_BY_NAME, r#"{"name":"ADA"}"#)]
         {
             let mut gated = Gated::with(tables, &["notes"]);
-            let server = gated.server(&kind, &[]);
+            let server = gated.server(&kind);
             server.client().key("notes", spelling);
             server.client().call(&["FLUSHALL"]);
             gated.shut();
@@ -396,6 +371,8 @@ fn an_invalidation_in_the_spelling_that_is_being_loaded_is_not_lost() {
             gated.let_others_pass();
             let mut other = server.client();
             other.send(&["PGCACHE.INVALIDATE", "notes", spelling]);
+            let mut client = server.client();
+            eventually("it is at work", || (client.figure("invalidations") == 1).then_some(()));
             gated.open();
             assert_eq!(other.receive(), Reply::Simple("OK".into()));
             assert_eq!(other.read("notes", spelling).json()["what"], "new");
@@ -413,7 +390,7 @@ fn a_multiread_joins_the_loads_of_reads() {
         let server = server_on(&kind, &database, &[]);
         let mut client = server.client();
         client.key("users", &user(1));
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         let mut reads: Vec<Client> = [1, 2].map(|id| asking(&server, "users", &user(id))).into();
         await_waiting(&mut client, 2);
         let mut several = server.client();
@@ -422,7 +399,7 @@ fn a_multiread_joins_the_loads_of_reads() {
         let mut last = asking(&server, "users", &user(3));
         await_waiting(&mut client, 4);
         assert_eq!(client.figure("flights"), 3);
-        release(keeper);
+        lock.release();
         let rows = [1, 3, 2, 1].map(|id| named(id, "old")).join(",");
         assert_eq!(several.receive().text(), format!("[{rows}]"));
         assert_eq!(reads[0].receive().text(), named(1, "old"));
@@ -436,16 +413,19 @@ fn a_multiread_joins_the_loads_of_reads() {
 fn a_load_that_takes_too_long_is_given_up_and_never_stored() {
     on_every_server(|kind| {
         let mut gated = Gated::users();
-        let server = gated.server(&kind, &[("load_timeout_ms", "300")]);
+        let server = gated.server(&kind);
         let mut client = server.client();
         let key = client.key("users", &user(7));
         gated.shut();
+        // A second: so that a worker has sent the statement by then.
+        client.set("load_timeout_ms", "1000");
         let began = std::time::Instant::now();
         assert_eq!(client.read("users", &user(7)).code(), "PGTIMEOUT");
-        assert!(began.elapsed().as_millis() >= 300, "given up after {:?}", began.elapsed());
+        assert!(began.elapsed().as_millis() >= 1000, "given up after {:?}", began.elapsed());
         gated.await_arrivals(1);
         assert_eq!(client.figure("statements"), 0, "the load is still under way");
         assert_eq!((client.figure("flights"), client.figure("waiting_clients")), (0, 0));
+        client.set("load_timeout_ms", FOREVER_MS);
         gated.open();
         eventually("the load comes back", || (client.figure("statements") == 1).then_some(()));
         assert!(!client.exists(&key));
@@ -458,19 +438,17 @@ fn a_load_that_takes_too_long_is_given_up_and_never_stored() {
 fn a_statement_that_takes_too_long_is_cancelled() {
     on_every_server(|kind| {
         let mut gated = Gated::users();
-        let server = gated.server(&kind, &[("statement_timeout_ms", "200")]);
+        let server = gated.server(&kind);
         let mut client = server.client();
         let key = client.key("users", &user(7));
         gated.shut();
+        client.set("statement_timeout_ms", "200");
         let reply = client.read("users", &user(7));
         assert_eq!(reply.code(), "PGTIMEOUT");
         assert!(matches!(&reply, Reply::Error(text) if text.contains("statement_timeout_ms")), "{reply:?}");
         gated.await_arrivals(0);
         assert!(!client.exists(&key));
-        assert_eq!(
-            client.call(&["CONFIG", "SET", "pgcache.statement_timeout_ms", FOREVER_MS]),
-            Reply::Simple("OK".into())
-        );
+        client.set("statement_timeout_ms", FOREVER_MS);
         let mut reader = asking(&server, "users", &user(7));
         gated.await_arrivals(1);
         gated.open();
@@ -486,10 +464,9 @@ fn a_full_queue_sheds_and_the_others_are_answered() {
         let server = server_on(&kind, &database, &[("pool_size", "1"), ("queue_limit", "3")]);
         let mut client = server.client();
         client.key("users", &user(1));
-        let keeper = lock_users(&database);
+        let mut lock = Lock::on(&database, "users");
         let mut under_way = asking(&server, "users", &user(1));
-        await_waiting(&mut client, 1);
-        eventually("a worker has it", || (client.figure("queued_tasks") == 0).then_some(()));
+        lock.await_arrivals(1);
         let mut queued: Vec<Client> = (2..=4).map(|id| asking(&server, "users", &user(id))).collect();
         await_waiting(&mut client, 4);
         assert_eq!(client.read("users", &user(5)).code(), "PGBUSY");
@@ -497,7 +474,7 @@ fn a_full_queue_sheds_and_the_others_are_answered() {
         // Who joins a load that is queued already needs no room.
         queued.push(asking(&server, "users", &user(2)));
         await_waiting(&mut client, 5);
-        release(keeper);
+        lock.release();
         assert_eq!(under_way.receive().text(), named(1, "old"));
         for (reader, id) in queued.iter_mut().zip([2, 3, 4, 2]) {
             assert_eq!(reader.receive().text(), named(id, "old"));
@@ -514,7 +491,7 @@ fn too_many_waiters_are_shed_and_hits_go_on() {
         let server = server_on(&kind, &database, &[("max_waiters", "2")]);
         let mut client = server.client();
         assert_eq!(client.read("users", &user(10)).text(), named(10, "old"));
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         let mut waiting: Vec<Client> = (1..=2).map(|id| asking(&server, "users", &user(id))).collect();
         await_waiting(&mut client, 2);
         assert_eq!(client.read("users", &user(1)).code(), "PGBUSY");
@@ -523,7 +500,7 @@ fn too_many_waiters_are_shed_and_hits_go_on() {
         client.call(&["CONFIG", "SET", "pgcache.max_waiters", "3"]);
         waiting.push(asking(&server, "users", &user(3)));
         await_waiting(&mut client, 3);
-        release(keeper);
+        lock.release();
         for (reader, id) in waiting.iter_mut().zip(1..) {
             assert_eq!(reader.receive().text(), named(id, "old"));
         }
@@ -556,7 +533,7 @@ fn a_slow_row_of_a_view_holds_up_nobody_else() {
 fn a_failed_load_fails_each_of_its_waiters_once_and_is_not_cached() {
     on_every_server(|kind| {
         let mut gated = Gated::users();
-        let server = gated.server(&kind, &[]);
+        let server = gated.server(&kind);
         let mut client = server.client();
         let key = client.key("users", &user(7));
         gated.shut();

@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server};
+use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server};
 
 /// In every row: must never come back, since no key below is that of a row.
 const ROW_SECRET: &str = "SECRET-ROW";
@@ -492,27 +492,27 @@ fn a_bad_value_fails_its_own_reader_and_nobody_elses() {
             [("days", ["2024-01-01", "2024-01-02"], "2024-02-31"), ("queries", ["a & b", "c"], "'")]
         {
             let key = |value: &str| serde_json::json!({ "id": value }).to_string();
+            // Both tables are known, so that nothing but loads waits for a worker.
+            client.call(&["PGCACHE.INSPECT", "users", r#"{"id":4242}"#]);
             client.call(&["PGCACHE.INSPECT", table, &key(good[0])]);
+            let statements = client.figure("statements");
             // The only worker is held: all of them wait, and go in one batch.
-            let mut holder = database.connect();
-            let mut transaction = holder.transaction().unwrap();
-            transaction.batch_execute("LOCK TABLE users").unwrap();
+            let mut lock = Lock::on(&database, "users");
             let mut readers = [server.client(), server.client(), server.client(), server.client()];
             readers[0].send(&["PGCACHE.READ", "users", r#"{"id":4242}"#]);
-            eventually("the worker is held", || {
-                (client.figure("waiting_clients") == 1 && client.figure("queued_tasks") == 0).then_some(())
-            });
+            lock.await_arrivals(1);
             for (reader, value) in readers[1..].iter_mut().zip([good[0], bad, good[1]]) {
                 reader.send(&["PGCACHE.READ", table, &key(value)]);
             }
             eventually("all wait", || (client.figure("waiting_clients") == 4).then_some(()));
-            transaction.commit().unwrap();
+            lock.release();
             let [first, one, two, three] = readers.map(|mut reader| reader.receive());
             assert_eq!(first, Reply::Nil);
             for reply in [one, three] {
                 assert!(matches!(reply, Reply::Bulk(_)), "{table} {reply:?}");
             }
             assert_eq!(two.code(), "PGBADVALUE", "{table} {two:?}");
+            assert_eq!(client.figure("statements") - statements, 2, "{table}");
             client.call(&["FLUSHALL"]);
         }
     });

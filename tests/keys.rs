@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::{json, Value};
-use support::{on_every_server, Client, Database, Postgres, Reply, Server};
+use support::{on_every_server, Client, Database, Lock, Postgres, Reply, Server};
 
 /// A row, and the ways to name it.
 struct Row<'a> {
@@ -634,15 +634,13 @@ fn a_value_that_no_row_can_have_fails_its_own_key_only() {
         let server = Server::setup(&kind).on(&database).setting("pool_size", "1").start();
         let mut client = server.client();
         assert_eq!(client.read("t", r#"{"id":"2024-01-01"}"#).json()["v"], "0");
-        let mut lock = database.connect();
-        let mut blocked = lock.transaction().unwrap();
-        blocked.batch_execute("LOCK TABLE t").unwrap();
+        let lock = Lock::on(&database, "t");
         let mut readers: Vec<Client> = (1..50).map(|_| server.client()).collect();
         for (reader, n) in readers.iter_mut().zip(1..) {
             reader.send(&["PGCACHE.READ", "t", &format!("{{\"id\":\"{}\"}}", day(n))]);
         }
         support::eventually("all wait", || (client.figure("waiting_clients") == 49).then_some(()));
-        blocked.commit().unwrap();
+        lock.release();
         for (reader, n) in readers.iter_mut().zip(1..) {
             match reader.receive() {
                 error @ Reply::Error(_) => assert_eq!((error.code(), n % 7), ("PGBADVALUE", 0), "{n}"),

@@ -6,7 +6,7 @@ mod support;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use support::{eventually, on_every_server, Client, Database, Postgres, Reply, Server};
+use support::{eventually, on_every_server, Client, Database, Lock, Postgres, Reply, Server};
 
 fn with_server(test: impl Fn(&Database<'_>, &mut Client)) {
     on_every_server(|kind| {
@@ -255,16 +255,14 @@ fn a_multiread_shares_the_loads_of_other_readers() {
         let mut client = server.client();
         client.read("users", r#"{"id":1}"#);
         let before = client.figure("keys_loaded");
-        let mut holder = database.connect();
-        let mut transaction = holder.transaction().unwrap();
-        transaction.batch_execute("LOCK TABLE users").unwrap();
+        let lock = Lock::on(&database, "users");
         let (mut single, mut many) = (server.client(), server.client());
         single.send(&["PGCACHE.READ", "users", r#"{"id":2}"#]);
         eventually("one waits", || (client.figure("waiting_clients") == 1).then_some(()));
         let keys = r#"[{"id":2},{"id":3},{"id":2}]"#;
         many.send(&["PGCACHE.MULTIREAD", "users", keys]);
         eventually("both wait", || (client.figure("waiting_clients") == 2).then_some(()));
-        transaction.commit().unwrap();
+        lock.release();
         assert_eq!(single.receive().json()["id"], 2);
         assert_eq!(many.receive().text(), expected(&database, "users", "id", keys));
         assert_eq!(client.figure("keys_loaded") - before, 2);

@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{eventually, on_every_server, Client, Database, Postgres, Reply, Server};
+use support::{eventually, on_every_server, Client, Database, Lock, Postgres, Reply, Server};
 
 fn with_hooks(test: impl Fn(&Database<'_>, &mut Server, &mut Client)) {
     on_every_server(|kind| {
@@ -81,16 +81,14 @@ fn a_panic_in_a_worker_leaves_as_many_workers() {
 fn a_panic_in_a_worker_loses_no_waiting_reader() {
     with_hooks(|database, server, client| {
         // Both workers are held by the lock; what they are to do next are panics and loads, mixed.
-        let mut holder = database.connect();
-        let mut transaction = holder.transaction().unwrap();
-        transaction.batch_execute("LOCK TABLE users").unwrap();
+        let lock = Lock::on(database, "users");
         let mut readers: Vec<Client> = (0..20).map(|_| server.client()).collect();
         for (id, reader) in (100..).zip(&mut readers) {
             reader.send(&["PGCACHE.READ", "users", &format!(r#"{{"id":{id}}}"#)]);
             eventually("it waits", || (client.figure("waiting_clients") > id - 100).then_some(()));
             client.call(&["PGCACHE.PANIC", "WORKER"]);
         }
-        transaction.commit().unwrap();
+        lock.release();
         for (id, reader) in (100..).zip(&mut readers) {
             assert_eq!(reader.receive().json()["id"], id);
         }
@@ -109,10 +107,8 @@ fn a_panic_in_a_callback_leaves_the_next_ones_at_work() {
         let panics = || server.log().matches("panic").count();
         eventually("the panics are in the log", || (panics() > 0).then_some(()));
         // What only the timer does still happens: a reader is given up after load_timeout_ms.
-        client.call(&["CONFIG", "SET", "pgcache.load_timeout_ms", "50"]);
-        let mut holder = database.connect();
-        let mut transaction = holder.transaction().unwrap();
-        transaction.batch_execute("LOCK TABLE users").unwrap();
+        client.set("load_timeout_ms", "50");
+        let _lock = Lock::on(database, "users");
         assert_eq!(client.read("users", r#"{"id":900}"#).code(), "PGTIMEOUT");
     });
 }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{eventually, on_every_server, Client, Database, Postgres, Reply, Server};
+use support::{eventually, on_every_server, Client, Database, Lock, Postgres, Reply, Server};
 
 fn with_server(test: impl Fn(&Database<'_>, &Server)) {
     on_every_server(|kind| {
@@ -179,9 +179,7 @@ fn inspect_tells_who_waits() {
     with_server(|database, server| {
         let mut client = server.client3();
         client.read("users", USER_99);
-        let mut holder = database.connect();
-        let mut transaction = holder.transaction().unwrap();
-        transaction.batch_execute("LOCK TABLE users").unwrap();
+        let lock = Lock::on(database, "users");
         let mut readers = [server.client(), server.client(), server.client()];
         readers.iter_mut().for_each(|reader| reader.send(&["PGCACHE.READ", "users", USER_1]));
         let inspected = eventually("all wait", || {
@@ -189,7 +187,7 @@ fn inspect_tells_who_waits() {
             (inspected.field("waiters") == Reply::Integer(3)).then_some(inspected)
         });
         assert_eq!(inspected.field("in_flight"), Reply::Bool(true));
-        transaction.commit().unwrap();
+        lock.release();
         readers.iter_mut().for_each(|reader| assert_eq!(reader.receive().text(), ROW));
         let inspected = client.call(&["PGCACHE.INSPECT", "users", USER_1]);
         assert_eq!(inspected.field("in_flight"), Reply::Bool(false));

@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{eventually, on_every_server, Client, Database, Postgres, Reply, Server};
+use support::{eventually, on_every_server, Client, Database, Lock, Postgres, Reply, Server};
 
 /// Runs `test` on each server, on a database with ten users.
 fn with_users(test: impl Fn(&Database<'_>, &mut Client)) {
@@ -415,13 +415,11 @@ fn readers_of_one_cold_row_share_one_statement() {
         let mut client = server.client();
         client.read("users", &user(1));
         // The row cannot be read before all have asked.
-        let mut holder = database.connect();
-        let mut transaction = holder.transaction().unwrap();
-        transaction.batch_execute("LOCK TABLE users").unwrap();
+        let lock = Lock::on(&database, "users");
         let mut readers: Vec<Client> = (0..50).map(|_| server.client()).collect();
         readers.iter_mut().for_each(|reader| reader.send(&["PGCACHE.READ", "users", &user(2)]));
         eventually("all wait", || (client.figure("waiting_clients") == 50).then_some(()));
-        transaction.commit().unwrap();
+        lock.release();
         let expected = row(&database, "users", "id = 2");
         readers.iter_mut().for_each(|reader| assert_eq!(reader.receive().text(), expected));
         assert_eq!((client.figure("keys_loaded"), client.figure("coalesced")), (2, 49));

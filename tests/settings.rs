@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 
-use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server};
+use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server};
 
 const ONE: &str = r#"{"id":1}"#;
 const KEY_ONE: &str = r#"pg_cache:users:{"id":1}"#;
@@ -47,7 +47,7 @@ fn ttl(client: &mut Client, key: &str) -> i64 {
 }
 
 /// Every setting that can be shown: name, default, and another value if it may change.
-const SETTINGS: [(&str, &str, Option<&str>); 25] = [
+const SETTINGS: [(&str, &str, Option<&str>); 30] = [
     ("pg_host", "localhost", None),
     ("pg_port", "5432", None),
     ("pg_database", "postgres", None),
@@ -60,6 +60,7 @@ const SETTINGS: [(&str, &str, Option<&str>); 25] = [
     ("pg_options", "", None),
     ("pool_size", "8", None),
     ("connect_timeout_ms", "2000", None),
+    ("invalidation", "notify", None),
     ("allow_tables", "", None),
     ("default_ttl", "3600", Some("0")),
     ("cache_prefix", "pg_cache:", None),
@@ -72,6 +73,10 @@ const SETTINGS: [(&str, &str, Option<&str>); 25] = [
     ("ttl_jitter_percent", "0", Some("100")),
     ("max_entry_bytes", "4194304", Some("1")),
     ("max_multiread_keys", "10000", Some("1")),
+    ("grace", "0", Some("60")),
+    ("refresh_ahead_percent", "0", Some("99")),
+    ("on_gap", "bypass", Some("serve")),
+    ("max_staleness_ms", "2000", Some("100")),
     ("events", "cache_hit,cache_miss,cache_write,cache_invalidate", Some("none")),
 ];
 
@@ -206,15 +211,15 @@ fn lines_of_the_servers_configuration_file_count() {
     on_every_server(|kind| {
         let server = Server::setup(&kind)
             .on(&users())
-            .line("pgcache.default_ttl 5")
+            .line("pgcache.default_ttl 5000")
             .line("pgcache.events none")
             .line("pgcache.cache_prefix rows:")
             .start();
         let mut client = server.client();
-        assert_eq!(get(&mut client, "default_ttl"), "5");
+        assert_eq!(get(&mut client, "default_ttl"), "5000");
         assert_eq!(get(&mut client, "events"), "none");
         client.read("users", ONE);
-        assert!((1..=5).contains(&ttl(&mut client, r#"rows:users:{"id":1}"#)));
+        assert!((4_000..=5_000).contains(&ttl(&mut client, r#"rows:users:{"id":1}"#)));
     });
 }
 
@@ -301,7 +306,7 @@ fn the_module_can_be_loaded_into_a_running_server() {
             &module(),
             "CONFIG",
             "pgcache.default_ttl",
-            "33",
+            "33000",
             "CONFIG",
             "pgcache.negative_ttl",
             "3",
@@ -316,10 +321,10 @@ fn the_module_can_be_loaded_into_a_running_server() {
         assert_eq!(loaded.text(), "OK", "{}", server.log());
         assert_eq!(
             (get(&mut client, "default_ttl").as_str(), get(&mut client, "negative_ttl").as_str()),
-            ("33", "3")
+            ("33000", "3")
         );
         client.read("users", ONE);
-        assert!((1..=33).contains(&ttl(&mut client, KEY_ONE)));
+        assert!((32_000..=33_000).contains(&ttl(&mut client, KEY_ONE)));
         let mut server = server;
         server.assert_alive();
     });
@@ -472,9 +477,9 @@ fn default_ttl_counts_from_the_next_fill() {
     on_every_server(|kind| {
         let server = Server::start(&kind, &users());
         let mut client = server.client();
-        must_set(&mut client, "default_ttl", "100");
+        must_set(&mut client, "default_ttl", "10000");
         client.read("users", ONE);
-        assert!((90..=100).contains(&ttl(&mut client, KEY_ONE)));
+        assert!((9_000..=10_000).contains(&ttl(&mut client, KEY_ONE)));
         must_set(&mut client, "default_ttl", "0");
         client.invalidate("users", ONE);
         client.read("users", ONE);
@@ -487,9 +492,9 @@ fn negative_ttl_says_how_long_an_absent_row_is_remembered() {
     on_every_server(|kind| {
         let server = Server::start(&kind, &users());
         let mut client = server.client();
-        must_set(&mut client, "negative_ttl", "50");
+        must_set(&mut client, "negative_ttl", "2000");
         assert_eq!(client.read("users", r#"{"id":100}"#), Reply::Nil);
-        assert!((40..=50).contains(&ttl(&mut client, r#"pg_cache:users:{"id":100}"#)));
+        assert!((1_000..=2_000).contains(&ttl(&mut client, r#"pg_cache:users:{"id":100}"#)));
         must_set(&mut client, "negative_ttl", "0");
         assert_eq!(client.read("users", r#"{"id":101}"#), Reply::Nil);
         assert!(!client.exists(r#"pg_cache:users:{"id":101}"#));
@@ -550,12 +555,7 @@ fn max_entry_bytes_bounds_what_is_stored() {
 fn batch_max_bounds_the_keys_of_a_statement() {
     on_every_server(|kind| {
         let database = users();
-        let server = Server::setup(&kind)
-            .on(&database)
-            .setting("pool_size", "1")
-            .setting("statement_timeout_ms", "50000")
-            .setting("load_timeout_ms", "50000")
-            .start();
+        let server = Server::setup(&kind).on(&database).setting("pool_size", "1").start();
         let mut client = server.client();
         client.read("users", ONE);
         assert_eq!(statements_for_ten_piled_up(&server, &database), 2);
@@ -569,20 +569,15 @@ fn statements_for_ten_piled_up(server: &Server, database: &Database<'_>) -> u64 
     let mut client = server.client();
     client.call(&["FLUSHALL"]);
     let before = client.figure("statements");
-    let mut lock = database.connect();
-    let mut held = lock.transaction().unwrap();
-    held.batch_execute("LOCK TABLE users").unwrap();
+    let mut lock = Lock::on(database, "users");
     let mut readers: Vec<Client> = (1..=11).map(|_| server.client()).collect();
     readers[0].send(&["PGCACHE.READ", "users", ONE]);
-    eventually("the worker is busy", || {
-        let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass";
-        (database.number(waits) == 1).then_some(())
-    });
+    lock.await_arrivals(1);
     for (id, reader) in (1..).zip(&mut readers).skip(1) {
         reader.send(&["PGCACHE.READ", "users", &format!(r#"{{"id":{id}}}"#)]);
     }
     eventually("all wait", || (client.figure("waiting_clients") == 11).then_some(()));
-    held.rollback().unwrap();
+    lock.release();
     for (id, reader) in (1..).zip(&mut readers) {
         assert_eq!(reader.receive().json()["id"], id);
     }
@@ -596,13 +591,12 @@ fn statement_timeout_ms_ends_a_load() {
         let server = Server::start(&kind, &database);
         let mut client = server.client();
         client.read("users", ONE);
-        let mut lock = database.connect();
-        let mut held = lock.transaction().unwrap();
-        held.batch_execute("LOCK TABLE users").unwrap();
+        let lock = Lock::on(&database, "users");
         must_set(&mut client, "load_timeout_ms", "86400000");
         must_set(&mut client, "statement_timeout_ms", "50");
         assert_eq!(client.read("users", r#"{"id":2}"#).code(), "PGTIMEOUT");
-        held.rollback().unwrap();
+        lock.release();
+        must_set(&mut client, "statement_timeout_ms", "86400000");
         assert_eq!(client.read("users", r#"{"id":2}"#).json()["id"], 2);
     });
 }
@@ -614,9 +608,7 @@ fn load_timeout_ms_ends_a_wait() {
         let server = Server::start(&kind, &database);
         let mut client = server.client();
         client.read("users", ONE);
-        let mut lock = database.connect();
-        let mut held = lock.transaction().unwrap();
-        held.batch_execute("LOCK TABLE users").unwrap();
+        let _lock = Lock::on(&database, "users");
         must_set(&mut client, "statement_timeout_ms", "86400000");
         must_set(&mut client, "load_timeout_ms", "50");
         assert_eq!(client.read("users", r#"{"id":2}"#).code(), "PGTIMEOUT");
@@ -627,23 +619,17 @@ fn load_timeout_ms_ends_a_wait() {
 fn max_waiters_bounds_who_waits() {
     on_every_server(|kind| {
         let database = users();
-        let server = Server::setup(&kind)
-            .on(&database)
-            .setting("statement_timeout_ms", "50000")
-            .setting("load_timeout_ms", "50000")
-            .start();
+        let server = Server::setup(&kind).on(&database).start();
         let mut client = server.client();
         client.read("users", ONE);
         must_set(&mut client, "max_waiters", "1");
-        let mut lock = database.connect();
-        let mut held = lock.transaction().unwrap();
-        held.batch_execute("LOCK TABLE users").unwrap();
+        let lock = Lock::on(&database, "users");
         let mut first = server.client();
         first.send(&["PGCACHE.READ", "users", r#"{"id":2}"#]);
         eventually("one waits", || (client.figure("waiting_clients") == 1).then_some(()));
         assert_eq!(client.read("users", r#"{"id":2}"#).code(), "PGBUSY");
         assert_eq!(client.read("users", ONE).json()["id"], 1);
-        held.rollback().unwrap();
+        lock.release();
         assert_eq!(first.receive().json()["id"], 2);
     });
 }
@@ -653,25 +639,18 @@ fn queue_limit_bounds_what_waits_for_a_worker() {
     on_every_server(|kind| {
         let database = users();
         database.execute("CREATE VIEW people AS SELECT * FROM users");
-        let server = Server::setup(&kind)
-            .on(&database)
-            .setting("pool_size", "1")
-            .setting("statement_timeout_ms", "50000")
-            .setting("load_timeout_ms", "50000")
-            .start();
+        let server = Server::setup(&kind).on(&database).setting("pool_size", "1").start();
         let mut client = server.client();
         client.read("people", ONE);
         must_set(&mut client, "queue_limit", "1");
-        let mut lock = database.connect();
-        let mut held = lock.transaction().unwrap();
-        held.batch_execute("LOCK TABLE users").unwrap();
+        let lock = Lock::on(&database, "users");
         let mut waiting: Vec<Client> = (2..=10).map(|_| server.client()).collect();
         for (id, one) in (2..).zip(&mut waiting) {
             one.send(&["PGCACHE.READ", "people", &format!(r#"{{"id":{id}}}"#)]);
         }
         // One is with the worker, one may wait for it, the others are sent away.
         eventually("the others are refused", || (client.figure("errors") >= 7).then_some(()));
-        held.rollback().unwrap();
+        lock.release();
         let replies: Vec<Reply> = waiting.iter_mut().map(Client::receive).collect();
         let busy = replies.iter().filter(|reply| reply.code() == "PGBUSY").count();
         assert!((7..=8).contains(&busy), "{replies:?}");

@@ -4,7 +4,9 @@
 mod support;
 
 use support::server::Setup;
-use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server};
+use support::{
+    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
+};
 
 const ONE: &str = r#"{"id":1}"#;
 
@@ -23,6 +25,7 @@ fn with_two(kind: &Kind, first: &Database<'_>, second: &Database<'_>) -> Setup {
         .setting("analytics.pg_port", &second.postgres.port().to_string())
         .setting("analytics.pg_database", &second.name)
         .setting("analytics.pg_sslmode", "disable")
+        .setting("analytics.connect_timeout_ms", FOREVER_MS)
 }
 
 fn two_databases() -> (Database<'static>, Database<'static>) {
@@ -137,6 +140,7 @@ fn a_source_can_come_from_the_environment() {
             .env("PGCACHE_ANALYTICS_PG_PORT", &second.postgres.port().to_string())
             .env("PGCACHE_ANALYTICS_PG_DATABASE", "is overridden")
             .setting("analytics.pg_database", &second.name)
+            .setting("analytics.connect_timeout_ms", FOREVER_MS)
             .start();
         let mut client = server.client();
         assert_eq!(client.read("analytics:users", ONE).json()["name"], "second");
@@ -153,6 +157,7 @@ fn a_further_source_inherits_nothing_from_the_first() {
             .setting("pg_options", "-c application_name=of_the_first")
             .setting("analytics.pg_host", "127.0.0.1")
             .setting("analytics.pg_port", &first.postgres.port().to_string())
+            .setting("analytics.connect_timeout_ms", FOREVER_MS)
             .start();
         let mut client = server.client();
         assert_eq!(client.read("users", ONE).json()["name"], "first");
@@ -168,8 +173,6 @@ fn each_source_has_a_pool_of_its_own() {
         let server = with_two(&kind, &first, &second)
             .setting("pool_size", "1")
             .setting("analytics.pool_size", "3")
-            .setting("statement_timeout_ms", "50000")
-            .setting("load_timeout_ms", "50000")
             .start();
         let mut client = server.client();
         for database in [&first, &second] {
@@ -177,24 +180,23 @@ fn each_source_has_a_pool_of_its_own() {
         }
         client.read("people", ONE);
         client.read("analytics:people", ONE);
-        let mut lock = second.connect();
-        let mut held = lock.transaction().unwrap();
-        held.batch_execute("LOCK TABLE users").unwrap();
+        let mut lock = Lock::on(&second, "users");
         let mut waiting: Vec<Client> = (2..=9).map(|_| server.client()).collect();
         for (id, one) in (2..).zip(&mut waiting) {
             one.send(&["PGCACHE.READ", "analytics:people", &format!(r#"{{"id":{id}}}"#)]);
         }
-        let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        eventually("all of its connections are busy", || (second.number(busy) == 3).then_some(()));
+        // All of its connections are busy.
+        lock.await_arrivals(3);
         // The other source has its own, and its own queue.
         assert_eq!(client.read("people", r#"{"id":2}"#).json()["name"], "first");
         assert_eq!(of_source(&mut client, "default", "connections"), Reply::Integer(1));
         assert_eq!(of_source(&mut client, "analytics", "connections"), Reply::Integer(3));
         assert_eq!(of_source(&mut client, "default", "queued"), Reply::Integer(0));
-        held.rollback().unwrap();
+        lock.release();
         for (id, one) in (2..).zip(&mut waiting) {
             assert_eq!(one.receive().json()["id"], id);
         }
+        let busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         assert_eq!(second.number(busy), 0);
     });
 }
@@ -257,7 +259,7 @@ fn a_source_that_is_silent_does_not_hold_up_the_other() {
     on_every_server(|kind| {
         let postgres = Postgres::start();
         let (first, second) = (users_of(Postgres::shared(), "first"), users_of(&postgres, "second"));
-        let server = with_two(&kind, &first, &second).setting("load_timeout_ms", "60000").start();
+        let server = with_two(&kind, &first, &second).start();
         let mut client = server.client();
         client.read("analytics:users", ONE);
         postgres.freeze();

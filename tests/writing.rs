@@ -181,7 +181,9 @@ fn during_a_load(database: &Database<'_>, server: &Server, meanwhile: impl Fn(&m
     let mut holder = database.connect();
     holder.batch_execute("SELECT pg_advisory_lock(7)").unwrap();
     reader.send(&["PGCACHE.READ", "gated", USER_1]);
-    let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    // In this database: the tests beside this one have loads that wait, too.
+    let waits = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                 WHERE d.datname = current_database() AND locktype = 'advisory' AND NOT granted";
     eventually("the load is under way", || (database.number(waits) > 0).then_some(()));
     meanwhile(&mut client);
     holder.batch_execute("SELECT pg_advisory_unlock(7)").unwrap();

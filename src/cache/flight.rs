@@ -25,8 +25,16 @@ pub struct FlightPlan {
     pub prefix_len: usize,
     /// Whether only PostgreSQL knows the row's own key, so that any invalidation in its table may be about it.
     pub asks: bool,
+    /// Whether no unique key names the row, with the same consequence.
+    pub is_loose: bool,
     /// Whether what its key turns out to mean may be remembered.
     pub may_alias: bool,
+}
+
+impl FlightPlan {
+    fn is_uncertain(&self) -> bool {
+        self.asks || self.is_loose
+    }
 }
 
 /// A flight that has left the sky: landed, or given up.
@@ -47,7 +55,7 @@ pub struct Landed<W> {
 pub struct Flights<W> {
     joinable: HashMap<Rc<[u8]>, FlightId>,
     live: HashMap<FlightId, Landed<W>>,
-    asking: usize,
+    uncertain: usize,
     next: u64,
 }
 
@@ -62,7 +70,7 @@ pub enum Joined {
 
 impl<W> Default for Flights<W> {
     fn default() -> Self {
-        Self { joinable: HashMap::new(), live: HashMap::new(), asking: 0, next: 0 }
+        Self { joinable: HashMap::new(), live: HashMap::new(), uncertain: 0, next: 0 }
     }
 }
 
@@ -82,7 +90,7 @@ impl<W> Flights<W> {
     fn start(&mut self, key: &[u8], plan: FlightPlan, waiter: W) -> FlightId {
         self.next += 1;
         let id = FlightId(self.next);
-        self.asking += usize::from(plan.asks);
+        self.uncertain += usize::from(plan.is_uncertain());
         let key: Rc<[u8]> = Rc::from(key);
         self.joinable.insert(Rc::clone(&key), id);
         self.live.insert(id, Landed { key, plan, may_fill: true, waiters: vec![waiter] });
@@ -92,7 +100,7 @@ impl<W> Flights<W> {
     /// The load of flight `id` came back, or could not be asked for. `None`: it was given up before.
     pub fn land(&mut self, id: FlightId) -> Option<Landed<W>> {
         let landed = self.live.remove(&id)?;
-        self.asking -= usize::from(landed.plan.asks);
+        self.uncertain -= usize::from(landed.plan.is_uncertain());
         if self.joinable.get(&landed.key) == Some(&id) {
             self.joinable.remove(&landed.key);
         }
@@ -113,12 +121,12 @@ impl<W> Flights<W> {
         self.supersede_where(|flight| flight.plan.table == table)
     }
 
-    /// A key of the table was invalidated: a flight whose own key nobody knows yet may be about that row.
-    pub fn supersede_asking(&mut self, table: u64) -> usize {
-        if self.asking == 0 {
+    /// A key of the table was invalidated: a flight whose own key nobody knows may be about that row.
+    pub fn supersede_uncertain(&mut self, table: u64) -> usize {
+        if self.uncertain == 0 {
             return 0;
         }
-        self.supersede_where(|flight| flight.plan.asks && flight.plan.table == table)
+        self.supersede_where(|flight| flight.plan.is_uncertain() && flight.plan.table == table)
     }
 
     /// Everything was dropped: FLUSHALL, FLUSHDB, SWAPDB. Returns how many it hit.
@@ -168,7 +176,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn plan(table: u64) -> FlightPlan {
-        FlightPlan { table, ttl_s: 60, deadline_ms: 1000, prefix_len: 0, asks: false, may_alias: false }
+        FlightPlan {
+            table,
+            ttl_s: 60,
+            deadline_ms: 1000,
+            prefix_len: 0,
+            asks: false,
+            is_loose: false,
+            may_alias: false,
+        }
     }
 
     #[test]
@@ -218,10 +234,10 @@ mod tests {
             panic!()
         };
         let Joined::Started(plain) = flights.join(b"b", plan(1), ()) else { panic!() };
-        assert_eq!((flights.supersede_asking(2), flights.supersede_asking(1)), (0, 1));
+        assert_eq!((flights.supersede_uncertain(2), flights.supersede_uncertain(1)), (0, 1));
         assert!(!flights.land(asking).unwrap().may_fill);
         assert!(flights.land(plain).unwrap().may_fill);
-        assert_eq!(flights.supersede_asking(1), 0);
+        assert_eq!(flights.supersede_uncertain(1), 0);
     }
 
     #[derive(Debug, Clone)]

@@ -43,6 +43,12 @@ impl<'a> LookupKey<'a> {
         Ok(Self { members })
     }
 
+    /// Reads the columns of one row as a change notice carries them: like [`LookupKey::parse`], but a value may be null.
+    pub fn parse_row(json: &'a str) -> Result<Self, Error> {
+        let members = members::parse_row(json).map_err(Fault::of_key)?;
+        Ok(Self { members })
+    }
+
     /// Reads a JSON array of at most `max` lookup keys, in its order; an empty one is an empty `Vec`.
     ///
     /// Every refusal is an `ERR`; it names the index of the element that is no lookup key, or `max_multiread_keys`.

@@ -3,9 +3,12 @@
 pub mod alias;
 pub mod canonical;
 pub mod entry;
+pub mod epoch;
 pub mod error;
 pub mod flight;
 pub mod key;
+pub mod lease;
 pub mod name;
+pub mod notice;
 pub mod table;
 pub mod ttl;

@@ -59,6 +59,13 @@ pub struct TableDefinition {
     pub columns: Vec<Column>,
     /// Each unique key as indexes into `columns`, ascending; the primary key first.
     pub unique_keys: Vec<Vec<usize>>,
+    /// Whether changes of all that it reads from are told.
+    pub is_watched: bool,
+    /// `pg_class.oid` of every relation whose changes concern its rows: itself, its partitions and ancestors, or what
+    /// a view reads from.
+    pub concerns: Vec<u32>,
+    /// A number that changes with its definition in the catalog.
+    pub fingerprint: i64,
 }
 
 impl TableDefinition {
@@ -95,6 +102,9 @@ mod tests {
             display: "t".into(),
             columns: vec![column("a"), column("b"), column("c")],
             unique_keys: vec![vec![0, 1]],
+            is_watched: false,
+            concerns: vec![1],
+            fingerprint: 0,
         }
     }
 

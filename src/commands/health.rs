@@ -2,12 +2,15 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::cache::lease::Freshness;
 use crate::engine;
-use crate::engine::sources::ActiveSource;
+use crate::engine::Engine;
 use crate::postgres::Condition;
 use crate::server::command::{Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
+use crate::settings::Invalidation;
+use crate::workers::mail::SourceIndex;
 
 /// The command.
 #[derive(Debug)]
@@ -25,14 +28,14 @@ impl Command for Health {
 
     fn run(_: Context<'_>, _: Arguments<'_>) -> Reply {
         engine::with(|engine| {
-            let sources: Vec<(bool, String, Value)> = engine.sources.iter().map(describe).collect();
-            let up = sources.iter().filter(|(is_up, ..)| *is_up).count();
+            let all: Vec<usize> = (0..engine.freshness.len()).collect();
+            let up = all.iter().filter(|source| is_up(engine, **source)).count();
             let status = match up {
                 0 => "unhealthy",
-                _ if up == sources.len() => "healthy",
+                _ if up == all.len() && !all.iter().any(|source| is_in_doubt(engine, *source)) => "healthy",
                 _ => "degraded",
             };
-            let sources = sources.into_iter().map(|(_, name, value)| (name, value)).collect();
+            let sources = all.into_iter().filter_map(|source| describe(engine, source)).collect();
             Reply::Value(Value::Map(vec![
                 ("status".into(), status.into()),
                 ("sources".into(), Value::Map(sources)),
@@ -41,11 +44,20 @@ impl Command for Health {
     }
 }
 
-fn describe(active: &ActiveSource) -> (bool, String, Value) {
+fn is_up(engine: &Engine, source: SourceIndex) -> bool {
+    engine.sources.get(source).is_some_and(|active| active.source.health().condition == Condition::Up)
+}
+
+/// Whether tables are watched whose changes may not be told.
+fn is_in_doubt(engine: &Engine, source: SourceIndex) -> bool {
+    engine.watched(source) > 0 && engine.freshness_of(source) != Freshness::Live
+}
+
+fn describe(engine: &Engine, source: SourceIndex) -> Option<(String, Value)> {
+    let active = engine.sources.get(source)?;
     let health = active.source.health();
-    let is_up = health.condition == Condition::Up;
     let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
-    let fields = vec![
+    let mut fields = vec![
         ("status", Value::from(status(health.condition))),
         ("since", Value::Integer(unix_ms_of(health.since))),
         ("reason", health.last_error.map_or(Value::Nil, Value::Text)),
@@ -54,8 +66,27 @@ fn describe(active: &ActiveSource) -> (bool, String, Value) {
         ("idle", number(health.idle as usize)),
         ("queued", number(active.queue.len())),
     ];
+    fields.extend(notices(engine, source));
     let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    (is_up, active.name.clone(), Value::Map(fields))
+    Some((active.name.clone(), Value::Map(fields)))
+}
+
+/// What is known of the source's change notices.
+fn notices(engine: &Engine, source: SourceIndex) -> Vec<(&'static str, Value)> {
+    let Some(known) = engine.freshness.get(source) else { return vec![] };
+    let count = |count: u64| Value::Integer(i64::try_from(count).unwrap_or(i64::MAX));
+    let gaps = known.lease.counts().map(|(gap, number)| (gap.name().to_owned(), count(number)));
+    let freshness = match known.mode {
+        Invalidation::Off => "off",
+        _ => engine.freshness_of(source).name(),
+    };
+    vec![
+        ("invalidation", Value::from(known.mode.name())),
+        ("freshness", Value::from(freshness)),
+        ("freshness_reason", known.reason.clone().map_or(Value::Nil, Value::Text)),
+        ("watched", count(engine.watched(source) as u64)),
+        ("gaps", Value::Map(gaps.collect())),
+    ]
 }
 
 fn status(condition: Condition) -> &'static str {

@@ -4,6 +4,7 @@ use crate::server::command::{Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 
+use super::flush::Flush;
 use super::health::Health;
 use super::inspect::Inspect;
 use super::invalidate::Invalidate;
@@ -34,6 +35,7 @@ impl Command for Help {
             MultiRead::SPEC,
             Key::SPEC,
             Inspect::SPEC,
+            Flush::SPEC,
             Health::SPEC,
             Self::SPEC,
         ];
@@ -46,7 +48,11 @@ fn lines(spec: &Spec) -> [String; 2] {
     let mut usage = spec.name.to_string_lossy().to_uppercase();
     for argument in spec.arguments {
         let name = argument.name.to_string_lossy();
-        usage.push_str(&if argument.is_optional { format!(" [{name}]") } else { format!(" <{name}>") });
+        usage.push_str(&match (argument.is_optional, argument.is_repeated) {
+            (false, _) => format!(" <{name}>"),
+            (true, false) => format!(" [{name}]"),
+            (true, true) => format!(" [{name} ...]"),
+        });
     }
     [usage, format!("    {}.", spec.summary.to_string_lossy())]
 }

@@ -55,7 +55,7 @@ impl OnTable for InspectRow<'_> {
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.user.check(ctx, &cache_key, Access::Read)?;
+        caller.check(ctx, table, &located, Access::Read)?;
         Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &located, &cache_key))))
     }
 
@@ -80,8 +80,7 @@ fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, located: &Located,
         ("ttl_ms", ttl_ms.map_or(Value::Nil, Value::Integer)),
         ("bytes", number(bytes.unwrap_or_default())),
         ("negative", Value::Bool(is_negative)),
-        // Nothing is served while it is known to be out of date, so nothing that stands here is.
-        ("stale", Value::Bool(false)),
+        ("stale", Value::Bool(bytes.is_some() && !engine.may_serve(table, &located.cache_key))),
         ("in_flight", Value::Bool(waiters.is_some())),
         ("waiters", number(waiters.unwrap_or_default())),
         (

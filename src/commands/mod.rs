@@ -1,5 +1,6 @@
 //! One file per command: parse, ask the rules, reply.
 
+pub mod flush;
 pub mod health;
 pub mod help;
 pub mod inspect;

@@ -107,12 +107,12 @@ fn look_up_all(
     for key in keys {
         let located = locate(engine, table, key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.user.check(ctx, &cache_key, Access::Read)?;
+        caller.check(ctx, table, &located, Access::Read)?;
         all.push((located, cache_key));
     }
     let (mut slots, mut missing) = (Vec::with_capacity(keys.len()), Vec::new());
     for (index, ((located, cache_key), key)) in all.into_iter().zip(keys).enumerate() {
-        match engine.look_up(ctx, &cache_key, |row| Slot::Row(row.into())) {
+        match engine.look_up(ctx, table, &cache_key, |row| Slot::Row(row.into())) {
             Found::Row(slot) => slots.push(slot),
             Found::Absent => slots.push(Slot::Absent),
             Found::Foreign | Found::Nothing => {

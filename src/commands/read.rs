@@ -65,8 +65,8 @@ impl OnTable for ReadRow<'_> {
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.user.check(ctx, &cache_key, Access::Read)?;
-        if let Some(reply) = engine.reply_from_cache(ctx, &cache_key, caller.is_in_command()) {
+        caller.check(ctx, table, &located, Access::Read)?;
+        if let Some(reply) = engine.reply_from_cache(ctx, table, &cache_key, caller.is_in_command()) {
             engine.publish_key(ctx, EventType::CacheHit, table, located.lookup_key());
             return Ok(Answer::Now(reply));
         }

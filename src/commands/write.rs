@@ -17,7 +17,6 @@ use crate::server::acl::Access;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
-use crate::server::text::Text;
 use crate::settings::EventType;
 
 /// The command.
@@ -82,7 +81,7 @@ impl OnTable for WriteRow<'_> {
         }
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
-        caller.user.check(ctx, &Text::new(&located.cache_key), Access::Write)?;
+        caller.check(ctx, table, &located, Access::Write)?;
         let ttl_s = engine.ttl_s(self.ttl);
         if !located.asks {
             put(engine, ctx, table, &located.cache_key, &self.data, ttl_s)?;
@@ -124,7 +123,7 @@ fn put(
     ttl_s: u32,
 ) -> Result<(), Error> {
     engine.put_entry(ctx, table, key, data, ttl_s)?;
-    let lookup_key = key.get(table.prefix.len()..).unwrap_or_default();
+    let lookup_key = table.lookup_key_in(key).unwrap_or_default();
     engine.publish_with(ctx, EventType::CacheWrite, table, |event| {
         event.key(lookup_key).number("ttl", ttl_s.into())
     });

@@ -57,6 +57,7 @@ impl Engine {
             deadline_ms: monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64,
             prefix_len: located.prefix_len,
             asks: located.asks,
+            is_loose: located.lookup.is_loose,
             may_alias: located.asks && !located.lookup.reads_clock(&values),
         };
         match self.flights.join(located.flight_key(), plan, ticket) {

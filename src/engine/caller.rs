@@ -1,11 +1,13 @@
 //! Whoever is to be answered: the client of the command under way, or one that waits already.
 
 use crate::cache::error::Error;
-use crate::server::acl::User;
+use crate::server::acl::{Access, User};
 use crate::server::blocked::WaiterId;
 use crate::server::context::Context;
 
+use super::lookup::Located;
 use super::state::Engine;
+use super::tables::Table;
 
 /// Who asked.
 #[derive(Debug)]
@@ -30,6 +32,17 @@ impl Caller {
         let waiter = engine.waiters.block(ctx, engine.settings.get().max_waiters)?;
         self.waiter = Some(waiter);
         Ok(waiter)
+    }
+
+    /// `NOPERM` unless the client may do `access` with the row that `located` names.
+    pub fn check(
+        &self,
+        ctx: Context<'_>,
+        table: &Table,
+        located: &Located,
+        access: Access,
+    ) -> Result<(), Error> {
+        self.user.check(ctx, &table.acl_key(located.lookup_key()), access)
     }
 
     /// Whether the client is still in its command, so that it can be answered without a copy.

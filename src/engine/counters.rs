@@ -35,6 +35,20 @@ pub struct Counters {
     pub errors: u64,
     /// Times a whole table was dropped.
     pub epochs: u64,
+    /// Change notices that were applied.
+    pub notices: u64,
+    /// Times when a change dropped entries that no unique key names.
+    pub loose_drops: u64,
+    /// Times when notices may have been missed.
+    pub gaps: u64,
+    /// Reads that went past the cache because the source was suspect.
+    pub bypassed: u64,
+    /// Entries of earlier generations whose memory was given back.
+    pub swept: u64,
+    /// Entries served beyond their life, or while their source was suspect.
+    pub stale_served: u64,
+    /// Loads that nobody waited for: stale entries, and hot ones near their end.
+    pub refreshed: u64,
 }
 
 impl Counters {
@@ -57,6 +71,13 @@ impl Counters {
             ("evicted", self.evicted),
             ("errors", self.errors),
             ("epochs", self.epochs),
+            ("notices", self.notices),
+            ("loose_drops", self.loose_drops),
+            ("gaps", self.gaps),
+            ("bypassed", self.bypassed),
+            ("swept", self.swept),
+            ("stale_served", self.stale_served),
+            ("refreshed", self.refreshed),
         ]
     }
 }

@@ -9,6 +9,7 @@ use crate::server::reply::{self, Reply};
 use crate::server::text::Text;
 
 use super::state::Engine;
+use super::tables::Table;
 
 /// What a look at the cache found.
 #[derive(Debug)]
@@ -37,9 +38,20 @@ pub fn find<T>(ctx: Context<'_>, key: &Text, take: impl FnOnce(&[u8]) -> T) -> F
 }
 
 impl Engine {
-    /// Passes the row under `key` to `take`, and counts what was found. A value of another's is a miss: the load
-    /// replaces it.
-    pub fn look_up<T>(&mut self, ctx: Context<'_>, key: &Text, take: impl FnOnce(&[u8]) -> T) -> Found<T> {
+    /// Passes the row under `key` of `table` to `take`, and counts what was found. A value of another's is a miss: the
+    /// load replaces it. So is one that may be out of date: the load goes past it.
+    pub fn look_up<T>(
+        &mut self,
+        ctx: Context<'_>,
+        table: &Table,
+        key: &Text,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Found<T> {
+        if !self.may_serve(table, key.as_bytes()) {
+            self.counters.misses += 1;
+            self.counters.bypassed += 1;
+            return Found::Nothing;
+        }
         let found = find(ctx, key, take);
         match found {
             Found::Row(_) => self.counters.hits += 1,
@@ -57,8 +69,14 @@ impl Engine {
     }
 
     /// The reply for what a READ found; a client that is still in its command gets the row without a copy.
-    pub fn reply_from_cache(&mut self, ctx: Context<'_>, key: &Text, in_command: bool) -> Option<Reply> {
-        let found = self.look_up(ctx, key, |row| {
+    pub fn reply_from_cache(
+        &mut self,
+        ctx: Context<'_>,
+        table: &Table,
+        key: &Text,
+        in_command: bool,
+    ) -> Option<Reply> {
+        let found = self.look_up(ctx, table, key, |row| {
             if in_command {
                 reply::bulk(ctx, row);
                 Reply::Sent

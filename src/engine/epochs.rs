@@ -3,8 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::cache::lease::Gap;
 use crate::cache::table::TableDefinition;
-use crate::server::clock::unix_ms;
+use crate::server::clock::{monotonic_ms, unix_ms};
 use crate::server::context::Context;
 use crate::server::keyspace::{self, Refusal, Stored};
 use crate::server::text::Text;
@@ -15,8 +16,17 @@ use super::tables::{Resolved, Table};
 
 impl Engine {
     /// Starts a new generation of `table`: no entry from before is found any more, no flight from before fills.
-    pub fn start_epoch(&mut self, ctx: Context<'_>, table: &Rc<Table>) {
-        self.renew(ctx, table, Arc::clone(&table.definition));
+    pub fn start_epoch(&mut self, ctx: Context<'_>, table: &Rc<Table>) -> Rc<Table> {
+        self.renew(ctx, table, Arc::clone(&table.definition))
+    }
+
+    /// Starts a new generation of every table, and returns how many are known.
+    pub fn flush_all(&mut self, ctx: Context<'_>) -> usize {
+        let epoch = unix_ms().max(self.everything_epoch.map_or(0, |last| last + 1));
+        self.everything_epoch = Some(epoch);
+        self.save_epoch(ctx, EVERYTHING, epoch);
+        self.drop_everything();
+        self.tables.len()
     }
 
     /// Database 0 was swapped for another: whatever stands there now is of another time.
@@ -33,6 +43,7 @@ impl Engine {
     /// memory knows better than what it loads.
     pub fn keyspace_loaded(&mut self, ctx: Context<'_>) {
         self.keyspace_flushed();
+        self.gap_everywhere(ctx, Gap::Loaded);
         if !ctx.flags().is_replica() {
             return;
         }
@@ -52,9 +63,13 @@ impl Engine {
         let may_write = keyspace::may_write(ctx);
         self.epochs_are_due = may_write == Err(Refusal::Paused);
         if may_write.is_ok() {
+            if let Some(epoch) =
+                self.everything_epoch.filter(|epoch| self.record(ctx, EVERYTHING) != Some(*epoch))
+            {
+                self.save_epoch(ctx, EVERYTHING, epoch);
+            }
             for table in self.tables.all() {
-                if let Some(epoch) =
-                    table.epoch.filter(|epoch| self.saved_epoch(ctx, &table.name) != Some(*epoch))
+                if let Some(epoch) = table.epoch.filter(|epoch| self.record(ctx, &table.name) != Some(*epoch))
                 {
                     self.save_epoch(ctx, &table.name, epoch);
                 }
@@ -81,6 +96,7 @@ impl Engine {
                 self.tables.forget(source, oid);
             }
         }
+        self.tell_known(source);
     }
 
     /// Starts a new generation of `table` as `definition`.
@@ -105,6 +121,7 @@ impl Engine {
         epoch: u64,
     ) -> Rc<Table> {
         self.counters.epochs += 1;
+        self.sweep.begin();
         let new = self.replace_table(table, definition, Some(epoch));
         self.publish_flush(ctx, &new);
         new
@@ -123,6 +140,7 @@ impl Engine {
             cache_prefix: &settings.cache_prefix,
             definition,
             epoch,
+            drop: self.drops.last(),
         };
         self.tables.replace(table, resolved)
     }
@@ -133,34 +151,46 @@ impl Engine {
         format!("{}@epoch:{table}", self.settings.get().cache_prefix).into_bytes()
     }
 
-    /// The generation that was recorded for `table`.
+    /// The generation that was recorded for `table`, or for everything after that.
     pub fn saved_epoch(&self, ctx: Context<'_>, table: &str) -> Option<u64> {
+        self.record(ctx, table).max(self.record(ctx, EVERYTHING))
+    }
+
+    fn record(&self, ctx: Context<'_>, table: &str) -> Option<u64> {
         keyspace::read(ctx, &Text::new(&self.epoch_key(table)), |stored| match stored {
             Stored::Bytes(bytes) => std::str::from_utf8(bytes).ok()?.parse().ok(),
             Stored::Nothing | Stored::OtherType => None,
         })
     }
 
-    fn save_epoch(&self, ctx: Context<'_>, table: &str, epoch: u64) {
+    fn save_epoch(&mut self, ctx: Context<'_>, table: &str, epoch: u64) {
         let saved =
             keyspace::store(ctx, &Text::new(&self.epoch_key(table)), epoch.to_string().as_bytes(), None);
-        if saved.is_err() {
-            log::info!("the new generation of {table} is not recorded here: replica, pause or full memory");
-        }
+        // What does not fit now is tried again: a record is all that tells old entries from new ones after a restart.
+        self.epochs_are_due |= matches!(saved, Err(Refusal::Paused | Refusal::Refused));
     }
 
-    /// On a replica the master's record of a generation arrives like any key.
+    /// Whether the key is the record of a generation.
+    pub fn is_record(&self, key: &[u8]) -> bool {
+        key.get(self.settings.get().cache_prefix.len()..).is_some_and(|rest| rest.starts_with(b"@epoch:"))
+    }
+
+    /// On a replica the master's record of a generation arrives like any key. On a master nobody else writes it: what is
+    /// there was lost.
     pub fn epoch_key_changed(&mut self, ctx: Context<'_>, key: &[u8]) {
-        let is_record = key
-            .get(self.settings.get().cache_prefix.len()..)
-            .is_some_and(|rest| rest.starts_with(b"@epoch:"));
-        if !is_record {
+        if !self.is_record(key) {
             return;
         }
+        if !ctx.flags().is_replica() {
+            self.epochs_are_due = true;
+            return;
+        }
+        let is_about_everything = self.epoch_key(EVERYTHING) == key;
         for table in self.tables.all() {
-            if self.epoch_key(&table.name) != key {
+            if !is_about_everything && self.epoch_key(&table.name) != key {
                 continue;
             }
+            table.recorded_ms.set(monotonic_ms());
             if let Some(epoch) =
                 self.saved_epoch(ctx, &table.name).filter(|epoch| Some(*epoch) != table.epoch)
             {
@@ -170,6 +200,10 @@ impl Engine {
         }
     }
 }
+
+/// In the place of a table's name: the generation that every table has reached at least. No relation's name looks like
+/// it, because SQL would quote it.
+const EVERYTHING: &str = "*";
 
 /// The time: greater than any epoch before it, also those of earlier runs whose record was lost.
 fn next_epoch(table: &Table) -> u64 {

@@ -72,9 +72,10 @@ impl Engine {
         if !self.settings.get().events.contains(kind) {
             return;
         }
-        if let Some(table) = self.tables.all().into_iter().find(|table| cache_key.starts_with(&table.prefix))
-        {
-            self.publish_key(ctx, kind, &table, cache_key.get(table.prefix.len()..).unwrap_or_default());
+        let tables = self.tables.all();
+        let mut found = tables.iter().filter_map(|table| Some((table, table.lookup_key_in(cache_key)?)));
+        if let Some((table, lookup_key)) = found.next() {
+            self.publish_key(ctx, kind, table, lookup_key);
         }
     }
 

@@ -15,13 +15,15 @@ use super::entries::{find, Found};
 use super::gather::{json_array, GatherId, Slot};
 use super::mutations::Held;
 use super::state::{Answered, Engine, Landing};
+use super::tables::Table;
 use super::ticket::{Brought, Ticket};
 
 impl Engine {
     /// A load came back for one flight.
     pub fn land(&mut self, ctx: Context<'_>, landing: Landing) {
         let Some(landed) = self.flights.land(landing.flight) else { return };
-        let mut brought = landing.outcome.and_then(|fetched| brought(&landed, fetched));
+        let table = self.tables.by_id(landed.plan.table);
+        let mut brought = landing.outcome.and_then(|fetched| brought(table.as_deref(), &landed, fetched));
         if let Ok(brought) = &mut brought {
             self.fill_from(ctx, &landed, brought);
         }
@@ -37,7 +39,7 @@ impl Engine {
     }
 
     fn fill_from(&mut self, ctx: Context<'_>, landed: &Landed<Ticket>, brought: &mut Brought) {
-        if !landed.may_fill {
+        if !self.may_fill(landed) {
             return;
         }
         let Some(own_key) = &brought.own_key else { return };
@@ -45,7 +47,7 @@ impl Engine {
             self.aliases.remember(&landed.key, own_key);
         }
         // Another spelling, or a WRITE, was there before: one key has one answer.
-        if brought.is_renamed {
+        if brought.is_renamed && !self.is_doubted(landed, own_key) {
             match find(ctx, &Text::new(own_key), |row| Arc::from(row)) {
                 Found::Row(row) => return brought.row = Some(row),
                 Found::Absent => return brought.row = None,
@@ -53,6 +55,20 @@ impl Engine {
             }
         }
         self.fill(ctx, own_key, brought.row.as_deref(), landed.plan.ttl_s);
+    }
+
+    /// Whether what a flight brought may be stored: no change was told since it began, and changes are told.
+    fn may_fill(&self, landed: &Landed<Ticket>) -> bool {
+        let is_relied_on = || {
+            let table = self.tables.by_id(landed.plan.table);
+            table.is_some_and(|table| self.may_rely_on(&table))
+        };
+        (landed.may_fill || self.settings.get().test_unguarded) && is_relied_on()
+    }
+
+    fn is_doubted(&self, landed: &Landed<Ticket>, key: &[u8]) -> bool {
+        let table = self.tables.by_id(landed.plan.table);
+        table.is_none_or(|table| !self.may_serve(&table, key))
     }
 
     /// Answers one waiter of a flight.
@@ -96,13 +112,13 @@ impl Engine {
 /// The row, if the user may read it under its own key, which may differ from the one that was asked for.
 fn row_for(ctx: Context<'_>, user: &User, answered: &Answered) -> Result<Option<Arc<[u8]>>, Error> {
     let brought = answered.as_ref().as_ref().map_err(Clone::clone)?;
-    if let Some(own_key) = brought.own_key.as_ref().filter(|_| brought.is_renamed) {
-        user.check(ctx, &Text::new(own_key), Access::Read)?;
+    if let Some(acl_key) = &brought.acl_key {
+        user.check(ctx, &Text::new(acl_key), Access::Read)?;
     }
     Ok(brought.row.clone())
 }
 
-fn brought(landed: &Landed<Ticket>, fetched: Fetched) -> Result<Brought, Error> {
+fn brought(table: Option<&Table>, landed: &Landed<Ticket>, fetched: Fetched) -> Result<Brought, Error> {
     let (row, own_key) = match fetched {
         Fetched::Row { json, own_key } => (Some(json), own_key),
         Fetched::Absent { own_key } => (None, own_key),
@@ -121,5 +137,9 @@ fn brought(landed: &Landed<Ticket>, fetched: Fetched) -> Result<Brought, Error> 
         None => Some(Rc::clone(&landed.key)),
     };
     let is_renamed = own_key.as_ref().is_some_and(|own: &Rc<[u8]>| own[..] != landed.key[..]);
-    Ok(Brought { row, own_key, is_renamed })
+    let acl_key = own_key.as_ref().filter(|_| is_renamed).and_then(|own| {
+        let lookup_key = own.get(landed.plan.prefix_len..)?;
+        Some(Rc::from([&table?.acl_prefix, lookup_key].concat()))
+    });
+    Ok(Brought { row, own_key, is_renamed, acl_key })
 }

@@ -40,10 +40,11 @@ impl Located {
 /// Finds the cache key for `key`. `PGNOCOLUMN`, `PGBADVALUE`.
 pub fn locate(engine: &Engine, table: &Table, key: &LookupKey<'_>) -> Result<Located, Error> {
     let lookup = table.lookup(key)?;
-    let mut cache_key = Vec::with_capacity(table.prefix.len() + 64);
-    cache_key.extend_from_slice(&table.prefix);
+    let prefix = table.prefix_for(&lookup);
+    let mut cache_key = Vec::with_capacity(prefix.len() + 64);
+    cache_key.extend_from_slice(&prefix);
     let asks = key.write_canonical(&lookup.rules, &mut cache_key)? == Spelling::Ask;
-    let prefix_len = table.prefix.len();
+    let prefix_len = prefix.len();
     let alias = if asks { engine.aliases.find(&cache_key) } else { None };
     let (cache_key, literal) = match alias {
         Some(own) => (own.to_vec(), Some(cache_key)),

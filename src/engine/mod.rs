@@ -5,16 +5,22 @@
 pub mod ask;
 pub mod caller;
 pub mod counters;
+pub mod doubts;
+pub mod drops;
 pub mod entries;
 pub mod epochs;
 pub mod events;
+pub mod freshness;
 pub mod gather;
 pub mod landing;
 pub mod lookup;
+pub mod loose;
 pub mod mutations;
+pub mod notices;
 pub mod resolve;
 pub mod sources;
 pub mod state;
+pub mod sweep;
 pub mod tables;
 pub mod ticket;
 

@@ -30,8 +30,9 @@ impl Engine {
     /// No flight that began before now may fill `key`, nor one whose own key nobody knows yet and might be it.
     pub fn supersede(&mut self, table: &Rc<Table>, key: &[u8]) {
         let superseded =
-            usize::from(self.flights.supersede_key(key)) + self.flights.supersede_asking(table.id);
+            usize::from(self.flights.supersede_key(key)) + self.flights.supersede_uncertain(table.id);
         self.counters.superseded += superseded as u64;
+        table.loose.drop_all();
     }
 
     /// Drops the entry under `key`: first the flights, then what is stored.

@@ -82,7 +82,7 @@ impl std::fmt::Debug for Resolutions {
 pub fn on_table(ctx: Context<'_>, spelling: &[u8], command: &impl OnTable) -> Reply {
     super::with(|engine| {
         let mut caller = Caller::of(ctx);
-        let answer = match engine.tables.find(spelling) {
+        let answer = match engine.known(ctx, spelling) {
             Some(table) => match command.run(engine, ctx, &table, &mut caller) {
                 Err(error) if engine.may_be_outdated(&table, &error) => {
                     engine.park(ctx, spelling, command, &mut caller).or(Err(error))
@@ -97,6 +97,12 @@ pub fn on_table(ctx: Context<'_>, spelling: &[u8], command: &impl OnTable) -> Re
 }
 
 impl Engine {
+    /// The table that a client calls `spelling`, if it was resolved, in its generation of now.
+    pub fn known(&mut self, ctx: Context<'_>, spelling: &[u8]) -> Option<Rc<Table>> {
+        let table = self.tables.find(spelling)?;
+        Some(self.current(ctx, table))
+    }
+
     /// What a command is answered in its own call: nothing more once its client waits.
     fn conclude(&mut self, caller: &Caller, answer: Result<Answer, Error>) -> Reply {
         let reply = match answer {
@@ -116,7 +122,8 @@ impl Engine {
         }
     }
 
-    fn park(
+    /// Has the client wait until the catalog has been asked for `spelling`, and then run `command`.
+    pub fn park(
         &mut self,
         ctx: Context<'_>,
         spelling: &[u8],
@@ -140,6 +147,25 @@ impl Engine {
         let deadline_ms = monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64;
         self.resolutions.under_way.insert(key, Resolution { parked: vec![parked], deadline_ms });
         Ok(Answer::Later)
+    }
+
+    /// Has the catalog asked about a table whose definition seems to have changed. A few may be on their way at once.
+    pub fn describe_again(&mut self, table: &Table) {
+        let Some(active) = self.sources.get(table.source) else { return };
+        let job = Job::Redescribe { oid: table.definition.oid, name: table.definition.display.clone() };
+        // Should the queue be full: the next comparison comes in a second.
+        let _ = active.push_job(job, self.settings.get().queue_limit);
+    }
+
+    /// Tells the thread that listens to `source` which relations to compare with the catalog.
+    pub fn tell_known(&self, source: SourceIndex) {
+        if let Some(active) = self.sources.get(source) {
+            let relations = self
+                .tables
+                .of_source(source)
+                .map(|table| (table.definition.oid, table.definition.display.clone()));
+            active.known.set(relations.collect());
+        }
     }
 
     fn describe(&self, source: SourceIndex, relation: &str) -> Result<(), Error> {
@@ -203,7 +229,8 @@ impl Engine {
         };
         table.described_ms.set(monotonic_ms());
         self.tables.remember(spelling, &table);
-        table
+        self.tell_known(source);
+        self.current(ctx, table)
     }
 
     fn add_table(
@@ -216,7 +243,7 @@ impl Engine {
         let epoch = self.saved_epoch(ctx, &format!("{source_prefix}{}", definition.display));
         let settings = self.settings.get();
         let cache_prefix = &settings.cache_prefix;
-        self.tables.add(Resolved { source, source_prefix, cache_prefix, definition, epoch })
+        self.tables.add(Resolved { source, source_prefix, cache_prefix, definition, epoch, drop: 0 })
     }
 
     /// Whether what the memo says of a table may have changed since: it refuses a column or a value, and was not
@@ -242,7 +269,7 @@ impl Engine {
 
     /// Runs a command that was held for a pause, which has ended.
     pub fn run_held(&mut self, ctx: Context<'_>, parked: Parked) {
-        match self.tables.find(&parked.spelling) {
+        match self.known(ctx, &parked.spelling) {
             Some(table) => self.run_parked(ctx, parked, &table),
             None => self.fail(parked.waiter, timed_out()),
         }

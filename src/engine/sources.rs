@@ -7,6 +7,7 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::postgres::Source;
 use crate::settings::Shared;
 use crate::workers::errand::Errands;
+use crate::workers::known::Known;
 use crate::workers::mail::{Message, Postbox, SourceIndex};
 use crate::workers::queue::{Group, Job, Queue, Task};
 use crate::workers::threads::Threads;
@@ -25,6 +26,8 @@ pub struct ActiveSource {
     pub source: Arc<Source>,
     /// What waits for a worker.
     pub queue: Queue,
+    /// The relations that are known here, for the thread that listens.
+    pub known: Arc<Known>,
     threads: Threads,
 }
 
@@ -111,6 +114,9 @@ impl ActiveSource {
         self.queue.push_job(job, limit).map_err(|_| queue_is_full())
     }
 
+    /// A mass drop: what is missing now comes all at once.
+    pub fn restart_pace(&self) {}
+
     fn start(
         index: usize,
         source: Arc<Source>,
@@ -129,7 +135,7 @@ impl ActiveSource {
         let threads = Threads::start(pool_size as usize, &jobs, &errands)
             .map_err(|error| Error::malformed(format!("cannot start the worker threads: {error}")))?;
         let prefix = if index == 0 { String::new() } else { format!("{name}:") };
-        Ok(Self { name, prefix, source, queue, threads })
+        Ok(Self { name, prefix, source, queue, known: Arc::default(), threads })
     }
 }
 

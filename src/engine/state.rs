@@ -10,6 +10,8 @@ use crossbeam_channel::Receiver;
 use crate::cache::alias::Aliases;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::{FlightId, Flights};
+use crate::cache::lease::Gap;
+use crate::cache::notice::Notice;
 use crate::postgres::load::Fetched;
 use crate::server::bell;
 use crate::server::blocked::Waiters;
@@ -17,13 +19,17 @@ use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::notifications::Change;
 use crate::settings::Shared;
-use crate::workers::mail::{Message, Postbox};
+use crate::workers::mail::{Message, Postbox, SourceIndex};
 
 use super::counters::Counters;
+use super::doubts::Doubts;
+use super::drops::Drops;
+use super::freshness::Freshnesses;
 use super::gather::Gathers;
 use super::mutations::Held;
 use super::resolve::Resolutions;
 use super::sources::Sources;
+use super::sweep::Sweep;
 use super::tables::Tables;
 use super::ticket::{Brought, Ticket};
 
@@ -66,6 +72,16 @@ pub struct Engine {
     pub gathers: Gathers,
     /// Spellings that PostgreSQL has read for us.
     pub aliases: Aliases,
+    /// How far each source's notices can be relied on.
+    pub freshness: Freshnesses,
+    /// Mass drops, which tables follow one by one.
+    pub drops: Drops,
+    /// The generation that every table has reached at least, once everything was flushed.
+    pub everything_epoch: Option<u64>,
+    /// What is out of date and cannot be removed here now.
+    pub doubts: Doubts,
+    /// The search for entries of earlier generations.
+    pub sweep: Sweep,
     /// Figures for INFO.
     pub counters: Counters,
     /// Changes that wait for the end of a pause.
@@ -77,6 +93,7 @@ pub struct Engine {
     mail: Receiver<Message>,
     outcomes: VecDeque<Landing>,
     answers: VecDeque<(Ticket, Answered)>,
+    notices: VecDeque<(SourceIndex, Notice)>,
 }
 
 impl Engine {
@@ -84,6 +101,7 @@ impl Engine {
     /// for unreadable certificate files and when no thread can be started; never waits for PostgreSQL.
     pub fn start(settings: Arc<Shared>, bell: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Error> {
         let (postbox, mail) = Postbox::new(bell);
+        let freshness = Freshnesses::new(settings.get().sources.iter().map(|source| source.invalidation));
         Ok(Self {
             sources: Sources::start(&settings, &postbox)?,
             settings,
@@ -94,6 +112,12 @@ impl Engine {
             waiters: Waiters::default(),
             gathers: Gathers::default(),
             aliases: Aliases::default(),
+            freshness,
+            drops: Drops::default(),
+            everything_epoch: None,
+            doubts: Doubts::default(),
+            sweep: Sweep::default(),
+            notices: VecDeque::new(),
             counters: Counters::default(),
             held: Vec::new(),
             epochs_are_due: false,
@@ -122,10 +146,12 @@ impl Engine {
         true
     }
 
-    /// Applies one thing, in the order: answers of the flight that landed, flights of the statement that came
+    /// Applies one thing, in the order: notices of changes, answers of the flight that landed, flights of the statement that came
     /// back, messages. Returns whether there was one.
     fn take_one(&mut self, ctx: Context<'_>) -> bool {
-        if let Some((ticket, answered)) = self.answers.pop_front() {
+        if let Some((source, notice)) = self.notices.pop_front() {
+            self.noticed(ctx, source, &notice);
+        } else if let Some((ticket, answered)) = self.answers.pop_front() {
             self.answer(ctx, ticket, &answered);
         } else if let Some(landing) = self.outcomes.pop_front() {
             self.land(ctx, landing);
@@ -135,6 +161,11 @@ impl Engine {
             return false;
         }
         true
+    }
+
+    /// Takes over notices, to be applied one by one and before anything that was sent after them.
+    pub fn queue_notices(&mut self, source: SourceIndex, notices: Vec<Notice>) {
+        self.notices.extend(notices.into_iter().map(|notice| (source, notice)));
     }
 
     fn apply(&mut self, ctx: Context<'_>, message: Message) {
@@ -152,6 +183,7 @@ impl Engine {
             Message::Described { source, name, result } => self.resolved(ctx, source, &name, result),
             Message::Redefined { source, oid, definition } => self.redefined(ctx, source, oid, definition),
             Message::Source(transition) => self.source_changed(ctx, &transition),
+            Message::Heard { source, session, news } => self.heard(ctx, source, session, news),
         }
     }
 
@@ -172,11 +204,24 @@ impl Engine {
         }
         self.give_up_resolutions(now);
         self.release_held(ctx);
+        self.settle_doubts(ctx);
+        self.follow_drops(ctx);
         self.record_epochs(ctx);
+        self.sweep_on(ctx);
         if !self.answers.is_empty() {
             bell::ring();
         }
         super::catch_up(self, ctx);
+    }
+
+    /// The server became a master or a replica: what is under way belongs to the one before. Nobody knows what a
+    /// former replica has missed.
+    pub fn role_changed(&mut self, ctx: Context<'_>) {
+        self.keyspace_flushed();
+        if !ctx.flags().is_replica() {
+            self.doubts.clear();
+            self.gap_everywhere(ctx, Gap::Promoted);
+        }
     }
 
     /// The data set was emptied, loaded or taken over: what is under way belongs to the one before.
@@ -193,10 +238,14 @@ impl Engine {
         }
         match change {
             Change::Expired => self.counters.expired += 1,
-            Change::Evicted => self.counters.evicted += 1,
+            Change::Evicted => {
+                self.counters.evicted += 1;
+                self.epochs_are_due |= self.is_record(key);
+            }
             Change::Touched => {
                 self.counters.superseded += self.flights.supersede_key(key) as u64;
                 self.epoch_key_changed(ctx, key);
+                self.doubted_key_changed(ctx, key);
             }
         }
         self.publish_key_change(ctx, change, key);

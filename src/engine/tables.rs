@@ -10,12 +10,16 @@ use once_cell::unsync::OnceCell;
 use crate::cache::canonical::{shown, Rule};
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::key::LookupKey;
+use crate::cache::notice::Relation;
 use crate::cache::table::TableDefinition;
 use crate::postgres::load::KeyValues;
 use crate::postgres::statement::LoadPlan;
 use crate::server::clock::monotonic_ms;
+use crate::server::text::Text;
 use crate::workers::mail::SourceIndex;
 use crate::workers::queue::Group;
+
+use super::loose::Loose;
 
 /// Names that clients may use before the memo starts anew: any number of spellings resolve to one table.
 const MAX_NAMES: usize = 10_000;
@@ -37,9 +41,17 @@ pub struct Table {
     /// Its generation, once it has changed.
     pub epoch: Option<u64>,
     /// What every cache key of it starts with: `pg_cache:users:`, `pg_cache:users@<epoch>:`.
-    pub prefix: Vec<u8>,
+    pub prefix: Rc<[u8]>,
+    /// The same without the generation: what the server's ACL is asked about, so that its patterns stay true.
+    pub acl_prefix: Rc<[u8]>,
+    /// Entries that any change may be about.
+    pub loose: Loose,
+    /// The number of the last mass drop before this generation began.
+    pub drop: u64,
     /// When the catalog was last asked about it, on the clock that only goes forward.
     pub described_ms: Cell<u64>,
+    /// When the record of its generation last came from a master, on the same clock.
+    pub recorded_ms: Cell<u64>,
     lookups: RefCell<Vec<Rc<Lookup>>>,
 }
 
@@ -51,6 +63,8 @@ pub struct Lookup {
     columns: Vec<usize>,
     /// The columns' rules, in that order.
     pub rules: Vec<Rule>,
+    /// Whether no unique key of a watched table names its rows, so that any change of the table may be about them.
+    pub is_loose: bool,
     plain: OnceCell<Arc<Group>>,
     asking: OnceCell<Arc<Group>>,
 }
@@ -62,7 +76,9 @@ impl Lookup {
             columns.push(table.column(name).ok_or_else(|| no_column(table, name))?);
         }
         let rules = columns.iter().map(|position| table.columns[*position].rule).collect();
-        Ok(Self { table: Arc::clone(table), columns, rules, plain: OnceCell::new(), asking: OnceCell::new() })
+        let is_loose = table.is_watched && !table.has_unique_key(&columns);
+        let (plain, asking) = (OnceCell::new(), OnceCell::new());
+        Ok(Self { table: Arc::clone(table), columns, rules, is_loose, plain, asking })
     }
 
     fn is_for(&self, key: &LookupKey<'_>) -> bool {
@@ -98,6 +114,26 @@ fn no_column(table: &TableDefinition, name: &str) -> Error {
 }
 
 impl Table {
+    /// What the cache keys of the rows that `lookup` finds start with.
+    pub fn prefix_for(&self, lookup: &Lookup) -> Rc<[u8]> {
+        if lookup.is_loose {
+            self.loose.prefix()
+        } else {
+            Rc::clone(&self.prefix)
+        }
+    }
+
+    /// The cache key of `lookup_key` without the generation: what the server's ACL is asked about.
+    pub fn acl_key(&self, lookup_key: &[u8]) -> Text {
+        Text::new(&[&self.acl_prefix, lookup_key].concat())
+    }
+
+    /// The lookup key within `cache_key`, if that is one of this table's generation.
+    pub fn lookup_key_in<'k>(&self, cache_key: &'k [u8]) -> Option<&'k [u8]> {
+        let plain = cache_key.strip_prefix(&*self.prefix);
+        plain.or_else(|| self.loose.owns(cache_key).then(|| cache_key.get(self.loose.prefix_len()..))?)
+    }
+
     /// How rows are looked up by the columns of `key`. `PGNOCOLUMN` when one of them does not exist.
     pub fn lookup(&self, key: &LookupKey<'_>) -> Result<Rc<Lookup>, Error> {
         if let Some(known) = self.lookups.borrow().iter().find(|lookup| lookup.is_for(key)) {
@@ -118,6 +154,9 @@ impl Table {
 pub struct Tables {
     by_name: HashMap<Box<[u8]>, Rc<Table>>,
     by_oid: HashMap<(SourceIndex, u32), Rc<Table>>,
+    by_id: HashMap<u64, Rc<Table>>,
+    /// The tables that a relation's changes concern.
+    concerned: HashMap<(SourceIndex, u32), Vec<u64>>,
     next: u64,
 }
 
@@ -134,6 +173,8 @@ pub struct Resolved<'a> {
     pub definition: Arc<TableDefinition>,
     /// Its generation; `None` until it first changes.
     pub epoch: Option<u64>,
+    /// The number of the last mass drop that this generation is later than.
+    pub drop: u64,
 }
 
 impl Tables {
@@ -160,18 +201,17 @@ impl Tables {
     /// Adds a table that is not known.
     pub fn add(&mut self, resolved: Resolved<'_>) -> Rc<Table> {
         self.next += 1;
-        let key = (resolved.source, resolved.definition.oid);
-        let table = Rc::new(table(self.next, resolved));
-        self.by_oid.insert(key, Rc::clone(&table));
+        let table = Rc::new(table(self.next, resolved, 0));
+        self.enter(&table);
         table
     }
 
     /// Puts a new definition or epoch in the place of `old`, under every name it has.
     pub fn replace(&mut self, old: &Rc<Table>, resolved: Resolved<'_>) -> Rc<Table> {
-        self.by_oid.remove(&(old.source, old.definition.oid));
-        let key = (resolved.source, resolved.definition.oid);
-        let new = Rc::new(table(old.id, resolved));
-        self.by_oid.insert(key, Rc::clone(&new));
+        self.remove(old);
+        let new = Rc::new(table(old.id, resolved, old.loose.epoch()));
+        new.recorded_ms.set(old.recorded_ms.get());
+        self.enter(&new);
         for known in self.by_name.values_mut().filter(|known| known.id == old.id) {
             *known = Rc::clone(&new);
         }
@@ -180,9 +220,31 @@ impl Tables {
 
     /// The relation is gone.
     pub fn forget(&mut self, source: SourceIndex, oid: u32) -> Option<Rc<Table>> {
-        let gone = self.by_oid.remove(&(source, oid))?;
+        let gone = self.by_oid(source, oid)?;
+        self.remove(&gone);
         self.by_name.retain(|_, table| table.id != gone.id);
         Some(gone)
+    }
+
+    fn enter(&mut self, table: &Rc<Table>) {
+        self.by_oid.insert((table.source, table.definition.oid), Rc::clone(table));
+        self.by_id.insert(table.id, Rc::clone(table));
+        for oid in &table.definition.concerns {
+            self.concerned.entry((table.source, *oid)).or_default().push(table.id);
+        }
+    }
+
+    fn remove(&mut self, table: &Table) {
+        self.by_oid.remove(&(table.source, table.definition.oid));
+        self.by_id.remove(&table.id);
+        for oid in &table.definition.concerns {
+            if let Some(ids) = self.concerned.get_mut(&(table.source, *oid)) {
+                ids.retain(|id| *id != table.id);
+                if ids.is_empty() {
+                    self.concerned.remove(&(table.source, *oid));
+                }
+            }
+        }
     }
 
     /// The table of that relation.
@@ -192,30 +254,75 @@ impl Tables {
 
     /// The table with that number.
     pub fn by_id(&self, id: u64) -> Option<Rc<Table>> {
-        self.by_oid.values().find(|table| table.id == id).cloned()
+        self.by_id.get(&id).cloned()
+    }
+
+    /// The tables whose rows a change of that relation may change.
+    pub fn concerned_by(&self, source: SourceIndex, relation: &Relation) -> Vec<Rc<Table>> {
+        match relation {
+            Relation::Oid(oid) => {
+                let ids = self.concerned.get(&(source, *oid)).map_or(&[][..], Vec::as_slice);
+                ids.iter().filter_map(|id| self.by_id(*id)).collect()
+            }
+            Relation::Name(name) => self.called(source, name),
+        }
+    }
+
+    /// The tables of that name in any schema, and what their changes concern.
+    fn called(&self, source: SourceIndex, name: &str) -> Vec<Rc<Table>> {
+        let named: Vec<u32> = self
+            .of_source(source)
+            .filter(|table| table.definition.relation == name)
+            .map(|table| table.definition.oid)
+            .collect();
+        self.of_source(source)
+            .filter(|table| named.iter().any(|oid| table.definition.concerns.contains(oid)))
+            .cloned()
+            .collect()
+    }
+
+    /// Every table of a source.
+    pub fn of_source(&self, source: SourceIndex) -> impl Iterator<Item = &Rc<Table>> {
+        self.by_id.values().filter(move |table| table.source == source)
     }
 
     /// Every table, once.
     pub fn all(&self) -> Vec<Rc<Table>> {
-        self.by_oid.values().cloned().collect()
+        self.by_id.values().cloned().collect()
     }
 
     /// How many tables are known.
     pub fn len(&self) -> usize {
-        self.by_oid.len()
+        self.by_id.len()
     }
 
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
-        self.by_oid.is_empty()
+        self.by_id.is_empty()
     }
 }
 
-fn table(id: u64, resolved: Resolved<'_>) -> Table {
-    let name = format!("{}{}", resolved.source_prefix, resolved.definition.display);
-    let generation = resolved.epoch.map(|epoch| format!("@{epoch}")).unwrap_or_default();
-    let prefix = format!("{}{name}{generation}:", resolved.cache_prefix).into_bytes();
-    let Resolved { source, definition, epoch, .. } = resolved;
-    let described_ms = Cell::new(monotonic_ms());
-    Table { id, source, definition, name, epoch, prefix, described_ms, lookups: RefCell::default() }
+fn table(id: u64, resolved: Resolved<'_>, last_loose: u64) -> Table {
+    let Resolved { source, source_prefix, cache_prefix, definition, epoch, drop } = resolved;
+    let name = format!("{source_prefix}{}", definition.display);
+    let stem = format!("{cache_prefix}{name}");
+    let acl_prefix: Rc<[u8]> = Rc::from(format!("{stem}:").into_bytes());
+    let prefix = match epoch {
+        Some(epoch) => Rc::from(format!("{stem}@{epoch}:").into_bytes()),
+        None => Rc::clone(&acl_prefix),
+    };
+    Table {
+        id,
+        source,
+        definition,
+        name,
+        epoch,
+        prefix,
+        acl_prefix,
+        loose: Loose::new(&stem, last_loose.max(epoch.unwrap_or_default())),
+        drop,
+        described_ms: Cell::new(monotonic_ms()),
+        recorded_ms: Cell::new(0),
+        lookups: RefCell::default(),
+    }
 }

@@ -20,6 +20,8 @@ pub struct Brought {
     pub own_key: Option<Rc<[u8]>>,
     /// Whether that is another key than the one that was asked for.
     pub is_renamed: bool,
+    /// What the server's ACL is asked about where it is.
+    pub acl_key: Option<Rc<[u8]>>,
 }
 
 /// The rest of a command that had to know a row's own key first.

@@ -72,6 +72,9 @@ fn definition(session: &mut Session, relation: &Row) -> Result<TableDefinition, 
         display: relation.try_get(3)?,
         columns,
         unique_keys,
+        is_watched: false,
+        concerns: vec![oid],
+        fingerprint: 0,
     })
 }
 

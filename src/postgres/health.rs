@@ -129,12 +129,13 @@ impl Health {
     }
 
     /// An attempt failed. While others are `alive` the source itself is not down: it may have run out of
-    /// connections.
-    pub(super) fn failed(&self, reason: String, alive: bool) {
+    /// connections. Whether they are is asked when the failure is recorded: another attempt may have succeeded since
+    /// this one failed.
+    pub(super) fn failed(&self, reason: String, alive: impl FnOnce() -> bool) {
         self.change(|state| {
             state.failures = state.failures.saturating_add(1);
             state.last_error = Some(reason);
-            (!alive).then_some(Condition::Down)
+            (!alive()).then_some(Condition::Down)
         });
     }
 
@@ -154,10 +155,10 @@ impl Health {
     /// Declares the source down when it has not answered for longer than `limit`: an open connection, or, while
     /// none is `alive`, an attempt to connect; or a load that is overdue by that much while nothing else was
     /// answered. A stopped process takes connections and stays silent for ever.
-    pub(super) fn judge_silence(&self, limit: Duration, alive: bool) {
+    pub(super) fn judge_silence(&self, limit: Duration, alive: impl FnOnce() -> bool) {
         self.change(|state| {
-            let attempt = state.attempts.values().next().filter(|_| !alive);
-            let silent = state.asked.iter().chain(attempt).any(|began| began.elapsed() > limit);
+            let attempt = state.attempts.values().next().filter(|began| began.elapsed() > limit && !alive());
+            let silent = attempt.is_some() || state.asked.is_some_and(|began| began.elapsed() > limit);
             if !(silent || state.is_overdue(limit)) || state.condition == Condition::Down {
                 return None;
             }
@@ -229,7 +230,7 @@ mod tests {
     fn each_transition_is_told_once() {
         let (health, seen) = recorded();
         for _ in 0..3 {
-            health.failed("refused".into(), false);
+            health.failed("refused".into(), || false);
         }
         health.succeeded();
         health.succeeded();
@@ -241,7 +242,7 @@ mod tests {
     fn a_failure_while_others_are_alive_is_no_outage() {
         let (health, seen) = recorded();
         health.succeeded();
-        health.failed("too many connections".into(), true);
+        health.failed("too many connections".into(), || true);
         assert_eq!(health.why_down(), None);
         let report = health.report(3, 1);
         assert_eq!((report.condition, report.failures), (Condition::Up, 1));
@@ -250,14 +251,29 @@ mod tests {
     }
 
     #[test]
+    fn no_attempt_can_succeed_between_a_look_at_the_others_and_the_verdict() {
+        let (health, _) = recorded();
+        let alive = || {
+            // An attempt that succeeds counts as alive first and is recorded then, for which it has to wait.
+            assert!(health.state.is_locked());
+            false
+        };
+        health.begin();
+        std::thread::sleep(Duration::from_millis(2));
+        health.judge_silence(Duration::from_millis(1), alive);
+        assert!(health.why_down().is_some());
+        health.failed("refused".into(), alive);
+    }
+
+    #[test]
     fn an_attempt_without_an_end_is_silence_unless_others_are_alive() {
         let (health, _) = recorded();
         let number = health.begin();
         std::thread::sleep(Duration::from_millis(2));
-        health.judge_silence(Duration::from_secs(60), false);
-        health.judge_silence(Duration::from_millis(1), true);
+        health.judge_silence(Duration::from_secs(60), || false);
+        health.judge_silence(Duration::from_millis(1), || true);
         assert_eq!(health.why_down(), None);
-        health.judge_silence(Duration::from_millis(1), false);
+        health.judge_silence(Duration::from_millis(1), || false);
         assert!(health.why_down().is_some_and(|why| why.contains("no answer for 1 ms")));
         health.end(number);
     }
@@ -268,9 +284,9 @@ mod tests {
         health.succeeded();
         let load = health.loads(Instant::now());
         std::thread::sleep(Duration::from_millis(2));
-        health.judge_silence(Duration::from_secs(60), true);
+        health.judge_silence(Duration::from_secs(60), || true);
         assert_eq!(health.why_down(), None);
-        health.judge_silence(Duration::from_millis(1), true);
+        health.judge_silence(Duration::from_millis(1), || true);
         assert!(health.why_down().is_some());
         health.loaded(load, true);
         assert_eq!(health.why_down(), None);
@@ -282,7 +298,7 @@ mod tests {
         let stuck = health.loads(Instant::now() - Duration::from_secs(60));
         let other = health.loads(Instant::now());
         health.loaded(other, true);
-        health.judge_silence(Duration::from_secs(30), true);
+        health.judge_silence(Duration::from_secs(30), || true);
         assert_eq!(health.why_down(), None);
         health.loaded(stuck, false);
     }
@@ -293,7 +309,7 @@ mod tests {
         health.succeeded();
         health.asks();
         std::thread::sleep(Duration::from_millis(2));
-        health.judge_silence(Duration::from_millis(1), true);
+        health.judge_silence(Duration::from_millis(1), || true);
         assert!(health.why_down().is_some());
         health.asked(true);
         assert_eq!(health.why_down(), None);

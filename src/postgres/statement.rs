@@ -168,6 +168,9 @@ mod tests {
             display: "\"Odd \"\"one\"\"\".k".into(),
             columns,
             unique_keys: vec![vec![0]],
+            is_watched: false,
+            concerns: vec![7],
+            fingerprint: 0,
         })
     }
 

@@ -11,6 +11,11 @@ pub fn monotonic_ms() -> u64 {
     START.elapsed().as_millis() as u64
 }
 
+/// The same clock at `moment`; 0 for a moment before its beginning.
+pub fn monotonic_ms_of(moment: Instant) -> u64 {
+    moment.saturating_duration_since(*START).as_millis() as u64
+}
+
 /// Milliseconds since 1970, as the server's `PXAT` takes them.
 pub fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)

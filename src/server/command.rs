@@ -38,17 +38,24 @@ pub struct Argument {
     pub kind: ArgumentKind,
     /// Whether it may be left out.
     pub is_optional: bool,
+    /// Whether more of its kind may follow; only the last one may.
+    pub is_repeated: bool,
 }
 
 impl Argument {
     /// A required argument.
     pub const fn required(name: &'static CStr, kind: ArgumentKind) -> Self {
-        Self { name, kind, is_optional: false }
+        Self { name, kind, is_optional: false, is_repeated: false }
+    }
+
+    /// Any number of arguments, at the end.
+    pub const fn many(name: &'static CStr, kind: ArgumentKind) -> Self {
+        Self { name, kind, is_optional: true, is_repeated: true }
     }
 
     /// An argument that may be left out.
     pub const fn optional(name: &'static CStr, kind: ArgumentKind) -> Self {
-        Self { name, kind, is_optional: true }
+        Self { name, kind, is_optional: true, is_repeated: false }
     }
 }
 
@@ -76,7 +83,11 @@ impl Spec {
     }
 
     fn accepts(&self, count: usize) -> bool {
-        (self.min_arity()..=1 + self.arguments.len()).contains(&count)
+        count >= self.min_arity() && (self.is_open_ended() || count <= 1 + self.arguments.len())
+    }
+
+    fn is_open_ended(&self) -> bool {
+        self.arguments.last().is_some_and(|argument| argument.is_repeated)
     }
 
     /// As the server takes it: negative when more is allowed.
@@ -110,6 +121,16 @@ impl<'a> Arguments<'a> {
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
         // SAFETY: the server keeps the arguments alive and unchanged while the command runs.
         self.strings.get(index).map(|string| unsafe { bytes_of(*string) })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.strings.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.strings.is_empty()
     }
 
     /// The bytes of argument `index`, which the spec requires.
@@ -204,6 +225,9 @@ fn documented(arguments: &[Argument]) -> Vec<RedisModuleCommandArg> {
         }
         if argument.is_optional {
             documented.flags = raw::REDISMODULE_CMD_ARG_OPTIONAL as c_int;
+        }
+        if argument.is_repeated {
+            documented.flags |= raw::REDISMODULE_CMD_ARG_MULTIPLE as c_int;
         }
         documented
     };

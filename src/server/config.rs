@@ -23,7 +23,11 @@ thread_local! {
 /// Registers every setting that may be shown, and takes over what the server's configuration file says.
 pub(super) fn register(ctx: Context<'_>, shared: &Arc<Shared>) -> Result<(), String> {
     SHARED.set(Some(Arc::clone(shared)));
+    let test_hooks = shared.get().test_hooks;
     for definition in ALL.iter().filter(|definition| definition.in_config) {
+        if !test_hooks && definition.is_for_tests() {
+            continue;
+        }
         if !register_one(ctx, definition, &shared.get().show(definition.name)) {
             return Err(format!("the server refused the setting {}", definition.name));
         }

@@ -45,13 +45,13 @@ pub enum Refusal {
 }
 
 /// Selects the cache's database and goes back to the client's own.
-struct Selected<'c> {
+pub(super) struct Selected<'c> {
     ctx: Context<'c>,
     before: c_int,
 }
 
 impl<'c> Selected<'c> {
-    fn new(ctx: Context<'c>) -> Self {
+    pub(super) fn new(ctx: Context<'c>) -> Self {
         // SAFETY: a valid context.
         let before = unsafe { api!(RedisModule_GetSelectedDb)(ctx.as_raw()) };
         let selected = Self { ctx, before };

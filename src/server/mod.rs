@@ -22,5 +22,7 @@ pub mod log;
 pub mod notifications;
 pub mod publish;
 pub mod reply;
+pub mod scan;
 pub mod server_events;
 pub mod text;
+pub mod timer;

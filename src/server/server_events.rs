@@ -51,6 +51,9 @@ unsafe extern "C" fn on_event(
         {
             crate::engine::with(|engine| engine.keyspace_loaded(ctx));
         }
+        raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED => {
+            crate::engine::with(|engine| engine.role_changed(ctx));
+        }
         _ => crate::engine::with(|engine| engine.keyspace_flushed()),
     });
 }

@@ -2,6 +2,7 @@
 
 use super::error::SettingError;
 use super::event_types::EventTypes;
+use super::freshness::{Invalidation, OnGap};
 
 /// What values a setting takes.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +84,11 @@ impl Definition {
     /// Whether the value must never be shown.
     pub fn is_secret(&self) -> bool {
         matches!(self.kind, Kind::Secret)
+    }
+
+    /// Whether it only means something together with `test_hooks`.
+    pub fn is_for_tests(&self) -> bool {
+        self.name.starts_with("test_")
     }
 
     /// Checks `value` for the setting that the user calls `name` (which may carry a source's prefix).
@@ -190,6 +196,13 @@ pub const ALL: &[Definition] = &[
     number("pool_size", "8", 1, 1024, "Most connections to the source").per_source(),
     number("connect_timeout_ms", "2000", 1, DAY_MS, "Longest time to open a connection, in milliseconds")
         .per_source(),
+    define(
+        "invalidation",
+        "notify",
+        Kind::Choice(Invalidation::WORDS),
+        "How PostgreSQL tells of changes: notify, outbox, or off",
+    )
+    .per_source(),
     text(
         "allow_tables",
         "",
@@ -212,9 +225,55 @@ pub const ALL: &[Definition] = &[
         .runtime(),
     number("max_entry_bytes", "4194304", 1, 536_870_912, "Larger rows are answered but not stored").runtime(),
     number("max_multiread_keys", "10000", 1, 1_000_000, "Most keys in one MULTIREAD").runtime(),
+    number(
+        "grace",
+        "0",
+        0,
+        LONGEST,
+        "Seconds that an entry may be served beyond its life, while it is loaded anew or PostgreSQL is down",
+    )
+    .runtime(),
+    number(
+        "refresh_ahead_percent",
+        "0",
+        0,
+        99,
+        "Load a row anew when it is read in the last so many percent of its life",
+    )
+    .runtime(),
+    define(
+        "on_gap",
+        "bypass",
+        Kind::Choice(OnGap::WORDS),
+        "What answers for watched tables of a suspect source: PostgreSQL (bypass) or the cache (serve)",
+    )
+    .runtime(),
+    number(
+        "max_staleness_ms",
+        "2000",
+        100,
+        DAY_MS,
+        "Longest time without a sign of life from the change notices before a source is suspect",
+    )
+    .runtime(),
     text("events", "cache_hit,cache_miss,cache_write,cache_invalidate", EVENTS, "Which events are published")
         .runtime(),
     define("test_hooks", "no", Kind::Flag, "For the project's own tests").hidden(),
+    number(
+        "test_fill_delay_ms",
+        "0",
+        0,
+        DAY_MS,
+        "With test_hooks: a load waits at random up to so long before it is stored",
+    )
+    .runtime(),
+    define(
+        "test_unguarded",
+        "no",
+        Kind::Flag,
+        "With test_hooks: loads that were superseded are stored all the same",
+    )
+    .runtime(),
 ];
 
 #[cfg(test)]

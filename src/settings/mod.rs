@@ -4,6 +4,7 @@ mod allow;
 mod definition;
 mod error;
 mod event_types;
+mod freshness;
 mod input;
 mod password_file;
 mod shared;
@@ -17,6 +18,7 @@ pub use allow::AllowTables;
 pub use definition::{Definition, Kind, Rule, Scope, ALL};
 pub use error::SettingError;
 pub use event_types::{EventType, EventTypes};
+pub use freshness::{Invalidation, OnGap};
 pub use shared::Shared;
 pub use source::{SourceSettings, SslMode, DEFAULT_SOURCE};
 
@@ -49,10 +51,22 @@ pub struct Settings {
     pub max_entry_bytes: usize,
     /// Most keys in one `MULTIREAD`.
     pub max_multiread_keys: usize,
+    /// How long beyond its life an entry may be served while it is loaded anew or PostgreSQL is down.
+    pub grace: Duration,
+    /// In the last so many percent of its life an entry that is read is loaded anew.
+    pub refresh_ahead_percent: u8,
+    /// What answers for the watched tables of a suspect source.
+    pub on_gap: OnGap,
+    /// Longest time without a sign of life from the change notices before a source is suspect.
+    pub max_staleness: Duration,
     /// Which events are published.
     pub events: EventTypes,
     /// Whether the hooks of the project's own tests are open.
     pub test_hooks: bool,
+    /// For tests: how long, at most and at random, a load waits between its row and the way back.
+    pub test_fill_delay: Option<Duration>,
+    /// For tests: superseded loads are stored all the same.
+    pub test_unguarded: bool,
     /// The values that all this was made from.
     input: Input,
 }
@@ -98,6 +112,7 @@ impl Settings {
             sources.push(Arc::new(SourceSettings::build(name, values)));
         }
         let global = &input.global;
+        let test_hooks = global.flag("test_hooks");
         Ok(Self {
             sources,
             default_ttl: global.seconds("default_ttl"),
@@ -111,8 +126,15 @@ impl Settings {
             ttl_jitter_percent: global.integer("ttl_jitter_percent"),
             max_entry_bytes: global.integer("max_entry_bytes"),
             max_multiread_keys: global.integer("max_multiread_keys"),
+            grace: global.seconds("grace").unwrap_or_default(),
+            refresh_ahead_percent: global.integer("refresh_ahead_percent"),
+            on_gap: OnGap::named(global.text("on_gap")),
+            max_staleness: global.milliseconds("max_staleness_ms"),
             events: EventTypes::parse(global.text("events")).unwrap_or_default(),
-            test_hooks: global.flag("test_hooks"),
+            test_hooks,
+            test_fill_delay: Some(global.milliseconds("test_fill_delay_ms"))
+                .filter(|delay| test_hooks && !delay.is_zero()),
+            test_unguarded: test_hooks && global.flag("test_unguarded"),
             input,
         })
     }
@@ -220,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_refused_argument_is_named() {
-        assert_eq!(refusal(&["grace", "5"]), "unknown setting \"grace\"");
+        assert_eq!(refusal(&["http_port", "5"]), "unknown setting \"http_port\"");
         assert_eq!(refusal(&["default_ttl"]), "default_ttl has no value");
         assert_eq!(refusal(&["what"]), "unknown setting \"what\"");
         assert_eq!(refusal(&["Bad.pg_host", "x"]), "unknown setting \"Bad.pg_host\"");

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use super::allow::AllowTables;
 use super::error::SettingError;
+use super::freshness::Invalidation;
 use super::values::Values;
 
 /// The name of the source that a table name without a prefix means.
@@ -71,6 +72,8 @@ pub struct SourceSettings {
     pub pool_size: u32,
     /// Longest time to open a connection.
     pub connect_timeout: Duration,
+    /// How PostgreSQL tells of changes.
+    pub invalidation: Invalidation,
     /// Which tables may be read.
     pub allow_tables: AllowTables,
 }
@@ -93,6 +96,7 @@ impl SourceSettings {
             pg_options: values.optional("pg_options"),
             pool_size: values.integer("pool_size"),
             connect_timeout: values.milliseconds("connect_timeout_ms"),
+            invalidation: Invalidation::named(values.text("invalidation")),
             allow_tables: AllowTables::parse(values.text("allow_tables")),
         }
     }

@@ -39,6 +39,10 @@ impl Errands {
                 self.queue.took_one();
                 self.describe(name);
             }
+            Job::Redescribe { oid, name } => {
+                self.queue.took_one();
+                self.redescribe(oid, &name);
+            }
             Job::Panic => {
                 self.queue.took_one();
                 panic!("asked for by a test");
@@ -52,6 +56,15 @@ impl Errands {
         let described = self.with_session(deadline, |session| catalog::describe(session, &name));
         let result = described.unwrap_or_else(|failure| Err(failure.into_error(&name)));
         self.postbox.send(Message::Described { source: self.index, name, result });
+    }
+
+    /// Tells what a known relation is now. Without an answer nothing is told: it will be asked again.
+    fn redescribe(&self, oid: u32, name: &str) {
+        let deadline = Instant::now() + self.settings.get().load_timeout;
+        if let Ok(described) = self.with_session(deadline, |session| catalog::describe(session, name)) {
+            let definition = described.ok().map(Arc::new);
+            self.postbox.send(Message::Redefined { source: self.index, oid, definition });
+        }
     }
 
     fn load(&self, group: &Arc<Group>) {

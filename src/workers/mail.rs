@@ -1,11 +1,14 @@
 //! What workers tell the server's main thread.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::cache::error::Error;
 use crate::cache::flight::FlightId;
+use crate::cache::lease::Gap;
+use crate::cache::notice::Notice;
 use crate::cache::table::TableDefinition;
 use crate::postgres::load::Fetched;
 use crate::postgres::Transition;
@@ -43,6 +46,36 @@ pub enum Message {
     },
     /// A source came up or went down.
     Source(Transition),
+    /// What a source's change notices tell.
+    Heard {
+        /// Which source.
+        source: SourceIndex,
+        /// Which of its sessions: one that was given up may still have something to say.
+        session: u64,
+        /// What.
+        news: News,
+    },
+}
+
+/// What the thread that listens to a source's change notices tells. Told in the order in which it happened.
+#[derive(Debug)]
+pub enum News {
+    /// A session listens from now on. With a gap when something may have been missed before.
+    Opened {
+        /// Why something may have been missed.
+        gap: Option<Gap>,
+    },
+    /// These changes.
+    Notices(Vec<Notice>),
+    /// Everything that was committed before this moment has been told.
+    Beat(Instant),
+    /// Something may have been missed.
+    Gap(Gap),
+    /// The session has ended, or could not be opened, and why; another one follows.
+    Closed(String),
+    /// What the catalog says of the relations that are known here: the fingerprint of each, `None` for one that is gone or
+    /// whose name now means another relation.
+    Fingerprints(Vec<(u32, Option<i64>)>),
 }
 
 /// The workers' end: sends, and rings the main thread's bell.

@@ -1,6 +1,7 @@
 //! Worker threads: they talk to PostgreSQL and to nobody else. Plain Rust data goes in and comes out.
 
 pub mod errand;
+pub mod known;
 pub mod mail;
 pub mod queue;
 pub mod threads;

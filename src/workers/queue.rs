@@ -45,6 +45,13 @@ pub enum Job {
     Load(Arc<Group>),
     /// Read the catalog for the relation that this text names.
     Describe(String),
+    /// Read it again for a relation that is known.
+    Redescribe {
+        /// Its `pg_class.oid`.
+        oid: u32,
+        /// Its name, as `regclass` prints it.
+        name: String,
+    },
     /// Panic: what the project's own tests ask for, to see that the server lives on.
     Panic,
     /// End the thread that takes it.
@@ -152,6 +159,9 @@ mod tests {
             display: "t".into(),
             columns: vec![],
             unique_keys: vec![],
+            is_watched: false,
+            concerns: vec![1],
+            fingerprint: 0,
         };
         Group::new(LoadPlan::plain(Arc::new(table), vec![]))
     }

@@ -165,6 +165,12 @@ impl Client {
         self.call(&["PGCACHE.KEY", table, key]).text()
     }
 
+    /// `CONFIG SET` of one of our settings.
+    pub fn set(&mut self, setting: &str, value: &str) {
+        let name = format!("pgcache.{setting}");
+        assert_eq!(self.call(&["CONFIG", "SET", &name, value]), Reply::Simple("OK".into()), "{name} {value}");
+    }
+
     /// One figure of `INFO pgcache`.
     pub fn figure(&mut self, name: &str) -> u64 {
         let info = self.call(&["INFO", "pgcache_stats"]).text();

@@ -11,7 +11,7 @@ use std::sync::{Mutex, OnceLock};
 use super::database::Database;
 use super::eventually::eventually;
 use super::port;
-use super::process::{children, kill, spawn, Process};
+use super::process::{children, freeze, kill, spawn, Process};
 use super::watchdog;
 
 /// The role that initdb makes.
@@ -149,18 +149,16 @@ impl Postgres {
 
     /// Freezes all its processes: connections stay open and nothing answers.
     pub fn freeze(&self) {
-        self.signal_all(libc::SIGSTOP);
+        // The one that makes children first.
+        freeze(self.pid());
+        children(self.pid()).into_iter().for_each(freeze);
     }
 
     /// Ends [`Self::freeze`].
     pub fn thaw(&self) {
-        self.signal_all(libc::SIGCONT);
-    }
-
-    fn signal_all(&self, signal: i32) {
         let pid = self.pid();
-        kill(pid, signal);
-        children(pid).into_iter().for_each(|child| kill(child, signal));
+        kill(pid, libc::SIGCONT);
+        children(pid).into_iter().for_each(|child| kill(child, libc::SIGCONT));
     }
 
     /// Puts these lines in the place of pg_hba.conf.
@@ -190,8 +188,10 @@ impl Postgres {
 
     /// A connection of the superuser.
     pub fn connect(&self, database: &str) -> Result<postgres::Client, postgres::Error> {
-        let options =
-            format!("host=127.0.0.1 port={} user={SUPERUSER} dbname={database} connect_timeout=5", self.port);
+        let options = format!(
+            "host=127.0.0.1 port={} user={SUPERUSER} dbname={database} connect_timeout=60",
+            self.port
+        );
         postgres::Client::connect(&options, postgres::NoTls)
     }
 

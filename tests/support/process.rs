@@ -3,6 +3,7 @@
 use std::io;
 use std::process::{Child, Command, ExitStatus};
 
+use super::eventually::eventually;
 use super::watchdog;
 
 /// A running child. Whoever has it ends it; the watchdog does when the test process is gone.
@@ -49,6 +50,20 @@ pub fn spawn(mut command: Command, signal: &str) -> Process {
 pub fn kill(pid: u32, signal: i32) {
     // SAFETY: a plain system call on a child of ours.
     unsafe { libc::kill(pid as i32, signal) };
+}
+
+/// Stops the process `pid` and waits until it stands still: the signal alone reaches it a little later.
+pub fn freeze(pid: u32) {
+    kill(pid, libc::SIGSTOP);
+    eventually("a process stands still", || (!runs(pid)).then_some(()));
+}
+
+/// Whether there is a process `pid` that neither is stopped nor has ended.
+fn runs(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // Behind the program's name, which may hold anything.
+    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| !"TtZX".contains(state))
 }
 
 /// Whether there is a process `pid`.

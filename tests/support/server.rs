@@ -16,6 +16,9 @@ use super::postgres::SUPERUSER;
 use super::process::{spawn, Process};
 use super::watchdog;
 
+/// Far longer than any test takes.
+pub const FOREVER_MS: &str = "120000";
+
 /// How a server is to be started.
 pub struct Setup {
     kind: Kind,
@@ -28,14 +31,25 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Module arguments that reach `database` over TCP.
-    pub fn on(self, database: &Database<'_>) -> Self {
+    /// Module arguments that reach `database` over TCP, with patience: a machine that stands still for a while must
+    /// not end a load, a connection or the memory of an absent row. A test that is about such an end sets it itself.
+    pub fn on(mut self, database: &Database<'_>) -> Self {
         let port = database.postgres.port().to_string();
-        self.setting("pg_host", "127.0.0.1")
-            .setting("pg_port", &port)
-            .setting("pg_user", SUPERUSER)
-            .setting("pg_database", &database.name)
-            .setting("pg_sslmode", "disable")
+        let settings = [
+            ("pg_host", "127.0.0.1"),
+            ("pg_port", &port),
+            ("pg_user", SUPERUSER),
+            ("pg_database", &database.name),
+            ("pg_sslmode", "disable"),
+            ("load_timeout_ms", FOREVER_MS),
+            ("statement_timeout_ms", FOREVER_MS),
+            ("connect_timeout_ms", FOREVER_MS),
+            ("negative_ttl", "3600"),
+        ];
+        // In front of what the test says itself, which wins.
+        self.settings
+            .splice(0..0, settings.iter().flat_map(|(name, value)| [*name, *value]).map(str::to_owned));
+        self
     }
 
     /// One more module argument.

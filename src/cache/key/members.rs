@@ -20,6 +20,13 @@ pub type Members<'a> = SmallVec<[Member<'a>; 4]>;
 
 /// The members of the object that `json` consists of, sorted by name, bytewise.
 pub fn parse(json: &str) -> Result<Members<'_>, Fault> {
+    let members = parse_row(json)?;
+    members.iter().try_for_each(check_member)?;
+    Ok(members)
+}
+
+/// The same of a row that PostgreSQL printed, in which values may be null and as deep as they like.
+pub fn parse_row(json: &str) -> Result<Members<'_>, Fault> {
     if json.len() > MAX_KEY_BYTES {
         return Err(Fault::TooLong);
     }
@@ -28,7 +35,7 @@ pub fn parse(json: &str) -> Result<Members<'_>, Fault> {
     }
     let mut members = split(json)?;
     members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    check(&members)?;
+    check_names(&members)?;
     Ok(members)
 }
 
@@ -43,7 +50,7 @@ fn split(json: &str) -> Result<Members<'_>, Fault> {
     Ok(members)
 }
 
-fn check(members: &[Member<'_>]) -> Result<(), Fault> {
+fn check_names(members: &[Member<'_>]) -> Result<(), Fault> {
     if members.is_empty() {
         return Err(Fault::NoColumn);
     }
@@ -51,7 +58,7 @@ fn check(members: &[Member<'_>]) -> Result<(), Fault> {
     if let Some((name, _)) = names.clone().zip(names.skip(1)).find(|(name, next)| name == next) {
         return Err(Fault::Duplicate(name.to_string()));
     }
-    members.iter().try_for_each(check_member)
+    Ok(())
 }
 
 fn check_member((name, value): &Member<'_>) -> Result<(), Fault> {

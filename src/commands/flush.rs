@@ -1,0 +1,98 @@
+//! `PGCACHE.FLUSH ALL | TABLE <table> [<table> …]`: drops whole tables from the cache, at once.
+
+use std::rc::Rc;
+
+use crate::cache::error::Error;
+use crate::engine;
+use crate::engine::caller::Caller;
+use crate::engine::resolve::{on_table, Answer, OnTable};
+use crate::engine::tables::Table;
+use crate::engine::Engine;
+use crate::server::acl::{Access, User};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::context::Context;
+use crate::server::reply::{Reply, Value};
+use crate::server::text::Text;
+
+/// The command.
+#[derive(Debug)]
+pub struct Flush;
+
+impl Command for Flush {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.flush",
+        flags: c"write",
+        categories: c"write",
+        summary:
+            c"Drops all tables, or those named, from the cache; their memory is given back in the background",
+        complexity: c"O(N) for N tables, whatever they hold",
+        arguments: &[
+            Argument::required(c"what", ArgumentKind::Text),
+            Argument::many(c"table", ArgumentKind::Text),
+        ],
+    };
+
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        let names: Vec<Box<[u8]>> =
+            (1..arguments.len()).map(|index| arguments.required(index).into()).collect();
+        match (arguments.required(0).to_ascii_uppercase().as_slice(), names.first()) {
+            (b"ALL", None) => flush_all(ctx),
+            (b"TABLE", Some(first)) => on_table(ctx, &first.clone(), &FlushTables { names }),
+            _ => Error::malformed("FLUSH takes ALL, or TABLE and at least one table").into(),
+        }
+    }
+}
+
+fn flush_all(ctx: Context<'_>) -> Reply {
+    engine::with(|engine| {
+        let prefix = engine.settings.get().cache_prefix.clone();
+        if let Err(error) = User::of(ctx).check(ctx, &Text::new(prefix.as_bytes()), Access::Delete) {
+            return Reply::Error(error);
+        }
+        dropped(engine.flush_all(ctx))
+    })
+}
+
+fn dropped(count: usize) -> Reply {
+    Reply::Value(Value::Integer(i64::try_from(count).unwrap_or(i64::MAX)))
+}
+
+/// The command on its tables: dropped once every one of them is known, all or none.
+struct FlushTables {
+    names: Vec<Box<[u8]>>,
+}
+
+impl OnTable for FlushTables {
+    fn run(
+        &self,
+        engine: &mut Engine,
+        ctx: Context<'_>,
+        _: &Rc<Table>,
+        caller: &mut Caller,
+    ) -> Result<Answer, Error> {
+        let mut tables: Vec<Rc<Table>> = Vec::with_capacity(self.names.len());
+        for name in &self.names {
+            let Some(table) = engine.known(ctx, name) else {
+                return engine.park(ctx, name, self, caller);
+            };
+            if tables.iter().all(|other| other.id != table.id) {
+                tables.push(table);
+            }
+        }
+        for table in &tables {
+            caller.user.check(ctx, &table.acl_key(b""), Access::Delete)?;
+        }
+        for table in &tables {
+            engine.start_epoch(ctx, table);
+        }
+        Ok(Answer::Now(dropped(tables.len())))
+    }
+
+    fn parked(&self) -> Box<dyn OnTable> {
+        Box::new(Self { names: self.names.clone() })
+    }
+
+    fn writes(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,98 @@
+//! Mass drops: everything, or the watched tables of a source, starts a new generation. A drop is one number; the tables
+//! follow before their next hit, or a few with each tick of the clock.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::server::context::Context;
+use crate::workers::mail::SourceIndex;
+
+use super::state::Engine;
+use super::tables::Table;
+
+/// How many tables follow with one tick.
+const TABLES_PER_TICK: usize = 32;
+
+/// The mass drops so far, by number.
+#[derive(Debug, Default)]
+pub struct Drops {
+    last: u64,
+    /// The last that was for everything.
+    everything: u64,
+    /// The last that was for a source's watched tables.
+    watched: HashMap<SourceIndex, u64>,
+    /// Whether tables may still have to follow.
+    is_due: bool,
+}
+
+impl Drops {
+    /// The number of the last one: a generation that begins now is later than that.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Whether `table` has to start a new generation.
+    pub fn hit(&self, table: &Table) -> bool {
+        table.drop < self.everything
+            || (table.definition.is_watched
+                && self.watched.get(&table.source).is_some_and(|drop| table.drop < *drop))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.is_due = true;
+        self.last
+    }
+}
+
+impl Engine {
+    /// Drops every table, also those that were not asked for yet.
+    pub fn drop_everything(&mut self) {
+        self.drops.everything = self.drops.next();
+        self.counters.superseded += self.flights.supersede_all() as u64;
+    }
+
+    /// Drops the watched tables of a source.
+    pub fn drop_watched(&mut self, source: SourceIndex) {
+        let drop = self.drops.next();
+        self.drops.watched.insert(source, drop);
+        let watched: Vec<u64> = self
+            .tables
+            .of_source(source)
+            .filter(|table| table.definition.is_watched)
+            .map(|table| table.id)
+            .collect();
+        for id in watched {
+            self.counters.superseded += self.flights.supersede_table(id) as u64;
+        }
+        if let Some(active) = self.sources.get(source) {
+            active.restart_pace();
+        }
+    }
+
+    /// `table` in the generation that it has to be in now. A replica's tables follow their master's records.
+    pub fn current(&mut self, ctx: Context<'_>, table: Rc<Table>) -> Rc<Table> {
+        if !self.drops.hit(&table) || ctx.flags().is_replica() {
+            return table;
+        }
+        self.start_epoch(ctx, &table)
+    }
+
+    /// Has a few more tables follow the last mass drop, so that replicas hear of it and memory is given back.
+    pub fn follow_drops(&mut self, ctx: Context<'_>) {
+        if !self.drops.is_due || ctx.flags().is_replica() {
+            return;
+        }
+        let behind: Vec<Rc<Table>> = self
+            .tables
+            .all()
+            .into_iter()
+            .filter(|table| self.drops.hit(table))
+            .take(TABLES_PER_TICK)
+            .collect();
+        self.drops.is_due = behind.len() == TABLES_PER_TICK;
+        for table in behind {
+            self.start_epoch(ctx, &table);
+        }
+    }
+}

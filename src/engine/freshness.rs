@@ -1,0 +1,146 @@
+//! How far each source's change notices can be relied on, and what follows when they cannot.
+
+use crate::cache::lease::{Freshness, Gap, Lease};
+use crate::server::clock::{monotonic_ms, monotonic_ms_of};
+use crate::server::context::Context;
+use crate::settings::{Invalidation, OnGap};
+use crate::workers::mail::{News, SourceIndex};
+
+use super::state::Engine;
+use super::tables::Table;
+
+/// What the main thread knows of one source's notices.
+#[derive(Debug)]
+pub struct Freshnesses {
+    sources: Vec<SourceFreshness>,
+}
+
+/// One source's.
+#[derive(Debug)]
+pub struct SourceFreshness {
+    /// How changes are told.
+    pub mode: Invalidation,
+    /// The lease.
+    pub lease: Lease,
+    /// Whether a session listens now.
+    pub is_open: bool,
+    /// Why the last session ended or could not be opened, until one is live.
+    pub reason: Option<String>,
+    /// What the log was told last, and when that was, in milliseconds on the clock that only goes forward.
+    pub told: (Freshness, u64),
+    /// The session that is listened to; what others still say is not heard.
+    pub session: u64,
+}
+
+impl Freshnesses {
+    /// Of sources that tell of changes in these ways.
+    pub fn new(modes: impl Iterator<Item = Invalidation>) -> Self {
+        let fresh = |mode| SourceFreshness {
+            mode,
+            lease: Lease::default(),
+            is_open: false,
+            reason: None,
+            told: (Freshness::Connecting, monotonic_ms()),
+            session: 0,
+        };
+        Self { sources: modes.map(fresh).collect() }
+    }
+
+    /// That of one source.
+    pub fn get(&self, source: SourceIndex) -> Option<&SourceFreshness> {
+        self.sources.get(source)
+    }
+
+    /// That of one source.
+    pub fn get_mut(&mut self, source: SourceIndex) -> Option<&mut SourceFreshness> {
+        self.sources.get_mut(source)
+    }
+
+    /// How many sources are known.
+    pub fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Whether there is no source.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+}
+
+impl Engine {
+    /// What the thread that listens to a source has to tell.
+    pub fn heard(&mut self, ctx: Context<'_>, source: SourceIndex, session: u64, news: News) {
+        let Some(freshness) = self.freshness.get_mut(source).filter(|known| known.session == session) else {
+            return;
+        };
+        match news {
+            News::Opened { gap } => {
+                freshness.is_open = true;
+                if let Some(gap) = gap {
+                    self.gap(ctx, source, gap);
+                }
+            }
+            News::Beat(sent) => freshness.lease.beat(monotonic_ms_of(sent)),
+            News::Gap(gap) => self.gap(ctx, source, gap),
+            News::Closed(reason) => {
+                freshness.is_open = false;
+                freshness.reason = Some(reason);
+            }
+            News::Notices(notices) => self.queue_notices(source, notices),
+            News::Fingerprints(seen) => self.compare_definitions(source, &seen),
+        }
+    }
+
+    /// Something may have been missed: every watched table of the source starts a new epoch before its next hit.
+    pub fn gap(&mut self, ctx: Context<'_>, source: SourceIndex, cause: Gap) {
+        let Some(freshness) = self.freshness.get_mut(source) else { return };
+        freshness.lease.gap(cause);
+        self.counters.gaps += 1;
+        let name = self.sources.get(source).map_or("", |source| &source.name);
+        log::info!(
+            "source {name}: a gap in the change notices ({}): watched tables start anew",
+            cause.name()
+        );
+        if ctx.flags().is_replica() {
+            // The master has its own ears; by then its word will have come.
+            let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
+            self.doubts.add_source(source, monotonic_ms() + patience_ms);
+        }
+        self.drop_watched(source);
+    }
+
+    /// The same for every source.
+    pub fn gap_everywhere(&mut self, ctx: Context<'_>, cause: Gap) {
+        for source in 0..self.freshness.len() {
+            if self.freshness.get(source).is_some_and(|known| known.mode != Invalidation::Off) {
+                self.gap(ctx, source, cause);
+            }
+        }
+    }
+
+    /// How far a source's notices can be relied on now.
+    pub fn freshness_of(&self, source: SourceIndex) -> Freshness {
+        let max_staleness_ms = self.settings.get().max_staleness.as_millis() as u64;
+        self.freshness
+            .get(source)
+            .map_or(Freshness::Connecting, |known| known.lease.freshness(monotonic_ms(), max_staleness_ms))
+    }
+
+    /// How many tables of a source are watched, of those that are known here.
+    pub fn watched(&self, source: SourceIndex) -> usize {
+        self.tables.of_source(source).filter(|table| table.definition.is_watched).count()
+    }
+
+    /// Whether what stands under `key` of `table` may be served.
+    pub fn may_serve(&self, table: &Table, key: &[u8]) -> bool {
+        self.may_rely_on(table) && (self.doubts.is_empty() || !self.doubts.cover(table, key))
+    }
+
+    /// Whether what the cache holds of `table` may be served, and what is loaded may be stored: changes of a watched table
+    /// are told, and those of any other are its time to live's matter.
+    pub fn may_rely_on(&self, table: &Table) -> bool {
+        !table.definition.is_watched
+            || self.freshness_of(table.source) == Freshness::Live
+            || self.settings.get().on_gap == OnGap::Serve
+    }
+}

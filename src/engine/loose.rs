@@ -1,0 +1,91 @@
+//! Loose entries: those of a watched table that no unique key names. Any change of the table may be about them, so
+//! they have a generation of their own, which each change ends.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::server::clock::unix_ms;
+
+/// One table's loose entries.
+#[derive(Debug)]
+pub struct Loose {
+    /// What their cache keys start with, up to the generation: `pg_cache:users`.
+    stem: Box<str>,
+    epoch: Cell<u64>,
+    prefix: RefCell<Rc<[u8]>>,
+    is_used: Cell<bool>,
+}
+
+impl Loose {
+    /// A new generation, later than `last`: what earlier runs of the server stored is not found.
+    pub fn new(stem: &str, last: u64) -> Self {
+        let epoch = next(last);
+        Self {
+            stem: stem.into(),
+            epoch: Cell::new(epoch),
+            prefix: RefCell::new(prefix(stem, epoch)),
+            is_used: Cell::new(false),
+        }
+    }
+
+    /// What the cache keys of loose entries start with, for one that may be stored.
+    pub fn prefix(&self) -> Rc<[u8]> {
+        self.is_used.set(true);
+        Rc::clone(&self.prefix.borrow())
+    }
+
+    /// The generation.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.get()
+    }
+
+    /// Whether `key` is one of them.
+    pub fn owns(&self, key: &[u8]) -> bool {
+        key.starts_with(&self.prefix.borrow())
+    }
+
+    /// How long the part of a cache key before the lookup key is.
+    pub fn prefix_len(&self) -> usize {
+        self.prefix.borrow().len()
+    }
+
+    /// Ends the generation, if there may be an entry of it. Says whether it did.
+    pub fn drop_all(&self) -> bool {
+        if self.is_used.take() {
+            let epoch = next(self.epoch.get());
+            self.epoch.set(epoch);
+            self.prefix.replace(prefix(&self.stem, epoch));
+            return true;
+        }
+        false
+    }
+}
+
+/// The time, but always later than `last`.
+fn next(last: u64) -> u64 {
+    unix_ms().max(last + 1)
+}
+
+fn prefix(stem: &str, epoch: u64) -> Rc<[u8]> {
+    Rc::from(format!("{stem}@{epoch}:").into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_change_ends_the_generation_once_it_was_used() {
+        let loose = Loose::new("pg_cache:users", 0);
+        assert!(!loose.drop_all());
+        let first = loose.prefix();
+        assert!(loose.drop_all() && !loose.drop_all());
+        assert_ne!(first, loose.prefix());
+        assert!(loose.owns(&[&loose.prefix(), &b"{}"[..]].concat()) && !loose.owns(&first));
+    }
+
+    #[test]
+    fn a_generation_is_later_than_the_last_whatever_the_clock_says() {
+        assert_eq!(Loose::new("t", u64::MAX - 1).epoch(), u64::MAX);
+    }
+}

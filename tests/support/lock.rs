@@ -1,0 +1,34 @@
+//! A table that is locked, so that every statement on it waits.
+
+use super::database::Database;
+use super::eventually::eventually;
+
+/// Holds the table until it is released or dropped.
+pub struct Lock {
+    holder: postgres::Client,
+}
+
+impl Lock {
+    /// Locks these tables of `database`, a comma between them.
+    pub fn on(database: &Database<'_>, tables: &str) -> Self {
+        let mut holder = database.connect();
+        holder.batch_execute(&format!("BEGIN; LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")).unwrap();
+        Self { holder }
+    }
+
+    /// Waits until at least so many statements of the database stand at a lock. PostgreSQL itself says so: a client that
+    /// waits for the module may be waiting for the table's definition, a worker or a connection.
+    pub fn await_arrivals(&mut self, count: usize) {
+        let sql = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                   WHERE d.datname = current_database() AND NOT granted";
+        eventually("statements stand at the lock", || {
+            let arrived: i64 = self.holder.query_one(sql, &[]).unwrap().get(0);
+            (arrived >= count as i64).then_some(())
+        });
+    }
+
+    /// Lets them all go on.
+    pub fn release(mut self) {
+        self.holder.batch_execute("COMMIT").unwrap();
+    }
+}
