@@ -126,7 +126,7 @@ fn a_build_with_the_guard_off_is_caught() {
     let _alone = alone();
     let nemesis = nemesis::named("fill-pause");
     on_every_server(|kind| {
-        let guarded = Plan::new(Mode::Notify, SHORT);
+        let guarded = Plan::new(Mode::Off, SHORT);
         let unguarded = Plan { guarded: false, ..guarded.clone() };
         let began = Instant::now();
         while reported(&kind, nemesis, &unguarded).verdict.violations.is_empty() {

@@ -64,9 +64,6 @@ impl Plan {
 
     /// The module's arguments.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
-        if self.mode == Mode::Off {
-            return vec![];
-        }
         vec![
             ("invalidation", self.mode.name().into()),
             ("max_staleness_ms", self.max_staleness.as_millis().to_string()),
@@ -86,8 +83,11 @@ impl Plan {
         faults
     }
 
-    /// How old an answer may be, scheduling noise aside.
+    /// How old an answer may be, scheduling noise aside. Where writers invalidate, it is they who bound it.
     pub fn bound(&self) -> Nanos {
-        nanos(self.max_staleness)
+        match self.mode {
+            Mode::Off => Nanos::MAX,
+            Mode::Notify | Mode::Outbox => nanos(self.max_staleness),
+        }
     }
 }

@@ -64,7 +64,10 @@ impl World {
             postgres,
         };
         world.plant();
-        world.watch();
+        if world.plan.mode != Mode::Off {
+            world.watch();
+        }
+        world.plan.faults().iter().for_each(|(name, value)| world.configure(name, value));
         world
     }
 
@@ -85,16 +88,9 @@ impl World {
 
     /// Has the table watched and waits until that works.
     fn watch(&self) {
-        if self.plan.mode == Mode::Off {
-            return;
-        }
-        let mut client = self.client();
-        let reply = client.call(&["PGCACHE.WATCH", "ADD", "t"]);
+        let reply = self.client().call(&["PGCACHE.WATCH", "ADD", "t"]);
         assert_eq!(reply, Reply::Simple("OK".into()), "WATCH ADD");
         self.await_live();
-        for (name, value) in self.plan.faults() {
-            self.configure(name, &value);
-        }
     }
 
     /// Waits until the source is live.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::consistency::plan::Plan;
+use crate::consistency::plan::{Mode, Plan};
 use crate::consistency::world::World;
 
 use super::Nemesis;
@@ -23,6 +23,10 @@ impl Nemesis for FillPause {
 
     fn prepare(&self, plan: &mut Plan) {
         plan.fill_delay = Duration::from_millis(20);
+    }
+
+    fn works_in(&self, _mode: Mode) -> bool {
+        true
     }
 
     fn disturbs_readers(&self) -> bool {
