@@ -5,6 +5,7 @@ use std::io::Write;
 use std::thread::sleep;
 use std::time::Duration;
 
+use postgres::error::SqlState;
 use postgres::{Client, Error, SimpleQueryMessage};
 
 use super::clock::{Clock, Nanos};
@@ -69,6 +70,35 @@ impl<'w> Pen<'w> {
             self.rolled_back();
         }
         result.is_ok()
+    }
+
+    /// Commits what was prepared under this name, whatever happens to the connection.
+    pub fn finish_prepared(&mut self, name: &str) -> Outcome {
+        let began = self.clock.now();
+        let mut may_be_done = false;
+        loop {
+            let error = match self.query(&format!("COMMIT PREPARED '{name}'"), 0) {
+                Ok(()) => return Outcome::Committed { began, returned: self.clock.now() },
+                Err(error) => error,
+            };
+            if self.is_certain(&error) {
+                let is_gone = error.code() == Some(&SqlState::UNDEFINED_OBJECT);
+                assert!(is_gone && may_be_done, "PostgreSQL lost a prepared transaction: {error}");
+                return Outcome::Committed { began, returned: self.clock.now() };
+            }
+            self.client = None;
+            may_be_done = true;
+        }
+    }
+
+    /// Undoes what may have been prepared under this name.
+    pub fn undo_prepared(&mut self, name: &str) {
+        while let Err(error) = self.client().batch_execute(&format!("ROLLBACK PREPARED '{name}'")) {
+            if error.code() == Some(&SqlState::UNDEFINED_OBJECT) {
+                break;
+            }
+            self.client = None;
+        }
     }
 
     /// COPY, within a transaction that is still to be committed.

@@ -42,7 +42,7 @@ pub struct World {
 impl World {
     /// A fresh one.
     pub fn start(kind: &Kind, plan: Plan) -> Self {
-        let postgres = Postgres::start();
+        let postgres = Postgres::start_with("max_prepared_transactions=10\nautovacuum=on");
         let database = postgres.database();
         database.execute(TABLE);
         let setup = plan
