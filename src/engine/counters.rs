@@ -45,6 +45,8 @@ pub struct Counters {
     pub bypassed: u64,
     /// Entries of earlier generations whose memory was given back.
     pub swept: u64,
+    /// Times when all keys were looked at for such entries.
+    pub sweeps: u64,
     /// Entries served beyond their life, or while their source was suspect.
     pub stale_served: u64,
     /// Loads that nobody waited for: stale entries, and hot ones near their end.
@@ -76,6 +78,7 @@ impl Counters {
             ("gaps", self.gaps),
             ("bypassed", self.bypassed),
             ("swept", self.swept),
+            ("sweeps", self.sweeps),
             ("stale_served", self.stale_served),
             ("refreshed", self.refreshed),
         ]

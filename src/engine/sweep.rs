@@ -98,6 +98,8 @@ impl Engine {
         }
         if more {
             self.sweep.cursor = Some(cursor);
+        } else {
+            self.counters.sweeps += 1;
         }
         more
     }

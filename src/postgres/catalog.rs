@@ -41,12 +41,12 @@ pub fn describe(
     definition(session, relation).map(Ok)
 }
 
-fn is_malformed_name(error: &::postgres::Error) -> bool {
+pub(super) fn is_malformed_name(error: &::postgres::Error) -> bool {
     // invalid_name, syntax_error, feature_not_supported (another database's name).
     error.code().is_some_and(|code| matches!(code.code(), "42602" | "42601" | "0A000"))
 }
 
-fn no_table(name: &str) -> Error {
+pub(super) fn no_table(name: &str) -> Error {
     Error::new(
         ErrorKind::NoTable,
         format!("no table or view named {name}: check the name, the schema and the search_path"),

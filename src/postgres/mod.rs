@@ -9,6 +9,7 @@ mod pool;
 mod session;
 pub mod statement;
 mod tls;
+pub mod watch;
 
 pub use error::{error_from, is_lost, means_bad_data, means_catalog_changed};
 pub use health::{Condition, HealthReport, OnTransition, Transition};

@@ -1,0 +1,66 @@
+//! How notices travel, and what differs in the SQL for it.
+
+use std::fmt;
+
+/// How a table's changes are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// NOTIFY on the channel `cache_invalidation`.
+    Notify,
+    /// Rows of `pgcache.outbox`, which servers poll.
+    Outbox,
+}
+
+/// A full outbox takes no more: whoever polls finds out from the same figures, and takes it for a gap.
+macro_rules! room {
+    () => {
+        "(SELECT s.last_value FROM pgcache.outbox_id_seq s) OPERATOR(pg_catalog.-)
+                   coalesce((SELECT s.low FROM pgcache.outbox_state s), 0) OPERATOR(pg_catalog.<=) 1000000"
+    };
+}
+
+impl Mode {
+    /// How many notices wait in the outbox at most.
+    pub(super) const OUTBOX_BOUND: &'static str = "1000000";
+
+    /// The mode of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Notify, Self::Outbox].into_iter().find(|mode| mode.name() == name)
+    }
+
+    /// `notify` or `outbox`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Notify => "notify",
+            Self::Outbox => "outbox",
+        }
+    }
+
+    /// What the trigger functions are filled with.
+    pub(super) fn parts(self) -> [(&'static str, &'static str); 5] {
+        match self {
+            Self::Notify => [
+                // A commit fails when the queue is full; servers take one that fills up for a gap.
+                ("guard", "        IF pg_catalog.pg_notification_queue_usage() OPERATOR(pg_catalog.>) 0.5 THEN\n            RETURN NULL;\n        END IF;\n"),
+                ("say", "SELECT INTO said"),
+                ("room", ""),
+                // An expression costs less than PERFORM, which runs a query.
+                ("said", "                IF pg_catalog.pg_notify('cache_invalidation', said) IS NULL THEN END IF;\n"),
+                ("send", "PERFORM pg_catalog.pg_notify('cache_invalidation', said);"),
+            ],
+            Self::Outbox => [
+                ("guard", ""),
+                ("say", "INSERT INTO pgcache.outbox (notice) SELECT"),
+                ("room", concat!("\n               AND ", room!())),
+                ("said", ""),
+                ("send", concat!("INSERT INTO pgcache.outbox (notice) SELECT said\n             WHERE ", room!(), ";")),
+            ],
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,27 @@
+-- The outbox: notices that wait to be polled. UNLOGGED, because a crash is a gap to every server anyway.
+DO $pgcache$
+BEGIN
+    IF pg_catalog.to_regclass('pgcache.outbox') IS NULL THEN
+        CREATE UNLOGGED TABLE pgcache.outbox (
+            id bigint GENERATED ALWAYS AS IDENTITY,
+            xid pg_catalog.xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+            notice pg_catalog.text NOT NULL
+        );
+        CREATE INDEX outbox_xid ON pgcache.outbox (xid);
+    END IF;
+    IF pg_catalog.to_regclass('pgcache.outbox_state') IS NULL THEN
+        CREATE UNLOGGED TABLE pgcache.outbox_state (
+            singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+            incarnation uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
+            low bigint NOT NULL DEFAULT 0,
+            trim_snapshot pg_catalog.pg_snapshot,
+            trimmed_at timestamptz
+        );
+    END IF;
+END
+$pgcache$;
+INSERT INTO pgcache.outbox_state DEFAULT VALUES ON CONFLICT DO NOTHING;
+GRANT USAGE ON SCHEMA pgcache TO @role@;
+GRANT SELECT, DELETE ON pgcache.outbox TO @role@;
+GRANT SELECT, INSERT, UPDATE ON pgcache.outbox_state TO @role@;
+GRANT SELECT ON SEQUENCE pgcache.outbox_id_seq TO @role@;

@@ -1,0 +1,25 @@
+-- With the last watched table everything else goes, as far as it is ours to remove.
+DO $pgcache$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_proc p
+                WHERE p.pronamespace = pg_catalog.to_regnamespace('pgcache') AND p.proname LIKE 'changed\_%')
+    THEN
+        RETURN;
+    END IF;
+    BEGIN
+        DROP EVENT TRIGGER IF EXISTS pgcache_ddl;
+        DROP EVENT TRIGGER IF EXISTS pgcache_drop;
+        DROP FUNCTION IF EXISTS pgcache.tell_of_ddl(), pgcache.tell_of_drop(), pgcache.tell(pg_catalog.text),
+            pgcache.watch_partitions(oid[]);
+    EXCEPTION WHEN insufficient_privilege THEN
+        NULL;
+    END;
+    BEGIN
+        DROP TABLE IF EXISTS pgcache.outbox, pgcache.outbox_state;
+        DROP FUNCTION IF EXISTS pgcache.notices(oid, pg_catalog.text[]);
+        DROP SCHEMA IF EXISTS pgcache;
+    EXCEPTION WHEN insufficient_privilege OR dependent_objects_still_exist THEN
+        NULL;
+    END;
+END
+$pgcache$;

@@ -1,0 +1,34 @@
+-- The schema of everything that pgcache keeps in PostgreSQL, and the function that packs keys into notices.
+DO $pgcache$
+BEGIN
+    IF pg_catalog.to_regnamespace('pgcache') IS NULL THEN
+        CREATE SCHEMA pgcache;
+    END IF;
+END
+$pgcache$;
+
+CREATE OR REPLACE FUNCTION pgcache.notices(rel oid, keys pg_catalog.text[]) RETURNS pg_catalog.text[]
+    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $pgcache$
+DECLARE
+    whole_table CONSTANT text := concat('{"pgcache":1,"rel":', rel, '}');
+    notices text[] := '{}';
+    batch text;
+    key text;
+BEGIN
+    FOREACH key IN ARRAY coalesce(keys, '{}') LOOP
+        IF octet_length(key) > 7850 THEN
+            RETURN ARRAY[whole_table];
+        ELSIF octet_length(batch) + octet_length(key) > 7850 THEN
+            notices := notices || concat('{"pgcache":1,"rel":', rel, ',"keys":[', batch, ']}');
+            batch := key;
+        ELSE
+            batch := concat_ws(',', batch, key);
+        END IF;
+    END LOOP;
+    IF batch IS NULL OR cardinality(notices) > 63 THEN
+        RETURN ARRAY[whole_table];
+    END IF;
+    RETURN notices || concat('{"pgcache":1,"rel":', rel, ',"keys":[', batch, ']}');
+END
+$pgcache$;
