@@ -11,6 +11,7 @@ use super::invalidate::Invalidate;
 use super::key::Key;
 use super::multiread::MultiRead;
 use super::read::Read;
+use super::watch::Watch;
 use super::write::Write;
 
 /// The command.
@@ -36,6 +37,7 @@ impl Command for Help {
             Key::SPEC,
             Inspect::SPEC,
             Flush::SPEC,
+            Watch::SPEC,
             Health::SPEC,
             Self::SPEC,
         ];

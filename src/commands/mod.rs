@@ -9,4 +9,5 @@ pub mod key;
 pub mod multiread;
 pub mod panic;
 pub mod read;
+pub mod watch;
 pub mod write;

@@ -23,6 +23,7 @@ pub mod state;
 pub mod sweep;
 pub mod tables;
 pub mod ticket;
+pub mod watches;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -32,6 +32,7 @@ use super::sources::Sources;
 use super::sweep::Sweep;
 use super::tables::Tables;
 use super::ticket::{Brought, Ticket};
+use super::watches::Watches;
 
 /// How long results are applied before other clients have their turn.
 const SLICE: Duration = Duration::from_millis(1);
@@ -68,6 +69,8 @@ pub struct Engine {
     pub flights: Flights<Ticket>,
     /// Clients that wait.
     pub waiters: Waiters,
+    /// WATCH commands that wait.
+    pub watches: Watches,
     /// MULTIREADs that wait.
     pub gathers: Gathers,
     /// Spellings that PostgreSQL has read for us.
@@ -110,6 +113,7 @@ impl Engine {
             resolutions: Resolutions::default(),
             flights: Flights::default(),
             waiters: Waiters::default(),
+            watches: Watches::default(),
             gathers: Gathers::default(),
             aliases: Aliases::default(),
             freshness,
@@ -182,6 +186,7 @@ impl Engine {
             }
             Message::Described { source, name, result } => self.resolved(ctx, source, &name, result),
             Message::Redefined { source, oid, definition } => self.redefined(ctx, source, oid, definition),
+            Message::Watched { number, source, result } => self.watched_by(number, source, result),
             Message::Source(transition) => self.source_changed(ctx, &transition),
             Message::Heard { source, session, news } => self.heard(ctx, source, session, news),
         }
@@ -203,6 +208,7 @@ impl Engine {
             self.give_up(ctx, landed, timed_out());
         }
         self.give_up_resolutions(now);
+        self.give_up_watches(now);
         self.release_held(ctx);
         self.settle_doubts(ctx);
         self.follow_drops(ctx);

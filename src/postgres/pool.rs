@@ -30,6 +30,7 @@ const RETRY_PAUSE_TWICE: Duration = Duration::from_secs(2);
 pub struct Source {
     settings: Arc<SourceSettings>,
     pool: Pool<Manager>,
+    connector: Arc<Connector>,
     shared: Arc<Shared>,
     /// The periodic check, to end it with the source.
     check: Mutex<Option<JobHandle>>,
@@ -138,7 +139,7 @@ impl Source {
     /// # Errors
     /// A TLS file that is of no use.
     pub fn open(settings: Arc<SourceSettings>, listener: OnTransition) -> Result<Arc<Self>, Error> {
-        let connector = Connector::new(Arc::clone(&settings))?;
+        let connector = Arc::new(Connector::new(Arc::clone(&settings))?);
         let shared = Arc::new(Shared {
             health: Health::new(&settings.name, listener),
             gate: Gate::default(),
@@ -153,8 +154,8 @@ impl Source {
             .connection_timeout(RETRY_PAUSE_TWICE)
             .error_handler(Box::new(NopErrorHandler))
             .thread_pool(Arc::clone(&threads))
-            .build_unchecked(Manager { connector, shared: Arc::clone(&shared) });
-        let source = Arc::new(Self { settings, pool, shared, check: Mutex::new(None) });
+            .build_unchecked(Manager { connector: Arc::clone(&connector), shared: Arc::clone(&shared) });
+        let source = Arc::new(Self { settings, pool, connector, shared, check: Mutex::new(None) });
         *source.check.lock() = Some(source.start_check(&threads));
         Ok(source)
     }
@@ -228,6 +229,16 @@ impl Source {
         self.judge_silence();
         let state = self.pool.state();
         self.shared.health.report(state.connections, state.idle_connections)
+    }
+
+    /// A connection of its own that may write, outside of the pool and with nothing set.
+    ///
+    /// # Errors
+    /// `PGDOWN` with the reason why it could not be opened.
+    pub fn open_to_write(&self) -> Result<::postgres::Client, Error> {
+        self.connector
+            .open()
+            .map_err(|error| Error::new(ErrorKind::Down, format!("{}: {error}", self.settings.name)))
     }
 
     fn idle(&self) -> Option<PooledSession> {
@@ -317,7 +328,7 @@ fn connect_threads() -> Arc<ScheduledThreadPool> {
 
 /// Makes and judges connections for r2d2.
 struct Manager {
-    connector: Connector,
+    connector: Arc<Connector>,
     shared: Arc<Shared>,
 }
 

@@ -43,6 +43,10 @@ impl Errands {
                 self.queue.took_one();
                 self.redescribe(oid, &name);
             }
+            Job::Watch { number, what } => {
+                self.queue.took_one();
+                self.watch(number, &what);
+            }
             Job::Panic => {
                 self.queue.took_one();
                 panic!("asked for by a test");
@@ -135,7 +139,7 @@ impl Errands {
     }
 
     /// Runs `work` on a session with the statement timeout of now.
-    fn with_session<T>(
+    pub(super) fn with_session<T>(
         &self,
         deadline: Instant,
         mut work: impl FnMut(&mut Session) -> Result<T, ::postgres::Error>,

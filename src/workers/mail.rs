@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::watching::WatchAnswer;
 use crate::cache::error::Error;
 use crate::cache::flight::FlightId;
 use crate::cache::lease::Gap;
@@ -43,6 +44,15 @@ pub enum Message {
         oid: u32,
         /// What it is now; `None`: it is gone.
         definition: Option<Arc<TableDefinition>>,
+    },
+    /// What came of a WATCH command.
+    Watched {
+        /// The number that it was given.
+        number: u64,
+        /// Which source answers.
+        source: SourceIndex,
+        /// What it says.
+        result: Result<WatchAnswer, Error>,
     },
     /// A source came up or went down.
     Source(Transition),

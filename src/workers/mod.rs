@@ -5,3 +5,4 @@ pub mod known;
 pub mod mail;
 pub mod queue;
 pub mod threads;
+pub mod watching;

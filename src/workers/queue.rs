@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::watching::Watching;
 use crate::cache::flight::FlightId;
 use crate::postgres::load::KeyValues;
 use crate::postgres::statement::LoadPlan;
@@ -51,6 +52,13 @@ pub enum Job {
         oid: u32,
         /// Its name, as `regclass` prints it.
         name: String,
+    },
+    /// Do what a WATCH command asks for.
+    Watch {
+        /// Under which number the answer is waited for.
+        number: u64,
+        /// What.
+        what: Watching,
     },
     /// Panic: what the project's own tests ask for, to see that the server lives on.
     Panic,

@@ -1,0 +1,81 @@
+//! `PGCACHE.WATCH ADD <table> | DEL <table> | LIST | SQL <table> | HELP`: having PostgreSQL tell of changes.
+
+use crate::cache::error::Error;
+use crate::cache::name::TableName;
+use crate::engine::resolve::Answer;
+use crate::engine::{self, Engine};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::context::Context;
+use crate::server::reply::{Reply, Value};
+use crate::workers::watching::Watching;
+
+/// The command.
+#[derive(Debug)]
+pub struct Watch;
+
+const HELP: [&str; 10] = [
+    "PGCACHE.WATCH ADD <table>",
+    "    Installs the triggers that tell of its changes.",
+    "PGCACHE.WATCH DEL <table>",
+    "    Removes them.",
+    "PGCACHE.WATCH LIST",
+    "    Lists what is watched.",
+    "PGCACHE.WATCH SQL <table>",
+    "    Returns what ADD would run.",
+    "PGCACHE.WATCH HELP",
+    "    Prints this.",
+];
+
+impl Command for Watch {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.watch",
+        flags: c"admin",
+        categories: c"admin dangerous",
+        summary:
+            c"Has PostgreSQL tell of a table's changes, removes that, lists it, or returns the SQL for it",
+        complexity: c"O(N) for N partitions; PostgreSQL does the work",
+        arguments: &[
+            Argument::required(c"ADD|DEL|LIST|SQL|HELP", ArgumentKind::Text),
+            Argument::optional(c"table", ArgumentKind::Text),
+        ],
+    };
+
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        let word = arguments.required(0).to_ascii_uppercase();
+        match (word.as_slice(), arguments.get(1)) {
+            (b"HELP", None) => {
+                Reply::Value(Value::List(HELP.iter().map(|line| Value::from(*line)).collect()))
+            }
+            (b"LIST", None) => engine::with(|engine| list(engine, ctx)),
+            (b"ADD", Some(table)) => on_relation(ctx, table, Watching::Add),
+            (b"DEL", Some(table)) => on_relation(ctx, table, Watching::Del),
+            (b"SQL", Some(table)) => on_relation(ctx, table, Watching::Sql),
+            _ => Error::malformed("WATCH takes ADD, DEL or SQL and a table, LIST, or HELP").into(),
+        }
+    }
+}
+
+fn list(engine: &mut Engine, ctx: Context<'_>) -> Reply {
+    match engine.telling_sources() {
+        sources if sources.is_empty() => Reply::Value(Value::List(vec![])),
+        sources => reply(engine.watch(ctx, &sources, &Watching::List)),
+    }
+}
+
+fn on_relation(ctx: Context<'_>, table: &[u8], what: fn(String) -> Watching) -> Reply {
+    engine::with(|engine| {
+        let asked = TableName::parse(table).and_then(|name| {
+            let source = engine.sources.named(name.source())?;
+            engine.watch(ctx, &[source], &what(name.relation().to_owned()))
+        });
+        reply(asked)
+    })
+}
+
+fn reply(answer: Result<Answer, Error>) -> Reply {
+    match answer {
+        Ok(Answer::Now(reply)) => reply,
+        Ok(Answer::Later) => Reply::Sent,
+        Err(error) => Reply::Error(error),
+    }
+}

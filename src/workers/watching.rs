@@ -1,0 +1,89 @@
+//! The errand behind PGCACHE.WATCH: having PostgreSQL tell of changes, or asking what it tells of.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::errand::Errands;
+use super::mail::Message;
+use crate::cache::error::{Error, ErrorKind};
+use crate::postgres::watch::{self, Mode, Watched};
+use crate::postgres::{catalog, error_from};
+use crate::settings::Invalidation;
+
+/// What is to be done. Names are spelled by SQL's rules, without the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Watching {
+    /// Install what tells of a relation's changes.
+    Add(String),
+    /// Remove it.
+    Del(String),
+    /// Write what would install it.
+    Sql(String),
+    /// List what is watched.
+    List,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum WatchAnswer {
+    /// It is done.
+    Done,
+    /// The script.
+    Script(String),
+    /// The source's watched tables.
+    Tables(Vec<Watched>),
+}
+
+impl Errands {
+    /// Does it, and tells the one who asked under `number`.
+    pub(super) fn watch(&self, number: u64, what: &Watching) {
+        let result = self.watched(what);
+        // Before the answer: whoever has it may rely on it.
+        if let (Ok(WatchAnswer::Done), Watching::Add(name) | Watching::Del(name)) = (&result, what) {
+            self.tell_definition(name);
+        }
+        self.postbox.send(Message::Watched { number, source: self.index, result });
+    }
+
+    fn watched(&self, what: &Watching) -> Result<WatchAnswer, Error> {
+        let mode = match self.source.settings().invalidation {
+            Invalidation::Notify => Mode::Notify,
+            Invalidation::Outbox => Mode::Outbox,
+            Invalidation::Off => return Err(switched_off()),
+        };
+        let mut client = self.source.open_to_write()?;
+        let name = match what {
+            Watching::Add(name) | Watching::Del(name) | Watching::Sql(name) => name,
+            Watching::List => "pgcache",
+        };
+        let answer = match what {
+            Watching::Add(name) => {
+                watch::add(&mut client, name, mode).map(|result| result.map(|()| WatchAnswer::Done))
+            }
+            Watching::Del(name) => {
+                watch::del(&mut client, name).map(|result| result.map(|()| WatchAnswer::Done))
+            }
+            Watching::Sql(name) => watch::sql(&mut client, name, mode)
+                .map(|result| result.map(|script| WatchAnswer::Script(script.to_string()))),
+            Watching::List => watch::list(&mut client).map(|tables| Ok(WatchAnswer::Tables(tables))),
+        };
+        answer.unwrap_or_else(|error| Err(error_from(&error, name)))
+    }
+
+    /// Tells what the relation is now: watched, or no longer.
+    fn tell_definition(&self, name: &str) {
+        let deadline = Instant::now() + self.settings.get().load_timeout;
+        let described = self.with_session(deadline, |session| catalog::describe(session, name));
+        if let Ok(Ok(definition)) = described {
+            let (oid, definition) = (definition.oid, Some(Arc::new(definition)));
+            self.postbox.send(Message::Redefined { source: self.index, oid, definition });
+        }
+    }
+}
+
+fn switched_off() -> Error {
+    Error::new(
+        ErrorKind::Malformed,
+        "the source's setting invalidation is off: notify or outbox have changes told",
+    )
+}
