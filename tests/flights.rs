@@ -52,7 +52,8 @@ impl Gated<'static> {
     /// A server that reads as the role for which the policy holds.
     fn server(&self, kind: &Kind) -> Server {
         let role = format!("reader_{}", self.database.name);
-        Server::setup(kind).on(&self.database).setting("pg_user", &role).start()
+        let setup = Server::setup(kind).on(&self.database).setting("pg_user", &role);
+        setup.setting("test_hooks", "yes").start()
     }
 
     fn shut(&mut self) {
@@ -551,5 +552,41 @@ fn a_failed_load_fails_each_of_its_waiters_once_and_is_not_cached() {
         assert!(!client.exists(&key));
         gated.database.execute("UPDATE gate SET fails = false");
         assert_eq!(client.read("users", &user(7)).text(), named(7, "old"));
+    });
+}
+
+#[test]
+fn without_the_guard_the_old_row_is_put_back() {
+    on_every_server(|kind| {
+        for (unguarded, name) in [("no", "new"), ("yes", "old")] {
+            let mut gated = Gated::users();
+            let server = gated.server(&kind);
+            let mut client = server.client();
+            client.call(&["CONFIG", "SET", "pgcache.test_unguarded", unguarded]);
+            gated.shut();
+            let mut early = asking(&server, "users", &user(7));
+            gated.await_arrivals(1);
+            gated.database.execute("UPDATE users SET name = 'new'");
+            gated.let_others_pass();
+            client.invalidate("users", &user(7));
+            gated.open();
+            assert_eq!(early.receive().text(), named(7, "old"));
+            assert_eq!(client.read("users", &user(7)).text(), named(7, name));
+        }
+    });
+}
+
+#[test]
+fn a_load_can_be_made_to_dawdle_on_its_way_back() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(10);
+        let settings = [("test_hooks", "yes"), ("test_fill_delay_ms", "20000"), ("load_timeout_ms", "200")];
+        let server = server_on(&kind, &database, &settings);
+        let mut client = server.client();
+        eventually("a load comes too late", || {
+            client.invalidate("users", &user(1));
+            (client.read("users", &user(1)).code() == "PGTIMEOUT").then_some(())
+        });
     });
 }

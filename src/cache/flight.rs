@@ -29,6 +29,8 @@ pub struct FlightPlan {
     pub is_loose: bool,
     /// Whether what its key turns out to mean may be remembered.
     pub may_alias: bool,
+    /// Whether it loads anew what is stored already, for nobody in particular.
+    pub is_refresh: bool,
 }
 
 impl FlightPlan {
@@ -75,25 +77,34 @@ impl<W> Default for Flights<W> {
 }
 
 impl<W> Flights<W> {
-    /// Waits on the flight for `key`, or starts one.
+    /// Waits on the flight for `key`, or starts one. A refresh is not waited for: it may stand in line for long, and what it
+    /// brings must not replace what the new one brings.
     pub fn join(&mut self, key: &[u8], plan: FlightPlan, waiter: W) -> Joined {
         if let Some(id) = self.joinable.get(key) {
             if let Some(flight) = self.live.get_mut(id) {
-                flight.plan.ttl_s = ttl::shorter(flight.plan.ttl_s, plan.ttl_s);
-                flight.waiters.push(waiter);
-                return Joined::Waiting(*id);
+                if !flight.plan.is_refresh {
+                    flight.plan.ttl_s = ttl::shorter(flight.plan.ttl_s, plan.ttl_s);
+                    flight.waiters.push(waiter);
+                    return Joined::Waiting(*id);
+                }
+                flight.may_fill = false;
             }
         }
-        Joined::Started(self.start(key, plan, waiter))
+        Joined::Started(self.start(key, plan, vec![waiter]))
     }
 
-    fn start(&mut self, key: &[u8], plan: FlightPlan, waiter: W) -> FlightId {
+    /// Starts a flight that nobody waits for. `None`: there is one for `key`.
+    pub fn refresh(&mut self, key: &[u8], plan: FlightPlan) -> Option<FlightId> {
+        (!self.joinable.contains_key(key)).then(|| self.start(key, plan, vec![]))
+    }
+
+    fn start(&mut self, key: &[u8], plan: FlightPlan, waiters: Vec<W>) -> FlightId {
         self.next += 1;
         let id = FlightId(self.next);
         self.uncertain += usize::from(plan.is_uncertain());
         let key: Rc<[u8]> = Rc::from(key);
         self.joinable.insert(Rc::clone(&key), id);
-        self.live.insert(id, Landed { key, plan, may_fill: true, waiters: vec![waiter] });
+        self.live.insert(id, Landed { key, plan, may_fill: true, waiters });
         id
     }
 
@@ -184,6 +195,7 @@ mod tests {
             asks: false,
             is_loose: false,
             may_alias: false,
+            is_refresh: false,
         }
     }
 
@@ -240,9 +252,43 @@ mod tests {
         assert_eq!(flights.supersede_uncertain(1), 0);
     }
 
+    fn refresh(table: u64) -> FlightPlan {
+        FlightPlan { is_refresh: true, ..plan(table) }
+    }
+
+    #[test]
+    fn there_is_one_refresh_of_a_key_and_none_while_readers_wait_for_it() {
+        let mut flights: Flights<()> = Flights::default();
+        let first = flights.refresh(b"k", refresh(1)).unwrap();
+        assert_eq!(flights.refresh(b"k", refresh(1)), None);
+        assert!(flights.land(first).unwrap().waiters.is_empty());
+        flights.join(b"k", plan(1), ());
+        assert_eq!(flights.refresh(b"k", refresh(1)), None);
+    }
+
+    #[test]
+    fn a_reader_does_not_wait_for_a_refresh_and_what_it_brings_stays() {
+        let mut flights = Flights::default();
+        let slow = flights.refresh(b"k", refresh(1)).unwrap();
+        let Joined::Started(own) = flights.join(b"k", plan(1), 'a') else { panic!("a flight of its own") };
+        assert!(!flights.land(slow).unwrap().may_fill);
+        let landed = flights.land(own).unwrap();
+        assert!(landed.may_fill && landed.waiters == vec!['a']);
+    }
+
+    #[test]
+    fn an_invalidation_supersedes_a_refresh() {
+        let mut flights: Flights<()> = Flights::default();
+        let id = flights.refresh(b"k", refresh(1)).unwrap();
+        assert!(flights.supersede_key(b"k"));
+        assert!(flights.refresh(b"k", refresh(1)).is_some());
+        assert!(!flights.land(id).unwrap().may_fill);
+    }
+
     #[derive(Debug, Clone)]
     enum Step {
         Ask(u8),
+        Refresh(u8),
         Invalidate(u8),
         FlushTable(u8),
         FlushAll,
@@ -253,6 +299,7 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             4 => (0u8..6).prop_map(Step::Ask),
+            2 => (0u8..6).prop_map(Step::Refresh),
             2 => (0u8..6).prop_map(Step::Invalidate),
             1 => (0u8..2).prop_map(Step::FlushTable),
             1 => Just(Step::FlushAll),
@@ -267,6 +314,9 @@ mod tests {
     struct Model {
         versions: [u64; 6],
         read: HashMap<FlightId, (u8, u64)>,
+        /// The refresh under way for each key, until a reader starts a flight of its own.
+        refreshes: HashMap<u8, FlightId>,
+        overtaken: Vec<FlightId>,
         asked: u64,
         answered: u64,
     }
@@ -282,7 +332,9 @@ mod tests {
             let (key, version) = self.read.remove(&id).unwrap();
             self.answered += landed.waiters.len() as u64;
             let current = self.versions[usize::from(key)];
-            prop_assert_eq!(landed.may_fill, version == current, "a stale fill, or a fresh one refused");
+            self.refreshes.retain(|_, refresh| *refresh != id);
+            let may_fill = version == current && !self.overtaken.contains(&id);
+            prop_assert_eq!(landed.may_fill, may_fill, "a stale fill, or a fresh one refused");
             for asked_at in &landed.waiters {
                 prop_assert!(
                     version >= *asked_at,
@@ -305,6 +357,13 @@ mod tests {
                         model.asked += 1;
                         if let Joined::Started(id) = flights.join(&[key], plan(u64::from(key % 2)), version) {
                             model.read.insert(id, (key, version));
+                            model.overtaken.extend(model.refreshes.remove(&key));
+                        }
+                    }
+                    Step::Refresh(key) => {
+                        if let Some(id) = flights.refresh(&[key], refresh(u64::from(key % 2))) {
+                            model.read.insert(id, (key, model.versions[usize::from(key)]));
+                            model.refreshes.insert(key, id);
                         }
                     }
                     Step::Invalidate(key) => {
@@ -332,6 +391,7 @@ mod tests {
                             model.answered += landed.waiters.len() as u64;
                         }
                         model.read.clear();
+                        model.refreshes.clear();
                         prop_assert!(flights.is_empty());
                     }
                 }

@@ -1,5 +1,6 @@
 //! The rules of the cache: plain Rust, no I/O, no server.
 
+pub mod age;
 pub mod alias;
 pub mod canonical;
 pub mod entry;
@@ -10,5 +11,6 @@ pub mod key;
 pub mod lease;
 pub mod name;
 pub mod notice;
+pub mod rest;
 pub mod table;
 pub mod ttl;

@@ -49,6 +49,18 @@ pub fn expiry(ttl: Option<Ttl>, jitter_percent: u8, random: u64) -> Option<Durat
     Some(Duration::from_millis(life_ms.max(SHORTEST_MS)))
 }
 
+/// The shortest life in milliseconds that jitter may leave of `ttl_s` seconds; 0 for no expiry.
+pub fn shortest_ms(ttl_s: u32, jitter_percent: u8) -> u64 {
+    let full_ms = u64::from(ttl_s) * 1_000;
+    let shortest_ms = full_ms - full_ms * u64::from(jitter_percent.min(100)) / 100;
+    shortest_ms.max(SHORTEST_MS).min(full_ms)
+}
+
+/// How long the server keeps an entry that lives for `life`: its grace comes on top, whole.
+pub fn kept(life: Option<Duration>, grace: Duration) -> Option<Duration> {
+    life.map(|life| life + grace)
+}
+
 /// A time to live as flights carry it, in seconds; 0 stands for no expiry.
 pub fn whole_seconds(ttl: Option<Duration>) -> u32 {
     ttl.map_or(0, |ttl| u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX))
@@ -114,6 +126,7 @@ mod tests {
     fn no_ttl_is_no_expiry() {
         assert_eq!(Ttl::from_seconds(0), None);
         assert_eq!(expiry(None, 50, 7), None);
+        assert_eq!(kept(None, Duration::from_secs(60)), None, "and no grace");
     }
 
     #[test]
@@ -128,6 +141,16 @@ mod tests {
             let full_ms = u64::from(seconds) * 1_000;
             let shortest = full_ms - full_ms * u64::from(percent.min(100)) / 100;
             prop_assert!(life_ms <= full_ms && life_ms >= shortest.max(SHORTEST_MS));
+        }
+
+        #[test]
+        fn jitter_shortens_the_life_and_never_the_grace(
+            seconds in 1..=MAX_SECONDS, percent in 0..=100u8, random: u64, grace_s in 0..=MAX_SECONDS,
+        ) {
+            let grace = Duration::from_secs(grace_s.into());
+            let kept = kept(expiry(Ttl::from_seconds(seconds), percent, random), grace).unwrap();
+            let life_ms = (kept - grace).as_millis() as u64;
+            prop_assert!(life_ms >= shortest_ms(seconds, percent) && life_ms <= u64::from(seconds) * 1_000);
         }
 
         #[test]

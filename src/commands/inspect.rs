@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use crate::cache::age::Age;
+use crate::cache::entry::Entry;
 use crate::cache::error::Error;
 use crate::cache::key::LookupKey;
 use crate::engine::caller::Caller;
@@ -64,13 +66,43 @@ impl OnTable for InspectRow<'_> {
     }
 }
 
+/// What stands under the key, without its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Row,
+    Absent,
+    Other,
+}
+
+impl Kind {
+    fn of(bytes: &[u8]) -> Self {
+        match Entry::classify(bytes) {
+            Entry::Row(_) => Self::Row,
+            Entry::Absent => Self::Absent,
+            Entry::Foreign => Self::Other,
+        }
+    }
+}
+
+/// What is left of the life of an entry that the server keeps for `left_ms` more, and whether only its grace is left.
+fn life(engine: &Engine, entry: Kind, left_ms: Option<i64>) -> (Option<i64>, bool) {
+    let ageing = engine.ageing();
+    match left_ms.and_then(|left_ms| u64::try_from(left_ms).ok()) {
+        Some(left_ms) if entry == Kind::Row => {
+            (i64::try_from(ageing.life_ms(left_ms)).ok(), ageing.age(Some(left_ms), 0) == Age::Stale)
+        }
+        _ => (left_ms, false),
+    }
+}
+
 fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, located: &Located, cache_key: &Text) -> Value {
-    let (bytes, is_negative) = keyspace::read(ctx, cache_key, |stored| match stored {
-        Stored::Bytes(bytes) => (Some(bytes.len()), bytes == b"null"),
-        Stored::Nothing | Stored::OtherType => (None, false),
+    let ((bytes, entry), left_ms) = keyspace::read_with_ttl(ctx, cache_key, |stored| match stored {
+        Stored::Bytes(bytes) => (Some(bytes.len()), Kind::of(bytes)),
+        Stored::Nothing | Stored::OtherType => (None, Kind::Other),
     });
-    let ttl_ms = keyspace::ttl_ms(ctx, cache_key);
+    let (ttl_ms, is_stale) = life(engine, entry, left_ms);
     let waiters = engine.flights.waiters_of(located.flight_key());
+    let waiters = waiters.or_else(|| engine.flights.waiters_of(&located.cache_key));
     let group = if located.asks { located.lookup.asking() } else { located.lookup.plain() };
     let source = engine.sources.get(table.source).map_or("", |source| &source.name);
     let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
@@ -79,8 +111,8 @@ fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, located: &Located,
         ("cached", Value::Bool(bytes.is_some())),
         ("ttl_ms", ttl_ms.map_or(Value::Nil, Value::Integer)),
         ("bytes", number(bytes.unwrap_or_default())),
-        ("negative", Value::Bool(is_negative)),
-        ("stale", Value::Bool(bytes.is_some() && !engine.may_serve(table, &located.cache_key))),
+        ("negative", Value::Bool(entry == Kind::Absent)),
+        ("stale", Value::Bool(is_stale || (bytes.is_some() && !engine.may_serve(table, &located.cache_key)))),
         ("in_flight", Value::Bool(waiters.is_some())),
         ("waiters", number(waiters.unwrap_or_default())),
         (

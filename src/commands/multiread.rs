@@ -12,6 +12,7 @@ use crate::engine::caller::Caller;
 use crate::engine::entries::Found;
 use crate::engine::gather::{json_array, Gather, Slot};
 use crate::engine::lookup::{locate, values, Located};
+use crate::engine::refresh::Aged;
 use crate::engine::resolve::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::ticket::Ticket;
@@ -74,8 +75,9 @@ impl OnTable for ReadRows<'_> {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let keys = LookupKey::parse_many(&self.keys, engine.settings.get().max_multiread_keys)?;
-        let (slots, missing) = look_up_all(engine, ctx, table, caller, &keys)?;
+        let (slots, missing, aged) = look_up_all(engine, ctx, table, caller, &keys, self.ttl)?;
         if missing.is_empty() {
+            engine.refresh(ctx, table, aged, self.ttl);
             return Ok(Answer::Now(Reply::Buffer(json_array(&slots))));
         }
         let waiter = caller.wait(engine, ctx)?;
@@ -87,6 +89,7 @@ impl OnTable for ReadRows<'_> {
             engine.join(table, &located, values, ttl_s, Ticket::Part { gather, index }, &mut departures);
         }
         engine.depart(ctx, table.source, departures);
+        engine.refresh(ctx, table, aged, self.ttl);
         Ok(Answer::Later)
     }
 
@@ -102,7 +105,8 @@ fn look_up_all(
     table: &Rc<Table>,
     caller: &Caller,
     keys: &[LookupKey<'_>],
-) -> Result<(Vec<Slot>, Vec<Missing>), Error> {
+    ttl: Option<Ttl>,
+) -> Result<(Vec<Slot>, Vec<Missing>, Vec<Aged>), Error> {
     let mut all = Vec::with_capacity(keys.len());
     for key in keys {
         let located = locate(engine, table, key)?;
@@ -110,9 +114,10 @@ fn look_up_all(
         caller.check(ctx, table, &located, Access::Read)?;
         all.push((located, cache_key));
     }
-    let (mut slots, mut missing) = (Vec::with_capacity(keys.len()), Vec::new());
+    let (mut slots, mut missing, mut aged) = (Vec::with_capacity(keys.len()), Vec::new(), Vec::new());
     for (index, ((located, cache_key), key)) in all.into_iter().zip(keys).enumerate() {
-        match engine.look_up(ctx, table, &cache_key, |row| Slot::Row(row.into())) {
+        let (found, age) = engine.look_up(ctx, table, &cache_key, ttl, |row| Slot::Row(row.into()));
+        match found {
             Found::Row(slot) => slots.push(slot),
             Found::Absent => slots.push(Slot::Absent),
             Found::Foreign | Found::Nothing => {
@@ -122,7 +127,8 @@ fn look_up_all(
                 continue;
             }
         }
-        engine.publish_key(ctx, EventType::CacheHit, table, located.lookup_key());
+        engine.publish_hit(ctx, table, located.lookup_key(), age);
+        aged.extend(Aged::of(age, key, located));
     }
-    Ok((slots, missing))
+    Ok((slots, missing, aged))
 }

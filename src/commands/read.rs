@@ -9,6 +9,7 @@ use crate::cache::ttl::Ttl;
 use crate::engine::ask::Departures;
 use crate::engine::caller::Caller;
 use crate::engine::lookup::{locate, values};
+use crate::engine::refresh::Aged;
 use crate::engine::resolve::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::ticket::Ticket;
@@ -66,8 +67,11 @@ impl OnTable for ReadRow<'_> {
         let located = locate(engine, table, &key)?;
         let cache_key = Text::new(&located.cache_key);
         caller.check(ctx, table, &located, Access::Read)?;
-        if let Some(reply) = engine.reply_from_cache(ctx, table, &cache_key, caller.is_in_command()) {
-            engine.publish_key(ctx, EventType::CacheHit, table, located.lookup_key());
+        let in_command = caller.is_in_command();
+        if let Some((reply, age)) = engine.reply_from_cache(ctx, table, &cache_key, self.ttl, in_command) {
+            engine.publish_hit(ctx, table, located.lookup_key(), age);
+            let aged = Aged::of(age, &key, located).into_iter().collect();
+            engine.refresh(ctx, table, aged, self.ttl);
             return Ok(Answer::Now(reply));
         }
         let values = values(&key, located.asks)?;

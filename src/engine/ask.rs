@@ -32,7 +32,7 @@ pub struct Departures {
 }
 
 impl Departures {
-    fn add(&mut self, group: &Arc<Group>, flight: FlightId, values: KeyValues) {
+    pub(super) fn add(&mut self, group: &Arc<Group>, flight: FlightId, values: KeyValues) {
         match self.tasks.iter_mut().find(|(known, _)| Arc::ptr_eq(known, group)) {
             Some((_, keys)) => keys.push((flight, values)),
             None => self.tasks.push((Arc::clone(group), vec![(flight, values)])),
@@ -59,6 +59,7 @@ impl Engine {
             asks: located.asks,
             is_loose: located.lookup.is_loose,
             may_alias: located.asks && !located.lookup.reads_clock(&values),
+            is_refresh: false,
         };
         match self.flights.join(located.flight_key(), plan, ticket) {
             Joined::Waiting(_) => self.counters.coalesced += 1,

@@ -1,5 +1,8 @@
 //! Entries: reading one for a client, storing what a load or a WRITE brought.
 
+use std::time::Duration;
+
+use crate::cache::age::Age;
 use crate::cache::entry::Entry;
 use crate::cache::ttl::{self, Ttl};
 use crate::server::clock::unix_ms;
@@ -26,7 +29,11 @@ pub enum Found<T> {
 
 /// Passes the row under `key` to `take`. Nothing is counted.
 pub fn find<T>(ctx: Context<'_>, key: &Text, take: impl FnOnce(&[u8]) -> T) -> Found<T> {
-    keyspace::read(ctx, key, |stored| match stored {
+    keyspace::read(ctx, key, |stored| tell(stored, take))
+}
+
+fn tell<T>(stored: Stored<'_>, take: impl FnOnce(&[u8]) -> T) -> Found<T> {
+    match stored {
         Stored::Nothing => Found::Nothing,
         Stored::OtherType => Found::Foreign,
         Stored::Bytes(bytes) => match Entry::classify(bytes) {
@@ -34,27 +41,53 @@ pub fn find<T>(ctx: Context<'_>, key: &Text, take: impl FnOnce(&[u8]) -> T) -> F
             Entry::Absent => Found::Absent,
             Entry::Foreign => Found::Foreign,
         },
-    })
+    }
 }
 
 impl Engine {
-    /// Passes the row under `key` of `table` to `take`, and counts what was found. A value of another's is a miss: the
-    /// load replaces it. So is one that may be out of date: the load goes past it.
+    /// Passes the row under `key` to `take`, and tells its age for a reader who asked for `ttl`. Only rows age: what is known
+    /// to be absent has no grace. Nothing is counted.
+    pub fn find_aged<T>(
+        &self,
+        ctx: Context<'_>,
+        key: &Text,
+        ttl: Option<Ttl>,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> (Found<T>, Age) {
+        let ageing = self.ageing();
+        if ageing.is_off() {
+            return (find(ctx, key, take), Age::Fresh);
+        }
+        let (found, left_ms) = keyspace::read_with_ttl(ctx, key, |stored| tell(stored, take));
+        let left_ms = left_ms.and_then(|left_ms| u64::try_from(left_ms).ok());
+        let age = match found {
+            Found::Row(_) => ageing.age(left_ms, self.ttl_s(ttl)),
+            Found::Absent | Found::Foreign | Found::Nothing => Age::Fresh,
+        };
+        (found, age)
+    }
+
+    /// The same for a reader of `table`, and counts what was found. A value of another's is a miss: the load replaces it.
+    /// So is one that may be out of date: the load goes past it.
     pub fn look_up<T>(
         &mut self,
         ctx: Context<'_>,
         table: &Table,
         key: &Text,
+        ttl: Option<Ttl>,
         take: impl FnOnce(&[u8]) -> T,
-    ) -> Found<T> {
+    ) -> (Found<T>, Age) {
         if !self.may_serve(table, key.as_bytes()) {
             self.counters.misses += 1;
             self.counters.bypassed += 1;
-            return Found::Nothing;
+            return (Found::Nothing, Age::Fresh);
         }
-        let found = find(ctx, key, take);
+        let (found, age) = self.find_aged(ctx, key, ttl, take);
         match found {
-            Found::Row(_) => self.counters.hits += 1,
+            Found::Row(_) => {
+                self.counters.hits += 1;
+                self.counters.stale_served += u64::from(age == Age::Stale);
+            }
             Found::Absent => {
                 self.counters.hits += 1;
                 self.counters.negative_hits += 1;
@@ -65,18 +98,19 @@ impl Engine {
             }
             Found::Nothing => self.counters.misses += 1,
         }
-        found
+        (found, age)
     }
 
-    /// The reply for what a READ found; a client that is still in its command gets the row without a copy.
+    /// The reply for what a READ found, and its age; a client that is still in its command gets the row without a copy.
     pub fn reply_from_cache(
         &mut self,
         ctx: Context<'_>,
         table: &Table,
         key: &Text,
+        ttl: Option<Ttl>,
         in_command: bool,
-    ) -> Option<Reply> {
-        let found = self.look_up(ctx, table, key, |row| {
+    ) -> Option<(Reply, Age)> {
+        let (found, age) = self.look_up(ctx, table, key, ttl, |row| {
             if in_command {
                 reply::bulk(ctx, row);
                 Reply::Sent
@@ -85,34 +119,47 @@ impl Engine {
             }
         });
         match found {
-            Found::Row(reply) => Some(reply),
-            Found::Absent => Some(Reply::Nil),
+            Found::Row(reply) => Some((reply, age)),
+            Found::Absent => Some((Reply::Nil, age)),
             Found::Foreign | Found::Nothing => None,
         }
     }
 
-    /// Stores an entry for `ttl_s` seconds (0: no expiry), spread by `ttl_jitter_percent`.
+    /// Stores an entry for `ttl_s` seconds (0: no expiry), spread by `ttl_jitter_percent`, and for `grace` on top. A row that
+    /// is known to be absent has no grace: once it appears it must not stay nil.
     pub fn store(&self, ctx: Context<'_>, key: &[u8], value: &[u8], ttl_s: u32) -> Result<(), Refusal> {
-        let jitter = self.settings.get().ttl_jitter_percent;
-        let expiry = ttl::expiry(Ttl::from_seconds(ttl_s), jitter, fastrand::u64(..));
-        let at = expiry.map(|after| unix_ms() + after.as_millis() as u64);
+        let settings = self.settings.get();
+        let life = ttl::expiry(Ttl::from_seconds(ttl_s), settings.ttl_jitter_percent, fastrand::u64(..));
+        let grace = if value == Entry::ABSENT { Duration::ZERO } else { settings.grace };
+        let at = ttl::kept(life, grace).map(|after| unix_ms() + after.as_millis() as u64);
         keyspace::store(ctx, &Text::new(key), value, at)
     }
 
-    /// Stores what a load brought, unless it is too large or may not be written here.
+    /// Stores what a load brought, unless it is too large or may not be written here. What cannot take the place of an older
+    /// entry ends it: PostgreSQL has told that it is out of date.
     pub fn fill(&mut self, ctx: Context<'_>, key: &[u8], row: Option<&[u8]>, ttl_s: u32) {
         let settings = self.settings.get();
         let negative_ttl_s = ttl::whole_seconds(settings.negative_ttl);
         let (value, ttl_s) = match row {
             Some(row) => (row, ttl_s),
-            None if negative_ttl_s == 0 => return,
-            None => (&b"null"[..], ttl::shorter(negative_ttl_s, ttl_s)),
+            None if negative_ttl_s == 0 => return self.discard(ctx, key),
+            None => (Entry::ABSENT, ttl::shorter(negative_ttl_s, ttl_s)),
         };
         let stored = value.len() <= settings.max_entry_bytes && self.store(ctx, key, value, ttl_s).is_ok();
         if stored {
             self.counters.fills += 1;
         } else {
             self.counters.fills_skipped += 1;
+            self.discard(ctx, key);
+        }
+    }
+
+    /// Drops an entry that PostgreSQL has told to be out of date, if one stands under `key` and may be dropped here.
+    pub fn discard(&self, ctx: Context<'_>, key: &[u8]) {
+        let key = Text::new(key);
+        if matches!(find(ctx, &key, |_| ()), Found::Row(()) | Found::Absent) {
+            // Refused on a replica and in a pause: it stays until its time has come.
+            let _ = keyspace::remove(ctx, &key);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::cache::age::Age;
 use crate::cache::error::Error;
 use crate::cache::flight::Landed;
 use crate::plugins::events::{Event, CHANNEL};
@@ -20,6 +21,14 @@ impl Engine {
     /// Publishes an event about one key, if its kind is switched on.
     pub fn publish_key(&self, ctx: Context<'_>, kind: EventType, table: &Table, key: &[u8]) {
         self.publish_with(ctx, kind, table, |event| event.key(key));
+    }
+
+    /// A row, or that there is none, was served from the cache.
+    pub fn publish_hit(&self, ctx: Context<'_>, table: &Table, key: &[u8], age: Age) {
+        self.publish_with(ctx, EventType::CacheHit, table, |event| match age {
+            Age::Stale => event.key(key).text("reason", "stale"),
+            Age::Fresh | Age::Due => event.key(key),
+        });
     }
 
     /// Publishes an event about a table with what `add` adds to it.

@@ -1,5 +1,7 @@
 //! How far each source's change notices can be relied on, and what follows when they cannot.
 
+use std::time::Duration;
+
 use crate::cache::lease::{Freshness, Gap, Lease};
 use crate::server::clock::{monotonic_ms, monotonic_ms_of};
 use crate::server::context::Context;
@@ -9,7 +11,10 @@ use crate::workers::mail::{News, SourceIndex};
 use super::state::Engine;
 use super::tables::Table;
 
-/// What the main thread knows of one source's notices.
+/// How long, after its lease ran out, a source's thread may be kept by PostgreSQL before another one tries.
+const STUCK_FOR: Duration = Duration::from_secs(10);
+
+/// What the main thread knows of each source's notices.
 #[derive(Debug)]
 pub struct Freshnesses {
     sources: Vec<SourceFreshness>,
@@ -67,6 +72,25 @@ impl Freshnesses {
     }
 }
 
+impl SourceFreshness {
+    /// Tells the log of a new state, and remembers why it is so.
+    fn log(&mut self, state: Freshness, name: &str, max_staleness_ms: u64) {
+        match state {
+            Freshness::Connecting => {}
+            Freshness::Live => {
+                self.reason = None;
+                log::info!("source {name}: change notices are live");
+            }
+            Freshness::Suspect => {
+                let silence =
+                    || format!("no heartbeat came back for {max_staleness_ms} ms (max_staleness_ms)");
+                let reason = self.reason.get_or_insert_with(silence);
+                log::warn!("source {name}: change notices are suspect: {reason}");
+            }
+        }
+    }
+}
+
 impl Engine {
     /// What the thread that listens to a source has to tell.
     pub fn heard(&mut self, ctx: Context<'_>, source: SourceIndex, session: u64, news: News) {
@@ -84,10 +108,48 @@ impl Engine {
             News::Gap(gap) => self.gap(ctx, source, gap),
             News::Closed(reason) => {
                 freshness.is_open = false;
-                freshness.reason = Some(reason);
+                self.closed(source, reason);
             }
             News::Notices(notices) => self.queue_notices(source, notices),
             News::Fingerprints(seen) => self.compare_definitions(source, &seen),
+        }
+    }
+
+    /// A session has ended or could not be opened. The log is told once of each reason.
+    fn closed(&mut self, source: SourceIndex, reason: String) {
+        let Some(freshness) = self.freshness.get_mut(source) else { return };
+        if freshness.reason.as_ref() != Some(&reason) {
+            log::info!("source {}: no change notices for now: {reason}", self.sources.name(source));
+            freshness.reason = Some(reason);
+        }
+    }
+
+    /// Looks after the leases at `now_ms`: tells the log when one begins or runs out, and has another thread listen where
+    /// PostgreSQL keeps the one that should.
+    pub fn watch_leases(&mut self, now_ms: u64) {
+        let max_staleness = self.settings.get().max_staleness;
+        let max_staleness_ms = max_staleness.as_millis() as u64;
+        for source in 0..self.freshness.len() {
+            let Some(known) = self.freshness.get_mut(source).filter(|known| known.mode != Invalidation::Off)
+            else {
+                continue;
+            };
+            let state = known.lease.freshness(now_ms, max_staleness_ms);
+            if state != known.told.0 {
+                known.told = (state, now_ms);
+                known.log(state, self.sources.name(source), max_staleness_ms);
+            }
+            if state == Freshness::Live {
+                continue;
+            }
+            if let Some(session) = self.sources.replace_stuck_listener(source, max_staleness + STUCK_FOR) {
+                known.session = session;
+                known.is_open = false;
+                log::warn!(
+                    "source {}: PostgreSQL keeps the listening thread: another one tries",
+                    self.sources.name(source)
+                );
+            }
         }
     }
 
@@ -96,7 +158,7 @@ impl Engine {
         let Some(freshness) = self.freshness.get_mut(source) else { return };
         freshness.lease.gap(cause);
         self.counters.gaps += 1;
-        let name = self.sources.get(source).map_or("", |source| &source.name);
+        let name = self.sources.name(source);
         log::info!(
             "source {name}: a gap in the change notices ({}): watched tables start anew",
             cause.name()

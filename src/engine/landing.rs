@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::cache::age::Age;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::Landed;
 use crate::postgres::load::Fetched;
@@ -11,7 +12,7 @@ use crate::server::context::{replicas_are_paused, Context};
 use crate::server::reply::Reply;
 use crate::server::text::Text;
 
-use super::entries::{find, Found};
+use super::entries::Found;
 use super::gather::{json_array, GatherId, Slot};
 use super::mutations::Held;
 use super::state::{Answered, Engine, Landing};
@@ -28,30 +29,36 @@ impl Engine {
             self.fill_from(ctx, &landed, brought);
         }
         self.publish_load(ctx, &landed, &brought, landing.duration_us);
-        self.answer_all(landed.waiters, brought);
+        match brought {
+            Err(error) => self.fail_flight(ctx, landed, error),
+            brought => self.answer_all(landed.waiters, brought),
+        }
     }
 
     /// A flight ends without having landed.
     pub fn give_up(&mut self, ctx: Context<'_>, landed: Landed<Ticket>, error: Error) {
-        let failed = Err(error);
-        self.publish_load(ctx, &landed, &failed, 0);
-        self.answer_all(landed.waiters, failed);
+        self.publish_load(ctx, &landed, &Err(error.clone()), 0);
+        self.fail_flight(ctx, landed, error);
     }
 
     fn fill_from(&mut self, ctx: Context<'_>, landed: &Landed<Ticket>, brought: &mut Brought) {
         if !self.may_fill(landed) {
             return;
         }
+        if landed.plan.is_refresh && brought.own_key.as_ref() != Some(&landed.key) {
+            self.discard(ctx, &landed.key);
+        }
         let Some(own_key) = &brought.own_key else { return };
         if landed.plan.may_alias {
             self.aliases.remember(&landed.key, own_key);
         }
-        // Another spelling, or a WRITE, was there before: one key has one answer.
+        // Another spelling, or a WRITE, was there before: one key has one answer, until that is stale.
         if brought.is_renamed && !self.is_doubted(landed, own_key) {
-            match find(ctx, &Text::new(own_key), |row| Arc::from(row)) {
-                Found::Row(row) => return brought.row = Some(row),
-                Found::Absent => return brought.row = None,
-                Found::Foreign | Found::Nothing => {}
+            match self.find_aged(ctx, &Text::new(own_key), None, |row| Arc::from(row)) {
+                (Found::Row(_), Age::Stale) => {}
+                (Found::Row(row), _) => return brought.row = Some(row),
+                (Found::Absent, _) => return brought.row = None,
+                (Found::Foreign | Found::Nothing, _) => {}
             }
         }
         self.fill(ctx, own_key, brought.row.as_deref(), landed.plan.ttl_s);

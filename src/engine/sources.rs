@@ -8,9 +8,12 @@ use crate::postgres::Source;
 use crate::settings::Shared;
 use crate::workers::errand::Errands;
 use crate::workers::known::Known;
+use crate::workers::listener::Ears;
 use crate::workers::mail::{Message, Postbox, SourceIndex};
 use crate::workers::queue::{Group, Job, Queue, Task};
 use crate::workers::threads::Threads;
+
+use super::listening::Listening;
 
 /// How long unloading waits for workers that PostgreSQL keeps.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,8 +29,9 @@ pub struct ActiveSource {
     pub source: Arc<Source>,
     /// What waits for a worker.
     pub queue: Queue,
-    /// The relations that are known here, for the thread that listens.
+    /// The relations whose definitions the listening thread compares with the catalog.
     pub known: Arc<Known>,
+    listening: Listening,
     threads: Threads,
 }
 
@@ -57,6 +61,11 @@ impl Sources {
         self.active.get(index)
     }
 
+    /// The name of the source at `index`.
+    pub fn name(&self, index: SourceIndex) -> &str {
+        self.get(index).map_or("", |active| &active.name)
+    }
+
     /// The source called `name`. `PGNOTABLE` when there is none.
     pub fn named(&self, name: &str) -> Result<SourceIndex, Error> {
         let found = self.active.iter().position(|source| source.name == name);
@@ -83,14 +92,20 @@ impl Sources {
         self.active.iter().map(|source| source.queue.len()).sum()
     }
 
+    /// See [`Listening::replace_if_stuck`].
+    pub fn replace_stuck_listener(&mut self, index: SourceIndex, longest: Duration) -> Option<u64> {
+        self.active.get_mut(index)?.listening.replace_if_stuck(longest)
+    }
+
     /// Ends every worker that PostgreSQL lets go of.
     pub fn stop(&mut self) {
-        for source in &self.active {
+        for source in &mut self.active {
             source.threads.stop(&source.queue);
+            source.listening.stop();
         }
         let deadline = Instant::now() + STOP_TIMEOUT;
         for source in self.active.drain(..) {
-            let left = source.threads.join(deadline);
+            let left = source.threads.join(deadline) + source.listening.join(deadline);
             if left > 0 {
                 log::warn!(
                     "{left} workers of source {} still wait for PostgreSQL and end when it answers",
@@ -134,8 +149,18 @@ impl ActiveSource {
         };
         let threads = Threads::start(pool_size as usize, &jobs, &errands)
             .map_err(|error| Error::malformed(format!("cannot start the worker threads: {error}")))?;
+        let known = Arc::<Known>::default();
+        let listening = Listening::start(Ears {
+            index,
+            source: Arc::clone(source.settings()),
+            session: 0,
+            postbox: postbox.clone(),
+            settings: Arc::clone(settings),
+            known: Arc::clone(&known),
+        })
+        .map_err(|error| Error::malformed(format!("cannot start the listening thread: {error}")))?;
         let prefix = if index == 0 { String::new() } else { format!("{name}:") };
-        Ok(Self { name, prefix, source, queue, known: Arc::default(), threads })
+        Ok(Self { name, prefix, source, queue, known, listening, threads })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::{FlightId, Flights};
 use crate::cache::lease::Gap;
 use crate::cache::notice::Notice;
+use crate::cache::rest::Resting;
 use crate::postgres::load::Fetched;
 use crate::server::bell;
 use crate::server::blocked::Waiters;
@@ -67,6 +68,8 @@ pub struct Engine {
     pub resolutions: Resolutions,
     /// Loads under way.
     pub flights: Flights<Ticket>,
+    /// Keys whose refresh has failed just now.
+    pub resting: Resting,
     /// Clients that wait.
     pub waiters: Waiters,
     /// WATCH commands that wait.
@@ -112,6 +115,7 @@ impl Engine {
             tables: Tables::default(),
             resolutions: Resolutions::default(),
             flights: Flights::default(),
+            resting: Resting::default(),
             waiters: Waiters::default(),
             watches: Watches::default(),
             gathers: Gathers::default(),
@@ -209,6 +213,7 @@ impl Engine {
         }
         self.give_up_resolutions(now);
         self.give_up_watches(now);
+        self.watch_leases(now);
         self.release_held(ctx);
         self.settle_doubts(ctx);
         self.follow_drops(ctx);

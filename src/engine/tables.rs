@@ -67,6 +67,8 @@ pub struct Lookup {
     pub is_loose: bool,
     plain: OnceCell<Arc<Group>>,
     asking: OnceCell<Arc<Group>>,
+    refreshing_plain: OnceCell<Arc<Group>>,
+    refreshing_asking: OnceCell<Arc<Group>>,
 }
 
 impl Lookup {
@@ -77,8 +79,16 @@ impl Lookup {
         }
         let rules = columns.iter().map(|position| table.columns[*position].rule).collect();
         let is_loose = table.is_watched && !table.has_unique_key(&columns);
-        let (plain, asking) = (OnceCell::new(), OnceCell::new());
-        Ok(Self { table: Arc::clone(table), columns, rules, is_loose, plain, asking })
+        Ok(Self {
+            table: Arc::clone(table),
+            columns,
+            rules,
+            is_loose,
+            plain: OnceCell::new(),
+            asking: OnceCell::new(),
+            refreshing_plain: OnceCell::new(),
+            refreshing_asking: OnceCell::new(),
+        })
     }
 
     fn is_for(&self, key: &LookupKey<'_>) -> bool {
@@ -105,6 +115,16 @@ impl Lookup {
     pub fn asking(&self) -> &Arc<Group> {
         self.asking
             .get_or_init(|| Group::new(LoadPlan::asking(Arc::clone(&self.table), self.columns.clone())))
+    }
+
+    /// The same loads where nobody waits for them.
+    pub fn refreshing(&self, asks: bool) -> &Arc<Group> {
+        let (cell, group) = if asks {
+            (&self.refreshing_asking, self.asking())
+        } else {
+            (&self.refreshing_plain, self.plain())
+        };
+        cell.get_or_init(|| Group::in_background(Arc::clone(&group.plan)))
     }
 }
 

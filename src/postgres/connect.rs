@@ -19,8 +19,10 @@ use super::tls;
 use crate::cache::error::Error;
 use crate::settings::{SourceSettings, SslMode};
 
-/// The name of our connections in `pg_stat_activity`.
-const APPLICATION_NAME: &str = "pgcache/load";
+/// The name of the connections that load, in `pg_stat_activity`.
+pub(super) const LOADS: &str = "pgcache/load";
+/// The name of those that hear of changes.
+pub(super) const NOTICES: &str = "pgcache/notices";
 /// How long data that we sent may stay without the other kernel's confirmation.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(3);
 /// Silence after which the kernel asks whether the other side is still there, how often, and how many times.
@@ -44,16 +46,17 @@ pub(super) enum ConnectError {
 pub(super) struct Connector {
     settings: Arc<SourceSettings>,
     tls: Option<MakeRustlsConnect>,
+    application_name: &'static str,
 }
 
 impl Connector {
-    /// Reads the TLS files; connects to nothing yet.
+    /// Reads the TLS files; connects to nothing yet. `pg_options` may name the connections otherwise.
     ///
     /// # Errors
     /// A TLS file that is of no use.
-    pub(super) fn new(settings: Arc<SourceSettings>) -> Result<Self, Error> {
+    pub(super) fn new(settings: Arc<SourceSettings>, application_name: &'static str) -> Result<Self, Error> {
         let tls = tls::connector(&settings)?;
-        Ok(Self { settings, tls })
+        Ok(Self { settings, tls, application_name })
     }
 
     /// Opens one connection as the settings ask for it.
@@ -96,18 +99,18 @@ impl Connector {
             .keepalives_retries(KEEPALIVE.2)
             // The crate would log notices, whose bytes are the user's.
             .notice_callback(|_| {});
-        set_options(&mut config, settings.pg_options.as_deref());
+        set_options(&mut config, settings.pg_options.as_deref(), self.application_name);
         set_password(&mut config, settings).map_err(ConnectError::PasswordFile)?;
         Ok(config)
     }
 }
 
-fn set_options(config: &mut Config, options: Option<&str>) {
+fn set_options(config: &mut Config, options: Option<&str>, application_name: &str) {
     if let Some(options) = options {
         config.options(options);
     }
     if !options.is_some_and(names_application) {
-        config.application_name(APPLICATION_NAME);
+        config.application_name(application_name);
     }
 }
 
@@ -150,9 +153,13 @@ mod tests {
     use ::postgres::config::Host;
 
     fn config(args: &[&str]) -> Config {
+        config_for(args, LOADS)
+    }
+
+    fn config_for(args: &[&str], application_name: &'static str) -> Config {
         let args: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
         let settings = crate::settings::load(&args, []).unwrap().settings;
-        let connector = Connector::new(Arc::clone(&settings.sources[0])).unwrap();
+        let connector = Connector::new(Arc::clone(&settings.sources[0]), application_name).unwrap();
         connector.config(Negotiation::Disable).unwrap()
     }
 
@@ -169,8 +176,9 @@ mod tests {
             config(&["pg_options", "-c search_path=app"]).get_application_name(),
             Some("pgcache/load")
         );
+        assert_eq!(config_for(&[], NOTICES).get_application_name(), Some("pgcache/notices"));
         for options in ["-c application_name=mine", "--application-name=mine"] {
-            assert_eq!(config(&["pg_options", options]).get_application_name(), None);
+            assert_eq!(config_for(&["pg_options", options], NOTICES).get_application_name(), None);
         }
     }
 

@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
 use scheduled_thread_pool::{JobHandle, OnPoolDropBehavior, ScheduledThreadPool};
 
-use super::connect::{ConnectError, Connector};
+use super::connect::{ConnectError, Connector, LOADS};
 use super::error::{error_from, is_lost, means_bad_data, means_catalog_changed};
 use super::health::{Health, HealthReport, OnTransition};
 use super::session::Session;
@@ -139,7 +139,7 @@ impl Source {
     /// # Errors
     /// A TLS file that is of no use.
     pub fn open(settings: Arc<SourceSettings>, listener: OnTransition) -> Result<Arc<Self>, Error> {
-        let connector = Arc::new(Connector::new(Arc::clone(&settings))?);
+        let connector = Arc::new(Connector::new(Arc::clone(&settings), LOADS)?);
         let shared = Arc::new(Shared {
             health: Health::new(&settings.name, listener),
             gate: Gate::default(),

@@ -108,6 +108,17 @@ impl OpenKey {
     }
 }
 
+impl OpenKey {
+    fn ttl_ms(&self) -> Option<i64> {
+        if self.raw.is_null() {
+            return None;
+        }
+        // SAFETY: an open key.
+        let ttl = unsafe { api!(RedisModule_GetExpire)(self.raw) };
+        (ttl >= 0).then_some(ttl)
+    }
+}
+
 impl Drop for OpenKey {
     fn drop(&mut self) {
         // SAFETY: opened by us, closed once.
@@ -122,16 +133,15 @@ pub fn read<T>(ctx: Context<'_>, key: &Text, look: impl FnOnce(Stored<'_>) -> T)
     look(key.stored())
 }
 
-/// The remaining time to live in milliseconds; `None`: no key, or no expiry.
-pub fn ttl_ms(ctx: Context<'_>, key: &Text) -> Option<i64> {
+/// The same, with the remaining time to live in milliseconds; `None`: no key, or no expiry.
+pub fn read_with_ttl<T>(
+    ctx: Context<'_>,
+    key: &Text,
+    look: impl FnOnce(Stored<'_>) -> T,
+) -> (T, Option<i64>) {
     let _selected = Selected::new(ctx);
     let key = OpenKey::open(ctx, key);
-    if key.raw.is_null() {
-        return None;
-    }
-    // SAFETY: an open key.
-    let ttl = unsafe { api!(RedisModule_GetExpire)(key.raw) };
-    (ttl >= 0).then_some(ttl)
+    (look(key.stored()), key.ttl_ms())
 }
 
 /// Stores an entry, as replicas and the AOF shall see it: `SET key value [PXAT at]`.

@@ -73,6 +73,7 @@ impl Errands {
 
     fn load(&self, group: &Arc<Group>) {
         let batch_max = if group.plan.is_unique { self.settings.get().batch_max } else { 1 };
+        let _turn = self.queue.turn(group);
         let now = Instant::now();
         let mut tasks = self.queue.take(group, batch_max);
         // Nobody waits for these any more: the main thread has told them so.
@@ -90,7 +91,15 @@ impl Errands {
                 )
             });
         let duration_us = u64::try_from(now.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.dawdle();
         self.postbox.send(Message::Landed { outcomes, duration_us });
+    }
+
+    /// For tests: lets the world go on between a row and its way back.
+    fn dawdle(&self) {
+        if let Some(longest) = self.settings.get().test_fill_delay {
+            std::thread::sleep(longest.mul_f64(fastrand::f64()));
+        }
     }
 
     fn load_tasks(&self, plan: &Arc<LoadPlan>, tasks: &[Task]) -> Vec<(FlightId, Result<Fetched, Error>)> {

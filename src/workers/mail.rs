@@ -1,18 +1,17 @@
 //! What workers tell the server's main thread.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
 use super::watching::WatchAnswer;
 use crate::cache::error::Error;
 use crate::cache::flight::FlightId;
-use crate::cache::lease::Gap;
-use crate::cache::notice::Notice;
 use crate::cache::table::TableDefinition;
 use crate::postgres::load::Fetched;
 use crate::postgres::Transition;
+
+pub use crate::postgres::watch::News;
 
 /// Which source, as its position in the settings.
 pub type SourceIndex = usize;
@@ -67,27 +66,6 @@ pub enum Message {
     },
 }
 
-/// What the thread that listens to a source's change notices tells. Told in the order in which it happened.
-#[derive(Debug)]
-pub enum News {
-    /// A session listens from now on. With a gap when something may have been missed before.
-    Opened {
-        /// Why something may have been missed.
-        gap: Option<Gap>,
-    },
-    /// These changes.
-    Notices(Vec<Notice>),
-    /// Everything that was committed before this moment has been told.
-    Beat(Instant),
-    /// Something may have been missed.
-    Gap(Gap),
-    /// The session has ended, or could not be opened, and why; another one follows.
-    Closed(String),
-    /// What the catalog says of the relations that are known here: the fingerprint of each, `None` for one that is gone or
-    /// whose name now means another relation.
-    Fingerprints(Vec<(u32, Option<i64>)>),
-}
-
 /// The workers' end: sends, and rings the main thread's bell.
 #[derive(Clone)]
 pub struct Postbox {
@@ -100,6 +78,11 @@ impl Postbox {
     pub fn new(bell: Arc<dyn Fn() + Send + Sync>) -> (Self, Receiver<Message>) {
         let (messages, receiver) = crossbeam_channel::unbounded();
         (Self { messages, bell }, receiver)
+    }
+
+    /// How many messages the main thread has not taken yet.
+    pub fn waiting(&self) -> usize {
+        self.messages.len()
     }
 
     /// Sends `message`. Once the main thread has let go of its end nobody is interested any more.

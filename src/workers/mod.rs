@@ -2,6 +2,7 @@
 
 pub mod errand;
 pub mod known;
+pub mod listener;
 pub mod mail;
 pub mod queue;
 pub mod threads;

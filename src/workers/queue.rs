@@ -27,6 +27,8 @@ pub struct Group {
     /// Their statement.
     pub plan: Arc<LoadPlan>,
     tasks: (Sender<Task>, Receiver<Task>),
+    /// Whether nobody waits for what it loads.
+    is_background: bool,
     /// Whether the queue holds a ticket for this group: one is enough to bring a worker for all its tasks.
     has_ticket: AtomicBool,
 }
@@ -34,8 +36,18 @@ pub struct Group {
 impl Group {
     /// An empty group for `plan`.
     pub fn new(plan: LoadPlan) -> Arc<Self> {
+        Self::with(Arc::new(plan), false)
+    }
+
+    /// An empty group for loads that nobody waits for. They take one connection at a time, so that others are not kept
+    /// waiting by them, and what piles up meanwhile goes in the next batch.
+    pub fn in_background(plan: Arc<LoadPlan>) -> Arc<Self> {
+        Self::with(plan, true)
+    }
+
+    fn with(plan: Arc<LoadPlan>, is_background: bool) -> Arc<Self> {
         let tasks = crossbeam_channel::unbounded();
-        Arc::new(Self { plan: Arc::new(plan), tasks, has_ticket: AtomicBool::new(false) })
+        Arc::new(Self { plan, tasks, is_background, has_ticket: AtomicBool::new(false) })
     }
 }
 
@@ -71,6 +83,8 @@ pub enum Job {
 pub struct Queue {
     jobs: Sender<Job>,
     waiting: Arc<AtomicUsize>,
+    /// Tasks of background groups, which take no place from the others.
+    in_background: Arc<AtomicUsize>,
 }
 
 /// The queue holds `queue_limit` tasks already.
@@ -81,12 +95,18 @@ impl Queue {
     /// An empty queue, and the end that the workers take from.
     pub fn new() -> (Self, Receiver<Job>) {
         let (jobs, receiver) = crossbeam_channel::unbounded();
-        (Self { jobs, waiting: Arc::default() }, receiver)
+        (Self { jobs, waiting: Arc::default(), in_background: Arc::default() }, receiver)
     }
 
-    /// Adds a task to `group`, unless `limit` tasks wait already.
+    /// Adds a task to `group`, unless `limit` tasks wait already, or, for one that nobody waits for, half as many.
     pub fn push(&self, group: &Arc<Group>, task: Task, limit: usize) -> Result<(), Full> {
-        self.admit(limit)?;
+        if !group.is_background {
+            self.admit(limit)?;
+        } else if self.has_time(limit) {
+            self.in_background.fetch_add(1, Ordering::Relaxed);
+        } else {
+            return Err(Full);
+        }
         // The group owns both ends of its channel, so that sending cannot fail.
         let _ = group.tasks.0.send(task);
         self.ticket(group);
@@ -114,9 +134,14 @@ impl Queue {
         }
     }
 
+    /// Whether there is time for tasks that nobody waits for: no more than half of `limit` tasks wait.
+    pub fn has_time(&self, limit: usize) -> bool {
+        self.len() <= limit / 2
+    }
+
     /// How many tasks wait.
     pub fn len(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.waiting.load(Ordering::Relaxed) + self.in_background.load(Ordering::Relaxed)
     }
 
     /// Whether no task waits.
@@ -138,18 +163,52 @@ impl Queue {
     /// worker when something is left.
     pub(super) fn take(&self, group: &Arc<Group>, batch_max: usize) -> Vec<Task> {
         // Before the first look: a task that comes after it brings a ticket of its own.
-        group.has_ticket.store(false, Ordering::Release);
+        if !group.is_background {
+            group.has_ticket.store(false, Ordering::Release);
+        }
         let (mut tasks, mut keys) = (Vec::new(), 0);
         while keys < batch_max {
             let Ok(task) = group.tasks.1.try_recv() else { break };
-            self.took_one();
+            self.took_from(group);
             keys += task.keys.len();
             tasks.push(task);
         }
-        if !group.tasks.1.is_empty() {
+        if !group.is_background && !group.tasks.1.is_empty() {
             self.ticket(group);
         }
         tasks
+    }
+
+    fn took_from(&self, group: &Group) {
+        if group.is_background {
+            self.in_background.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.took_one();
+        }
+    }
+
+    /// A worker comes to take from `group`; the result is dropped once it is done with what it took.
+    pub(super) fn turn<'q>(&'q self, group: &'q Arc<Group>) -> Turn<'q> {
+        Turn { queue: self, group }
+    }
+}
+
+/// A worker's turn with a group. When it ends, the next worker may come for a background group.
+#[derive(Debug)]
+pub(super) struct Turn<'q> {
+    queue: &'q Queue,
+    group: &'q Arc<Group>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.group.is_background {
+            return;
+        }
+        self.group.has_ticket.store(false, Ordering::Release);
+        if !self.group.tasks.1.is_empty() {
+            self.queue.ticket(self.group);
+        }
     }
 }
 
@@ -201,6 +260,40 @@ mod tests {
         assert!(matches!(jobs.try_recv(), Ok(Job::Load(_))));
         assert_eq!(queue.take(&group, 3).len(), 2, "a task is never split");
         assert_eq!((queue.len(), jobs.len()), (1, 1));
+    }
+
+    #[test]
+    fn one_worker_at_a_time_comes_for_what_nobody_waits_for() {
+        let (queue, jobs) = Queue::new();
+        let group = Group::in_background(Arc::clone(&group().plan));
+        for _ in 0..3 {
+            queue.push(&group, task(1), 10).unwrap();
+        }
+        let turn = queue.turn(&group);
+        assert!(matches!(jobs.try_recv(), Ok(Job::Load(_))));
+        assert_eq!(queue.take(&group, 2).len(), 2);
+        queue.push(&group, task(1), 10).unwrap();
+        assert_eq!((queue.len(), jobs.len()), (2, 0), "until the worker is done");
+        drop(turn);
+        assert_eq!(jobs.len(), 1);
+        let turn = queue.turn(&group);
+        assert_eq!(queue.take(&group, 128).len(), 2);
+        drop(turn);
+        assert_eq!((queue.len(), jobs.len()), (0, 1), "nothing is left to come for");
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_shed_first_and_takes_no_place_from_others() {
+        let (queue, _jobs) = Queue::new();
+        let (group, background) = (group(), Group::in_background(Arc::clone(&group().plan)));
+        for _ in 0..3 {
+            queue.push(&background, task(1), 4).unwrap();
+        }
+        assert_eq!(queue.push(&background, task(1), 4), Err(Full));
+        for _ in 0..4 {
+            queue.push(&group, task(1), 4).unwrap();
+        }
+        assert_eq!(queue.push(&group, task(1), 4), Err(Full));
     }
 
     #[test]

@@ -11,17 +11,27 @@ pub enum Mode {
     Outbox,
 }
 
+/// How many notices wait in the outbox at most.
+macro_rules! bound {
+    () => {
+        "1000000"
+    };
+}
+
 /// A full outbox takes no more: whoever polls finds out from the same figures, and takes it for a gap.
 macro_rules! room {
     () => {
-        "(SELECT s.last_value FROM pgcache.outbox_id_seq s) OPERATOR(pg_catalog.-)
-                   coalesce((SELECT s.low FROM pgcache.outbox_state s), 0) OPERATOR(pg_catalog.<=) 1000000"
+        concat!(
+            "(SELECT s.last_value FROM pgcache.outbox_id_seq s) OPERATOR(pg_catalog.-)
+                   coalesce((SELECT s.low FROM pgcache.outbox_state s), 0) OPERATOR(pg_catalog.<=) ",
+            bound!()
+        )
     };
 }
 
 impl Mode {
     /// How many notices wait in the outbox at most.
-    pub(super) const OUTBOX_BOUND: &'static str = "1000000";
+    pub(super) const OUTBOX_BOUND: &'static str = bound!();
 
     /// The mode of that name.
     pub fn named(name: &str) -> Option<Self> {

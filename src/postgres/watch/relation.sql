@@ -2,12 +2,18 @@
 WITH RECURSIVE base(oid) AS (
     SELECT pg_catalog.to_regclass($1)::oid
     UNION
-    SELECT d.refobjid
+    SELECT r.oid
       FROM base b
       JOIN pg_catalog.pg_class v ON v.oid = b.oid AND v.relkind = 'v'
       JOIN pg_catalog.pg_rewrite w ON w.ev_class = b.oid
-      JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
-                                 AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+     CROSS JOIN LATERAL (
+          SELECT d.refobjid FROM pg_catalog.pg_depend d
+           WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
+             AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+          UNION ALL
+          -- Dependencies on system tables are not recorded.
+          SELECT m[1]::oid FROM pg_catalog.regexp_matches(w.ev_action::text, ':relid (\d+) ', 'g') m
+           WHERE m[1]::oid < 16384) r(oid)
 )
 SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind::text, c.relpersistence::text,
        c.oid < 16384 OR n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS is_system,

@@ -7,9 +7,15 @@ WITH RECURSIVE base(asked, oid) AS (
       FROM base b
       JOIN pg_catalog.pg_class v ON v.oid = b.oid AND v.relkind = 'v'
       JOIN pg_catalog.pg_rewrite w ON w.ev_class = b.oid
-      JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
-                                 AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-      JOIN pg_catalog.pg_class c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+     CROSS JOIN LATERAL (
+          SELECT d.refobjid FROM pg_catalog.pg_depend d
+           WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = w.oid
+             AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+          UNION ALL
+          -- Dependencies on system tables are not recorded.
+          SELECT m[1]::oid FROM pg_catalog.regexp_matches(w.ev_action::text, ':relid (\d+) ', 'g') m
+           WHERE m[1]::oid < 16384) r(oid)
+      JOIN pg_catalog.pg_class c ON c.oid = r.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ), below(asked, oid) AS (
     SELECT b.asked, b.oid FROM base b JOIN pg_catalog.pg_class c ON c.oid = b.oid AND c.relkind <> 'v'
     UNION

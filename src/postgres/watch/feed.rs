@@ -1,0 +1,69 @@
+//! A feed: one way in which PostgreSQL tells of changes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::line::Line;
+use super::{News, Notify, Outbox};
+use crate::cache::error::Error;
+use crate::postgres::connect::ConnectError;
+use crate::postgres::error::reason;
+use crate::settings::{Invalidation, SourceSettings};
+
+/// Who is told, in order.
+pub type Tell<'a> = dyn FnMut(News) + 'a;
+
+/// The session has ended or could not be opened: why, in one line for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Lost(pub String);
+
+impl From<::postgres::Error> for Lost {
+    fn from(error: ::postgres::Error) -> Self {
+        Self(reason(&error))
+    }
+}
+
+impl From<ConnectError> for Lost {
+    fn from(error: ConnectError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// One way in which PostgreSQL tells of changes, with at most one session at a time. It remembers from one session to
+/// the next what it takes to know whether something may have been missed in between.
+pub trait Feed: Send {
+    /// Opens a session. It counts as open once [`News::Opened`] is told.
+    ///
+    /// # Errors
+    /// Everything that can stand in the way.
+    fn open(&mut self) -> Result<(), Lost>;
+
+    /// Listens for a moment (less than a tenth of a second while all is well) and tells what there is to tell. A
+    /// sign of life may be as old as `max_staleness` before the source counts as suspect.
+    ///
+    /// # Errors
+    /// Why the session is of no more use.
+    fn listen(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost>;
+
+    /// The session's connection, for questions about definitions.
+    fn line(&mut self) -> Option<&mut Line>;
+
+    /// Ends the session, if there is one.
+    fn close(&mut self);
+
+    /// What is remembered is in doubt: the next session has a gap.
+    fn forget(&mut self);
+}
+
+/// The feed that a source's settings ask for; `None` when changes are not told.
+///
+/// # Errors
+/// A TLS file that is of no use.
+pub fn for_source(settings: &Arc<SourceSettings>) -> Result<Option<Box<dyn Feed>>, Error> {
+    Ok(match settings.invalidation {
+        Invalidation::Notify => Some(Box::new(Notify::new(Arc::clone(settings))?)),
+        Invalidation::Outbox => Some(Box::new(Outbox::new(Arc::clone(settings))?)),
+        Invalidation::Off => None,
+    })
+}

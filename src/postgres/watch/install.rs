@@ -1,0 +1,139 @@
+//! Having PostgreSQL tell of changes: what is installed in its databases for that, how, and where it is.
+
+use ::postgres::types::Oid;
+use ::postgres::Client;
+
+use super::{script, table, Mode, Script};
+use crate::cache::error::{Error, ErrorKind};
+use crate::postgres::error::is_lost;
+
+/// The query that tells of relations `$1` (`oid[]`) which are watched and how: rows of `oid` and the
+/// [`Mode`]'s name. A view is watched when every table that it reads is; a table when it and all below it are.
+pub const WATCHED: &str = include_str!("watched.sql");
+const LIST: &str = include_str!("list.sql");
+
+/// How often an installation follows a table that changes at the same time.
+const ROUNDS: usize = 3;
+
+/// A watched table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// Its `pg_class.oid`.
+    pub oid: Oid,
+    /// Its name, qualified and quoted.
+    pub name: String,
+    /// How its changes are told.
+    pub mode: Mode,
+    /// How many triggers it and the tables below it carry.
+    pub triggers: i64,
+    /// How many tables stand below it.
+    pub partitions: i64,
+    /// Whether all of them carry what they need.
+    pub is_whole: bool,
+    /// Whether event triggers tell of changed definitions.
+    pub has_event_triggers: bool,
+}
+
+/// Writes the script that has `relation` (SQL quoting rules) watched: what WATCH SQL prints and [`add`] runs.
+///
+/// For a view it is about every table that the view reads. `Ok(Err(_))`: there is no such relation, or nothing
+/// can tell of its changes.
+///
+/// # Errors
+/// What PostgreSQL says.
+pub fn sql(
+    client: &mut Client,
+    relation: &str,
+    mode: Mode,
+) -> Result<Result<Script, Error>, ::postgres::Error> {
+    match table::tables(client, relation)? {
+        Ok(tables) => script::installation(client, &tables, mode),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// Has `relation` watched. Without a superuser's rights it goes without event triggers.
+///
+/// # Errors
+/// What PostgreSQL says, as a rule that the role may not.
+pub fn add(client: &mut Client, relation: &str, mode: Mode) -> Result<Result<(), Error>, ::postgres::Error> {
+    let mut done = None;
+    for _ in 0..ROUNDS {
+        let script = match sql(client, relation, mode)? {
+            Ok(script) => script,
+            Err(error) => return Ok(Err(error)),
+        };
+        // A partition may have come while we were at it.
+        if done.as_ref() == Some(&script) {
+            break;
+        }
+        if let Err(error) = run(client, &script.triggers) {
+            return busy(error, relation);
+        }
+        match run(client, &script.event_triggers) {
+            Err(error) if is_lost(&error) => return Err(error),
+            _ => done = Some(script),
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Ends the watch over `relation` (or every table that it reads, if it is a view). With the last watched table
+/// everything of pgcache's goes.
+///
+/// # Errors
+/// What PostgreSQL says, as a rule that the role may not.
+pub fn del(client: &mut Client, relation: &str) -> Result<Result<(), Error>, ::postgres::Error> {
+    let tables = match table::tables(client, relation)? {
+        Ok(tables) => tables,
+        Err(error) => return Ok(Err(error)),
+    };
+    match script::removal(client, &tables)? {
+        Ok(script) => run(client, &script).map(Ok).or_else(|error| busy(error, relation)),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// Every watched table of the database, by name.
+///
+/// # Errors
+/// What PostgreSQL says.
+pub fn list(client: &mut Client) -> Result<Vec<Watched>, ::postgres::Error> {
+    let rows = client.query(LIST, &[])?;
+    let oids: Vec<Oid> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let whole = client.query(WATCHED, &[&oids])?;
+    let whole: Vec<Oid> = whole.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let watched = |row: &::postgres::Row| {
+        let oid = row.try_get(0)?;
+        Ok(Watched {
+            oid,
+            name: row.try_get(1)?,
+            mode: Mode::named(row.try_get(2)?).unwrap_or(Mode::Notify),
+            triggers: row.try_get(3)?,
+            partitions: row.try_get(4)?,
+            is_whole: whole.contains(&oid),
+            has_event_triggers: row.try_get(5)?,
+        })
+    };
+    rows.iter().map(watched).collect()
+}
+
+/// Runs a script that is a transaction; none of it is left when it fails.
+fn run(client: &mut Client, script: &str) -> Result<(), ::postgres::Error> {
+    let result = client.batch_execute(script);
+    if result.as_ref().is_err_and(|error| !is_lost(error)) {
+        client.batch_execute("ROLLBACK")?;
+    }
+    result
+}
+
+/// Lock and statement timeouts, and deadlocks, are about others who use the table.
+fn busy(error: ::postgres::Error, relation: &str) -> Result<Result<(), Error>, ::postgres::Error> {
+    match error.code().map(|code| code.code()) {
+        Some("55P03" | "57014" | "40P01") => Ok(Err(Error::new(
+            ErrorKind::Postgres("55P03".into()),
+            format!("{relation}: another transaction uses the table; nothing was changed, try again later"),
+        ))),
+        _ => Err(error),
+    }
+}

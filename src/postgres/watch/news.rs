@@ -1,0 +1,27 @@
+//! News: what a session that listens has to tell.
+
+use std::time::Instant;
+
+use crate::cache::lease::Gap;
+use crate::cache::notice::Notice;
+
+/// What the thread that listens to a source's change notices tells. Told in the order in which it happened.
+#[derive(Debug)]
+pub enum News {
+    /// A session listens from now on. With a gap when something may have been missed before.
+    Opened {
+        /// Why something may have been missed.
+        gap: Option<Gap>,
+    },
+    /// These changes.
+    Notices(Vec<Notice>),
+    /// Everything that was committed before this moment has been told.
+    Beat(Instant),
+    /// Something may have been missed.
+    Gap(Gap),
+    /// The session has ended, or could not be opened, and why; another one follows.
+    Closed(String),
+    /// What the catalog says of the relations that are known here: the fingerprint of each, `None` for one that is gone or
+    /// whose name now means another relation.
+    Fingerprints(Vec<(u32, Option<i64>)>),
+}

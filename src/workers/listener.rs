@@ -1,0 +1,235 @@
+//! The thread that listens to one source's change notices, for as long as the module lives.
+
+use std::io;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender, TryRecvError};
+
+use super::known::Known;
+use super::mail::{Message, News, Postbox, SourceIndex};
+use crate::cache::lease::Gap;
+use crate::cache::notice::Notice;
+use crate::postgres::watch::feed::for_source;
+use crate::postgres::watch::{Feed, Lost};
+use crate::settings::{Shared, SourceSettings};
+
+/// The pause before a session is opened again: the first, and the longest.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// How many messages may wait for the main thread before notices are left out, and how few before they are told again.
+const FLOOD: (usize, usize) = (50_000, 1_000);
+
+/// Numbers the threads of all sources, since a thread's name has room for 15 bytes only.
+static NUMBER: AtomicUsize = AtomicUsize::new(1);
+
+/// What a thread that listens needs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ears {
+    /// Position of the source in the settings.
+    pub index: SourceIndex,
+    /// Its settings.
+    pub source: Arc<SourceSettings>,
+    /// The number of its session: what earlier ones still say is not heard.
+    pub session: u64,
+    /// Where news go.
+    pub postbox: Postbox,
+    /// The settings as they stand.
+    pub settings: Arc<Shared>,
+    /// The relations whose definitions are compared.
+    pub known: Arc<Known>,
+}
+
+/// A thread that listens.
+#[derive(Debug)]
+pub struct Listener {
+    /// Dropped to end the thread.
+    stop: Option<Sender<()>>,
+    signs: Arc<Signs>,
+    handle: JoinHandle<()>,
+}
+
+/// When the thread last showed that PostgreSQL lets go of it.
+#[derive(Debug)]
+struct Signs {
+    began: Instant,
+    last_ms: AtomicU64,
+}
+
+impl Signs {
+    fn show(&self) {
+        self.last_ms.store(self.began.elapsed().as_millis() as u64, Ordering::Release);
+    }
+
+    fn since(&self) -> Duration {
+        self.began.elapsed().saturating_sub(Duration::from_millis(self.last_ms.load(Ordering::Acquire)))
+    }
+}
+
+impl Listener {
+    /// Starts a thread that listens.
+    ///
+    /// # Errors
+    /// When there can be no more threads.
+    pub fn start(ears: Ears) -> io::Result<Self> {
+        let (stop, stopped) = bounded(0);
+        let signs = Arc::new(Signs { began: Instant::now(), last_ms: AtomicU64::new(0) });
+        let name = format!("pgcache-note-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let voice = Voice { ears, is_flooded: false, was_live: false };
+        let thread = Thread { feed: None, voice, stopped, signs: Arc::clone(&signs) };
+        let handle = thread::Builder::new().name(name).spawn(move || thread.run())?;
+        Ok(Self { stop: Some(stop), signs, handle })
+    }
+
+    /// For how long PostgreSQL has kept the thread.
+    pub fn stuck_for(&self) -> Duration {
+        self.signs.since()
+    }
+
+    /// Tells the thread to end as soon as PostgreSQL lets go of it.
+    pub fn stop(&mut self) {
+        self.stop = None;
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.handle.is_finished()
+    }
+
+    /// Waits for its end, until `deadline`. Returns whether it has ended: a silent server keeps it, and the code
+    /// stays mapped for it.
+    pub fn join(mut self, deadline: Instant) -> bool {
+        self.stop();
+        while !self.has_ended() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if self.has_ended() {
+            // Its panics are caught inside.
+            let _ = self.handle.join();
+            return true;
+        }
+        false
+    }
+}
+
+/// The thread itself.
+struct Thread {
+    /// Made by the thread, because the files for TLS are read for it.
+    feed: Option<Box<dyn Feed>>,
+    voice: Voice,
+    stopped: Receiver<()>,
+    signs: Arc<Signs>,
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut back_off = BACK_OFF.0;
+        while !self.is_stopped() {
+            self.voice.was_live = false;
+            let Err(Lost(reason)) = self.guarded_session() else { return };
+            self.signs.show();
+            self.voice.send(News::Closed(reason));
+            if self.voice.was_live {
+                back_off = BACK_OFF.0;
+            }
+            if !self.rest(back_off.mul_f64(0.5 + fastrand::f64() / 2.0)) {
+                return;
+            }
+            back_off = (back_off * 2).min(BACK_OFF.1);
+        }
+    }
+
+    /// A panic ends one session, not the thread.
+    fn guarded_session(&mut self) -> Result<(), Lost> {
+        let ended = catch_unwind(AssertUnwindSafe(|| self.session()));
+        let ended = ended.unwrap_or_else(|_| {
+            log::error!("the thread that listens to change notices panicked and starts anew");
+            self.feed.iter_mut().for_each(|feed| feed.forget());
+            Err(Lost("the listening thread panicked: see the log".into()))
+        });
+        self.feed.iter_mut().for_each(|feed| feed.close());
+        ended
+    }
+
+    /// One session, to its end; `Ok` when the thread is to end.
+    fn session(&mut self) -> Result<(), Lost> {
+        let feed = match &mut self.feed {
+            Some(feed) => feed,
+            None => self.feed.insert(self.voice.feed()?),
+        };
+        feed.open()?;
+        while self.stopped.try_recv() != Err(TryRecvError::Disconnected) {
+            let max_staleness = self.voice.ears.settings.get().max_staleness;
+            let result = feed.listen(max_staleness, &mut |news| self.voice.tell(news));
+            self.signs.show();
+            result?;
+        }
+        Ok(())
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.try_recv() == Err(TryRecvError::Disconnected)
+    }
+
+    /// Whether the thread is to go on after a pause.
+    fn rest(&self, pause: Duration) -> bool {
+        self.stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout)
+    }
+}
+
+/// What passes news on to the main thread.
+struct Voice {
+    ears: Ears,
+    /// Whether notices are left out because the main thread does not come to them.
+    is_flooded: bool,
+    /// Whether the session has shown a sign of life.
+    was_live: bool,
+}
+
+impl Voice {
+    /// The feed that the source's settings ask for.
+    fn feed(&self) -> Result<Box<dyn Feed>, Lost> {
+        let feed = for_source(&self.ears.source).map_err(|error| Lost(error.to_string()))?;
+        let mut feed = feed.ok_or_else(|| Lost("invalidation is off".into()))?;
+        if self.ears.session > 0 {
+            // Another thread listened before this one.
+            feed.forget();
+        }
+        Ok(feed)
+    }
+
+    fn tell(&mut self, news: News) {
+        match &news {
+            News::Beat(_) => self.was_live = true,
+            News::Notices(notices)
+                if notices.iter().any(|notice| matches!(notice, Notice::Definitions(_))) =>
+            {
+                self.ears.known.hurry();
+            }
+            _ => {}
+        }
+        if !self.is_dropped(&news) {
+            self.send(news);
+        }
+    }
+
+    /// Whether this is left out, because the main thread has too much to do. Once it has caught up there is a gap, and
+    /// until then no sign of life.
+    fn is_dropped(&mut self, news: &News) -> bool {
+        let waiting = self.ears.postbox.waiting();
+        if self.is_flooded && waiting <= FLOOD.1 {
+            self.is_flooded = false;
+            self.send(News::Gap(Gap::Overflow));
+        } else if waiting >= FLOOD.0 {
+            self.is_flooded = true;
+        }
+        self.is_flooded && matches!(news, News::Notices(_) | News::Beat(_))
+    }
+
+    fn send(&self, news: News) {
+        let Ears { index, session, postbox, .. } = &self.ears;
+        postbox.send(Message::Heard { source: *index, session: *session, news });
+    }
+}
