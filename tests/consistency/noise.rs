@@ -7,14 +7,15 @@ use std::time::Duration;
 use super::ages::Ages;
 use super::clock::{Clock, Nanos, MILLISECOND};
 
+/// A change passes from the writer's process to the one that notifies, to the module's thread that listens, to the
+/// server's main thread, and its reader has to wake as well.
+const HANDS: u64 = 4;
+
 /// What the control thread saw.
 #[derive(Debug, Default)]
 pub struct Noise {
     /// Times at which the thread should have run and did not, in order; they do not overlap.
     late: Vec<(Nanos, Nanos)>,
-    /// How much lateness there was before each of them.
-    before: Vec<Nanos>,
-    total: Nanos,
 }
 
 impl Noise {
@@ -32,20 +33,16 @@ impl Noise {
     /// The thread was due and woke.
     pub fn add(&mut self, due: Nanos, woke: Nanos) {
         self.late.push((due, woke.max(due)));
-        self.before.push(self.total);
-        self.total += woke.saturating_sub(due);
     }
 
-    /// How much lateness there was in this stretch of time: nobody can be blamed for that much.
+    /// What nobody can be blamed for in this stretch of time: all lateness, but only so often the worst of it as
+    /// there are threads on the way of a change.
     pub fn within(&self, from: Nanos, to: Nanos) -> Nanos {
-        self.until(to).saturating_sub(self.until(from))
-    }
-
-    fn until(&self, moment: Nanos) -> Nanos {
-        let next = self.late.partition_point(|(due, _)| *due < moment);
-        let Some(last) = next.checked_sub(1) else { return 0 };
-        let (due, woke) = self.late[last];
-        self.before[last] + woke.min(moment) - due
+        let first = self.late.partition_point(|(_, woke)| *woke < from);
+        let part = |(due, woke): &(Nanos, Nanos)| (*woke).min(to).saturating_sub((*due).max(from));
+        let late = self.late[first..].iter().take_while(|(due, _)| *due < to).map(part);
+        let (sum, worst) = late.fold((0, 0), |(sum, worst), late| (sum + late, worst.max(late)));
+        sum.min(worst * HANDS)
     }
 
     /// How late it woke, each time.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::clock::{milliseconds, Nanos};
 use super::plan::Mode;
 use super::run::Findings;
 
@@ -33,7 +34,7 @@ pub fn line(nemesis: &str, mode: Mode, findings: &Findings) -> String {
     let rate = *writes as f64 / seconds.max(0.001);
     let (stale, quiet) = (&verdict.stale, &verdict.beyond_noise);
     format!(
-        "{nemesis:<34} {:<7} {writes:>8} {rate:>7.0} {:>9} {:>7} {:>6} {:>8.2} {:>8.2} {:>8.2} {:>9.2} {:>9.2} {:>7.2} {:>7.2} {blows:>6}",
+        "{nemesis:<34} {:<7} {writes:>8} {rate:>7.0} {:>9} {:>7} {:>6} {:>8.2} {:>8.2} {:>8.2} {:>9.2} {:>9.2} {:>7.2} {:>7.2} {:>6}",
         mode.name(),
         verdict.reads,
         stale.count(),
@@ -45,12 +46,20 @@ pub fn line(nemesis: &str, mode: Mode, findings: &Findings) -> String {
         quiet.max(),
         noise.percentile(99.0),
         noise.max(),
+        blows.len(),
     )
 }
 
 /// What went wrong or was refused in a run.
 pub fn details(findings: &Findings) -> Vec<String> {
     let mut lines = findings.verdict.violations.lines();
+    if !lines.is_empty() {
+        let blow = |(began, ended): &(Nanos, Nanos)| {
+            format!("{:.0}-{:.0}", milliseconds(*began), milliseconds(*ended))
+        };
+        let blows: Vec<String> = findings.blows.iter().map(blow).collect();
+        lines.push(format!("blows, in ms: {}", blows.join(" ")));
+    }
     lines.extend(refused("writers", &findings.writers_refused));
     lines.extend(refused("readers", &findings.readers_refused));
     lines

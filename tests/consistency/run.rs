@@ -9,6 +9,7 @@ use crate::support::Kind;
 
 use super::ages::Ages;
 use super::census;
+use super::clock::Nanos;
 use super::history::History;
 use super::nemesis::Nemesis;
 use super::noise::Noise;
@@ -30,8 +31,8 @@ pub struct Findings {
     pub writes: usize,
     /// For how long writers wrote.
     pub seconds: f64,
-    /// Blows of the nemesis.
-    pub blows: usize,
+    /// Blows of the nemesis: when each began and ended.
+    pub blows: Vec<(Nanos, Nanos)>,
     /// The oracle's verdict, and the census's.
     pub verdict: Verdict,
     /// How late the control thread woke.
@@ -91,14 +92,15 @@ fn round(world: &World, nemesis: &dyn Nemesis) -> Findings {
     })
 }
 
-/// Strikes until time is up. How often it did.
-fn afflict(world: &World, nemesis: &dyn Nemesis) -> usize {
+/// Strikes until time is up.
+fn afflict(world: &World, nemesis: &dyn Nemesis) -> Vec<(Nanos, Nanos)> {
     let end = Instant::now() + world.plan.length;
-    let mut blows = 0;
+    let mut blows = vec![];
     sleep(nemesis.rest());
     while Instant::now() < end {
-        nemesis.strike(world, blows);
-        blows += 1;
+        let began = world.clock.now();
+        nemesis.strike(world, blows.len());
+        blows.push((began, world.clock.now()));
         sleep(nemesis.rest().min(end.saturating_duration_since(Instant::now())));
     }
     blows
@@ -128,7 +130,7 @@ impl Findings {
     fn add(&mut self, other: Self) {
         self.writes += other.writes;
         self.seconds += other.seconds;
-        self.blows += other.blows;
+        self.blows.extend(other.blows);
         self.verdict.add(other.verdict);
         self.noise.add(other.noise);
         count(&mut self.writers_refused, other.writers_refused);
