@@ -3,6 +3,9 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use postgres::error::SqlState;
+
+use crate::consistency::clock::Nanos;
 use crate::consistency::history::Reshape;
 use crate::consistency::mutation;
 use crate::consistency::pen::Pen;
@@ -44,15 +47,13 @@ fn reshape(world: &World) {
     let add = shape.map(|it| format!("ADD COLUMN {SHAPE}{it} int DEFAULT {it}"));
     let drop = last.1.map(|it| format!("DROP COLUMN {SHAPE}{it}"));
     let actions: Vec<String> = drop.into_iter().chain(add).collect();
-    let began = world.clock.now();
-    world.execute(&format!("ALTER TABLE t {}", actions.join(", ")));
-    let returned = world.clock.now();
+    let (began, returned) = redefine(world, &format!("ALTER TABLE t {}", actions.join(", ")));
     world.deeds.lock().unwrap().reshapes.push(Reshape { number, shape, began, returned });
 }
 
 /// Renames the table, changes a few rows and gives it its name back.
 fn rename(world: &World) {
-    world.execute("ALTER TABLE t RENAME TO elsewhere");
+    redefine(world, "ALTER TABLE t RENAME TO elsewhere");
     let (mut pen, mut rng) = (Pen::new(world), fastrand::Rng::new());
     for _ in 0..CHANGED {
         let Some(plot) = world.field.take(&mut rng) else { continue };
@@ -66,5 +67,20 @@ fn rename(world: &World) {
         world.deeds.lock().unwrap().changes.extend(changes);
     }
     sleep(Duration::from_millis(10));
-    world.execute("ALTER TABLE elsewhere RENAME TO t");
+    redefine(world, "ALTER TABLE elsewhere RENAME TO t");
+}
+
+/// Runs the statement once nobody holds the table for long: all others would have to queue behind it. When it
+/// was sent and when it returned.
+fn redefine(world: &World, sql: &str) -> (Nanos, Nanos) {
+    let mut client = world.postgres.connect(&world.database).unwrap();
+    client.batch_execute("SET lock_timeout = '100ms'").unwrap();
+    loop {
+        let began = world.clock.now();
+        match client.batch_execute(sql) {
+            Ok(()) => return (began, world.clock.now()),
+            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {}
+            Err(error) => panic!("{sql}: {error:?}"),
+        }
+    }
 }

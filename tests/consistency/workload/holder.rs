@@ -1,8 +1,8 @@
-//! A holder: transactions held open side by side, or prepared, so that they commit in another order than they
+//! A holder: a transaction held open for a while, or prepared. Several of them commit in another order than they
 //! began.
 
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::consistency::pen::{Outcome, Pen};
 use crate::consistency::plan::Mode;
@@ -12,72 +12,23 @@ use crate::consistency::world::World;
 use super::clerk::draw;
 use super::writer::{Ledger, Writer};
 
-/// How many transactions are open.
-const HANDS: usize = 3;
-/// Between two acts of the holder at most, in microseconds.
-const PAUSE: u64 = 15_000;
-/// A prepared transaction is held for so long at most, in milliseconds: a restart fits in between.
-const PREPARED: u64 = 1_500;
-
-/// A connection and what it holds.
-struct Hand<'w> {
-    pen: Pen<'w>,
-    held: Option<Held<'w>>,
-}
-
-struct Held<'w> {
-    transaction: Transaction<'w>,
-    /// Under which name it is prepared, and until when it is held.
-    prepared: Option<(String, Instant)>,
-}
+/// How long a transaction is held at most.
+const HELD: Duration = Duration::from_millis(60);
+/// A prepared one is held longer: in a long run a restart fits in between.
+const PREPARED: Duration = Duration::from_millis(1_500);
 
 /// Writes until writers are to stop.
 pub fn run(world: &World) -> Ledger {
-    let mut writer = Writer::new(world);
-    let mut hands: Vec<Hand<'_>> = (0..HANDS).map(|_| Hand { pen: Pen::new(world), held: None }).collect();
+    let (mut writer, mut pen) = (Writer::new(world), Pen::new(world));
     while writer.goes_on() {
-        let hand = writer.rng.usize(..HANDS);
-        act(&mut writer, &mut hands[hand]);
-        sleep(Duration::from_micros(writer.rng.u64(..PAUSE)));
+        hold(&mut writer, &mut pen);
+        pause(&mut writer, HELD / 8);
     }
-    for hand in &mut hands {
-        if let Some(held) = hand.held.take() {
-            end(&mut writer, &mut hand.pen, held);
-        }
-    }
-    writer.close(hands.into_iter().map(|hand| hand.pen))
+    writer.close([pen])
 }
 
-/// Ends what the hand holds, if it is time, or begins something.
-fn act<'w>(writer: &mut Writer<'w>, hand: &mut Hand<'w>) {
-    match hand.held.take() {
-        Some(held) if held.prepared.as_ref().is_some_and(|(_, until)| Instant::now() < *until) => {
-            hand.held = Some(held);
-        }
-        Some(held) => end(writer, &mut hand.pen, held),
-        None => hand.held = begun(writer, &mut hand.pen),
-    }
-}
-
-fn end<'w>(writer: &mut Writer<'w>, pen: &mut Pen<'w>, held: Held<'w>) {
-    let gives_up = writer.rng.u8(..10) == 0;
-    let outcome = match held.prepared {
-        Some((name, _)) if gives_up => {
-            pen.undo_prepared(&name);
-            Outcome::RolledBack
-        }
-        Some((name, _)) => pen.finish_prepared(&name),
-        None if gives_up => {
-            pen.write("ROLLBACK", 0);
-            Outcome::RolledBack
-        }
-        None => pen.finish("COMMIT", 0),
-    };
-    writer.settle(held.transaction, outcome, pen);
-}
-
-/// Writes without a commit. The first statement takes the transaction's number.
-fn begun<'w>(writer: &mut Writer<'w>, pen: &mut Pen<'w>) -> Option<Held<'w>> {
+/// Writes, waits, and commits or not. The first statement takes the transaction's number.
+fn hold<'w>(writer: &mut Writer<'w>, pen: &mut Pen<'w>) {
     let mut transaction = Transaction::default();
     let mut going = pen.write("BEGIN", 0);
     for _ in 0..writer.rng.usize(1..=3) {
@@ -90,27 +41,36 @@ fn begun<'w>(writer: &mut Writer<'w>, pen: &mut Pen<'w>) -> Option<Held<'w>> {
     }
     // A transaction that has notified cannot be prepared.
     let prepares = writer.world.plan.mode != Mode::Notify && writer.rng.u8(..4) == 0;
-    if going && prepares {
-        return prepared(writer, pen, transaction);
-    }
-    if going {
-        return Some(Held { transaction, prepared: None });
-    }
-    writer.settle(transaction, Outcome::RolledBack, pen);
-    None
+    let outcome = match (going, prepares) {
+        (false, _) => Outcome::RolledBack,
+        (true, false) => end(writer, pen),
+        (true, true) => end_prepared(writer, pen),
+    };
+    writer.settle(transaction, outcome, pen);
 }
 
-fn prepared<'w>(
-    writer: &mut Writer<'w>,
-    pen: &mut Pen<'w>,
-    transaction: Transaction<'w>,
-) -> Option<Held<'w>> {
+fn end(writer: &mut Writer<'_>, pen: &mut Pen<'_>) -> Outcome {
+    pause(writer, HELD);
+    if writer.rng.u8(..10) > 0 {
+        return pen.finish("COMMIT", 0);
+    }
+    pen.write("ROLLBACK", 0);
+    Outcome::RolledBack
+}
+
+fn end_prepared(writer: &mut Writer<'_>, pen: &mut Pen<'_>) -> Outcome {
     let name = format!("held_{}", writer.rng.u64(..));
-    if pen.write(&format!("PREPARE TRANSACTION '{name}'"), 0) {
-        let until = Instant::now() + Duration::from_millis(writer.rng.u64(..PREPARED));
-        return Some(Held { transaction, prepared: Some((name, until)) });
+    let is_prepared = pen.write(&format!("PREPARE TRANSACTION '{name}'"), 0);
+    if is_prepared {
+        pause(writer, PREPARED.min(writer.world.plan.length / 8));
+        if writer.rng.u8(..10) > 0 {
+            return pen.finish_prepared(&name);
+        }
     }
     pen.undo_prepared(&name);
-    writer.settle(transaction, Outcome::RolledBack, pen);
-    None
+    Outcome::RolledBack
+}
+
+fn pause(writer: &mut Writer<'_>, longest: Duration) {
+    sleep(longest.mul_f64(writer.rng.f64()));
 }

@@ -11,5 +11,5 @@ use super::world::World;
 
 /// Every writer of a run; each runs in a thread of its own until writers are to stop.
 pub fn writers() -> Vec<fn(&World) -> Ledger> {
-    vec![clerk::run, clerk::run, holder::run, hauler::run]
+    vec![clerk::run, clerk::run, holder::run, holder::run, holder::run, hauler::run]
 }
