@@ -4,12 +4,11 @@
 mod support;
 
 use support::server::Setup;
-use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server};
+use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server};
 
 /// Far longer than any test takes, in seconds.
 const LONG: &str = "1000000";
 const LONG_MS: i64 = 1_000_000_000;
-const FOREVER_MS: &str = "60000";
 
 fn user(id: u32) -> String {
     format!(r#"{{"id":{id}}}"#)
@@ -23,12 +22,7 @@ fn users() -> Database<'static> {
 
 /// A server whose entries live long and have as long a grace.
 fn graceful(kind: &Kind, database: &Database<'_>) -> Setup {
-    Server::setup(kind)
-        .on(database)
-        .setting("default_ttl", LONG)
-        .setting("grace", LONG)
-        .setting("load_timeout_ms", FOREVER_MS)
-        .setting("statement_timeout_ms", FOREVER_MS)
+    Server::setup(kind).on(database).setting("default_ttl", LONG).setting("grace", LONG)
 }
 
 /// One without grace that loads rows anew in the last tenth of their life.
@@ -70,17 +64,6 @@ fn await_status(client: &mut Client, wanted: &str) {
     eventually(wanted, || (client.call(&["PGCACHE.HEALTH"]).field("status").text() == wanted).then_some(()));
 }
 
-/// Keeps every statement on `users` waiting until the transaction ends.
-fn lock_users(database: &Database<'_>) -> postgres::Client {
-    let mut keeper = database.connect();
-    keeper.batch_execute("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").unwrap();
-    keeper
-}
-
-fn release(mut keeper: postgres::Client) {
-    keeper.batch_execute("COMMIT").unwrap();
-}
-
 /// Whether `ms` is `wanted` less the time that a test takes.
 fn assert_about(ms: i64, wanted: i64) {
     assert!((wanted - LONG_MS / 2..=wanted).contains(&ms), "{ms} ms, not {wanted}");
@@ -93,7 +76,7 @@ fn a_stale_row_is_served_at_once_while_one_flight_loads_it_anew() {
         let server = graceful(&kind, &database).start();
         let mut client = server.client();
         let old = old_row(&database, &mut client, 1);
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         for _ in 0..5 {
             assert_eq!(client.read("users", &user(1)).text(), old);
         }
@@ -103,7 +86,7 @@ fn a_stale_row_is_served_at_once_while_one_flight_loads_it_anew() {
         assert_eq!(inspect(&mut client, 1, "ttl_ms"), Reply::Integer(0));
         assert_eq!(inspect(&mut client, 1, "in_flight"), Reply::Integer(1));
         assert_eq!(inspect(&mut client, 1, "waiters"), Reply::Integer(0));
-        release(keeper);
+        lock.release();
         await_new(&mut client, 1);
         assert_eq!(inspect(&mut client, 1, "stale"), Reply::Integer(0));
         assert_eq!((client.figure("refreshed"), client.figure("statements")), (1, 2));
@@ -186,13 +169,13 @@ fn a_stale_row_outlives_loads_that_fail() {
         let server = graceful(&kind, &database).setting("statement_timeout_ms", "50").start();
         let mut client = server.client();
         let old = old_row(&database, &mut client, 1);
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         eventually("some loads have failed", || {
             assert_eq!(client.read("users", &user(1)).text(), old);
             (client.figure("statements") >= 3).then_some(())
         });
         assert_eq!(client.figure("errors"), 0);
-        release(keeper);
+        lock.release();
         await_new(&mut client, 1);
     });
 }
@@ -407,7 +390,7 @@ fn a_hit_on_a_stale_row_is_told_as_such() {
         let server = graceful(&kind, &database).start();
         let mut client = server.client();
         old_row(&database, &mut client, 1);
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         let mut listener = server.client();
         listener.call(&["SUBSCRIBE", "pg_cache_events"]);
         client.read("users", &user(1));
@@ -418,7 +401,7 @@ fn a_hit_on_a_stale_row_is_told_as_such() {
             assert_eq!((&event["type"], &event["reason"]), (&"cache_hit".into(), &"stale".into()));
             assert_eq!(event["key"]["id"], 1);
         }
-        release(keeper);
+        lock.release();
     });
 }
 
@@ -429,7 +412,7 @@ fn no_refresh_is_started_while_readers_wait_in_line() {
         let server = graceful(&kind, &database).setting("pool_size", "1").setting("queue_limit", "4").start();
         let mut client = server.client();
         let old = old_row(&database, &mut client, 1);
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         let mut waiting = vec![];
         for (id, queued) in [(2, 0), (3, 1), (4, 2), (5, 3)] {
             let mut reader = server.client();
@@ -439,7 +422,7 @@ fn no_refresh_is_started_while_readers_wait_in_line() {
         }
         assert_eq!(client.read("users", &user(1)).text(), old);
         assert_eq!(client.figure("refreshed"), 0);
-        release(keeper);
+        lock.release();
         for (id, reader) in &mut waiting {
             assert_eq!(reader.receive().json()["id"], *id);
         }
@@ -458,7 +441,7 @@ fn refreshes_of_a_locked_table_leave_the_connections_to_readers() {
             old_row(&database, &mut client, id);
         }
         client.key("orders", r#"{"id":1}"#);
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         for id in 1..=10 {
             client.read("users", &user(id));
         }
@@ -466,7 +449,7 @@ fn refreshes_of_a_locked_table_leave_the_connections_to_readers() {
         for id in [1, 2] {
             assert_eq!(client.read("orders", &user(id)).json()["id"], id);
         }
-        release(keeper);
+        lock.release();
         for id in 1..=10 {
             await_new(&mut client, id);
         }
@@ -483,13 +466,13 @@ fn a_row_that_is_read_near_its_end_is_loaded_anew() {
         client.read("users", &user(2));
         assert_eq!(client.figure("refreshed"), 0, "a young one is not");
         let old = old_row(&database, &mut client, 1);
-        let keeper = lock_users(&database);
+        let lock = Lock::on(&database, "users");
         for _ in 0..3 {
             assert_eq!(client.read("users", &user(1)).text(), old);
         }
         assert_eq!((client.figure("refreshed"), client.figure("stale_served")), (1, 0));
         assert_eq!(inspect(&mut client, 1, "stale"), Reply::Integer(0));
-        release(keeper);
+        lock.release();
         await_new(&mut client, 1);
         assert_about(pttl(&mut client, 1), LONG_MS);
         client.read("users", &user(1));

@@ -538,3 +538,161 @@ fn a_thousand_slow_loads_do_not_slow_the_server() {
         assert_eq!(client.figure("waiting_clients"), 0);
     });
 }
+
+/// Something that takes connections as PostgreSQL would, hangs up at once, and counts them.
+struct Refusing {
+    port: u16,
+    attempts: std::sync::Arc<AtomicU64>,
+}
+
+impl Refusing {
+    fn start() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let (port, attempts) =
+            (listener.local_addr().unwrap().port(), std::sync::Arc::new(AtomicU64::new(0)));
+        let count = std::sync::Arc::clone(&attempts);
+        // Ends with the process.
+        thread::spawn(move || {
+            for connection in listener.incoming() {
+                count.fetch_add(1, Ordering::Relaxed);
+                drop(connection);
+            }
+        });
+        Self { port, attempts }
+    }
+
+    fn attempts(&self) -> u64 {
+        self.attempts.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn misses_in_an_outage_fail_at_once_and_about_one_probe_a_second_tries() {
+    const MISSES: u32 = 2_000;
+    on_every_server(|kind| {
+        let refusing = Refusing::start();
+        let server = Server::setup(&kind)
+            .setting("pg_host", "127.0.0.1")
+            .setting("pg_port", &refusing.port.to_string())
+            .setting("pg_sslmode", "disable")
+            .setting("load_timeout_ms", FOREVER_MS)
+            // The thread that listens to notices tries by itself.
+            .setting("invalidation", "off")
+            .start();
+        let mut client = server.client();
+        await_status(&mut client, "unhealthy");
+        let (began, before) = (Instant::now(), refusing.attempts());
+        let mut asked = 0;
+        while asked < MISSES || began.elapsed() < Duration::from_secs(4) {
+            assert_eq!(client.read("users", &user(asked as usize)).code(), "PGDOWN");
+            asked += 1;
+        }
+        let (took, attempts) = (began.elapsed(), refusing.attempts() - before);
+        assert!(took / asked < Duration::from_millis(5), "{asked} misses took {took:?}");
+        assert!(attempts <= 3 + 2 * took.as_secs(), "{attempts} attempts in {took:?}");
+        assert!(attempts > 0, "nobody tries");
+    });
+}
+
+/// Rows of `table` are asked for all the time; every one of these loads fails with `code`. Meanwhile `users` is read.
+fn others_go_on(server: &Server, table: &str, code: &str) {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let mut failing = vec![];
+        for reader in 0..4 {
+            let (mut client, done) = (server.client(), &done);
+            failing.push(scope.spawn(move || {
+                let mut failures = 0;
+                while failures < 15 || !done.load(Ordering::Relaxed) {
+                    let reply = client.read(table, &user(1 + (reader + 4 * failures) % 1_000));
+                    assert_eq!(reply.code(), code, "{reply:?}");
+                    failures += 1;
+                }
+            }));
+        }
+        let mut client = server.client();
+        for id in 1..=100 {
+            assert_is_user(&client.read("users", &user(id)), id);
+            assert_eq!(status(&mut client), "healthy");
+            thread::sleep(Duration::from_millis(10));
+        }
+        done.store(true, Ordering::Relaxed);
+        failing.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(status(&mut client), "healthy");
+    });
+}
+
+#[test]
+fn a_locked_table_is_no_outage_of_the_others() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(1_000).execute("CREATE TABLE locked AS SELECT * FROM users");
+        database.execute("ALTER TABLE locked ADD PRIMARY KEY (id)");
+        let server = Server::setup(&kind).on(&database).setting("statement_timeout_ms", "100").start();
+        server.client().key("locked", &user(1));
+        let lock = Lock::on(&database, "locked");
+        others_go_on(&server, "locked", "PGTIMEOUT");
+        lock.release();
+        assert_is_user(&server.client().read("locked", &user(1)), 1);
+    });
+}
+
+#[test]
+fn a_locked_table_that_takes_every_connection_for_long_is_no_outage_either() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(20).execute("CREATE TABLE other AS SELECT * FROM users");
+        let server = Server::setup(&kind)
+            .on(&database)
+            .setting("statement_timeout_ms", FOREVER_MS)
+            .setting("load_timeout_ms", "500")
+            .setting("connect_timeout_ms", "300")
+            .setting("pool_size", "2")
+            .start();
+        let mut client = server.client();
+        assert_reads(&mut client, [1]);
+        client.key("other", &user(1));
+        let lock = Lock::on(&database, "users");
+        let began = Instant::now();
+        let mut id = 2;
+        // Longer than two connect time-outs after the loads were due.
+        while began.elapsed() < Duration::from_secs(5) {
+            assert_eq!(client.read("users", &user(id)).code(), "PGTIMEOUT");
+            let other = client.read("other", &user(id));
+            assert!(matches!(other.code(), "" | "PGTIMEOUT"), "{other:?}");
+            assert_eq!(status(&mut client), "healthy");
+            id += 1;
+        }
+        lock.release();
+        eventually("a connection is free", || {
+            matches!(client.read("other", &user(1)), Reply::Bulk(_)).then_some(())
+        });
+        assert_is_user(&client.read("users", &user(id)), id);
+    });
+}
+
+#[test]
+fn loads_that_all_run_into_their_time_out_are_no_outage() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(1_000);
+        database.execute("CREATE VIEW slow AS SELECT id, name, pg_sleep(60)::text AS slept FROM users");
+        let server = Server::setup(&kind).on(&database).setting("statement_timeout_ms", "100").start();
+        server.client().key("slow", &user(1));
+        others_go_on(&server, "slow", "PGTIMEOUT");
+    });
+}
+
+#[test]
+fn loads_that_end_their_own_connection_are_no_outage() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(1_000);
+        database.execute(
+            "CREATE VIEW deadly AS SELECT id, pg_terminate_backend(pg_backend_pid()) AS gone FROM users",
+        );
+        let server = Server::setup(&kind).on(&database).start();
+        server.client().key("deadly", &user(1));
+        others_go_on(&server, "deadly", "PGDOWN");
+    });
+}

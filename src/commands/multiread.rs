@@ -66,6 +66,13 @@ struct Missing {
     values: KeyValues,
 }
 
+/// What the cache has of the keys.
+struct LookedUp {
+    slots: Vec<Slot>,
+    missing: Vec<Missing>,
+    aged: Vec<Aged>,
+}
+
 impl OnTable for ReadRows<'_> {
     fn run(
         &self,
@@ -75,7 +82,7 @@ impl OnTable for ReadRows<'_> {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let keys = LookupKey::parse_many(&self.keys, engine.settings.get().max_multiread_keys)?;
-        let (slots, missing, aged) = look_up_all(engine, ctx, table, caller, &keys, self.ttl)?;
+        let LookedUp { slots, missing, aged } = look_up_all(engine, ctx, table, caller, &keys, self.ttl)?;
         if missing.is_empty() {
             engine.refresh(ctx, table, aged, self.ttl);
             return Ok(Answer::Now(Reply::Buffer(json_array(&slots))));
@@ -106,7 +113,7 @@ fn look_up_all(
     caller: &Caller,
     keys: &[LookupKey<'_>],
     ttl: Option<Ttl>,
-) -> Result<(Vec<Slot>, Vec<Missing>, Vec<Aged>), Error> {
+) -> Result<LookedUp, Error> {
     let mut all = Vec::with_capacity(keys.len());
     for key in keys {
         let located = locate(engine, table, key)?;
@@ -114,7 +121,9 @@ fn look_up_all(
         caller.check(ctx, table, &located, Access::Read)?;
         all.push((located, cache_key));
     }
-    let (mut slots, mut missing, mut aged) = (Vec::with_capacity(keys.len()), Vec::new(), Vec::new());
+    let slots = Vec::with_capacity(keys.len());
+    let mut looked_up = LookedUp { slots, missing: Vec::new(), aged: Vec::new() };
+    let LookedUp { slots, missing, aged } = &mut looked_up;
     for (index, ((located, cache_key), key)) in all.into_iter().zip(keys).enumerate() {
         let (found, age) = engine.look_up(ctx, table, &cache_key, ttl, |row| Slot::Row(row.into()));
         match found {
@@ -130,5 +139,5 @@ fn look_up_all(
         engine.publish_hit(ctx, table, located.lookup_key(), age);
         aged.extend(Aged::of(age, key, located));
     }
-    Ok((slots, missing, aged))
+    Ok(looked_up)
 }

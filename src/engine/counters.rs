@@ -41,6 +41,8 @@ pub struct Counters {
     pub loose_drops: u64,
     /// Times when notices may have been missed.
     pub gaps: u64,
+    /// Times when the definitions of tables were compared with the catalog.
+    pub comparisons: u64,
     /// Reads that went past the cache because the source was suspect.
     pub bypassed: u64,
     /// Entries of earlier generations whose memory was given back.
@@ -76,6 +78,7 @@ impl Counters {
             ("notices", self.notices),
             ("loose_drops", self.loose_drops),
             ("gaps", self.gaps),
+            ("comparisons", self.comparisons),
             ("bypassed", self.bypassed),
             ("swept", self.swept),
             ("sweeps", self.sweeps),

@@ -50,6 +50,7 @@ impl Engine {
     pub fn drop_everything(&mut self) {
         self.drops.everything = self.drops.next();
         self.counters.superseded += self.flights.supersede_all() as u64;
+        self.sources.restart_pace();
     }
 
     /// Drops the watched tables of a source.

@@ -103,5 +103,10 @@ impl Engine {
             };
             publish(ctx, CHANNEL, event.finish().as_bytes());
         }
+        if let Some(source) =
+            self.sources.named(&transition.source).ok().and_then(|index| self.sources.get(index))
+        {
+            source.turned(transition.up);
+        }
     }
 }

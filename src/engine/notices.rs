@@ -109,6 +109,7 @@ impl Engine {
 
     /// What the catalog says of the tables that are known here: those that have changed are read anew.
     pub fn compare_definitions(&mut self, source: SourceIndex, seen: &[(u32, Option<i64>)]) {
+        self.counters.comparisons += 1;
         for (oid, fingerprint) in seen {
             let Some(table) = self.tables.by_oid(source, *oid) else { continue };
             if *fingerprint != Some(table.definition.fingerprint) {

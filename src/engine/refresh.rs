@@ -88,6 +88,7 @@ impl Engine {
         let Some(active) = self.sources.get(source) else { return false };
         keyspace::may_write(ctx).is_ok()
             && active.queue.has_time(self.settings.get().queue_limit)
+            && !active.pace.is_restrained()
             && active.source.refuse_if_down().is_ok()
     }
 

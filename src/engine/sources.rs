@@ -1,5 +1,6 @@
 //! The sources, each with its queue and its workers.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use crate::workers::errand::Errands;
 use crate::workers::known::Known;
 use crate::workers::listener::Ears;
 use crate::workers::mail::{Message, Postbox, SourceIndex};
+use crate::workers::pace::Pace;
 use crate::workers::queue::{Group, Job, Queue, Task};
 use crate::workers::threads::Threads;
 
@@ -29,6 +31,10 @@ pub struct ActiveSource {
     pub source: Arc<Source>,
     /// What waits for a worker.
     pub queue: Queue,
+    /// How many connections may load at once.
+    pub pace: Arc<Pace>,
+    /// Whether it was down when it was last heard of.
+    was_down: Cell<bool>,
     /// The relations whose definitions the listening thread compares with the catalog.
     pub known: Arc<Known>,
     listening: Listening,
@@ -87,6 +93,11 @@ impl Sources {
         self.active.iter()
     }
 
+    /// Much of what was cached is lost: PostgreSQL is asked for it again step by step, not at once.
+    pub fn restart_pace(&self) {
+        self.active.iter().for_each(ActiveSource::restart_pace);
+    }
+
     /// How many tasks wait, for all sources together.
     pub fn queued(&self) -> usize {
         self.active.iter().map(|source| source.queue.len()).sum()
@@ -100,6 +111,7 @@ impl Sources {
     /// Ends every worker that PostgreSQL lets go of.
     pub fn stop(&mut self) {
         for source in &mut self.active {
+            source.pace.end();
             source.threads.stop(&source.queue);
             source.listening.stop();
         }
@@ -129,8 +141,17 @@ impl ActiveSource {
         self.queue.push_job(job, limit).map_err(|_| queue_is_full())
     }
 
-    /// A mass drop: what is missing now comes all at once.
-    pub fn restart_pace(&self) {}
+    /// Much of what was cached of this source is lost: it is asked for that step by step, not at once.
+    pub fn restart_pace(&self) {
+        self.pace.restart();
+    }
+
+    /// The source went up or down. One that comes back has everyone who waited for that at its door.
+    pub fn turned(&self, up: bool) {
+        if self.was_down.replace(!up) && up {
+            self.restart_pace();
+        }
+    }
 
     fn start(
         index: usize,
@@ -140,10 +161,12 @@ impl ActiveSource {
     ) -> Result<Self, Error> {
         let (queue, jobs) = Queue::new();
         let (name, pool_size) = (source.settings().name.clone(), source.settings().pool_size);
+        let pace = Pace::new(pool_size as usize);
         let errands = Errands {
             index,
             source: Arc::clone(&source),
             queue: queue.clone(),
+            pace: Arc::clone(&pace),
             postbox: postbox.clone(),
             settings: Arc::clone(settings),
         };
@@ -160,7 +183,7 @@ impl ActiveSource {
         })
         .map_err(|error| Error::malformed(format!("cannot start the listening thread: {error}")))?;
         let prefix = if index == 0 { String::new() } else { format!("{name}:") };
-        Ok(Self { name, prefix, source, queue, known, listening, threads })
+        Ok(Self { name, prefix, source, queue, pace, was_down: Cell::new(false), known, listening, threads })
     }
 }
 

@@ -49,7 +49,7 @@ impl Engine {
         let is_renamed = own_key[..] != landed.key[..];
         let acl_key = table.lookup_key_in(own_key).filter(|_| is_renamed);
         let acl_key = acl_key.map(|lookup_key| Rc::from([&table.acl_prefix, lookup_key].concat()));
-        Some(Brought { row: Some(row), own_key: Some(Rc::from(&own_key[..])), is_renamed, acl_key })
+        Some(Brought { row: Some(row), own_key: Some(Rc::from(own_key)), is_renamed, acl_key })
     }
 }
 

@@ -239,6 +239,7 @@ impl Engine {
     pub fn keyspace_flushed(&mut self) {
         self.counters.superseded += self.flights.supersede_all() as u64;
         self.aliases.clear();
+        self.sources.restart_pace();
         self.epochs_are_due = true;
     }
 

@@ -5,14 +5,17 @@ use std::collections::HashMap;
 use ::postgres::types::Oid;
 use ::postgres::Row;
 
+use super::watch::fingerprint;
 use super::Session;
 use crate::cache::canonical::{rule_for, TypeFacts};
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::table::{Clock, Column, TableDefinition};
+use crate::settings::Invalidation;
 
 const RELATION: &str = include_str!("catalog_relation.sql");
 const COLUMNS: &str = include_str!("catalog_columns.sql");
 const UNIQUE_KEYS: &str = include_str!("catalog_unique_keys.sql");
+const CONCERNS: &str = include_str!("catalog_concerns.sql");
 
 /// Relation kinds that hold rows: table, partitioned table, view, materialised view, foreign table.
 const READABLE_KINDS: [&str; 5] = ["r", "p", "v", "m", "f"];
@@ -20,12 +23,14 @@ const READABLE_KINDS: [&str; 5] = ["r", "p", "v", "m", "f"];
 /// How deep a column's type is unwrapped (domain over array over domain …) before it counts as unknown.
 const MAX_TYPE_DEPTH: usize = 8;
 
-/// Describes the relation that `name` (SQL quoting rules) names in this session's search path.
+/// Describes the relation that `name` (SQL quoting rules) names in this session's search path, and whether its changes
+/// are told in the way `invalidation`.
 ///
 /// `Ok(Err(_))` is `PGNOTABLE`: PostgreSQL answered, and there is no such relation or it holds no rows.
 pub fn describe(
     session: &mut Session,
     name: &str,
+    invalidation: Invalidation,
 ) -> Result<Result<TableDefinition, Error>, ::postgres::Error> {
     let rows = match session.query(RELATION, &[&name]) {
         Ok(rows) => rows,
@@ -38,7 +43,7 @@ pub fn describe(
     if !READABLE_KINDS.contains(&kind.as_str()) {
         return Ok(Err(Error::new(ErrorKind::NoTable, format!("{name} is not a table or a view"))));
     }
-    definition(session, relation).map(Ok)
+    definition(session, relation, invalidation).map(Ok)
 }
 
 pub(super) fn is_malformed_name(error: &::postgres::Error) -> bool {
@@ -53,8 +58,16 @@ pub(super) fn no_table(name: &str) -> Error {
     )
 }
 
-fn definition(session: &mut Session, relation: &Row) -> Result<TableDefinition, ::postgres::Error> {
+fn definition(
+    session: &mut Session,
+    relation: &Row,
+    invalidation: Invalidation,
+) -> Result<TableDefinition, ::postgres::Error> {
     let oid: Oid = relation.try_get(0)?;
+    let display: String = relation.try_get(3)?;
+    // Before all else: what changes while the rest is read is found by the next comparison.
+    let fingerprint = fingerprint::read(session, oid, &display)?;
+    let (concerns, is_watched) = concerns(session, oid, invalidation)?;
     let (columns, attnums) = columns(session, oid)?;
     let mut unique_keys = Vec::new();
     for row in session.query(UNIQUE_KEYS, &[&oid])? {
@@ -69,13 +82,26 @@ fn definition(session: &mut Session, relation: &Row) -> Result<TableDefinition, 
         oid,
         schema: relation.try_get(1)?,
         relation: relation.try_get(2)?,
-        display: relation.try_get(3)?,
+        display,
         columns,
         unique_keys,
-        is_watched: false,
-        concerns: vec![oid],
-        fingerprint: 0,
+        is_watched,
+        concerns,
+        fingerprint,
     })
+}
+
+/// The relations whose changes concern those of `oid`, and whether all of these are told.
+fn concerns(
+    session: &mut Session,
+    oid: Oid,
+    invalidation: Invalidation,
+) -> Result<(Vec<Oid>, bool), ::postgres::Error> {
+    let rows = session.query(CONCERNS, &[&oid, &invalidation.name()])?;
+    let Some(row) = rows.first() else { return Ok((vec![oid], false)) };
+    let concerns: Option<Vec<Oid>> = row.try_get(0)?;
+    let is_watched: Option<bool> = row.try_get(1)?;
+    Ok((concerns.unwrap_or_else(|| vec![oid]), is_watched.unwrap_or(false)))
 }
 
 /// A row of `pg_type`, as far as the spelling of a value depends on it.

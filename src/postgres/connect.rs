@@ -42,6 +42,13 @@ pub(super) enum ConnectError {
     Unfit(&'static str),
 }
 
+impl ConnectError {
+    /// Whether PostgreSQL itself said no, so that it is there.
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.as_db_error().is_some())
+    }
+}
+
 /// Opens connections to one source.
 pub(super) struct Connector {
     settings: Arc<SourceSettings>,

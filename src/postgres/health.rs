@@ -61,11 +61,11 @@ struct State {
     failures: u32,
     /// When the attempts began that have not ended, by number. A server that is stopped keeps them for ever.
     attempts: BTreeMap<u64, Instant>,
-    /// By when each load under way was to be done, by number. A server that is stopped never ends them.
-    loads: BTreeMap<u64, Instant>,
+    /// How many loads are under way. A server that is stopped never ends them.
+    loads: usize,
     /// When a load or a question was last answered.
     answered: Instant,
-    /// The number of the next attempt or load.
+    /// The number of the next attempt.
     next: u64,
     /// When an open connection was asked whether the server is there, while it has not answered.
     asked: Option<Instant>,
@@ -80,7 +80,7 @@ impl Health {
             last_error: None,
             failures: 0,
             attempts: BTreeMap::new(),
-            loads: BTreeMap::new(),
+            loads: 0,
             answered: Instant::now(),
             next: 0,
             asked: None,
@@ -102,21 +102,23 @@ impl Health {
         self.state.lock().attempts.remove(&number);
     }
 
-    /// A load begins that is to be done by `deadline`. Returns its number.
-    pub(super) fn loads(&self, deadline: Instant) -> u64 {
-        let mut state = self.state.lock();
-        let number = state.next;
-        state.next += 1;
-        state.loads.insert(number, deadline);
-        number
+    /// A load begins.
+    pub(super) fn loads(&self) {
+        self.state.lock().loads += 1;
     }
 
-    /// The load `number` ended; `answered` says whether PostgreSQL had a word in it. An answer ends an outage.
-    pub(super) fn loaded(&self, number: u64, answered: bool) {
+    /// A load ended; `answered` says whether PostgreSQL had a word in it. An answer ends an outage.
+    pub(super) fn loaded(&self, answered: bool) {
         self.change(|state| {
-            state.loads.remove(&number);
+            state.loads = state.loads.saturating_sub(1);
             answered.then(|| state.answer())
         });
+    }
+
+    /// Whether loads are under way and nothing was answered for `a_while`: the server may have stopped, or it may have
+    /// much to do. It has to be asked.
+    pub(super) fn is_doubtful(&self, a_while: Duration) -> bool {
+        self.state.lock().is_doubtful(a_while)
     }
 
     /// A connection was made.
@@ -124,6 +126,7 @@ impl Health {
         self.change(|state| {
             state.failures = 0;
             state.last_error = None;
+            state.answered = Instant::now();
             Some(Condition::Up)
         });
     }
@@ -139,7 +142,7 @@ impl Health {
         });
     }
 
-    /// An open connection is being asked whether the server is there.
+    /// The server is being asked whether it is there.
     pub(super) fn asks(&self) {
         self.state.lock().asked = Some(Instant::now());
     }
@@ -152,14 +155,15 @@ impl Health {
         });
     }
 
-    /// Declares the source down when it has not answered for longer than `limit`: an open connection, or, while
-    /// none is `alive`, an attempt to connect; or a load that is overdue by that much while nothing else was
-    /// answered. A stopped process takes connections and stays silent for ever.
+    /// Declares the source down when it has not answered for longer than `limit`: the question whether it is there, or, while
+    /// no connection is `alive` or none answers, an attempt to connect. A stopped process takes connections and stays silent
+    /// for ever. A load that takes long is no silence: its table may be locked, and others not.
     pub(super) fn judge_silence(&self, limit: Duration, alive: impl FnOnce() -> bool) {
         self.change(|state| {
-            let attempt = state.attempts.values().next().filter(|began| began.elapsed() > limit && !alive());
+            let attempt = state.attempts.values().next().filter(|began| began.elapsed() > limit);
+            let attempt = attempt.filter(|_| state.is_doubtful(limit) || !alive());
             let silent = attempt.is_some() || state.asked.is_some_and(|began| began.elapsed() > limit);
-            if !(silent || state.is_overdue(limit)) || state.condition == Condition::Down {
+            if !silent || state.condition == Condition::Down {
                 return None;
             }
             state.last_error = Some(format!("no answer for {} ms (connect_timeout_ms)", limit.as_millis()));
@@ -210,8 +214,8 @@ impl State {
         Condition::Up
     }
 
-    fn is_overdue(&self, limit: Duration) -> bool {
-        self.answered.elapsed() > limit && self.loads.values().any(|deadline| deadline.elapsed() > limit)
+    fn is_doubtful(&self, a_while: Duration) -> bool {
+        self.loads > 0 && self.answered.elapsed() >= a_while
     }
 }
 
@@ -279,28 +283,41 @@ mod tests {
     }
 
     #[test]
-    fn overdue_loads_are_silence_until_one_is_answered() {
+    fn loads_that_take_long_are_doubtful_and_no_silence() {
         let (health, _) = recorded();
         health.succeeded();
-        let load = health.loads(Instant::now());
+        assert!(!health.is_doubtful(Duration::ZERO), "nobody waits");
+        health.loads();
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(health.is_doubtful(Duration::from_millis(1)) && !health.is_doubtful(Duration::from_secs(60)));
+        health.judge_silence(Duration::from_millis(1), || true);
+        assert_eq!(health.why_down(), None);
+        health.loaded(false);
+        assert!(!health.is_doubtful(Duration::ZERO));
+    }
+
+    #[test]
+    fn an_attempt_without_an_end_is_silence_while_no_load_is_answered() {
+        let (health, _) = recorded();
+        health.succeeded();
+        health.loads();
+        health.begin();
         std::thread::sleep(Duration::from_millis(2));
         health.judge_silence(Duration::from_secs(60), || true);
         assert_eq!(health.why_down(), None);
         health.judge_silence(Duration::from_millis(1), || true);
         assert!(health.why_down().is_some());
-        health.loaded(load, true);
-        assert_eq!(health.why_down(), None);
     }
 
     #[test]
-    fn an_overdue_load_is_no_silence_while_others_are_answered() {
+    fn a_load_that_is_answered_ends_the_doubt_and_an_outage() {
         let (health, _) = recorded();
-        let stuck = health.loads(Instant::now() - Duration::from_secs(60));
-        let other = health.loads(Instant::now());
-        health.loaded(other, true);
-        health.judge_silence(Duration::from_secs(30), || true);
+        health.loads();
+        health.loads();
+        health.failed("no answer".into(), || false);
+        health.loaded(true);
         assert_eq!(health.why_down(), None);
-        health.loaded(stuck, false);
+        assert!(!health.is_doubtful(Duration::from_secs(60)));
     }
 
     #[test]

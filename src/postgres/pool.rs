@@ -208,9 +208,9 @@ impl Source {
         let (mut losses, mut fresh_losses) = (0, 0);
         loop {
             let mut session = self.session(deadline).map_err(Failure::Source)?;
-            let load = self.shared.health.loads(deadline);
+            self.shared.health.loads();
             let result = work(&mut session);
-            self.shared.health.loaded(load, !matches!(&result, Err(error) if is_lost(error)));
+            self.shared.health.loaded(!matches!(&result, Err(error) if is_lost(error)));
             let error = match result {
                 Err(error) if is_lost(&error) => error,
                 result => return result.map_err(Failure::Query),
@@ -299,6 +299,24 @@ impl Source {
             if answered || !session.is_closed() {
                 return;
             }
+        }
+        if self.shared.any_alive() && self.shared.health.is_doubtful(CHECK_INTERVAL) {
+            self.probe();
+        }
+    }
+
+    /// Every connection is at work and none has answered for a while: knocks at the door. A refusal (too many
+    /// connections, say) is an answer; a slow or locked table is no outage.
+    fn probe(&self) {
+        self.shared.health.asks();
+        let result = self.connector.open();
+        match &result {
+            Err(error @ ConnectError::Postgres(_)) if !error.is_answer() => {
+                self.shared.health.asked(false);
+                self.shared.health.failed(error.to_string(), || false);
+            }
+            Err(error) if !error.is_answer() => self.shared.health.asked(false),
+            _ => self.shared.health.asked(true),
         }
     }
 }

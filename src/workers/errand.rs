@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::mail::{Message, Postbox, SourceIndex};
+use super::pace::Pace;
 use super::queue::{Group, Job, Queue, Task};
 use crate::cache::canonical::Rule;
 use crate::cache::error::{Error, ErrorKind};
@@ -24,6 +25,8 @@ pub struct Errands {
     pub source: Arc<Source>,
     /// Where the batches come from.
     pub queue: Queue,
+    /// How many may load at once.
+    pub pace: Arc<Pace>,
     /// Where results go.
     pub postbox: Postbox,
     /// The settings as they stand when a piece of work starts.
@@ -57,7 +60,9 @@ impl Errands {
 
     fn describe(&self, name: String) {
         let deadline = Instant::now() + self.settings.get().load_timeout;
-        let described = self.with_session(deadline, |session| catalog::describe(session, &name));
+        let invalidation = self.source.settings().invalidation;
+        let described =
+            self.with_session(deadline, |session| catalog::describe(session, &name, invalidation));
         let result = described.unwrap_or_else(|failure| Err(failure.into_error(&name)));
         self.postbox.send(Message::Described { source: self.index, name, result });
     }
@@ -65,7 +70,9 @@ impl Errands {
     /// Tells what a known relation is now. Without an answer nothing is told: it will be asked again.
     fn redescribe(&self, oid: u32, name: &str) {
         let deadline = Instant::now() + self.settings.get().load_timeout;
-        if let Ok(described) = self.with_session(deadline, |session| catalog::describe(session, name)) {
+        if let Ok(described) = self.with_session(deadline, |session| {
+            catalog::describe(session, name, self.source.settings().invalidation)
+        }) {
             let definition = described.ok().map(Arc::new);
             self.postbox.send(Message::Redefined { source: self.index, oid, definition });
         }
@@ -74,6 +81,8 @@ impl Errands {
     fn load(&self, group: &Arc<Group>) {
         let batch_max = if group.plan.is_unique { self.settings.get().batch_max } else { 1 };
         let _turn = self.queue.turn(group);
+        // Before anything is taken: what comes until then is loaded as well.
+        let loading = self.pace.enter();
         let now = Instant::now();
         let mut tasks = self.queue.take(group, batch_max);
         // Nobody waits for these any more: the main thread has told them so.
@@ -91,6 +100,7 @@ impl Errands {
                 )
             });
         let duration_us = u64::try_from(now.elapsed().as_micros()).unwrap_or(u64::MAX);
+        drop(loading);
         self.dawdle();
         self.postbox.send(Message::Landed { outcomes, duration_us });
     }
@@ -129,7 +139,8 @@ impl Errands {
         cause: Failure,
     ) -> Result<Vec<load::Outcome>, Error> {
         let what = &plan.table.display;
-        let described = self.with_session(deadline, |session| catalog::describe(session, what));
+        let invalidation = self.source.settings().invalidation;
+        let described = self.with_session(deadline, |session| catalog::describe(session, what, invalidation));
         let described = described.map_err(|failure| failure.into_error(what))?;
         let redefined =
             |definition| Message::Redefined { source: self.index, oid: plan.table.oid, definition };

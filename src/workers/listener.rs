@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender, TryRecvError};
 
+use super::comparison::Comparison;
 use super::known::Known;
 use super::mail::{Message, News, Postbox, SourceIndex};
 use crate::cache::lease::Gap;
 use crate::cache::notice::Notice;
 use crate::postgres::watch::feed::for_source;
-use crate::postgres::watch::{Feed, Lost};
+use crate::postgres::watch::{fingerprint, Feed, Lost};
 use crate::settings::{Shared, SourceSettings};
 
 /// The pause before a session is opened again: the first, and the longest.
@@ -160,11 +161,17 @@ impl Thread {
             None => self.feed.insert(self.voice.feed()?),
         };
         feed.open()?;
+        let mut comparison = Comparison::default();
         while self.stopped.try_recv() != Err(TryRecvError::Disconnected) {
             let max_staleness = self.voice.ears.settings.get().max_staleness;
             let result = feed.listen(max_staleness, &mut |news| self.voice.tell(news));
             self.signs.show();
             result?;
+            if let (Some(slice), Some(line)) = (comparison.next(&self.voice.ears.known), feed.line()) {
+                let seen = fingerprint::compare(line, &slice)?;
+                self.signs.show();
+                self.voice.send(News::Fingerprints(seen));
+            }
         }
         Ok(())
     }

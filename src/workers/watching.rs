@@ -73,7 +73,9 @@ impl Errands {
     /// Tells what the relation is now: watched, or no longer.
     fn tell_definition(&self, name: &str) {
         let deadline = Instant::now() + self.settings.get().load_timeout;
-        let described = self.with_session(deadline, |session| catalog::describe(session, name));
+        let described = self.with_session(deadline, |session| {
+            catalog::describe(session, name, self.source.settings().invalidation)
+        });
         if let Ok(Ok(definition)) = described {
             let (oid, definition) = (definition.oid, Some(Arc::new(definition)));
             self.postbox.send(Message::Redefined { source: self.index, oid, definition });

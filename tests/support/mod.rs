@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod process;
 pub mod server;
 pub mod watchdog;
+pub mod watched;
 
 pub use client::{Client, Reply};
 pub use database::Database;

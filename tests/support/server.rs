@@ -209,6 +209,11 @@ impl Server {
         connection
     }
 
+    /// Which server it is.
+    pub fn kind(&self) -> Kind {
+        self.setup.as_ref().unwrap().kind.clone()
+    }
+
     /// Its port on loopback.
     pub fn port(&self) -> u16 {
         self.port

@@ -1,9 +1,10 @@
 //! Watching: how PostgreSQL is made to tell of changes, how it is listened to, and what it says of definitions.
 
 pub mod feed;
+pub mod fingerprint;
 mod install;
 mod key;
-mod line;
+pub mod line;
 mod lineage;
 mod look;
 mod mode;

@@ -1,0 +1,75 @@
+//! Comparing the known relations with the catalog, a few at a time, so that notices do not wait for it.
+
+use std::time::{Duration, Instant};
+
+use super::known::Known;
+
+/// How often every relation is compared.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How many are compared at a time, a few milliseconds' work for PostgreSQL; and into how many parts a round is cut at
+/// most, so that it ends within its time.
+const SLICE: usize = 100;
+const SLICES: usize = 10;
+
+/// A round of comparisons.
+#[derive(Debug, Default)]
+pub(super) struct Comparison {
+    began: Option<Instant>,
+    left: Vec<(u32, String)>,
+    slice: usize,
+}
+
+impl Comparison {
+    /// The relations that are due now, if any. A round begins once a second, and at once when somebody is in a hurry: then
+    /// what was compared already may have changed since.
+    pub(super) fn next(&mut self, known: &Known) -> Option<Vec<(u32, String)>> {
+        let is_due = self.left.is_empty() && self.began.is_none_or(|began| began.elapsed() >= PAUSE);
+        if known.take_hurry() || is_due {
+            self.began = Some(Instant::now());
+            self.left = known.get();
+            self.slice = SLICE.max(self.left.len().div_ceil(SLICES));
+        }
+        let rest = self.left.len().saturating_sub(self.slice);
+        let slice = self.left.split_off(rest);
+        (!slice.is_empty()).then_some(slice)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn known(count: u32) -> Known {
+        let known = Known::default();
+        known.set((0..count).map(|oid| (oid, format!("t{oid}"))).collect());
+        known
+    }
+
+    #[test]
+    fn a_round_takes_every_relation_once() {
+        let (known, mut comparison) = (known(SLICE as u32 * 2 + 7), Comparison::default());
+        let mut seen = Vec::new();
+        while let Some(slice) = comparison.next(&known) {
+            assert!(slice.len() <= SLICE);
+            seen.extend(slice.into_iter().map(|(oid, _)| oid));
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (0..SLICE as u32 * 2 + 7).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn whoever_is_in_a_hurry_starts_a_round() {
+        let (known, mut comparison) = (known(3), Comparison::default());
+        assert_eq!(comparison.next(&known).unwrap().len(), 3);
+        assert_eq!(comparison.next(&known), None);
+        known.hurry();
+        assert_eq!(comparison.next(&known).unwrap().len(), 3);
+        assert_eq!(comparison.next(&known), None);
+    }
+
+    #[test]
+    fn without_relations_nothing_is_compared() {
+        assert_eq!(Comparison::default().next(&Known::default()), None);
+    }
+}

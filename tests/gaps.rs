@@ -1,0 +1,307 @@
+//! What may have been missed is not served: lost sessions, restarts, saved entries, promotions; and sources that fall silent.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use support::process::kill;
+use support::watched::{
+    await_freshness, await_name, gaps, health, is_cached, listening, name_of, start_listening, watch, MODES,
+};
+use support::{eventually, on_every_server, Client, Database, Postgres, Reply, Server};
+
+fn user(id: u64) -> String {
+    format!(r#"{{"id":{id}}}"#)
+}
+
+/// The pid of the backend that tells a server of changes.
+fn notice_backend(database: &Database<'_>) -> u32 {
+    eventually("someone listens", || {
+        let sql = "SELECT pid FROM pg_stat_activity
+                   WHERE application_name = 'pgcache/notices' AND datname = current_database()";
+        let row = database.connect().query_opt(sql, &[]).unwrap()?;
+        Some(u32::try_from(row.get::<_, i32>(0)).unwrap())
+    })
+}
+
+fn cache(client: &mut Client, key: &str) {
+    eventually("it is cached", || {
+        client.read("users", key);
+        is_cached(client, "users", key).then_some(())
+    });
+}
+
+#[test]
+fn a_listener_that_was_lost_has_a_gap_and_an_outbox_has_none() {
+    on_every_server(|kind| {
+        for (mode, wanted) in [("notify", 1), ("outbox", 0)] {
+            let database = Postgres::shared().database();
+            database.with_users(5);
+            let server = listening(&kind, &database, mode);
+            let mut client = server.client();
+            watch(&mut client, "users");
+            cache(&mut client, &user(1));
+            let pid = notice_backend(&database);
+            // Changed in the same moment as the connection ends: nobody may be told.
+            database.execute(&format!(
+                "SELECT pg_terminate_backend({pid}); UPDATE users SET name = 'new' WHERE id = 1"
+            ));
+            await_name(&mut client, "users", &user(1), "new");
+            eventually("another session listens", || (notice_backend(&database) != pid).then_some(()));
+            await_freshness(&mut client, "live");
+            eventually("gaps are counted", || (gaps(&mut client, "reconnected") == wanted).then_some(()));
+        }
+    });
+}
+
+#[test]
+fn a_stopped_backend_makes_the_source_suspect_and_its_rows_are_read_through() {
+    on_every_server(|kind| {
+        for mode in MODES {
+            let database = Postgres::shared().database();
+            database.with_users(5);
+            let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
+            let server = start_listening(setup.setting("max_staleness_ms", "500"));
+            let mut client = server.client();
+            watch(&mut client, "users");
+            cache(&mut client, &user(1));
+            let (gaps_before, pid) = (client.figure("gaps"), notice_backend(&database));
+            kill(pid, libc::SIGSTOP);
+            database.execute("UPDATE users SET name = 'new' WHERE id = 1");
+            let changed = Instant::now();
+            await_name(&mut client, "users", &user(1), "new");
+            await_freshness(&mut client, "suspect");
+            let bound = Duration::from_millis(500);
+            assert!(
+                changed.elapsed() >= bound || client.figure("notices") > 0,
+                "served by the lease until then"
+            );
+            assert!(client.figure("bypassed") > 0);
+            assert_eq!(client.call(&["PGCACHE.HEALTH"]).field("status").text(), "degraded");
+            kill(pid, libc::SIGCONT);
+            await_freshness(&mut client, "live");
+            assert_eq!(client.figure("gaps"), gaps_before, "nothing was missed, so nothing is flushed");
+            cache(&mut client, &user(1));
+            assert_eq!(name_of(&client.read("users", &user(1))), "new");
+        }
+    });
+}
+
+#[test]
+fn on_gap_serve_goes_on_serving() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(5);
+        let setup = Server::setup(&kind).on(&database).setting("max_staleness_ms", "300");
+        let server = start_listening(setup.setting("on_gap", "serve"));
+        let mut client = server.client();
+        watch(&mut client, "users");
+        cache(&mut client, &user(1));
+        let pid = notice_backend(&database);
+        kill(pid, libc::SIGSTOP);
+        await_freshness(&mut client, "suspect");
+        database.execute("UPDATE users SET name = 'new' WHERE id = 1");
+        assert_eq!(name_of(&client.read("users", &user(1))), "User 1");
+        kill(pid, libc::SIGCONT);
+        await_name(&mut client, "users", &user(1), "new");
+    });
+}
+
+#[test]
+fn a_table_that_is_not_watched_is_never_suspect() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(5);
+        let setup = Server::setup(&kind).on(&database).setting("max_staleness_ms", "300");
+        let server = start_listening(setup);
+        let mut client = server.client();
+        cache(&mut client, &user(1));
+        let pid = notice_backend(&database);
+        kill(pid, libc::SIGSTOP);
+        await_freshness(&mut client, "suspect");
+        let hits = client.figure("hits");
+        client.read("users", &user(1));
+        assert_eq!(client.figure("hits"), hits + 1);
+        assert_eq!(client.call(&["PGCACHE.HEALTH"]).field("status").text(), "healthy");
+        kill(pid, libc::SIGCONT);
+    });
+}
+
+#[test]
+fn postgresql_restarted_is_a_gap() {
+    on_every_server(|kind| {
+        for mode in MODES {
+            let postgres = Postgres::start();
+            let database = postgres.database();
+            database.with_users(5);
+            let server = listening(&kind, &database, mode);
+            let mut client = server.client();
+            watch(&mut client, "users");
+            for end in [Postgres::stop, Postgres::kill] {
+                cache(&mut client, &user(1));
+                end(&postgres);
+                postgres.start_again();
+                database.execute("UPDATE users SET name = name || '!' WHERE id = 1");
+                let now = database.text("SELECT name FROM users WHERE id = 1").unwrap();
+                await_name(&mut client, "users", &user(1), &now);
+                await_freshness(&mut client, "live");
+            }
+            eventually("both are counted", || (gaps(&mut client, "restarted") >= 2).then_some(()));
+        }
+    });
+}
+
+#[test]
+fn saved_entries_of_a_watched_table_are_not_served_after_a_restart() {
+    on_every_server(|kind| {
+        for mode in MODES {
+            let database = Postgres::shared().database();
+            database.with_users(5).execute(
+                "CREATE TABLE notes (id bigint PRIMARY KEY, name text);
+                INSERT INTO notes VALUES (1, 'kept')",
+            );
+            let server = listening(&kind, &database, mode);
+            let mut client = server.client();
+            watch(&mut client, "users");
+            cache(&mut client, &user(1));
+            client.read("notes", &user(1));
+            client.call(&["SAVE"]);
+            let (server, _) = server.shutdown_and_restart("SAVE");
+            database.execute("UPDATE users SET name = 'new'; UPDATE notes SET name = 'new'");
+            let mut client = server.client();
+            assert_eq!(name_of(&client.read("users", &user(1))), "new");
+            assert_eq!(
+                name_of(&client.read("notes", &user(1))),
+                "kept",
+                "unwatched: its time to live decides"
+            );
+            await_freshness(&mut client, "live");
+            assert_eq!(name_of(&client.read("users", &user(1))), "new");
+        }
+    });
+}
+
+#[test]
+fn a_promoted_replica_starts_anew() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(5);
+        let master = listening(&kind, &database, "notify");
+        let mut client = master.client();
+        watch(&mut client, "users");
+        cache(&mut client, &user(1));
+        let replica = listening(&kind, &database, "notify");
+        let mut second = replica.client();
+        second.call(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
+        eventually("the entry is copied", || {
+            let hits = second.figure("hits");
+            second.read("users", &user(1));
+            (second.figure("hits") > hits).then_some(())
+        });
+        second.call(&["REPLICAOF", "NO", "ONE"]);
+        assert_eq!(gaps(&mut second, "promoted"), 1);
+        let hits = second.figure("hits");
+        assert_eq!(name_of(&second.read("users", &user(1))), "User 1");
+        assert_eq!(second.figure("hits"), hits, "what its master knew is not known here");
+    });
+}
+
+#[test]
+fn a_replica_does_not_serve_what_it_was_told_is_out_of_date() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(5);
+        let master = listening(&kind, &database, "notify");
+        let mut client = master.client();
+        watch(&mut client, "users");
+        cache(&mut client, &user(1));
+        let replica = listening(&kind, &database, "notify");
+        let mut second = replica.client();
+        second.call(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
+        eventually("the entry is copied", || {
+            let hits = second.figure("hits");
+            second.read("users", &user(1));
+            (second.figure("hits") > hits).then_some(())
+        });
+        // The master cannot tell it any more: its own ears have to do.
+        kill(master.pid(), libc::SIGSTOP);
+        database.execute("UPDATE users SET name = 'new' WHERE id = 1; DELETE FROM users WHERE id = 2");
+        await_name(&mut second, "users", &user(1), "new");
+        for _ in 0..20 {
+            assert_eq!(name_of(&second.read("users", &user(1))), "new");
+        }
+        kill(master.pid(), libc::SIGCONT);
+        await_name(&mut client, "users", &user(1), "new");
+    });
+}
+
+#[test]
+fn a_change_during_a_pause_is_not_served_and_removed_after_it() {
+    on_every_server(|kind| {
+        for mode in MODES {
+            let database = Postgres::shared().database();
+            database.with_users(5);
+            let server = listening(&kind, &database, mode);
+            let mut client = server.client();
+            watch(&mut client, "users");
+            cache(&mut client, &user(1));
+            let key = client.key("users", &user(1));
+            client.call(&["CLIENT", "PAUSE", "3600000", "WRITE"]);
+            database.execute("UPDATE users SET name = 'new' WHERE id = 1");
+            await_name(&mut client, "users", &user(1), "new");
+            assert!(client.exists(&key), "nothing is written during a pause");
+            client.call(&["CLIENT", "UNPAUSE"]);
+            eventually("it is removed", || {
+                let stored = client.call(&["GET", &key]);
+                (stored == Reply::Nil || name_of(&stored) == "new").then_some(())
+            });
+            assert_eq!(name_of(&client.read("users", &user(1))), "new");
+        }
+    });
+}
+
+#[test]
+fn a_notice_that_nobody_can_read_is_a_gap() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(5);
+        let server = listening(&kind, &database, "notify");
+        let mut client = server.client();
+        watch(&mut client, "users");
+        cache(&mut client, &user(1));
+        let key = client.key("users", &user(1));
+        database.execute("SELECT pg_notify('cache_invalidation', 'something changed')");
+        eventually("it is a gap", || (gaps(&mut client, "unreadable") == 1).then_some(()));
+        eventually("a new generation", || (client.key("users", &user(1)) != key).then_some(()));
+    });
+}
+
+#[test]
+fn a_source_that_was_never_heard_is_read_through() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(5);
+        let server = listening(&kind, &database, "notify");
+        watch(&mut server.client(), "users");
+        drop(server);
+        // Whoever may read, but whose heartbeat never comes back.
+        database.execute(
+            "GRANT SELECT ON users TO PUBLIC;
+             REVOKE EXECUTE ON FUNCTION pg_notify(text, text) FROM PUBLIC",
+        );
+        let role = format!("mute_{}", database.name);
+        database.execute(&format!("CREATE ROLE {role} LOGIN"));
+        let server = Server::setup(&kind).on(&database).setting("pg_user", &role).start();
+        let mut client = server.client();
+        assert_eq!(name_of(&client.read("users", &user(1))), "User 1");
+        database.execute("ALTER TABLE users DISABLE TRIGGER pgcache_update; UPDATE users SET name = 'new'");
+        database.execute("ALTER TABLE users ENABLE ALWAYS TRIGGER pgcache_update");
+        eventually("it is known as watched", || {
+            (health(&mut client).field("watched") == Reply::Integer(1)).then_some(())
+        });
+        assert_eq!(name_of(&client.read("users", &user(1))), "new");
+        assert!(!is_cached(&mut client, "users", &user(1)));
+        assert_eq!(health(&mut client).field("freshness").text(), "connecting");
+        assert_ne!(health(&mut client).field("freshness_reason"), Reply::Nil);
+        assert_eq!(client.figure("hits"), 0);
+    });
+}

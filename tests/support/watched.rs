@@ -1,0 +1,65 @@
+//! A server that hears of changes, and what a client of it sees.
+
+use super::client::{Client, Reply};
+use super::database::Database;
+use super::eventually::eventually;
+use super::kind::Kind;
+use super::server::{Server, Setup};
+
+/// How changes can be told.
+pub const MODES: [&str; 2] = ["notify", "outbox"];
+
+/// A server whose source tells of changes in this way and is heard.
+pub fn listening(kind: &Kind, database: &Database<'_>, mode: &str) -> Server {
+    start_listening(Server::setup(kind).on(database).setting("invalidation", mode))
+}
+
+/// The same with settings of its own.
+pub fn start_listening(setup: Setup) -> Server {
+    let server = setup.start();
+    await_freshness(&mut server.client(), "live");
+    server
+}
+
+/// What HEALTH says of the first source.
+pub fn health(client: &mut Client) -> Reply {
+    client.call(&["PGCACHE.HEALTH"]).field("sources").field("default")
+}
+
+/// Waits until HEALTH calls the first source's notices that.
+pub fn await_freshness(client: &mut Client, wanted: &str) {
+    eventually(&format!("the source is {wanted}"), || {
+        (health(client).field("freshness") == Reply::Bulk(wanted.into())).then_some(())
+    });
+}
+
+/// How many gaps of one cause HEALTH has counted.
+pub fn gaps(client: &mut Client, cause: &str) -> i64 {
+    match health(client).field("gaps").field(cause) {
+        Reply::Integer(count) => count,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// WATCH ADD.
+pub fn watch(client: &mut Client, table: &str) {
+    assert_eq!(client.call(&["PGCACHE.WATCH", "ADD", table]), Reply::Simple("OK".into()));
+}
+
+/// The `name` of a row.
+pub fn name_of(reply: &Reply) -> String {
+    reply.json()["name"].as_str().unwrap().to_owned()
+}
+
+/// Reads until the row's name is `wanted`: what is there before is a moment old at most, and not for ever.
+pub fn await_name(client: &mut Client, table: &str, key: &str, wanted: &str) {
+    eventually(&format!("{key} is {wanted}"), || {
+        let reply = client.read(table, key);
+        (matches!(reply, Reply::Bulk(_)) && name_of(&reply) == wanted).then_some(())
+    });
+}
+
+/// Whether INSPECT says that an entry stands.
+pub fn is_cached(client: &mut Client, table: &str, key: &str) -> bool {
+    client.call(&["PGCACHE.INSPECT", table, key]).field("cached") == Reply::Integer(1)
+}
