@@ -1,11 +1,14 @@
 # Shortcuts only: each target is one command that also works by itself.
 SERVER ?= redis-server
+SECONDS ?= 60
+NEMESIS ?= all
+MODE ?= notify
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench servers fmt lint deny clean
+.PHONY: help build run test bench check-consistency servers fmt lint deny clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 build: ## Build the module: target/release/libpgcache.so
 	@scripts/install.sh
@@ -19,6 +22,11 @@ test: ## Check everything, on every server in PGCACHE_SERVERS (default: all thre
 
 bench: build servers ## Compare hits with GET on every server
 	cargo bench --locked --bench hits
+
+check-consistency: build servers ## Writers, readers and faults for SECONDS each: NEMESIS=all|name MODE=notify|outbox|off|all
+	PGCACHE_CHECK_SECONDS=$(SECONDS) PGCACHE_CHECK_NEMESIS=$(NEMESIS) PGCACHE_CHECK_MODE=$(MODE) \
+	PGCACHE_SERVERS="$${PGCACHE_SERVERS:-redis-7.0}" \
+	cargo test --locked --test consistency at_length -- --ignored --nocapture
 
 servers: ## Get the servers of the tests into .servers
 	@scripts/servers.sh

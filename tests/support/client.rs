@@ -80,6 +80,12 @@ impl Client {
         self.receive()
     }
 
+    /// Sends a command and waits for its reply; an error when the connection is lost.
+    pub fn try_call<A: AsRef<[u8]>>(&mut self, arguments: &[A]) -> std::io::Result<Reply> {
+        self.stream.get_mut().write_all(&encoded(arguments))?;
+        self.try_receive()
+    }
+
     /// Sends a command.
     pub fn send<A: AsRef<[u8]>>(&mut self, arguments: &[A]) {
         self.send_raw(&encoded(arguments));
@@ -119,7 +125,8 @@ impl Client {
     /// The next line, without its end.
     pub fn line(&mut self) -> std::io::Result<String> {
         let mut line = Vec::new();
-        if self.stream.read_until(b'\n', &mut line)? == 0 {
+        // Nothing, or half a line: the server has gone.
+        if self.stream.read_until(b'\n', &mut line)? == 0 || !line.ends_with(b"\n") {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         assert!(line.ends_with(b"\r\n"), "{line:?}");

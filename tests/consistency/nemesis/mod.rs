@@ -1,0 +1,86 @@
+//! Nemeses: what goes wrong while the workload runs, one file each.
+
+mod definition;
+mod eviction;
+mod fill_pause;
+mod flush;
+mod load_backends;
+mod nobody;
+mod notice_backend;
+mod postgres_restart;
+mod server_restart;
+mod stopped_notice_backend;
+
+use std::time::Duration;
+
+use super::plan::{Mode, Plan};
+use super::world::World;
+
+/// One fault, again and again.
+pub trait Nemesis: Sync {
+    /// As `NEMESIS` has it.
+    fn name(&self) -> &'static str;
+
+    /// One blow. When it returns, the fault may last, but not longer than until [`Self::heal`].
+    fn strike(&self, world: &World, count: usize);
+
+    /// Undoes what lasts.
+    fn heal(&self, _world: &World) {}
+
+    /// Between two blows.
+    fn rest(&self) -> Duration {
+        Duration::from_millis(100)
+    }
+
+    /// Changes to the plan.
+    fn prepare(&self, _plan: &mut Plan) {}
+
+    /// Whether there is anything to it without change notices.
+    fn works_in(&self, mode: Mode) -> bool {
+        mode != Mode::Off
+    }
+
+    /// SQLSTATEs (`lost`: the connection was) that this fault, and nothing of ours, gives to writers.
+    fn refusals(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether nothing goes wrong.
+    fn is_harmless(&self) -> bool {
+        false
+    }
+
+    /// Whether readers may be answered with errors.
+    fn disturbs_readers(&self) -> bool {
+        true
+    }
+}
+
+/// All of them.
+pub const ALL: [&dyn Nemesis; 10] = [
+    &nobody::Nobody,
+    &load_backends::KillLoadBackends,
+    &notice_backend::KillNoticeBackend,
+    &stopped_notice_backend::StopNoticeBackend,
+    &postgres_restart::RestartPostgres,
+    &server_restart::RestartServer,
+    &flush::Flush,
+    &eviction::Evictions,
+    &definition::Definitions,
+    &fill_pause::FillPause,
+];
+
+/// The one of this name, or `all`.
+pub fn chosen(name: &str) -> Vec<&'static dyn Nemesis> {
+    if name == "all" {
+        return ALL.to_vec();
+    }
+    vec![named(name)]
+}
+
+/// The one of this name.
+pub fn named(name: &str) -> &'static dyn Nemesis {
+    let known = || ALL.map(|nemesis| nemesis.name()).join(", ");
+    let found = ALL.into_iter().find(|nemesis| nemesis.name() == name);
+    found.unwrap_or_else(|| panic!("no nemesis {name}: there are {}", known()))
+}

@@ -1,0 +1,93 @@
+//! The plan of a run: which fault, which source of notices, for how long.
+
+use std::time::Duration;
+
+use super::clock::{nanos, Nanos};
+
+/// Where change notices come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// LISTEN and NOTIFY.
+    Notify,
+    /// The outbox table.
+    Outbox,
+    /// Nowhere: writers send INVALIDATE after each commit, as an application without triggers does.
+    Off,
+}
+
+impl Mode {
+    /// As the setting `invalidation` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Notify => "notify",
+            Self::Outbox => "outbox",
+            Self::Off => "off",
+        }
+    }
+
+    /// The one of this name, or `all`.
+    pub fn chosen(name: &str) -> Vec<Self> {
+        let all = [Self::Notify, Self::Outbox, Self::Off];
+        let chosen: Vec<Self> = all.into_iter().filter(|mode| name == "all" || mode.name() == name).collect();
+        assert!(!chosen.is_empty(), "no mode {name}: there are notify, outbox, off and all");
+        chosen
+    }
+}
+
+/// What is to be done in a run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where change notices come from.
+    pub mode: Mode,
+    /// For how long writers write.
+    pub length: Duration,
+    /// The server's `max_staleness_ms`.
+    pub max_staleness: Duration,
+    /// The longest pause between "row read" and "stored".
+    pub fill_delay: Duration,
+    /// Whether the server refuses to store what a change has overtaken. A checker must find out when it does not.
+    pub guarded: bool,
+}
+
+impl Plan {
+    /// A plan for so much time. A short run cannot wait for long leases.
+    pub fn new(mode: Mode, length: Duration) -> Self {
+        let max_staleness = if length < Duration::from_secs(10) { 500 } else { 2_000 };
+        Self {
+            mode,
+            length,
+            max_staleness: Duration::from_millis(max_staleness),
+            fill_delay: Duration::ZERO,
+            guarded: true,
+        }
+    }
+
+    /// The module's arguments.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("invalidation", self.mode.name().into()),
+            ("max_staleness_ms", self.max_staleness.as_millis().to_string()),
+            ("test_hooks", "yes".into()),
+        ]
+    }
+
+    /// What is set once the server runs.
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = vec![];
+        if !self.fill_delay.is_zero() {
+            faults.push(("pgcache.test_fill_delay_ms", self.fill_delay.as_millis().to_string()));
+        }
+        if !self.guarded {
+            faults.push(("pgcache.test_unguarded", "yes".into()));
+        }
+        faults
+    }
+
+    /// How old an answer may be, scheduling noise aside. Where writers invalidate, it is they who bound it.
+    pub fn bound(&self) -> Nanos {
+        match self.mode {
+            Mode::Off => Nanos::MAX,
+            Mode::Notify | Mode::Outbox => nanos(self.max_staleness),
+        }
+    }
+}

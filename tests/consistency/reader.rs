@@ -1,0 +1,126 @@
+//! A reader: asks for one thing after the other and records every answer.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::Ordering;
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{Client, Reply};
+
+use super::clock::Nanos;
+use super::field::some_key;
+use super::history::{Answer, Read};
+use super::key::Key;
+use super::row::Row;
+use super::world::{World, SHAPE};
+
+/// How many keys a MULTIREAD asks for at most.
+const MANY: usize = 20;
+/// Leaves the machine some time for those that are watched.
+const REST: Duration = Duration::from_micros(200);
+
+/// One connection to the server, opened again when it is lost.
+pub struct Reader<'w> {
+    world: &'w World,
+    number: u16,
+    client: Option<Client>,
+    /// What it was answered.
+    pub reads: Vec<Read>,
+    /// Errors by their code, and how often; `lost`: the connection was.
+    pub refused: BTreeMap<String, usize>,
+}
+
+impl<'w> Reader<'w> {
+    /// A reader that nobody else has the number of.
+    pub fn new(world: &'w World) -> Self {
+        let number = world.readers.fetch_add(1, Ordering::Relaxed);
+        Self { world, number, client: None, reads: vec![], refused: BTreeMap::new() }
+    }
+
+    /// Reads what it likes until readers are to stop.
+    pub fn run(mut self) -> Self {
+        let mut rng = fastrand::Rng::new();
+        while !self.world.stop_reading.load(Ordering::Relaxed) {
+            match rng.u8(..5) {
+                0 => {
+                    self.read_many(&(0..rng.usize(1..=MANY)).map(|_| some_key(&mut rng)).collect::<Vec<_>>())
+                }
+                _ => drop(self.read(some_key(&mut rng))),
+            }
+            sleep(REST);
+        }
+        self
+    }
+
+    /// READ. What it answered, if it did.
+    pub fn read(&mut self, key: Key) -> Option<Answer> {
+        let (invoked, reply, returned) = self.call(&["PGCACHE.READ", "t", &key.json()])?;
+        let text = match &reply {
+            Reply::Nil => "null".to_owned(),
+            _ => reply.text(),
+        };
+        self.record(key, &parsed(&text), (invoked, returned));
+        self.reads.last().map(|read| read.answer.clone())
+    }
+
+    /// MULTIREAD.
+    pub fn read_many(&mut self, keys: &[Key]) {
+        let list = format!("[{}]", keys.iter().map(|key| key.json()).collect::<Vec<_>>().join(","));
+        let Some((invoked, reply, returned)) = self.call(&["PGCACHE.MULTIREAD", "t", &list]) else { return };
+        let rows = parsed(&reply.text());
+        let rows = rows.as_array().expect("MULTIREAD answers an array");
+        assert_eq!(rows.len(), keys.len());
+        for (key, row) in keys.iter().zip(rows) {
+            self.record(*key, row, (invoked, returned));
+        }
+    }
+
+    fn record(&mut self, key: Key, row: &Value, (invoked, returned): (Nanos, Nanos)) {
+        let answer = match (row, Row::parse(row)) {
+            (Value::Null, _) => Answer::Nil,
+            (_, Some(row)) => Answer::Row(row),
+            _ => Answer::Torn(row.to_string().into()),
+        };
+        self.reads.push(Read { key, answer, shape: shape(row), invoked, returned, reader: self.number });
+    }
+
+    /// When it was sent, its reply and when that came; nothing if it was an error.
+    fn call(&mut self, arguments: &[&str]) -> Option<(Nanos, Reply, Nanos)> {
+        let clock = self.world.clock;
+        let invoked = clock.now();
+        let reply = self.client().and_then(|client| client.try_call(arguments));
+        let returned = clock.now();
+        let code = match reply {
+            Ok(Reply::Error(text)) => text.split(' ').next().unwrap_or_default().to_owned(),
+            Ok(reply) => return Some((invoked, reply, returned)),
+            Err(_) => {
+                self.client = None;
+                sleep(Duration::from_millis(2));
+                "lost".to_owned()
+            }
+        };
+        *self.refused.entry(code).or_default() += 1;
+        None
+    }
+
+    fn client(&mut self) -> io::Result<&mut Client> {
+        if self.client.is_none() {
+            self.client = Some(Client::connect(self.world.port.load(Ordering::Relaxed))?);
+        }
+        Ok(self.client.as_mut().expect("it was opened"))
+    }
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// The number of the youngest column that a row shows.
+pub fn shape(row: &Value) -> Option<u32> {
+    let columns =
+        row.as_object()?.iter().filter_map(|(name, value)| Some((name.strip_prefix(SHAPE)?, value)));
+    columns.filter_map(|(number, value)| Some(number.parse().ok()?).filter(|it| value == it)).max()
+}

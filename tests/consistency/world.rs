@@ -1,0 +1,134 @@
+//! The world of a run: a PostgreSQL, a server with the module, and what all threads share.
+
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::support::{eventually, Client, Kind, Postgres, Reply, Server};
+
+use super::clock::Clock;
+use super::field::Field;
+use super::history::{History, Reshape};
+use super::plan::{Mode, Plan};
+use super::row::{COLUMNS, TABLE};
+
+/// What the names of added columns begin with; their number follows.
+pub const SHAPE: &str = "shape_";
+
+/// What one run has for itself.
+pub struct World {
+    /// The clock of all records.
+    pub clock: Clock,
+    /// What is to be done.
+    pub plan: Plan,
+    /// PostgreSQL.
+    pub postgres: Postgres,
+    /// The name of the database in it.
+    pub database: String,
+    server: Mutex<Option<Server>>,
+    /// Where the server listens: another port after each restart.
+    pub port: AtomicU16,
+    /// What writers change.
+    pub field: Field,
+    /// How many readers there are.
+    pub readers: AtomicU16,
+    /// Writers are to stop.
+    pub stop_writing: AtomicBool,
+    /// Everybody is to stop.
+    pub stop_reading: AtomicBool,
+    /// What nemeses did that has to be judged too.
+    pub deeds: Mutex<History>,
+}
+
+impl World {
+    /// A fresh one.
+    pub fn start(kind: &Kind, plan: Plan) -> Self {
+        let postgres = Postgres::start_with("max_prepared_transactions=10\nautovacuum=on");
+        let database = postgres.database();
+        database.execute(TABLE);
+        let setup = plan
+            .settings()
+            .into_iter()
+            .fold(Server::setup(kind).on(&database), |setup, (name, value)| setup.setting(name, &value));
+        let server = setup.start();
+        let world = Self {
+            clock: Clock::start(),
+            plan,
+            database: database.name.clone(),
+            port: AtomicU16::new(server.port()),
+            server: Mutex::new(Some(server)),
+            field: Field::new(),
+            readers: AtomicU16::new(0),
+            stop_writing: AtomicBool::new(false),
+            stop_reading: AtomicBool::new(false),
+            deeds: Mutex::default(),
+            postgres,
+        };
+        world.plant();
+        if world.plan.mode != Mode::Off {
+            world.watch();
+        }
+        world.plan.faults().iter().for_each(|(name, value)| world.configure(name, value));
+        world
+    }
+
+    /// Stores the rows with which everything begins.
+    fn plant(&self) {
+        let rows = self.field.all();
+        let values: Vec<String> = rows
+            .iter()
+            .flat_map(|plot| plot.rows)
+            .flatten()
+            .map(|row| format!("({})", row.values()))
+            .collect();
+        self.execute(&format!("INSERT INTO t ({COLUMNS}) VALUES {}", values.join(",")));
+        let mut deeds = self.deeds.lock().unwrap();
+        deeds.changes = rows.iter().flat_map(|plot| plot.beginning()).collect();
+        deeds.reshapes.push(Reshape { number: 0, shape: None, began: 0, returned: 0 });
+    }
+
+    /// Has the table watched and waits until that works.
+    fn watch(&self) {
+        let reply = self.client().call(&["PGCACHE.WATCH", "ADD", "t"]);
+        assert_eq!(reply, Reply::Simple("OK".into()), "WATCH ADD");
+        self.await_live();
+    }
+
+    /// Waits until the source is live.
+    pub fn await_live(&self) {
+        eventually("the source is live", || {
+            let health = self.client().call(&["PGCACHE.HEALTH"]);
+            let freshness = health.field("sources").field("default").field("freshness").text();
+            (freshness == "live").then_some(())
+        });
+    }
+
+    /// CONFIG SET.
+    pub fn configure(&self, name: &str, value: &str) {
+        let reply = self.client().call(&["CONFIG", "SET", name, value]);
+        assert_eq!(reply, Reply::Simple("OK".into()), "CONFIG SET {name} {value}");
+    }
+
+    /// Statements of a nemesis.
+    pub fn execute(&self, sql: &str) {
+        let mut client = self.postgres.connect(&self.database).unwrap();
+        client.batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+
+    /// A connection to the server.
+    pub fn client(&self) -> Client {
+        Client::connect(self.port.load(Ordering::Relaxed)).unwrap()
+    }
+
+    /// The server, for whoever ends or restarts it.
+    pub fn server(&self) -> MutexGuard<'_, Option<Server>> {
+        self.server.lock().unwrap()
+    }
+
+    /// Ends the server's process and starts another one by `restart`.
+    pub fn replace_server(&self, restart: impl FnOnce(Server) -> Server) {
+        let mut place = self.server();
+        let server = restart(place.take().expect("a server runs"));
+        self.port.store(server.port(), Ordering::Relaxed);
+        *place = Some(server);
+    }
+}
