@@ -2,10 +2,10 @@
 SERVER ?= redis-server
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench servers fmt lint deny clean
+.PHONY: help build run test bench bench-writers servers fmt lint deny clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 build: ## Build the module: target/release/libpgcache.so
 	@scripts/install.sh
@@ -19,6 +19,10 @@ test: ## Check everything, on every server in PGCACHE_SERVERS (default: all thre
 
 bench: build servers ## Compare hits with GET on every server
 	cargo bench --locked --bench hits
+
+bench-writers: ## Measure what change notices cost those who write to PostgreSQL
+	@scripts/install.sh
+	@scripts/bench-writers.sh
 
 servers: ## Get the servers of the tests into .servers
 	@scripts/servers.sh
