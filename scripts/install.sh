@@ -17,6 +17,7 @@ command -v redis-server >/dev/null || missing+=(redis-server)
 command -v redis-cli >/dev/null || missing+=(redis-tools)
 exists '/usr/lib/postgresql/*/bin/initdb' || missing+=(postgresql)
 exists '/usr/share/postgresql/*/extension/citext.control' || missing+=(postgresql-contrib)
+[ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 echo "install: ${missing[*]}"
@@ -51,7 +52,7 @@ apt update
 apt install --yes --no-install-recommends "${missing[@]}" >/dev/null
 
 # Only what has just come: a service that was there before stays as it was.
-for service in redis-server postgresql; do
+for service in redis-server postgresql pgbouncer; do
     [[ " ${missing[*]} " == *" $service "* ]] || continue
     "${as_root[@]}" update-rc.d "$service" disable >/dev/null
 done

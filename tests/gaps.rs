@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use support::process::kill;
 use support::watched::{
     await_freshness, await_name, gaps, health, is_cached, listening, name_of, start_listening, watch, MODES,
@@ -17,7 +19,8 @@ fn user(id: u64) -> String {
 fn notice_backend(database: &Database<'_>) -> u32 {
     eventually("someone listens", || {
         let sql = "SELECT pid FROM pg_stat_activity
-                   WHERE application_name = 'pgcache/notices' AND datname = current_database()";
+                   WHERE application_name = 'pgcache/notices' AND datname = current_database()
+                   ORDER BY backend_start LIMIT 1";
         let row = database.connect().query_opt(sql, &[]).unwrap()?;
         Some(u32::try_from(row.get::<_, i32>(0)).unwrap())
     })
@@ -294,5 +297,59 @@ fn a_source_that_was_never_heard_is_read_through() {
         assert_eq!(health(&mut client).field("freshness").text(), "connecting");
         assert_ne!(health(&mut client).field("freshness_reason"), Reply::Nil);
         assert_eq!(client.figure("hits"), 0);
+    });
+}
+
+/// A connection that is open for ever and says nothing must not be the last one.
+#[test]
+fn a_thread_that_postgresql_keeps_is_replaced() {
+    on_every_server(|kind| {
+        for mode in MODES {
+            let postgres = Postgres::start();
+            let database = postgres.database();
+            database.with_users(5);
+            let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
+            let server = start_listening(setup.setting("max_staleness_ms", "300"));
+            let mut client = server.client();
+            watch(&mut client, "users");
+            cache(&mut client, &user(1));
+            let pid = notice_backend(&database);
+            kill(pid, libc::SIGSTOP);
+            await_freshness(&mut client, "suspect");
+            database.execute("UPDATE users SET name = 'new' WHERE id = 1");
+            await_freshness(&mut client, "live");
+            assert_eq!(gaps(&mut client, "reconnected"), 1, "{mode}");
+            assert!(server.log().contains("another one tries"));
+            cache(&mut client, &user(1));
+            assert_eq!(name_of(&client.read("users", &user(1))), "new");
+            // What the old session still had to say is not heard, and its thread ends.
+            kill(pid, libc::SIGCONT);
+            let left = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");
+            eventually("the old session is gone", || (database.number(&left) == 0).then_some(()));
+            await_freshness(&mut client, "live");
+            assert_eq!(gaps(&mut client, "reconnected"), 1, "{mode}");
+        }
+    });
+}
+
+#[test]
+fn a_silent_postgresql_holds_up_neither_unload_nor_shutdown() {
+    on_every_server(|kind| {
+        for mode in MODES {
+            let postgres = Postgres::start();
+            let database = postgres.database();
+            let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
+            let server = start_listening(setup.config("enable-module-command", "yes"));
+            let mut client = server.client();
+            let pid = notice_backend(&database);
+            kill(pid, libc::SIGSTOP);
+            await_freshness(&mut client, "suspect");
+            let began = Instant::now();
+            assert_eq!(client.call(&["MODULE", "UNLOAD", "pgcache"]), Reply::Simple("OK".into()));
+            assert!(began.elapsed() < Duration::from_secs(8), "{mode}: {:?}", began.elapsed());
+            let (_again, took) = server.shutdown_and_restart("NOSAVE");
+            assert!(took < Duration::from_secs(2), "{mode}: {took:?}");
+            kill(pid, libc::SIGCONT);
+        }
     });
 }

@@ -229,6 +229,28 @@ fn no_heartbeat_overtakes_a_notice() {
     }
 }
 
+/// How long after the commit a notice is there; the figures show with `--nocapture`.
+#[test]
+fn notices_come_at_once() {
+    for way in Way::BOTH {
+        let database = Postgres::shared().database();
+        way.prepare(&database);
+        let mut ear = live(&database, way);
+        let mut client = database.connect();
+        let mut took: Vec<Duration> = (0..300)
+            .map(|number| {
+                client.execute(way.tell(), &[&table_notice(number)]).unwrap();
+                let committed = Instant::now();
+                ear.until("the notice", |news| matches!(news, News::Notices(_)).then_some(()));
+                committed.elapsed()
+            })
+            .collect();
+        took.sort_unstable();
+        println!("{way:?}: p50 {:?}, p99 {:?}, max {:?}", took[150], took[297], took[299]);
+        assert!(took[150] < Duration::from_millis(50), "{way:?}: {took:?}");
+    }
+}
+
 #[test]
 fn a_text_that_is_no_notice_is_a_gap() {
     for way in Way::BOTH {

@@ -155,8 +155,9 @@ impl Outbox {
         if let Some(gap) = self.doubts.ended(place.snapshot()).filter(|_| gap.is_none()) {
             tell(News::Gap(gap));
         }
-        if was_emptied || gap == Some(Gap::Overflow) {
-            self.doubts.begin(gap.unwrap_or(Gap::Recreated), place.snapshot());
+        if let Some(cause) = gap.filter(|gap| *gap == Gap::Overflow).or(was_emptied.then_some(Gap::Recreated))
+        {
+            self.doubts.begin(cause, place.snapshot());
         }
         self.doubts.add(Gap::Recreated, &std::mem::take(&mut session.prepared), place.snapshot());
         let mut rows = head.rows;
