@@ -63,11 +63,12 @@ impl Engine {
             .filter(|table| table.definition.is_watched)
             .map(|table| table.id)
             .collect();
+        // Without a watched table nothing is lost.
+        if let Some(active) = self.sources.get(source).filter(|_| !watched.is_empty()) {
+            active.restart_pace();
+        }
         for id in watched {
             self.counters.superseded += self.flights.supersede_table(id) as u64;
-        }
-        if let Some(active) = self.sources.get(source) {
-            active.restart_pace();
         }
     }
 

@@ -5,9 +5,11 @@
 
 pub mod client;
 pub mod database;
+pub mod ear;
 pub mod eventually;
 pub mod kind;
 pub mod lock;
+pub mod pgbouncer;
 pub mod port;
 pub mod postgres;
 pub mod process;
@@ -17,6 +19,7 @@ pub mod watched;
 
 pub use client::{Client, Reply};
 pub use database::Database;
+pub use ear::Ear;
 pub use eventually::eventually;
 pub use kind::{on_every_server, Kind};
 pub use lock::Lock;

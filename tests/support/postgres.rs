@@ -57,12 +57,42 @@ impl Postgres {
         postgres
     }
 
-    fn initialised(lines: &str) -> Self {
+    /// A standby of this one, on a port of its own, that replays what this one writes.
+    pub fn standby(&self) -> Self {
+        let standby = Self::empty();
+        let source = format!("host=127.0.0.1 port={} user={SUPERUSER}", self.port);
+        let options = ["-R", "-X", "stream", "--checkpoint=fast", "--no-sync", "-d", &source, "-D"];
+        standby.run(standby.command("pg_basebackup").args(options).arg(standby.data()));
+        standby.use_port(standby.port);
+        standby.start_again();
+        standby
+    }
+
+    /// Makes a primary of a standby.
+    pub fn promote(&self) {
+        let mut client = self.connect("postgres").unwrap();
+        client.batch_execute("SELECT pg_promote()").unwrap();
+    }
+
+    /// Has it listen on `port` from its next start on, with a socket in its own folder.
+    pub fn use_port(&self, port: u16) {
+        let conf = self.data().join("postgresql.auto.conf");
+        let old = fs::read_to_string(&conf).unwrap();
+        let home = self.home.display();
+        fs::write(conf, format!("{old}\nport={port}\nunix_socket_directories='{home}'\n")).unwrap();
+    }
+
+    fn empty() -> Self {
         let home = tempfile::Builder::new().prefix("pgcache-test-pg-").tempdir().unwrap().keep();
         watchdog::remove_at_end(&home);
         let port = port::free();
         let postgres = Self { port, home, postmaster: Mutex::new(None), databases: AtomicUsize::new(0) };
         postgres.give_to_postgres(&postgres.home);
+        postgres
+    }
+
+    fn initialised(lines: &str) -> Self {
+        let postgres = Self::empty();
         postgres.initialise(lines);
         postgres
     }
@@ -267,7 +297,7 @@ impl Postgres {
 }
 
 /// PostgreSQL refuses to run as root: then it runs as its package's user.
-fn unprivileged() -> Option<(u32, u32)> {
+pub fn unprivileged() -> Option<(u32, u32)> {
     // SAFETY: a plain system call.
     if unsafe { libc::geteuid() } != 0 {
         return None;

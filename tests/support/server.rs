@@ -234,13 +234,16 @@ impl Server {
         fs::read_to_string(self.folder().join("log")).unwrap_or_default()
     }
 
+    /// Whether it is this server that answers, and not another that took the port before it.
     fn answers(&self) -> bool {
-        let pong = || {
+        let replies = || {
             let mut client = Client::connect(self.port).ok()?;
-            client.send_raw(b"PING\r\n");
-            client.try_receive().ok()
+            client.send_raw(b"PING\r\nINFO server\r\n");
+            Some((client.try_receive().ok()?, client.try_receive().ok()?))
         };
-        pong() == Some(Reply::Simple("PONG".into()))
+        let Some((pong, Reply::Bulk(info))) = replies() else { return false };
+        let own = format!("process_id:{}\r\n", self.pid());
+        pong == Reply::Simple("PONG".into()) && String::from_utf8_lossy(&info).contains(&own)
     }
 
     /// Whether its process has not ended.
@@ -270,6 +273,14 @@ impl Server {
         (self.start_again(), took)
     }
 
+    /// The end of its log; nothing where its folder has gone to another server.
+    fn last_words(&self) -> String {
+        let log = self.folder.as_ref().and_then(|folder| fs::read_to_string(folder.path().join("log")).ok());
+        let log = log.unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(200)..].join("\n")
+    }
+
     fn start_again(mut self) -> Self {
         let mut setup = self.setup.take().unwrap();
         setup.folder = self.folder.take();
@@ -279,6 +290,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // The folder goes with the server, and what it said is often all that explains a failure.
+            eprintln!("the server's end: {:?}, its log:\n{}", self.process.try_wait(), self.last_words());
+        }
         self.process.signal(libc::SIGKILL);
         let _ = self.process.wait();
     }

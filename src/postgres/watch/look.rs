@@ -104,6 +104,15 @@ pub(super) fn incarnate(line: &mut Line) -> Result<(), Lost> {
     done.map(drop).map_err(|error| Lost(format!("pgcache.outbox_state has no row: {}", Lost::from(error))))
 }
 
+/// Transactions that are prepared for a two-phase commit.
+///
+/// # Errors
+/// What PostgreSQL says.
+pub(super) fn prepared(line: &mut Line) -> Result<Vec<u32>, Lost> {
+    let rows = line.ask("SELECT transaction FROM pg_catalog.pg_prepared_xacts")?;
+    Ok(rows.iter().filter_map(|row| row.get(0)?.parse().ok()).collect())
+}
+
 fn exists(line: &mut Line) -> Result<bool, Lost> {
     let answers = line.ask(EXISTS)?;
     Ok(answers.first().and_then(|row| row.get(0)) == Some("2"))

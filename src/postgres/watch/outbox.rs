@@ -47,6 +47,8 @@ struct Polling {
     /// When that was asked.
     asked: Instant,
     is_told: bool,
+    /// Prepared transactions, which survive a crash that their notices do not; taken by the first look.
+    prepared: Vec<u32>,
     /// A gap that the next look is to tell, because what it sees is the first to be complete again.
     pending: Option<Gap>,
     due: Instant,
@@ -72,12 +74,14 @@ impl Feed for Outbox {
         let mut line = Line::open(&self.connector)?;
         let lineage = Lineage::read(&mut line)?;
         let pending = self.past.gap(&lineage);
+        let prepared = if pending.is_some() { look::prepared(&mut line)? } else { Vec::new() };
         let now = Instant::now();
         self.session = Some(Polling {
             line,
             lineage,
             asked: now,
             is_told: false,
+            prepared,
             pending,
             due: now,
             last_notice: None,
@@ -144,13 +148,17 @@ impl Outbox {
         }
         let place = Place::at(head.snapshot, incarnation, sent);
         let gap = self.place.as_ref().and_then(|before| before.gap(&place, Instant::now()));
+        // Another server has relieved a full outbox, or a crash has emptied it: what runs may have left something out.
+        let was_emptied = gap == Some(Gap::Recreated) && self.place.as_ref().is_some_and(Place::is_present);
         let gap = session.pending.take().or(gap);
         session.tell_gap(gap, &mut self.past, tell);
-        if let Some(gap) = gap {
-            self.doubts.begin(gap, place.snapshot());
-        } else if let Some(gap) = self.doubts.ended(place.snapshot()) {
+        if let Some(gap) = self.doubts.ended(place.snapshot()).filter(|_| gap.is_none()) {
             tell(News::Gap(gap));
         }
+        if was_emptied || gap == Some(Gap::Overflow) {
+            self.doubts.begin(gap.unwrap_or(Gap::Recreated), place.snapshot());
+        }
+        self.doubts.add(Gap::Recreated, &std::mem::take(&mut session.prepared), place.snapshot());
         let mut rows = head.rows;
         loop {
             session.tell_notices(&rows, tell);

@@ -2,7 +2,6 @@
 SET TRANSACTION READ WRITE;
 SET LOCAL statement_timeout = '5s';
 UPDATE pgcache.outbox_state
-   SET low = ids.last_value, incarnation = pg_catalog.gen_random_uuid()
-  FROM pgcache.outbox_id_seq AS ids
- WHERE ids.last_value - low > @room@
+   SET low = (SELECT last_value FROM pgcache.outbox_id_seq), incarnation = pg_catalog.gen_random_uuid()
+ WHERE (SELECT last_value FROM pgcache.outbox_id_seq) - low > @room@
 RETURNING incarnation

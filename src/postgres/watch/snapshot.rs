@@ -65,6 +65,13 @@ impl Doubts {
         self.of = Some((gap, snapshot.running.clone()));
     }
 
+    /// Of what runs at `snapshot`, the transactions with these numbers (as `xid` has them, without their epoch) are in
+    /// doubt as well.
+    pub(super) fn add(&mut self, gap: Gap, xids: &[u32], snapshot: &Snapshot) {
+        let (_, running) = self.of.get_or_insert_with(|| (gap, Vec::new()));
+        running.extend(snapshot.running.iter().filter(|xid| xids.contains(&(**xid as u32))));
+    }
+
     /// The gap that it is when some of them have ended since.
     pub(super) fn ended(&mut self, snapshot: &Snapshot) -> Option<Gap> {
         let (gap, running) = self.of.as_mut()?;
@@ -95,6 +102,15 @@ mod tests {
         for text in ["", "5", "5:6", "a:5:", "5:6:x"] {
             assert_eq!(text.parse::<Snapshot>(), Err(()), "{text}");
         }
+    }
+
+    #[test]
+    fn some_of_what_runs_can_be_in_doubt() {
+        let mut doubts = Doubts::default();
+        let now = snapshot("4294967301:4294967310:4294967301,4294967303");
+        doubts.add(Gap::Recreated, &[7, 99], &now);
+        assert_eq!(doubts.ended(&snapshot("4294967303:4294967310:4294967303")), None);
+        assert_eq!(doubts.ended(&snapshot("4294967310:4294967310:")), Some(Gap::Recreated));
     }
 
     #[test]

@@ -1,0 +1,145 @@
+//! A thread that listens to change notices, without a server around it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use pgcache::cache::lease::Gap;
+use pgcache::cache::notice::Notice;
+use pgcache::settings::{self, Shared};
+use pgcache::workers::known::Known;
+use pgcache::workers::listener::{Ears, Listener};
+use pgcache::workers::mail::{Message, News, Postbox};
+
+use super::database::Database;
+
+/// The listening thread of a source, and what it has told.
+pub struct Ear {
+    listener: Option<Listener>,
+    mail: Receiver<Message>,
+    /// The relations whose definitions it compares.
+    pub known: Arc<Known>,
+    /// Everything that was taken from it.
+    pub heard: Vec<News>,
+}
+
+impl Ear {
+    /// Listens to `database` with further settings.
+    pub fn on(database: &Database<'_>, further: &[(&str, &str)]) -> Self {
+        Self::at(database.postgres.port(), &database.name, further)
+    }
+
+    /// Listens to the database called `name` behind `port`.
+    pub fn at(port: u16, name: &str, further: &[(&str, &str)]) -> Self {
+        let port = port.to_string();
+        let mut args = vec![("pg_host", "127.0.0.1"), ("pg_port", &port), ("pg_database", name)];
+        args.extend(further);
+        let args: Vec<String> =
+            args.iter().flat_map(|(name, value)| [name.to_string(), value.to_string()]).collect();
+        let settings = Arc::new(Shared::new(settings::load(&args, []).unwrap().settings));
+        let (postbox, mail) = Postbox::new(Arc::new(|| {}));
+        let known = Arc::<Known>::default();
+        let source = Arc::clone(&settings.get().sources[0]);
+        let ears = Ears { index: 0, source, session: 0, postbox, settings, known: Arc::clone(&known) };
+        Self { listener: Some(Listener::start(ears).unwrap()), mail, known, heard: Vec::new() }
+    }
+
+    /// The next news, if some come in time.
+    pub fn next(&mut self, patience: Duration) -> Option<&News> {
+        match self.mail.recv_timeout(patience) {
+            Ok(Message::Heard { news, .. }) => {
+                self.heard.push(news);
+                self.heard.last()
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => None,
+        }
+    }
+
+    /// Waits for news that `look` finds something in. Panics with `what` after half a minute.
+    pub fn until<T>(&mut self, what: &str, mut look: impl FnMut(&News) -> Option<T>) -> T {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline {
+            if let Some(found) = self.next(Duration::from_millis(100)).and_then(&mut look) {
+                return found;
+            }
+        }
+        panic!("never heard: {what}; but {:?}", self.heard);
+    }
+
+    /// Waits for a heartbeat that was sent from now on: all that was committed before has been told then.
+    pub fn catch_up(&mut self) {
+        let now = Instant::now();
+        self.until("a heartbeat", |news| matches!(news, News::Beat(sent) if *sent >= now).then_some(()));
+    }
+
+    /// Waits for a session, and returns its gap.
+    pub fn opened(&mut self) -> Option<Gap> {
+        self.until("a session", |news| match news {
+            News::Opened { gap } => Some(*gap),
+            _ => None,
+        })
+    }
+
+    /// Waits for a gap by this cause.
+    pub fn gap(&mut self, cause: Gap) {
+        self.until(cause.name(), |news| matches!(news, News::Gap(gap) if *gap == cause).then_some(()));
+    }
+
+    /// Waits for the end of a session, and returns why.
+    pub fn closed(&mut self) -> String {
+        self.until("the end of a session", |news| match news {
+            News::Closed(reason) => Some(reason.clone()),
+            _ => None,
+        })
+    }
+
+    /// Takes everything that is told for as long.
+    pub fn listen_for(&mut self, time: Duration) {
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline {
+            self.next(Duration::from_millis(10));
+        }
+    }
+
+    /// Every gap so far, those of sessions that began with one included.
+    pub fn gaps(&self) -> Vec<Gap> {
+        let gap = |news: &News| match news {
+            News::Opened { gap } => *gap,
+            News::Gap(gap) => Some(*gap),
+            _ => None,
+        };
+        self.heard.iter().filter_map(gap).collect()
+    }
+
+    /// When the heartbeats so far were sent.
+    pub fn beats(&self) -> Vec<Instant> {
+        let beat = |news: &News| match news {
+            News::Beat(sent) => Some(*sent),
+            _ => None,
+        };
+        self.heard.iter().filter_map(beat).collect()
+    }
+
+    /// The notices so far, in order.
+    pub fn notices(&self) -> Vec<Notice> {
+        let notices = |news: &News| match news {
+            News::Notices(notices) => notices.clone(),
+            _ => Vec::new(),
+        };
+        self.heard.iter().flat_map(notices).collect()
+    }
+
+    /// Ends the thread. Returns whether it ended within `patience`.
+    pub fn stop(mut self, patience: Duration) -> bool {
+        self.listener.take().is_none_or(|listener| listener.join(Instant::now() + patience))
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        if let Some(listener) = self.listener.take() {
+            listener.join(Instant::now() + Duration::from_secs(2));
+        }
+    }
+}
