@@ -782,7 +782,7 @@ fn the_list_says_what_is_watched_and_how() {
             is_whole: true,
             has_event_triggers: true,
         };
-        assert_eq!(case.list(), [expected.clone()]);
+        assert_eq!(case.list(), std::slice::from_ref(&expected));
         case.hear("ALTER TABLE p_eu DISABLE TRIGGER pgcache_update");
         assert_eq!(case.list(), [Watched { is_whole: false, ..expected.clone() }]);
         // Enabled for ordinary sessions only is not enough either.
