@@ -5,7 +5,7 @@ NEMESIS ?= all
 MODE ?= notify
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench check-consistency servers fmt lint deny clean
+.PHONY: help build run test bench bench-writers check-consistency servers fmt lint deny clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,10 @@ check-consistency: build servers ## Writers, readers and faults for SECONDS each
 	PGCACHE_CHECK_SECONDS=$(SECONDS) PGCACHE_CHECK_NEMESIS=$(NEMESIS) PGCACHE_CHECK_MODE=$(MODE) \
 	PGCACHE_SERVERS="$${PGCACHE_SERVERS:-redis-7.0}" \
 	cargo test --locked --test consistency at_length -- --ignored --nocapture
+
+bench-writers: ## Measure what change notices cost those who write to PostgreSQL
+	@scripts/install.sh
+	@scripts/bench-writers.sh
 
 servers: ## Get the servers of the tests into .servers
 	@scripts/servers.sh

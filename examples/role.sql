@@ -1,7 +1,18 @@
--- The role that pgcache connects as: it may read what the cache is to serve, and nothing else.
+-- The role that pgcache connects as. Either the least: it may read what the cache is to serve, and nothing else.
 CREATE ROLE pgcache LOGIN CONNECTION LIMIT 16;
 GRANT USAGE ON SCHEMA public TO pgcache;
 GRANT SELECT ON users, orders TO pgcache;
+
+-- Change notices are then installed by a DBA, who runs what this prints (the GRANTs that `invalidation outbox`
+-- needs are part of it) and DROP SCHEMA pgcache CASCADE to be rid of all of it:
+--   PGCACHE.WATCH SQL users
+-- In mode `notify` the role needs no further right: everybody may LISTEN.
+
+-- Or a role that may run PGCACHE.WATCH ADD and DEL by itself: it makes the schema pgcache and belongs to the tables' owner.
+CREATE ROLE pgcache_owner LOGIN CONNECTION LIMIT 16 IN ROLE shop;
+GRANT CREATE ON DATABASE shop TO pgcache_owner;
+-- Without a superuser changed definitions are found by looking once a second. For notices of those as well, and
+-- for triggers on partitions that come later, a superuser runs the last part of what WATCH SQL prints, once.
 
 -- The module asks for these itself; here they also hold for whoever else uses the role.
 ALTER ROLE pgcache SET default_transaction_read_only = on;

@@ -27,10 +27,7 @@ fn notice_backend(database: &Database<'_>) -> u32 {
 }
 
 fn cache(client: &mut Client, key: &str) {
-    eventually("it is cached", || {
-        client.read("users", key);
-        is_cached(client, "users", key).then_some(())
-    });
+    support::watched::cache(client, "users", key);
 }
 
 #[test]

@@ -907,7 +907,7 @@ fn changed_definitions_are_heard() {
             case.assert_hears(quiet, &[]);
         }
         case.hear("SET session_replication_role = replica");
-        ddl(case, "ALTER TABLE users DROP more", &["users"]);
+        ddl(case, "ALTER TABLE users ALTER v SET DEFAULT 9", &["users"]);
     });
 }
 

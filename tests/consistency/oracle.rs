@@ -81,10 +81,11 @@ fn by_key<T>(all: &[T], key: impl Fn(&T) -> Key) -> HashMap<Key, Vec<&T>> {
     keys
 }
 
-/// The latest state that somebody has been shown by now, and who it was.
+/// What a read has shown to its reader.
 #[derive(Clone, Copy, Default)]
-struct Floor {
+struct Shown {
     state: usize,
+    invoked: Nanos,
     returned: Nanos,
     reader: u16,
 }
@@ -106,16 +107,15 @@ impl Judge<'_> {
         reads: &[&Read],
         acknowledgements: &[&Acknowledgement],
     ) {
-        let mut floor = Floor::default();
-        let mut own: HashMap<u16, usize> = HashMap::new();
-        let mut under_way: BinaryHeap<Reverse<(Nanos, usize, u16)>> = BinaryHeap::new();
+        let (mut floor, mut shown) = (Shown::default(), Vec::<Shown>::new());
+        let mut under_way: BinaryHeap<Reverse<(Nanos, usize)>> = BinaryHeap::new();
         let mut acknowledgements = acknowledgements.iter().peekable();
         let mut acknowledged = 0;
         for read in reads {
-            while under_way.peek().is_some_and(|Reverse((returned, ..))| *returned < read.invoked) {
-                let Some(Reverse((returned, state, reader))) = under_way.pop() else { break };
-                if state > floor.state {
-                    floor = Floor { state, returned, reader };
+            while under_way.peek().is_some_and(|Reverse((returned, _))| *returned < read.invoked) {
+                let Some(Reverse((_, number))) = under_way.pop() else { break };
+                if shown[number].state > floor.state {
+                    floor = shown[number];
                 }
             }
             while let Some(it) = acknowledgements.next_if(|it| it.returned < read.invoked) {
@@ -123,11 +123,17 @@ impl Judge<'_> {
             }
             let Some((state, latest)) = self.located(timeline, read) else { continue };
             self.age(timeline, read, latest);
-            self.order(timeline, read, (state, latest), floor, acknowledged, own.get(&read.reader).copied());
+            if latest < acknowledged {
+                self.older_than_acknowledged(timeline, read, acknowledged);
+            }
+            if latest < floor.state {
+                self.older_than_seen(timeline, read, latest, floor, &shown);
+            }
             // Of several states that look the same, the first one that fits: that is all we know.
-            let shown = timeline.earliest(state, floor.state, read.returned).unwrap_or(latest);
-            own.insert(read.reader, shown);
-            under_way.push(Reverse((read.returned, shown, read.reader)));
+            let first = timeline.earliest(state, floor.state, read.returned).unwrap_or(latest);
+            under_way.push(Reverse((read.returned, shown.len())));
+            let Read { invoked, returned, reader, .. } = **read;
+            shown.push(Shown { state: first, invoked, returned, reader });
         }
     }
 
@@ -168,39 +174,50 @@ impl Judge<'_> {
         }
     }
 
-    /// M1 and M4.
-    fn order(
+    /// M1.
+    fn older_than_acknowledged(
         &mut self,
         timeline: &Timeline<Option<Row>>,
         read: &Read,
-        (_, latest): (Option<Row>, usize),
-        floor: Floor,
         acknowledged: usize,
-        own: Option<usize>,
     ) {
-        if latest < floor.state {
-            let seen = timeline.span(floor.state);
-            self.violations.add(Violation::OlderThanSeen, || {
-                format!(
-                    "{}: reader {} had been answered {:?} at {:.3} ms, committed at {:.3} ms",
-                    told(read),
-                    floor.reader,
-                    seen.state,
-                    milliseconds(floor.returned),
-                    milliseconds(seen.returned)
-                )
-            });
+        let known = timeline.span(acknowledged);
+        self.violations.add(Violation::OlderThanAcknowledged, || {
+            let committed = milliseconds(known.returned);
+            format!("{}: {:?}, committed at {committed:.3} ms, was acknowledged", told(read), known.state)
+        });
+    }
+
+    /// M1 and M4. `latest` is what was read; `floor` had been shown to somebody before it was asked.
+    fn older_than_seen(
+        &mut self,
+        timeline: &Timeline<Option<Row>>,
+        read: &Read,
+        latest: usize,
+        floor: Shown,
+        shown: &[Shown],
+    ) {
+        let newer = || shown.iter().filter(|it| it.state > latest && it.returned < read.invoked);
+        let may_be_one_load = newer().map(|it| it.invoked).max() < newer().map(|it| it.returned).min();
+        let seen = timeline.span(floor.state);
+        let tell = || {
+            format!(
+                "{}: reader {} had asked at {:.3} ms and been answered {:?} at {:.3} ms, committed at {:.3} ms",
+                told(read),
+                floor.reader,
+                milliseconds(floor.invoked),
+                seen.state,
+                milliseconds(floor.returned),
+                milliseconds(seen.returned)
+            )
+        };
+        if may_be_one_load {
+            return self.violations.add(Violation::Overtaken, tell);
         }
-        if own.is_some_and(|own| latest < own) {
-            self.violations.add(Violation::Backwards, || told(read));
+        if newer().any(|it| it.reader == read.reader) {
+            self.violations.add(Violation::Backwards, tell);
         }
-        if latest < acknowledged {
-            let known = timeline.span(acknowledged);
-            self.violations.add(Violation::OlderThanAcknowledged, || {
-                let committed = milliseconds(known.returned);
-                format!("{}: {:?}, committed at {committed:.3} ms, was acknowledged", told(read), known.state)
-            });
-        }
+        self.violations.add(Violation::OlderThanSeen, tell);
     }
 
     /// Rows must show the table's definition of their time, within the bound.

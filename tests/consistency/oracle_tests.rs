@@ -112,11 +112,21 @@ fn scheduling_noise_is_allowed_for() {
 }
 
 #[test]
-fn older_than_what_another_reader_was_answered_is_found() {
+fn older_than_what_other_readers_were_answered_is_found() {
     let mut history = versions(3);
     read(&mut history, 0, version(2), 14, 15);
-    read(&mut history, 1, version(1), 16, 17);
+    read(&mut history, 0, version(2), 16, 17);
+    read(&mut history, 1, version(1), 18, 19);
     expect(&history, Violation::OlderThanSeen, 1, &[]);
+}
+
+#[test]
+fn older_than_what_one_load_may_have_answered_is_told_apart() {
+    let mut history = versions(3);
+    read(&mut history, 0, version(2), 14, 18);
+    read(&mut history, 1, version(2), 16, 18);
+    read(&mut history, 0, version(1), 19, 20);
+    expect(&history, Violation::Overtaken, 1, &[]);
 }
 
 #[test]
@@ -131,8 +141,9 @@ fn two_reads_at_the_same_time_may_see_different_versions() {
 #[test]
 fn backwards_for_one_reader_is_found() {
     let mut history = versions(3);
-    read(&mut history, 0, version(2), 14, 15);
-    read(&mut history, 0, version(1), 16, 17);
+    read(&mut history, 1, version(2), 14, 15);
+    read(&mut history, 0, version(2), 16, 17);
+    read(&mut history, 0, version(1), 18, 19);
     expect(&history, Violation::Backwards, 1, &[Violation::OlderThanSeen]);
 }
 
@@ -219,7 +230,8 @@ fn nil_after_an_insert_is_found() {
 fn nil_after_the_new_row_was_seen_is_found() {
     let mut history = reinserted();
     read(&mut history, 0, version(3), 33, 34);
-    read(&mut history, 1, Answer::Nil, 35, 36);
+    read(&mut history, 0, version(3), 35, 36);
+    read(&mut history, 1, Answer::Nil, 37, 38);
     expect(&history, Violation::OlderThanSeen, 1, &[]);
 }
 
@@ -227,7 +239,8 @@ fn nil_after_the_new_row_was_seen_is_found() {
 fn a_deleted_row_after_nil_is_found() {
     let mut history = reinserted();
     read(&mut history, 0, Answer::Nil, 23, 24);
-    read(&mut history, 0, version(2), 25, 26);
+    read(&mut history, 0, Answer::Nil, 25, 26);
+    read(&mut history, 0, version(2), 27, 28);
     expect(&history, Violation::Backwards, 1, &[Violation::OlderThanSeen]);
 }
 
@@ -242,7 +255,8 @@ fn nil_is_the_last_absence_that_fits_for_its_age_and_the_first_for_its_order() {
     expect_clean(&history);
     // But not after version 3 was answered: then it is the second one, and version 3 is older.
     read(&mut history, 0, Answer::Nil, 47, 48);
-    read(&mut history, 2, version(3), 49, 50);
+    read(&mut history, 0, Answer::Nil, 49, 50);
+    read(&mut history, 2, version(3), 51, 52);
     expect(&history, Violation::OlderThanSeen, 1, &[]);
 }
 

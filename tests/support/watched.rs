@@ -63,3 +63,11 @@ pub fn await_name(client: &mut Client, table: &str, key: &str, wanted: &str) {
 pub fn is_cached(client: &mut Client, table: &str, key: &str) -> bool {
     client.call(&["PGCACHE.INSPECT", table, key]).field("cached") == Reply::Integer(1)
 }
+
+/// Reads until the entry stands: a gap that ends a generation may come in between.
+pub fn cache(client: &mut Client, table: &str, key: &str) -> Reply {
+    eventually(&format!("{key} is cached"), || {
+        let reply = client.read(table, key);
+        is_cached(client, table, key).then_some(reply)
+    })
+}

@@ -1,69 +1,19 @@
 -- Tells of changed definitions at once, and puts the triggers on partitions that come later. Without these,
--- the servers look for themselves once a second.
+-- the servers look for themselves once a second. What runs as a superuser here calls nothing that is somebody
+-- else's to replace.
 BEGIN TRANSACTION READ WRITE;
 SET LOCAL lock_timeout = '500ms';
 SET LOCAL client_min_messages = warning;
 DO $pgcache$ BEGIN PERFORM pg_catalog.pg_advisory_xact_lock(7453010373645639777); END $pgcache$;
 
-CREATE OR REPLACE FUNCTION pgcache.tell(notice pg_catalog.text) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $pgcache$
-BEGIN
-    -- Only in a way that someone listens to: a transaction that has notified cannot be prepared.
-    IF EXISTS (SELECT FROM pg_proc WHERE pronamespace = to_regnamespace('pgcache')
-                  AND proname ~ '^changed_[0-9]+$' AND prosrc LIKE '%pg_notify%')
-       AND pg_notification_queue_usage() <= 0.5
-    THEN
-        PERFORM pg_notify('cache_invalidation', notice);
-    END IF;
-    IF to_regclass('pgcache.outbox') IS NOT NULL THEN
-        INSERT INTO pgcache.outbox (notice) SELECT tell.notice
-         WHERE (SELECT last_value FROM pgcache.outbox_id_seq) - coalesce((SELECT low FROM pgcache.outbox_state), 0)
-               <= @bound@;
-    END IF;
-END
-$pgcache$;
-REVOKE ALL ON FUNCTION pgcache.tell(pg_catalog.text) FROM PUBLIC;
-
--- Puts the triggers on what stands below a watched table and lacks them.
-CREATE OR REPLACE FUNCTION pgcache.watch_partitions(changed oid[]) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
-AS $pgcache$
-DECLARE
-    lacking record;
-BEGIN
-    FOR lacking IN
-        WITH RECURSIVE below(oid) AS (
-            SELECT unnest(changed)
-            UNION SELECT i.inhrelid FROM below JOIN pg_inherits i ON i.inhparent = below.oid
-        ), above(member, oid, distance) AS (
-            SELECT oid, oid, 0 FROM below
-            UNION SELECT a.member, i.inhparent, a.distance + 1 FROM above a JOIN pg_inherits i ON i.inhrelid = a.oid
-        ), tops AS (
-            SELECT DISTINCT ON (a.member) a.member, p.oid::regproc::text AS function
-              FROM above a
-              JOIN pg_proc p ON p.pronamespace = to_regnamespace('pgcache') AND p.proname = 'changed_' || a.oid
-             ORDER BY a.member, a.distance DESC, a.oid
-        )
-        SELECT c.oid::regclass::text AS relation, t.function, c.relkind
-          FROM tops t JOIN pg_class c ON c.oid = t.member
-         WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-           AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname LIKE 'pgcache\_%'
-                              AND g.tgenabled = 'A')
-    LOOP
-        EXECUTE replace(replace($watch$@triggers@$watch$, '@' || 'relation@', lacking.relation),
-                        '@' || 'function@', lacking.function);
-    END LOOP;
-END
-$pgcache$;
-REVOKE ALL ON FUNCTION pgcache.watch_partitions(oid[]) FROM PUBLIC;
-
 CREATE OR REPLACE FUNCTION pgcache.tell_of_ddl() RETURNS event_trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
 AS $pgcache$
 DECLARE
     touched oid[];
     is_unknown boolean;
+    lacking record;
+    notice text;
 BEGIN
     BEGIN
         SELECT array_agg(r.oid) FILTER (WHERE r.oid <> 0), coalesce(bool_or(r.oid = 0), false)
@@ -83,35 +33,61 @@ BEGIN
             RETURN;
         END IF;
         BEGIN
-            PERFORM pgcache.watch_partitions(touched);
+            -- What stands below a watched table and lacks the triggers, as far as whoever installed them may.
+            FOR lacking IN
+                WITH RECURSIVE below(oid) AS (
+                    SELECT unnest(touched)
+                    UNION SELECT i.inhrelid FROM below JOIN pg_inherits i ON i.inhparent = below.oid
+                ), above(member, oid, distance) AS (
+                    SELECT oid, oid, 0 FROM below
+                    UNION SELECT a.member, i.inhparent, a.distance + 1
+                      FROM above a JOIN pg_inherits i ON i.inhrelid = a.oid
+                ), tops AS (
+                    SELECT DISTINCT ON (a.member) a.member, p.oid::regproc::text AS function, p.proowner
+                      FROM above a
+                      JOIN pg_proc p ON p.pronamespace = to_regnamespace('pgcache')
+                                    AND p.proname = 'changed_' || a.oid
+                     ORDER BY a.member, a.distance DESC, a.oid
+                )
+                SELECT c.oid::regclass::text AS relation, t.function
+                  FROM tops t JOIN pg_class c ON c.oid = t.member
+                 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+                   AND pg_has_role(t.proowner, c.relowner, 'USAGE')
+                   AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid
+                                      AND g.tgname LIKE 'pgcache\_%' AND g.tgenabled = 'A')
+            LOOP
+                EXECUTE replace(replace($watch$@triggers@$watch$, '@' || 'relation@', lacking.relation),
+                                '@' || 'function@', lacking.function);
+            END LOOP;
         EXCEPTION WHEN OTHERS THEN
-            NULL; -- LIST then says that the table is watched in parts only
+            NULL; -- WATCH LIST then says that the table is watched in parts only
         END;
-        PERFORM pgcache.tell(CASE WHEN is_unknown OR cardinality(touched) > 500 THEN '{"pgcache":1,"ddl":[]}' ELSE (
-            WITH RECURSIVE above(oid) AS (
-                SELECT unnest(touched)
-                UNION SELECT i.inhparent FROM above JOIN pg_inherits i ON i.inhrelid = above.oid)
-            SELECT concat('{"pgcache":1,"ddl":[', string_agg(oid::text, ',' ORDER BY oid), ']}') FROM above) END);
-    EXCEPTION WHEN OTHERS THEN
+        WITH RECURSIVE above(oid) AS (
+            SELECT unnest(touched) WHERE NOT is_unknown AND cardinality(touched) <= 500
+            UNION SELECT i.inhparent FROM above JOIN pg_inherits i ON i.inhrelid = above.oid)
+        SELECT concat('{"pgcache":1,"ddl":[', string_agg(oid::text, ',' ORDER BY oid), ']}') INTO notice FROM above;
+@tell@    EXCEPTION WHEN OTHERS THEN
         NULL;
     END;
 END
 $pgcache$;
 
 CREATE OR REPLACE FUNCTION pgcache.tell_of_drop() RETURNS event_trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
 AS $pgcache$
+DECLARE
+    -- What a dropped partition, index or policy belonged to cannot be asked any more.
+    notice CONSTANT text := '{"pgcache":1,"ddl":[]}';
 BEGIN
     BEGIN
-        -- What a dropped partition, index or policy belonged to cannot be asked any more.
-        IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects()
-                    WHERE NOT is_temporary
-                      AND object_type IN ('table', 'view', 'materialized view', 'foreign table', 'index', 'policy',
-                                          'rule', 'table column', 'type', 'schema'))
+        IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects()
+                        WHERE NOT is_temporary
+                          AND object_type IN ('table', 'view', 'materialized view', 'foreign table', 'index', 'policy',
+                                              'rule', 'table column', 'type', 'schema'))
         THEN
-            PERFORM pgcache.tell('{"pgcache":1,"ddl":[]}');
+            RETURN;
         END IF;
-    EXCEPTION WHEN OTHERS THEN
+@tell@    EXCEPTION WHEN OTHERS THEN
         NULL;
     END;
 END

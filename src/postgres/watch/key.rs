@@ -6,8 +6,8 @@ use ::postgres::Client;
 use super::template::literal;
 
 const KEY_COLUMNS: &str = include_str!("key_columns.sql");
-/// A function takes at most 100 arguments; a column needs two.
-const COLUMNS_PER_CALL: usize = 40;
+/// Between two texts. `concat` would look up the type of each argument in every statement.
+const AND: &str = " OPERATOR(pg_catalog.||) ";
 
 /// The columns of all unique keys of a table.
 pub(super) struct KeyColumns {
@@ -48,16 +48,14 @@ impl KeyColumns {
 
     /// The object for the row called `alias`.
     pub(super) fn object(&self, alias: &str) -> String {
-        let members: Vec<String> =
-            self.columns.iter().enumerate().map(|(n, column)| column.member(n == 0, alias)).collect();
-        let groups: Vec<String> = members.chunks(COLUMNS_PER_CALL).map(|group| group.join(", ")).collect();
-        match groups.as_slice() {
-            [group] => format!("pg_catalog.concat({group}, '}}')"),
-            _ => {
-                let calls = groups.iter().map(|group| format!("pg_catalog.concat({group})"));
-                format!("pg_catalog.concat({}, '}}')", calls.collect::<Vec<_>>().join(", "))
-            }
-        }
+        let members = self.columns.iter().enumerate().map(|(n, column)| column.member(n == 0, alias));
+        format!("{}{AND}'}}'", members.collect::<Vec<_>>().join(AND))
+    }
+
+    /// Whether two rows have the same object.
+    pub(super) fn is_same(&self, one: &str, other: &str) -> String {
+        let same: Vec<String> = self.columns.iter().map(|column| column.is_same(one, other)).collect();
+        same.join(" AND ")
     }
 }
 
@@ -66,12 +64,32 @@ impl Column {
         let lead = if is_first { '{' } else { ',' };
         let name = serde_json::Value::from(self.name.as_str());
         let label = literal(&format!("{lead}{name}:"));
-        // An integer prints the same without the detour.
-        let value = if self.is_integer {
-            format!("{alias}.{}::pg_catalog.text", self.quoted)
-        } else {
-            format!("pg_catalog.to_json({alias}.{})::pg_catalog.text", self.quoted)
-        };
-        format!("{label}, coalesce({value}, 'null')")
+        format!("{label}{AND}coalesce({}, 'null')", self.text(alias))
     }
+
+    /// An integer prints the same without the detour over JSON.
+    fn text(&self, alias: &str) -> String {
+        match self.is_integer {
+            true => format!("{alias}.{}::pg_catalog.text", self.quoted),
+            false => format!("pg_catalog.to_json({alias}.{})::pg_catalog.text", self.quoted),
+        }
+    }
+
+    /// Equal values of other types may still be spelled differently: 1.0 and 1.00.
+    fn is_same(&self, one: &str, other: &str) -> String {
+        let (one, other) = (format!("{one}.{}", self.quoted), format!("{other}.{}", self.quoted));
+        let equal = match (self.is_integer, self.is_settled) {
+            (true, _) => format!("{one} OPERATOR(pg_catalog.=) {other}"),
+            (_, true) => same_text(&format!("{one}::pg_catalog.text"), &format!("{other}::pg_catalog.text")),
+            _ => same_text(
+                &format!("pg_catalog.to_json({one})::pg_catalog.text"),
+                &format!("pg_catalog.to_json({other})::pg_catalog.text"),
+            ),
+        };
+        format!("coalesce({equal}, {one} IS NULL AND {other} IS NULL)")
+    }
+}
+
+fn same_text(one: &str, other: &str) -> String {
+    format!("{one} OPERATOR(pg_catalog.=) {other} COLLATE pg_catalog.\"C\"")
 }

@@ -22,8 +22,8 @@ macro_rules! bound {
 macro_rules! room {
     () => {
         concat!(
-            "(SELECT s.last_value FROM pgcache.outbox_id_seq s) OPERATOR(pg_catalog.-)
-                   coalesce((SELECT s.low FROM pgcache.outbox_state s), 0) OPERATOR(pg_catalog.<=) ",
+            "(SELECT s.last_value OPERATOR(pg_catalog.-) coalesce(t.low, 0)
+                      FROM pgcache.outbox_id_seq s LEFT JOIN pgcache.outbox_state t ON true) OPERATOR(pg_catalog.<=) ",
             bound!()
         )
     };

@@ -9,14 +9,17 @@ BEGIN
     BEGIN
         DROP EVENT TRIGGER IF EXISTS pgcache_ddl;
         DROP EVENT TRIGGER IF EXISTS pgcache_drop;
-        DROP FUNCTION IF EXISTS pgcache.tell_of_ddl(), pgcache.tell_of_drop(), pgcache.tell(pg_catalog.text),
-            pgcache.watch_partitions(oid[]);
+        DROP FUNCTION IF EXISTS pgcache.tell_of_ddl(), pgcache.tell_of_drop();
     EXCEPTION WHEN insufficient_privilege THEN
         NULL;
     END;
     BEGIN
         DROP TABLE IF EXISTS pgcache.outbox, pgcache.outbox_state;
         DROP FUNCTION IF EXISTS pgcache.notices(oid, pg_catalog.text[]);
+    EXCEPTION WHEN insufficient_privilege THEN
+        NULL;
+    END;
+    BEGIN
         DROP SCHEMA IF EXISTS pgcache;
     EXCEPTION WHEN insufficient_privilege OR dependent_objects_still_exist THEN
         NULL;

@@ -3,6 +3,11 @@ DO $pgcache$
 BEGIN
     IF pg_catalog.to_regnamespace('pgcache') IS NULL THEN
         CREATE SCHEMA pgcache;
+    -- Our functions run as whoever installs them: what they use must not be somebody else's to replace.
+    ELSIF EXISTS (SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
+                   WHERE n.nspname = 'pgcache' AND NOT r.rolsuper AND r.rolname <> current_user)
+    THEN
+        RAISE insufficient_privilege USING MESSAGE = 'schema pgcache belongs to another role: be that role, or drop it';
     END IF;
 END
 $pgcache$;

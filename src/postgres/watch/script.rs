@@ -22,6 +22,7 @@ const TRIGGERS_ROW: &str = include_str!("triggers_row.sql");
 const TRIGGERS_TRUNCATE: &str = include_str!("triggers_truncate.sql");
 const TRIGGERS_NONE: &str = include_str!("triggers_none.sql");
 const EVENT_TRIGGERS: &str = include_str!("event_triggers.sql");
+const EVENT_TELL: &str = include_str!("event_tell.sql");
 const ORPHANS: &str = include_str!("orphans.sql");
 const REMOVAL: &str = include_str!("removal.sql");
 const REMOVAL_LAST: &str = include_str!("removal_last.sql");
@@ -72,7 +73,8 @@ pub(super) fn installation(
     }
     script.push_str(&section(ORPHANS));
     script.push_str("\nCOMMIT;\n");
-    let event_triggers = fill(EVENT_TRIGGERS, &[("triggers", TRIGGERS), ("bound", Mode::OUTBOX_BOUND)]);
+    let tell = fill(EVENT_TELL, &[("bound", Mode::OUTBOX_BOUND)]);
+    let event_triggers = fill(EVENT_TRIGGERS, &[("triggers", TRIGGERS), ("tell", &tell)]);
     Ok(Ok(Script { triggers: script, event_triggers }))
 }
 
@@ -136,6 +138,7 @@ fn functions(
 fn function(template: &str, table: Oid, name: &str, key: &KeyColumns, mode: Mode) -> String {
     let object = |alias| if key.is_empty() { "NULL".to_owned() } else { key.object(alias) };
     let (old_key, new_key, old_row, new_row) = (object("o"), object("n"), object("old"), object("new"));
+    let same_key = key.is_same("o", "n");
     let settings = if key.needs_settings() { SETTINGS } else { "" };
     // Without settings the function pins no search path either: each costs every statement.
     let pins = match settings {
@@ -153,6 +156,7 @@ fn function(template: &str, table: Oid, name: &str, key: &KeyColumns, mode: Mode
         ("settings", settings),
         ("old_key", &old_key),
         ("new_key", &new_key),
+        ("same_key", &same_key),
         ("old_row", &old_row),
         ("new_row", &new_row),
     ];

@@ -11,14 +11,15 @@ BEGIN
     BEGIN
 @guard@        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
             -- The common case, one row, costs one query.
-            @say@ pg_catalog.concat('{"pgcache":1,"rel":', TG_RELID, ',"keys":[', k.was,
-                    CASE WHEN k.becomes OPERATOR(pg_catalog.<>) k.was THEN pg_catalog.concat(',', k.becomes) END, ']}')
-              FROM (SELECT @old_key@ AS was,
-                           @new_key@ AS becomes
-                      FROM old_rows o, new_rows n LIMIT 1) k
-             WHERE (SELECT pg_catalog.count(*) FROM (SELECT FROM old_rows LIMIT 2) c) OPERATOR(pg_catalog.=) 1
-               AND pg_catalog.octet_length(k.was) OPERATOR(pg_catalog.+) pg_catalog.octet_length(k.becomes)
-                   OPERATOR(pg_catalog.<=) 7850@room@;
+            @say@ k.notice
+              FROM (SELECT '{"pgcache":1,"rel":' OPERATOR(pg_catalog.||) TG_RELID::pg_catalog.text OPERATOR(pg_catalog.||) ',"keys":['
+                           OPERATOR(pg_catalog.||) @old_key@
+                           OPERATOR(pg_catalog.||) CASE WHEN @same_key@ THEN ''
+                               ELSE ',' OPERATOR(pg_catalog.||) @new_key@ END
+                           OPERATOR(pg_catalog.||) ']}' AS notice
+                      FROM old_rows o, new_rows n OFFSET 0) k
+             WHERE NOT EXISTS (SELECT FROM old_rows OFFSET 1)
+               AND pg_catalog.octet_length(k.notice) OPERATOR(pg_catalog.<=) 7900@room@;
             IF FOUND THEN
 @said@                RETURN NULL;
             END IF;
@@ -29,11 +30,13 @@ BEGIN
                     UNION SELECT @new_key@ FROM new_rows n) k(key)));
             END IF;
         ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
-            @say@ pg_catalog.concat('{"pgcache":1,"rel":', TG_RELID, ',"keys":[', k.becomes, ']}')
-              FROM (SELECT @new_key@ AS becomes
-                      FROM new_rows n LIMIT 1) k
-             WHERE (SELECT pg_catalog.count(*) FROM (SELECT FROM new_rows LIMIT 2) c) OPERATOR(pg_catalog.=) 1
-               AND pg_catalog.octet_length(k.becomes) OPERATOR(pg_catalog.<=) 7850@room@;
+            @say@ k.notice
+              FROM (SELECT '{"pgcache":1,"rel":' OPERATOR(pg_catalog.||) TG_RELID::pg_catalog.text OPERATOR(pg_catalog.||) ',"keys":['
+                           OPERATOR(pg_catalog.||) @new_key@
+                           OPERATOR(pg_catalog.||) ']}' AS notice
+                      FROM new_rows n OFFSET 0) k
+             WHERE NOT EXISTS (SELECT FROM new_rows OFFSET 1)
+               AND pg_catalog.octet_length(k.notice) OPERATOR(pg_catalog.<=) 7900@room@;
             IF FOUND THEN
 @said@                RETURN NULL;
             END IF;
@@ -43,11 +46,13 @@ BEGIN
                     SELECT DISTINCT @new_key@ FROM new_rows n) k(key)));
             END IF;
         ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
-            @say@ pg_catalog.concat('{"pgcache":1,"rel":', TG_RELID, ',"keys":[', k.was, ']}')
-              FROM (SELECT @old_key@ AS was
-                      FROM old_rows o LIMIT 1) k
-             WHERE (SELECT pg_catalog.count(*) FROM (SELECT FROM old_rows LIMIT 2) c) OPERATOR(pg_catalog.=) 1
-               AND pg_catalog.octet_length(k.was) OPERATOR(pg_catalog.<=) 7850@room@;
+            @say@ k.notice
+              FROM (SELECT '{"pgcache":1,"rel":' OPERATOR(pg_catalog.||) TG_RELID::pg_catalog.text OPERATOR(pg_catalog.||) ',"keys":['
+                           OPERATOR(pg_catalog.||) @old_key@
+                           OPERATOR(pg_catalog.||) ']}' AS notice
+                      FROM old_rows o OFFSET 0) k
+             WHERE NOT EXISTS (SELECT FROM old_rows OFFSET 1)
+               AND pg_catalog.octet_length(k.notice) OPERATOR(pg_catalog.<=) 7900@room@;
             IF FOUND THEN
 @said@                RETURN NULL;
             END IF;

@@ -26,7 +26,7 @@ impl Nemesis for RestartPostgres {
     }
 
     fn rest(&self) -> Duration {
-        Duration::from_millis(600)
+        Duration::from_millis(400)
     }
 
     fn refusals(&self) -> &'static [&'static str] {

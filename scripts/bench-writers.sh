@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# What change notices cost those who write: pgbench's one-row UPDATEs against a throwaway PostgreSQL with no
+# trigger, the row trigger that sends whole rows, and both kinds of ours. Medians of rounds in turn, as ratios.
+#
+#   SECONDS_PER_ROUND=5 ROUNDS=5 scripts/bench-writers.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+seconds=${SECONDS_PER_ROUND:-5}
+rounds=${ROUNDS:-5}
+clients=${CLIENTS:-2 32}
+kinds='none seed notify outbox'
+postmaster=
+
+fail() {
+    echo "bench-writers: $*" >&2
+    exit 1
+}
+
+# PostgreSQL refuses to run as root.
+database_user=$(id -un)
+as_database_user=()
+if [ "$(id -u)" -eq 0 ]; then
+    database_user=nobody
+    if id postgres >/dev/null 2>&1; then database_user=postgres; fi
+    as_database_user=(setpriv "--reuid=$database_user" "--regid=$(id -g "$database_user")" --clear-groups)
+fi
+
+# shellcheck disable=SC2317  # called by a trap
+end_everything() {
+    if [ -n "$postmaster" ]; then
+        kill -INT "$postmaster" 2>/dev/null || true
+        wait "$postmaster" 2>/dev/null || true
+    fi
+    rm -rf "$folder"
+}
+
+free_port() { # below the range that the kernel hands out to outgoing connections
+    local port
+    while port=$((20000 + RANDOM % 10000)); do
+        (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo "$port"
+}
+
+start_postgres() {
+    programs=$(dirname "$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)")
+    port=$(free_port)
+    mkdir "$folder/postgres"
+    chmod 711 "$folder"
+    [ "$(id -u)" -ne 0 ] || chown "$database_user" "$folder/postgres"
+    (
+        cd "$folder/postgres"
+        "${as_database_user[@]}" "$programs/initdb" --pgdata data --username demo --auth trust \
+            --encoding UTF8 --locale C.UTF-8 --no-sync >"$folder/initdb.log" 2>&1
+    ) || fail "initdb: $(cat "$folder/initdb.log")"
+    # Without fsync the disk's speed says nothing; what is left is what the triggers cost.
+    (
+        cd "$folder/postgres"
+        exec setsid "${as_database_user[@]}" "$programs/postgres" -D data -p "$port" -c fsync=off \
+            -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c shared_buffers=256MB -c max_wal_size=4GB
+    ) >"$folder/postgres.log" 2>&1 &
+    postmaster=$!
+    local deadline=$((SECONDS + 60))
+    until "$programs/pg_isready" -q -h 127.0.0.1 -p "$port"; do
+        if ! kill -0 "$postmaster" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
+            fail "PostgreSQL did not start: $(tail -n 20 "$folder/postgres.log")"
+        fi
+        sleep 0.1
+    done
+}
+
+export PGOPTIONS='-c client_min_messages=warning' PGHOST=127.0.0.1 PGUSER=demo PGDATABASE=postgres
+sql() { "$programs/psql" -X -q -p "$port" -v ON_ERROR_STOP=1 "$@"; }
+
+prepare() {
+    sql <<'SQL'
+CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL UNIQUE, name text NOT NULL, visits int NOT NULL)
+    WITH (fillfactor = 50, autovacuum_enabled = off);
+INSERT INTO users SELECT id, 'user' || id || '@example.com', 'User ' || id, 0 FROM generate_series(1, 50000) AS id;
+CREATE FUNCTION tell_all() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('cache_invalidation', json_build_object('table', TG_TABLE_NAME, 'operation', TG_OP,
+        'old_data', row_to_json(OLD), 'new_data', row_to_json(NEW))::text);
+    RETURN NULL;
+END $$;
+SQL
+    cat >"$folder/update.sql" <<'END'
+\set id random(1, 50000)
+UPDATE users SET visits = visits + 1 WHERE id = :id;
+END
+    chmod 644 "$folder/update.sql"
+    for kind in notify outbox; do
+        "$watch_sql" "host=127.0.0.1 port=$port user=demo dbname=postgres" users "$kind" >"$folder/$kind.sql"
+    done
+}
+
+install() { # $1: the kind
+    sql -c 'DROP SCHEMA IF EXISTS pgcache CASCADE' -c 'DROP TRIGGER IF EXISTS tell_all ON users' -c 'VACUUM users'
+    case $1 in
+    seed) sql -c 'CREATE TRIGGER tell_all AFTER INSERT OR UPDATE OR DELETE ON users FOR EACH ROW EXECUTE FUNCTION tell_all()' ;;
+    notify | outbox) sql -f "$folder/$1.sql" ;;
+    esac
+}
+
+tps() { # $1: clients
+    "$programs/pgbench" -n -M prepared -p "$port" -c "$1" -j 2 -T "$seconds" -f "$folder/update.sql" 2>"$folder/pgbench.log" \
+        | awk '/^tps/ { print $3 }' || fail "pgbench: $(cat "$folder/pgbench.log")"
+}
+
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+
+folder=$(mktemp -d)
+trap end_everything EXIT
+trap 'exit 0' INT TERM HUP
+watch_sql=${WATCH_SQL:-}
+if [ -z "$watch_sql" ]; then
+    cargo build --quiet --locked --example watch_sql
+    watch_sql=${CARGO_TARGET_DIR:-$PWD/target}/debug/examples/watch_sql
+fi
+start_postgres
+prepare
+
+# In turn, so that a noisy neighbour hits all of them.
+for _ in $(seq "$rounds"); do
+    for kind in $kinds; do
+        install "$kind"
+        for count in $clients; do
+            tps "$count" >>"$folder/tps.$kind.$count"
+        done
+    done
+done
+
+printf '%-8s %8s %12s %8s\n' clients trigger 'updates/s' ratio
+for count in $clients; do
+    base=$(median <"$folder/tps.none.$count")
+    for kind in $kinds; do
+        median <"$folder/tps.$kind.$count" | awk -v base="$base" -v kind="$kind" -v count="$count" \
+            '{ printf "%-8s %8s %12.0f %8.2f\n", count, kind, $1, $1 / base }'
+    done
+done

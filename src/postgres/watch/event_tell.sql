@@ -1,0 +1,18 @@
+        -- Only in a way that someone listens to: a transaction that has notified cannot be prepared.
+        IF EXISTS (SELECT FROM pg_proc WHERE pronamespace = to_regnamespace('pgcache')
+                      AND proname ~ '^changed_[0-9]+$' AND prosrc LIKE '%pg_notify%')
+           AND pg_notification_queue_usage() <= 0.5
+        THEN
+            PERFORM pg_notify('cache_invalidation', notice);
+        END IF;
+        -- A table that is not a superuser's could have a trigger that is run as one.
+        IF to_regclass('pgcache.outbox') IS NOT NULL THEN
+            LOCK TABLE pgcache.outbox IN ROW EXCLUSIVE MODE;
+            IF (SELECT r.rolsuper FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+                 WHERE c.oid = 'pgcache.outbox'::regclass) AND
+               (SELECT s.last_value - coalesce(t.low, 0)
+                  FROM pgcache.outbox_id_seq s LEFT JOIN pgcache.outbox_state t ON true) <= @bound@
+            THEN
+                EXECUTE 'INSERT INTO pgcache.outbox (notice) VALUES ($1)' USING notice;
+            END IF;
+        END IF;
