@@ -930,6 +930,41 @@ fn a_table_is_watched_when_every_table_that_concerns_it_is() {
     assert!(!describe(&database, "plain", Invalidation::Off).is_watched);
 }
 
+/// The worker of a subscription fires row triggers only.
+#[test]
+fn a_subscribed_table_is_watched_by_row_triggers() {
+    let database = Postgres::shared().database();
+    database.execute(
+        "CREATE TABLE root (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+         CREATE TABLE low PARTITION OF root FOR VALUES FROM (0) TO (10);
+         CREATE TABLE plain (id int PRIMARY KEY)",
+    );
+    for table in ["root", "low", "plain"] {
+        watch(&database, table, NOTIFIES);
+    }
+    let is_watched = |name: &str| describe(&database, name, Invalidation::Notify).is_watched;
+    let mut ear = live(&database, Way::Notify);
+    let root = oid(&database, "root");
+    ear.known.set(vec![(root, "root".into())]);
+    let before = fingerprint(&mut ear, root);
+    assert!(is_watched("root") && is_watched("low") && is_watched("plain"));
+    // As CREATE SUBSCRIPTION would enter it.
+    database.execute(
+        "SET allow_system_table_mods = on;
+         INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) VALUES (1, 'root'::regclass, 'r')",
+    );
+    assert_ne!(fingerprint(&mut ear, root), before);
+    assert!(!is_watched("root") && !is_watched("low") && is_watched("plain"));
+    database.execute(
+        "CREATE TRIGGER pgcache_row AFTER INSERT OR UPDATE OR DELETE ON low FOR EACH ROW EXECUTE FUNCTION told();
+         ALTER TABLE low ENABLE ALWAYS TRIGGER pgcache_row;
+         DROP TRIGGER pgcache_insert ON root",
+    );
+    assert!(is_watched("root") && is_watched("low"));
+    database.execute("DROP TRIGGER pgcache_row ON low");
+    assert!(!is_watched("root") && !is_watched("low"));
+}
+
 #[test]
 fn triggers_of_the_other_way_do_not_count() {
     let database = Postgres::shared().database();

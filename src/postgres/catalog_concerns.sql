@@ -22,12 +22,29 @@ WITH RECURSIVE reach(oid, way) AS (
       FROM (SELECT DISTINCT oid FROM reach) AS distinct_reach
       JOIN pg_catalog.pg_class c ON c.oid = distinct_reach.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ), carried AS (
-    SELECT t.tgrelid AS oid, pg_catalog.array_agg(t.tgname::text) AS names
-      FROM pg_catalog.pg_trigger t
-      JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-     WHERE t.tgrelid IN (SELECT oid FROM relations) AND t.tgenabled = 'A'
-       AND (p.prosrc LIKE '%pgcache.outbox%') = ($2::text = 'outbox')
-     GROUP BY t.tgrelid
+    SELECT relations.oid, relations.relkind, coalesce(pg_catalog.array_agg(t.tgname::text) FILTER (
+               WHERE t.tgenabled = 'A' AND (p.prosrc LIKE '%pgcache.outbox%') = ($2::text = 'outbox')), '{}') AS names,
+           -- A subscription's worker fires nothing but row triggers.
+           EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s
+                    WHERE s.srrelid = relations.oid
+                       OR s.srrelid IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(relations.oid))) AS is_subscribed
+      FROM relations
+      LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = relations.oid
+      LEFT JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+     GROUP BY relations.oid, relations.relkind
+), told AS (
+    SELECT carried.oid, CASE
+               WHEN names @> '{pgcache_row,pgcache_truncate}' THEN true
+               WHEN relkind = 'r' AND is_subscribed THEN false
+               WHEN names @> '{pgcache_insert,pgcache_update,pgcache_delete,pgcache_truncate}' THEN true
+               -- Row triggers tell of a partition's rows whichever table the statement names.
+               ELSE relkind = 'p' AND names @> '{pgcache_truncate}' AND NOT EXISTS (
+                   SELECT FROM carried AS leaf
+                    WHERE leaf.relkind = 'r' AND NOT leaf.names @> '{pgcache_row}'
+                      AND carried.oid IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(leaf.oid)))
+           END AS is_told
+      FROM carried
+     WHERE relkind IN ('r', 'p')
 ), rules AS (
     SELECT r.ev_action::text AS action
       FROM pg_catalog.pg_rewrite r
@@ -35,14 +52,9 @@ WITH RECURSIVE reach(oid, way) AS (
 )
 SELECT (SELECT pg_catalog.array_agg(oid ORDER BY oid) FROM relations) AS concerns,
        $2::text <> 'off'
-       AND EXISTS (SELECT FROM relations WHERE relkind IN ('r', 'p'))
-       AND NOT EXISTS (
-           SELECT FROM relations
-             LEFT JOIN carried ON carried.oid = relations.oid
-            WHERE relkind IN ('m', 'f')
-               OR relkind IN ('r', 'p')
-                  AND (coalesce(carried.names, '{}') @> '{pgcache_insert,pgcache_update,pgcache_delete,pgcache_truncate}'
-                       OR coalesce(carried.names, '{}') @> '{pgcache_row,pgcache_truncate}') IS NOT TRUE)
+       AND EXISTS (SELECT FROM told)
+       AND NOT EXISTS (SELECT FROM told WHERE NOT is_told)
+       AND NOT EXISTS (SELECT FROM relations WHERE relkind IN ('m', 'f'))
        -- Policies may read other tables.
        AND NOT EXISTS (SELECT FROM relations WHERE relrowsecurity
                         AND (relations.oid <> $1 OR pg_catalog.row_security_active(relations.oid)))

@@ -53,6 +53,7 @@ WITH RECURSIVE wanted(oid, name) AS MATERIALIZED (
                CASE WHEN c.relkind IN ('v', 'm') THEN
                    (SELECT pg_catalog.sum(r.xmin::text::int8 + r.oid::int8)
                       FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) END, '/',
+               (SELECT pg_catalog.count(*) FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = c.oid), '/',
                (SELECT pg_catalog.sum(t.xmin::text::int8 + p.xmin::text::int8 * 2 + t.oid::int8)
                   FROM pg_catalog.pg_trigger t
                   JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid

@@ -52,6 +52,8 @@ struct Polling {
     /// A gap that the next look is to tell, because what it sees is the first to be complete again.
     pending: Option<Gap>,
     due: Instant,
+    /// Whether the last look found that no transaction which writes had begun or ended: then a glance will do.
+    is_quiet: bool,
     last_notice: Option<Instant>,
     last_beat: Option<Instant>,
     trim: Trim,
@@ -84,6 +86,7 @@ impl Feed for Outbox {
             prepared,
             pending,
             due: now,
+            is_quiet: false,
             last_notice: None,
             last_beat: None,
             trim: Trim::new(),
@@ -95,10 +98,16 @@ impl Feed for Outbox {
         let Some(session) = &mut self.session else { return Err(Lost("there is no session".into())) };
         thread::sleep(session.due.saturating_duration_since(Instant::now()));
         let sent = Instant::now();
-        let look = look::look(&mut session.line, self.place.as_ref())?;
+        let look = match &self.place {
+            Some(place) if session.is_quiet && session.pending.is_none() => {
+                look::glance(&mut session.line, place)?
+            }
+            place => look::look(&mut session.line, place.as_ref())?,
+        };
         session.check_lineage(&look)?;
         match look {
             Look::Absent => self.absent(sent, max_staleness, tell),
+            Look::Same { .. } => return self.same(sent, tell),
             Look::Seen(head) => self.seen(head, sent, tell)?,
         }
         Ok(())
@@ -129,6 +138,18 @@ impl Outbox {
         session.tell_gap(gap, &mut self.past, tell);
         session.beat(sent, tell);
         session.due = Instant::now() + (max_staleness / 8).clamp(ABSENT_PAUSE.0, ABSENT_PAUSE.1);
+    }
+
+    /// Nothing has happened. When that is in doubt, the next look is a whole one.
+    fn same(&mut self, sent: Instant, tell: &mut Tell<'_>) -> Result<(), Lost> {
+        let (Some(session), Some(place)) = (&mut self.session, &mut self.place) else { return Ok(()) };
+        if session.pending.is_some() {
+            return Ok(());
+        }
+        place.confirm(sent);
+        session.beat(sent, tell);
+        session.rest();
+        session.trim.if_due(&mut session.line)
     }
 
     fn seen(&mut self, head: Head, sent: Instant, tell: &mut Tell<'_>) -> Result<(), Lost> {
@@ -169,6 +190,7 @@ impl Outbox {
             };
             rows = look::more(&mut session.line, before, place.snapshot(), last)?;
         }
+        session.is_quiet = self.place.as_ref().is_some_and(|before| before.snapshot() == place.snapshot());
         self.place = Some(place);
         session.beat(sent, tell);
         session.rest();
@@ -179,7 +201,7 @@ impl Outbox {
 impl Polling {
     /// Asks from time to time, and at once when it is certain, whether another server answers.
     fn check_lineage(&mut self, look: &Look) -> Result<(), Lost> {
-        let is_other = matches!(look, Look::Seen(head) if head.started != self.lineage.started());
+        let is_other = look.started().is_some_and(|started| started != self.lineage.started());
         if !is_other && self.asked.elapsed() < LINEAGE_PAUSE {
             return Ok(());
         }

@@ -48,6 +48,11 @@ impl Place {
         }
     }
 
+    /// A look that began at `looked` found nothing new.
+    pub(super) fn confirm(&mut self, looked: Instant) {
+        self.looked = looked;
+    }
+
     /// Why something may have been missed between this place and the `next`, which was reached by `now`.
     pub(super) fn gap(&self, next: &Self, now: Instant) -> Option<Gap> {
         let is_same = match (&self.seen, &next.seen) {
