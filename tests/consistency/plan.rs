@@ -45,6 +45,9 @@ pub struct Plan {
     pub max_staleness: Duration,
     /// The longest pause between "row read" and "stored".
     pub fill_delay: Duration,
+    /// How many times longer than else everybody rests. Where ages are measured, nobody may have to wait for a
+    /// processor that the others of the test keep busy.
+    pub rest: u32,
     /// Whether the server refuses to store what a change has overtaken. A checker must find out when it does not.
     pub guarded: bool,
 }
@@ -58,6 +61,7 @@ impl Plan {
             length,
             max_staleness: Duration::from_millis(max_staleness),
             fill_delay: Duration::ZERO,
+            rest: 1,
             guarded: true,
         }
     }

@@ -50,7 +50,7 @@ impl<'w> Reader<'w> {
                 }
                 _ => drop(self.read(some_key(&mut rng))),
             }
-            sleep(REST);
+            sleep(REST * self.world.plan.rest);
         }
         self
     }

@@ -1,6 +1,6 @@
 //! `none`: nothing goes wrong.
 
-use crate::consistency::plan::Mode;
+use crate::consistency::plan::{Mode, Plan};
 use crate::consistency::world::World;
 
 use super::Nemesis;
@@ -14,6 +14,10 @@ impl Nemesis for Nobody {
     }
 
     fn strike(&self, _world: &World, _count: usize) {}
+
+    fn prepare(&self, plan: &mut Plan) {
+        plan.rest = 4;
+    }
 
     fn works_in(&self, _mode: Mode) -> bool {
         true

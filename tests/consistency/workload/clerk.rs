@@ -25,7 +25,7 @@ pub fn run(world: &World) -> Ledger {
             85..=94 => many_rows(&mut writer, &mut pen),
             _ => many_statements(&mut writer, &mut pen),
         }
-        sleep(Duration::from_micros(writer.rng.u64(..THOUGHT)));
+        sleep(Duration::from_micros(writer.rng.u64(..THOUGHT)) * world.plan.rest);
     }
     writer.close([pen])
 }

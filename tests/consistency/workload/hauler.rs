@@ -35,7 +35,7 @@ pub fn run(world: &World) -> Ledger {
             let plots = plots.collect();
             replace(&mut writer, &mut pen, plots, None);
         }
-        sleep(REST);
+        sleep(REST * world.plan.rest);
     }
     writer.close([pen])
 }
