@@ -108,6 +108,9 @@ start_server() {
 # shellcheck disable=SC2317  # called by wait_until
 pong() { [ "$(cli PING)" = PONG ]; }
 
+# shellcheck disable=SC2317  # called by wait_until
+reads_ada() { cli PGCACHE.READ users '{"id":1}' | grep -q Ada; }
+
 show() { # $1: what it shows; $2…: a command
     local title=$1
     shift
@@ -124,9 +127,11 @@ demonstrate() {
         PGCACHE.MULTIREAD users '[{"id":1},{"id":2},{"id":999999}]'
     show 'A key of two columns, in any order.' PGCACHE.READ orders '{"line_no":1,"user_id":7}'
     show 'A typed error: the first word says what is wrong.' PGCACHE.READ users '{"id":"abc"}'
-    printf '\nA change in PostgreSQL, and the word that it happened.\n  psql> %s\n' "$change"
+    show 'From now on PostgreSQL tells of every change of users.' PGCACHE.WATCH ADD users
+    show 'The row is cached again …' PGCACHE.READ users '{"id":1}'
+    printf '\n… then it changes in PostgreSQL …\n  psql> %s\n' "$change"
     sql -c "$change"
-    show 'Invalidate …' PGCACHE.INVALIDATE users '{"id":1}'
+    wait_until 'the change' "${pids[0]}" reads_ada
     show '… and the next read sees it.' PGCACHE.READ users '{"id":1}'
 }
 
