@@ -135,6 +135,23 @@ fn tables_that_change_their_names_are_read_under_the_new_ones() {
 }
 
 #[test]
+fn a_name_that_has_passed_to_another_table_is_not_read_from_the_former_one() {
+    with_users(|database, client| {
+        database.execute(
+            "BEGIN; ALTER TABLE users RENAME TO former;
+             CREATE TABLE users (id bigint PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'another'); COMMIT",
+        );
+        // The former table is met under its new name before anybody asks for its old one.
+        assert_eq!(name_of(&client.read("former", &row(1))), "User 1");
+        await_name(client, "users", &row(1), "another");
+        database.execute("UPDATE former SET name = 'new'; UPDATE users SET name = 'other'");
+        await_name(client, "former", &row(1), "new");
+        client.invalidate("users", &row(1));
+        await_name(client, "users", &row(1), "other");
+    });
+}
+
+#[test]
 fn a_partition_that_comes_or_goes_changes_its_table() {
     with_users(|database, client| {
         database.execute(

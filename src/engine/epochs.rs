@@ -88,7 +88,12 @@ impl Engine {
         let Some(table) = self.tables.by_oid(source, oid) else { return };
         match definition {
             Some(definition) if *definition == *table.definition => {}
+            Some(definition) if self.is_known_otherwise(&table, &definition) => {
+                self.start_epoch(ctx, &table);
+                self.tables.forget(source, oid);
+            }
             Some(definition) => {
+                self.forget_names_of_renamed(&table, &definition);
                 self.renew(ctx, &table, definition);
             }
             None => {
@@ -97,6 +102,11 @@ impl Engine {
             }
         }
         self.tell_known(source);
+    }
+
+    /// Whether the relation that `definition` describes is another one that is known already: it has taken the name.
+    fn is_known_otherwise(&self, table: &Table, definition: &TableDefinition) -> bool {
+        definition.oid != table.definition.oid && self.tables.by_oid(table.source, definition.oid).is_some()
     }
 
     /// Starts a new generation of `table` as `definition`.

@@ -224,13 +224,24 @@ impl Engine {
     ) -> Rc<Table> {
         let table = match self.tables.known(source, &definition) {
             Some(table) if *table.definition == *definition => table,
-            Some(table) => self.renew(ctx, &table, definition),
+            Some(table) => {
+                self.forget_names_of_renamed(&table, &definition);
+                self.renew(ctx, &table, definition)
+            }
             None => self.add_table(ctx, source, definition),
         };
         table.described_ms.set(monotonic_ms());
         self.tables.remember(spelling, &table);
         self.tell_known(source);
         self.current(ctx, table)
+    }
+
+    /// A relation that has another name now is not what its former names mean: whoever uses them asks anew.
+    pub fn forget_names_of_renamed(&mut self, table: &Table, definition: &TableDefinition) {
+        let was = &table.definition;
+        if (was.oid, &was.display) != (definition.oid, &definition.display) {
+            self.tables.forget_names(table.id);
+        }
     }
 
     fn add_table(

@@ -242,8 +242,13 @@ impl Tables {
     pub fn forget(&mut self, source: SourceIndex, oid: u32) -> Option<Rc<Table>> {
         let gone = self.by_oid(source, oid)?;
         self.remove(&gone);
-        self.by_name.retain(|_, table| table.id != gone.id);
+        self.forget_names(gone.id);
         Some(gone)
+    }
+
+    /// Whatever clients call the table with that number is to be resolved anew.
+    pub fn forget_names(&mut self, id: u64) {
+        self.by_name.retain(|_, table| table.id != id);
     }
 
     fn enter(&mut self, table: &Rc<Table>) {
