@@ -9,7 +9,7 @@ use support::process::kill;
 use support::watched::{
     await_freshness, await_name, gaps, health, is_cached, listening, name_of, start_listening, watch, MODES,
 };
-use support::{eventually, on_every_server, Client, Database, Postgres, Reply, Server};
+use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server};
 
 fn user(id: u64) -> String {
     format!(r#"{{"id":{id}}}"#)
@@ -174,23 +174,30 @@ fn saved_entries_of_a_watched_table_are_not_served_after_a_restart() {
     });
 }
 
+/// Two servers that listen, the second a replica of the first, with a watched row in both.
+fn master_and_replica(kind: &Kind, database: &Database<'_>) -> (Server, Server) {
+    let master = listening(kind, database, "notify");
+    let mut client = master.client();
+    watch(&mut client, "users");
+    cache(&mut client, &user(1));
+    let replica = listening(kind, database, "notify");
+    let mut second = replica.client();
+    second.call(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
+    eventually("the entry is copied", || {
+        let hits = second.figure("hits");
+        second.read("users", &user(1));
+        (second.figure("hits") > hits).then_some(())
+    });
+    (master, replica)
+}
+
 #[test]
 fn a_promoted_replica_starts_anew() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(5);
-        let master = listening(&kind, &database, "notify");
-        let mut client = master.client();
-        watch(&mut client, "users");
-        cache(&mut client, &user(1));
-        let replica = listening(&kind, &database, "notify");
+        let (_master, replica) = master_and_replica(&kind, &database);
         let mut second = replica.client();
-        second.call(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
-        eventually("the entry is copied", || {
-            let hits = second.figure("hits");
-            second.read("users", &user(1));
-            (second.figure("hits") > hits).then_some(())
-        });
         second.call(&["REPLICAOF", "NO", "ONE"]);
         assert_eq!(gaps(&mut second, "promoted"), 1);
         let hits = second.figure("hits");
@@ -204,18 +211,8 @@ fn a_replica_does_not_serve_what_it_was_told_is_out_of_date() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(5);
-        let master = listening(&kind, &database, "notify");
-        let mut client = master.client();
-        watch(&mut client, "users");
-        cache(&mut client, &user(1));
-        let replica = listening(&kind, &database, "notify");
-        let mut second = replica.client();
-        second.call(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
-        eventually("the entry is copied", || {
-            let hits = second.figure("hits");
-            second.read("users", &user(1));
-            (second.figure("hits") > hits).then_some(())
-        });
+        let (master, replica) = master_and_replica(&kind, &database);
+        let (mut client, mut second) = (master.client(), replica.client());
         // The master cannot tell it any more: its own ears have to do.
         kill(master.pid(), libc::SIGSTOP);
         database.execute("UPDATE users SET name = 'new' WHERE id = 1; DELETE FROM users WHERE id = 2");
