@@ -412,11 +412,13 @@ fn no_refresh_is_started_while_readers_wait_in_line() {
         let server = graceful(&kind, &database).setting("pool_size", "1").setting("queue_limit", "4").start();
         let mut client = server.client();
         let old = old_row(&database, &mut client, 1);
-        let lock = Lock::on(&database, "users");
+        let mut lock = Lock::on(&database, "users");
         let mut waiting = vec![];
         for (id, queued) in [(2, 0), (3, 1), (4, 2), (5, 3)] {
             let mut reader = server.client();
             reader.send(&["PGCACHE.READ", "users", &user(id)]);
+            // The first has to be with PostgreSQL, or the second joins its statement and nothing stands in line.
+            lock.await_arrivals(1);
             eventually("the load waits", || (client.figure("queued_tasks") == queued).then_some(()));
             waiting.push((id, reader));
         }
