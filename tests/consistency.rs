@@ -12,15 +12,12 @@ use consistency::nemesis::{self, Nemesis};
 use consistency::plan::{Mode, Plan};
 use consistency::report;
 use consistency::run::{run, Findings};
-use consistency::violation::Violation;
 use support::{on_every_server, Kind};
 
 /// For how long each fault lasts here; `make check-consistency` takes longer.
 const SHORT: Duration = Duration::from_secs(2);
 /// Within this time the checker has to find out that a build does not guard its fills.
 const CAUGHT_WITHIN: Duration = Duration::from_secs(60);
-/// So few reads may be older than what one load has answered before.
-const OVERTAKEN_ONE_IN: usize = 10_000;
 /// In milliseconds, scheduling noise aside: how old answers may be when nothing goes wrong.
 const HEALTHY_P99: f64 = 5.0;
 const HEALTHY_MAX: f64 = 50.0;
@@ -41,11 +38,7 @@ fn reported(kind: &Kind, nemesis: &dyn Nemesis, plan: &Plan) -> Findings {
 
 /// What of the contract was not kept.
 fn complaints(nemesis: &dyn Nemesis, findings: &Findings) -> Vec<String> {
-    let mut violations = findings.verdict.violations.clone();
-    if violations.count(Violation::Overtaken) <= 1 + findings.verdict.reads / OVERTAKEN_ONE_IN {
-        violations.forgive(Violation::Overtaken);
-    }
-    let mut complaints = violations.lines();
+    let mut complaints = findings.verdict.violations.lines();
     let strange = |code: &&String| !nemesis.refusals().contains(&code.as_str());
     if findings.writers_refused.keys().any(|code| strange(&code)) {
         complaints.push(format!("writers were refused: {:?}", findings.writers_refused));

@@ -1,7 +1,8 @@
 //! Flights: one load under way for one cache key, with everyone who waits for it.
 //!
 //! The rules that keep a stale row out of the cache live here. A flight that began before an invalidation
-//! of its key never fills: those who asked before get its answer, those who ask after start a new one.
+//! of its key never fills. Those who ask after start a new one; those who asked before get an answer that nobody who saw a
+//! newer one will take for old: what has been stored since, else what the next flight brings, else what theirs brings.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -50,6 +51,8 @@ pub struct Landed<W> {
     pub may_fill: bool,
     /// Who waits, in the order they came.
     pub waiters: Vec<W>,
+    /// How many of them, the first ones, were handed over by a flight that this one replaced.
+    pub handed_over: usize,
 }
 
 /// All flights under way. `W` stands for whoever waits.
@@ -104,7 +107,7 @@ impl<W> Flights<W> {
         self.uncertain += usize::from(plan.is_uncertain());
         let key: Rc<[u8]> = Rc::from(key);
         self.joinable.insert(Rc::clone(&key), id);
-        self.live.insert(id, Landed { key, plan, may_fill: true, waiters });
+        self.live.insert(id, Landed { key, plan, may_fill: true, waiters, handed_over: 0 });
         id
     }
 
@@ -116,6 +119,23 @@ impl<W> Flights<W> {
             self.joinable.remove(&landed.key);
         }
         Some(landed)
+    }
+
+    /// `landed` was superseded, and `key` is what a reader of its row asks for now. If another flight is under way for that,
+    /// which may have read before `landed` did, nobody may be answered here and find its older row next: who waits goes over
+    /// to the other flight. Nobody is handed over twice, or a row that changes all the time would never be answered;
+    /// for the sake of those who stay, the other flight may no longer fill or be joined. Says whether it was superseded.
+    pub fn hand_over(&mut self, key: &[u8], landed: &mut Landed<W>) -> bool {
+        let Some(next) = self.joinable.get(key).and_then(|id| self.live.get_mut(id)) else { return false };
+        if next.plan.is_refresh {
+            return self.supersede_key(key);
+        }
+        let handed = landed.waiters.split_off(landed.handed_over);
+        next.plan.ttl_s = ttl::shorter(next.plan.ttl_s, landed.plan.ttl_s);
+        let before = next.handed_over;
+        next.handed_over += handed.len();
+        next.waiters.splice(before..before, handed);
+        !landed.waiters.is_empty() && self.supersede_key(key)
     }
 
     /// `key` was invalidated or written: its flight may no longer fill or be joined. Says whether there was one.
@@ -285,6 +305,47 @@ mod tests {
         assert!(!flights.land(id).unwrap().may_fill);
     }
 
+    #[test]
+    fn a_superseded_flights_readers_go_over_to_the_next_one_once() {
+        let mut flights = Flights::default();
+        let Joined::Started(first) = flights.join(b"k", plan(1), 'a') else { panic!() };
+        flights.supersede_key(b"k");
+        let Joined::Started(second) = flights.join(b"k", FlightPlan { ttl_s: 90, ..plan(1) }, 'b') else {
+            panic!()
+        };
+        let mut landed = flights.land(first).unwrap();
+        assert!(!flights.hand_over(b"k", &mut landed));
+        assert!(landed.waiters.is_empty());
+        flights.supersede_key(b"k");
+        let Joined::Started(third) = flights.join(b"k", plan(1), 'c') else { panic!() };
+        let mut landed = flights.land(second).unwrap();
+        assert_eq!((landed.waiters.as_slice(), landed.plan.ttl_s), (&['a', 'b'][..], 60));
+        assert!(flights.hand_over(b"k", &mut landed), "who stays may have seen more than the third will");
+        assert_eq!(landed.waiters, ['a']);
+        let landed = flights.land(third).unwrap();
+        assert!(!landed.may_fill && landed.waiters == ['b', 'c']);
+    }
+
+    #[test]
+    fn a_flight_that_nobody_replaced_keeps_its_readers() {
+        let mut flights = Flights::default();
+        let Joined::Started(id) = flights.join(b"k", plan(1), 'a') else { panic!() };
+        flights.supersede_key(b"k");
+        let mut landed = flights.land(id).unwrap();
+        assert!(!flights.hand_over(b"k", &mut landed) && landed.waiters == ['a']);
+    }
+
+    #[test]
+    fn nobody_is_handed_over_to_a_refresh_which_then_may_not_fill() {
+        let mut flights = Flights::default();
+        let Joined::Started(id) = flights.join(b"k", plan(1), 'a') else { panic!() };
+        flights.supersede_key(b"k");
+        let refresh = flights.refresh(b"k", refresh(1)).unwrap();
+        let mut landed = flights.land(id).unwrap();
+        assert!(flights.hand_over(b"k", &mut landed) && landed.waiters == ['a']);
+        assert!(!flights.land(refresh).unwrap().may_fill);
+    }
+
     #[derive(Debug, Clone)]
     enum Step {
         Ask(u8),
@@ -400,6 +461,108 @@ mod tests {
                 model.answered += landed.waiters.len() as u64;
             }
             prop_assert_eq!(model.asked, model.answered);
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Moment {
+        Ask(u8),
+        Change(u8),
+        Tell(u8),
+        Evict(u8),
+        Read(usize),
+        Land(usize),
+    }
+
+    fn moment() -> impl Strategy<Value = Moment> {
+        prop_oneof![
+            4 => (0u8..2).prop_map(Moment::Ask),
+            2 => (0u8..2).prop_map(Moment::Change),
+            2 => (0u8..2).prop_map(Moment::Tell),
+            1 => (0u8..2).prop_map(Moment::Evict),
+            3 => any::<usize>().prop_map(Moment::Read),
+            3 => any::<usize>().prop_map(Moment::Land),
+        ]
+    }
+
+    /// PostgreSQL, the cache and its readers as plain version numbers: a load reads at any moment between its start and its
+    /// landing, and changes are told late. A waiter is the newest version that anybody had seen when it asked.
+    #[derive(Default)]
+    struct World {
+        rows: [u64; 2],
+        entries: [Option<u64>; 2],
+        seen: [u64; 2],
+        loads: std::collections::BTreeMap<FlightId, (u8, Option<u64>)>,
+    }
+
+    impl World {
+        fn pick(&self, pick: usize) -> Option<FlightId> {
+            self.loads.keys().copied().nth(pick % self.loads.len().max(1))
+        }
+
+        fn read(&mut self, id: FlightId) -> u64 {
+            let rows = self.rows;
+            self.loads.get_mut(&id).map_or(0, |(key, read)| *read.get_or_insert(rows[usize::from(*key)]))
+        }
+
+        fn answer(&mut self, key: u8, had_seen: u64, version: u64) -> Result<(), TestCaseError> {
+            prop_assert!(version >= had_seen, "{version} after {had_seen}");
+            let seen = &mut self.seen[usize::from(key)];
+            *seen = version.max(*seen);
+            Ok(())
+        }
+
+        fn land(&mut self, flights: &mut Flights<u64>, id: FlightId) -> Result<(), TestCaseError> {
+            let version = self.read(id);
+            let (key, _) = self.loads.remove(&id).unwrap();
+            let mut landed = flights.land(id).unwrap();
+            let entry = &mut self.entries[usize::from(key)];
+            if landed.may_fill {
+                *entry = Some(version);
+            } else if entry.is_none() {
+                flights.hand_over(&[key], &mut landed);
+            }
+            let version = entry.unwrap_or(version);
+            landed.waiters.into_iter().try_for_each(|had_seen| self.answer(key, had_seen, version))
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn nobody_is_shown_an_older_row_than_they_have_seen(moments in prop::collection::vec(moment(), 1..100)) {
+            let mut flights: Flights<u64> = Flights::default();
+            let mut world = World::default();
+            for moment in moments {
+                match moment {
+                    Moment::Ask(key) => {
+                        let had_seen = world.seen[usize::from(key)];
+                        match world.entries[usize::from(key)] {
+                            Some(version) => world.answer(key, had_seen, version)?,
+                            None => if let Joined::Started(id) = flights.join(&[key], plan(1), had_seen) {
+                                world.loads.insert(id, (key, None));
+                            },
+                        }
+                    }
+                    Moment::Change(key) => world.rows[usize::from(key)] += 1,
+                    Moment::Tell(key) => {
+                        world.entries[usize::from(key)] = None;
+                        flights.supersede_key(&[key]);
+                    }
+                    Moment::Evict(key) => world.entries[usize::from(key)] = None,
+                    Moment::Read(pick) => {
+                        if let Some(id) = world.pick(pick) {
+                            world.read(id);
+                        }
+                    }
+                    Moment::Land(pick) => {
+                        if let Some(id) = world.pick(pick) {
+                            world.land(&mut flights, id)?;
+                        }
+                    }
+                }
+            }
         }
     }
 }

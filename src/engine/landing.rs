@@ -22,11 +22,15 @@ use super::ticket::{Brought, Ticket};
 impl Engine {
     /// A load came back for one flight.
     pub fn land(&mut self, ctx: Context<'_>, landing: Landing) {
-        let Some(landed) = self.flights.land(landing.flight) else { return };
+        let Some(mut landed) = self.flights.land(landing.flight) else { return };
         let table = self.tables.by_id(landed.plan.table);
         let mut brought = landing.outcome.and_then(|fetched| brought(table.as_deref(), &landed, fetched));
         if let Ok(brought) = &mut brought {
-            self.fill_from(ctx, &landed, brought);
+            if landed.may_fill || self.settings.get().test_unguarded {
+                self.fill_from(ctx, &landed, brought);
+            } else {
+                self.catch_up_with_newer(ctx, &mut landed, brought);
+            }
         }
         self.publish_load(ctx, &landed, &brought, landing.duration_us);
         match brought {
@@ -42,7 +46,7 @@ impl Engine {
     }
 
     fn fill_from(&mut self, ctx: Context<'_>, landed: &Landed<Ticket>, brought: &mut Brought) {
-        if !self.may_fill(landed) {
+        if !self.is_relied_on(landed) {
             return;
         }
         if landed.plan.is_refresh && brought.own_key.as_ref() != Some(&landed.key) {
@@ -54,6 +58,8 @@ impl Engine {
         }
         // Another spelling, or a WRITE, was there before: one key has one answer, until that is stale.
         if brought.is_renamed && !self.is_doubted(landed, own_key) {
+            // One that is still to come may have read before this one did.
+            self.counters.superseded += u64::from(self.flights.supersede_key(own_key));
             match self.find_aged(ctx, &Text::new(own_key), None, |row| Arc::from(row)) {
                 (Found::Row(_), Age::Stale) => {}
                 (Found::Row(row), _) => return brought.row = Some(row),
@@ -64,13 +70,10 @@ impl Engine {
         self.fill(ctx, own_key, brought.row.as_deref(), landed.plan.ttl_s);
     }
 
-    /// Whether what a flight brought may be stored: no change was told since it began, and changes are told.
-    fn may_fill(&self, landed: &Landed<Ticket>) -> bool {
-        let is_relied_on = || {
-            let table = self.tables.by_id(landed.plan.table);
-            table.is_some_and(|table| self.may_rely_on(&table))
-        };
-        (landed.may_fill || self.settings.get().test_unguarded) && is_relied_on()
+    /// Whether changes of the flight's table are told, as far as they have to be.
+    fn is_relied_on(&self, landed: &Landed<Ticket>) -> bool {
+        let table = self.tables.by_id(landed.plan.table);
+        table.is_some_and(|table| self.may_rely_on(&table))
     }
 
     fn is_doubted(&self, landed: &Landed<Ticket>, key: &[u8]) -> bool {

@@ -18,6 +18,7 @@ pub mod lookup;
 pub mod loose;
 pub mod mutations;
 pub mod notices;
+mod overtaken;
 pub mod refresh;
 pub mod resolve;
 pub mod sources;

@@ -198,7 +198,6 @@ impl Judge<'_> {
         shown: &[Shown],
     ) {
         let newer = || shown.iter().filter(|it| it.state > latest && it.returned < read.invoked);
-        let may_be_one_load = newer().map(|it| it.invoked).max() < newer().map(|it| it.returned).min();
         let seen = timeline.span(floor.state);
         let tell = || {
             format!(
@@ -211,9 +210,6 @@ impl Judge<'_> {
                 milliseconds(seen.returned)
             )
         };
-        if may_be_one_load {
-            return self.violations.add(Violation::Overtaken, tell);
-        }
         if newer().any(|it| it.reader == read.reader) {
             self.violations.add(Violation::Backwards, tell);
         }

@@ -121,12 +121,12 @@ fn older_than_what_other_readers_were_answered_is_found() {
 }
 
 #[test]
-fn older_than_what_one_load_may_have_answered_is_told_apart() {
+fn older_than_what_one_load_may_have_answered_is_found() {
     let mut history = versions(3);
     read(&mut history, 0, version(2), 14, 18);
     read(&mut history, 1, version(2), 16, 18);
     read(&mut history, 0, version(1), 19, 20);
-    expect(&history, Violation::Overtaken, 1, &[]);
+    expect(&history, Violation::OlderThanSeen, 1, &[Violation::Backwards]);
 }
 
 #[test]

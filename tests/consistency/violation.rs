@@ -14,9 +14,6 @@ pub enum Violation {
     OlderThanAcknowledged,
     /// For one reader a key went backwards (M4).
     Backwards,
-    /// The same, but all that is known of the newer state comes from one load. It may have been overtaken by
-    /// another one that read the row before: its answer is given to those who waited and never stored.
-    Overtaken,
     /// A row that is not one version's (M5).
     Torn,
     /// A state that was never committed (M5).
@@ -45,11 +42,6 @@ impl Violations {
         if told.len() < TOLD {
             told.push(tell());
         }
-    }
-
-    /// Those of this kind are no violations.
-    pub fn forgive(&mut self, violation: Violation) {
-        self.found.remove(&violation);
     }
 
     /// How many of this kind.
