@@ -11,7 +11,7 @@ use crate::workers::mail::{News, SourceIndex};
 use super::state::Engine;
 use super::tables::Table;
 
-/// How long, after its lease ran out, a source's thread may be kept by PostgreSQL before another one tries.
+/// How long, after its lease ran out, a source's threads may be kept by PostgreSQL before others try.
 const STUCK_FOR: Duration = Duration::from_secs(10);
 
 /// What the main thread knows of each source's notices.
@@ -92,7 +92,7 @@ impl SourceFreshness {
 }
 
 impl Engine {
-    /// What the thread that listens to a source has to tell.
+    /// What a thread that listens to a source has to tell.
     pub fn heard(&mut self, ctx: Context<'_>, source: SourceIndex, session: u64, news: News) {
         let Some(freshness) = self.freshness.get_mut(source).filter(|known| known.session == session) else {
             return;
@@ -110,6 +110,10 @@ impl Engine {
                 freshness.is_open = false;
                 self.closed(source, reason);
             }
+            News::Uncompared(reason) => {
+                let reason = format!("definitions cannot be compared: {reason}");
+                freshness.reason.get_or_insert(reason);
+            }
             News::Notices(notices) => self.queue_notices(source, notices),
             News::Fingerprints(seen) => self.compare_definitions(source, &seen),
         }
@@ -124,8 +128,8 @@ impl Engine {
         }
     }
 
-    /// Looks after the leases at `now_ms`: tells the log when one begins or runs out, and has another thread listen where
-    /// PostgreSQL keeps the one that should.
+    /// Looks after the leases at `now_ms`: tells the log when one begins or runs out, and has other threads listen where
+    /// PostgreSQL keeps those that should.
     pub fn watch_leases(&mut self, now_ms: u64) {
         let max_staleness = self.settings.get().max_staleness;
         let max_staleness_ms = max_staleness.as_millis() as u64;
@@ -146,7 +150,7 @@ impl Engine {
                 known.session = session;
                 known.is_open = false;
                 log::warn!(
-                    "source {}: PostgreSQL keeps the listening thread: another one tries",
+                    "source {}: PostgreSQL keeps the listening threads: others try",
                     self.sources.name(source)
                 );
             }

@@ -1,50 +1,50 @@
-//! The thread that listens to a source, and another one when PostgreSQL does not let go of it.
+//! The threads that listen to a source, and others when PostgreSQL does not let go of them.
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use crate::settings::Invalidation;
-use crate::workers::listener::{Ears, Listener};
+use crate::workers::listener::{Ears, Listener, Subject};
 
 /// Threads that may be left behind at a time. Those that end make room.
-const ABANDONED_MAX: usize = 4;
+const ABANDONED_MAX: usize = 8;
 
 /// One source's.
 #[derive(Debug)]
 pub struct Listening {
     ears: Ears,
-    /// `None` when changes are not told.
-    current: Option<Listener>,
+    /// One for each subject; none when changes are not told.
+    current: Vec<Listener>,
     abandoned: Vec<Listener>,
 }
 
 impl Listening {
-    /// Starts a thread, unless `invalidation` is off.
+    /// Starts the threads, unless `invalidation` is off.
     ///
     /// # Errors
     /// When there can be no more threads.
     pub fn start(ears: Ears) -> io::Result<Self> {
         let current = match ears.source.invalidation {
-            Invalidation::Off => None,
-            Invalidation::Notify | Invalidation::Outbox => Some(Listener::start(ears.clone())?),
+            Invalidation::Off => Vec::new(),
+            Invalidation::Notify | Invalidation::Outbox => start_all(&ears)?,
         };
         Ok(Self { ears, current, abandoned: Vec::new() })
     }
 
-    /// Leaves a thread that PostgreSQL has kept for `longest` behind and starts another one. Returns the number of the
-    /// new thread's session, if there is one.
+    /// Leaves the threads behind, if PostgreSQL has kept one of them for `longest`, and starts others. Returns the number of
+    /// their session, if there is one.
     pub fn replace_if_stuck(&mut self, longest: Duration) -> Option<u64> {
         self.abandoned.retain(|listener| !listener.has_ended());
-        if self.current.as_ref()?.stuck_for() < longest || self.abandoned.len() >= ABANDONED_MAX {
+        if self.current.iter().map(Listener::stuck_for).max()? < longest
+            || self.abandoned.len() >= ABANDONED_MAX
+        {
             return None;
         }
         let ears = Ears { session: self.ears.session + 1, ..self.ears.clone() };
-        let new = Listener::start(ears.clone())
-            .map_err(|error| log::warn!("no thread can listen: {error}"))
-            .ok()?;
-        let mut stuck = self.current.replace(new)?;
-        stuck.stop();
-        self.abandoned.push(stuck);
+        let new = start_all(&ears).map_err(|error| log::warn!("no thread can listen: {error}")).ok()?;
+        let mut stuck = std::mem::replace(&mut self.current, new);
+        stuck.iter_mut().for_each(Listener::stop);
+        self.abandoned.append(&mut stuck);
         self.ears = ears;
         Some(self.ears.session)
     }
@@ -56,10 +56,15 @@ impl Listening {
 
     /// Waits for the threads to end, until `deadline`. Returns how many PostgreSQL still keeps by then.
     pub fn join(self, deadline: Instant) -> usize {
-        self.current
-            .into_iter()
-            .chain(self.abandoned)
-            .filter_map(|listener| (!listener.join(deadline)).then_some(()))
-            .count()
+        let kept = |listener: Listener| !listener.join(deadline);
+        self.current.into_iter().chain(self.abandoned).map(kept).filter(|is_kept| *is_kept).count()
     }
+}
+
+/// Listens to every subject.
+fn start_all(ears: &Ears) -> io::Result<Vec<Listener>> {
+    [Subject::Notices, Subject::Definitions]
+        .into_iter()
+        .map(|subject| Listener::start(ears.clone(), subject))
+        .collect()
 }

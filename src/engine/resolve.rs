@@ -157,7 +157,7 @@ impl Engine {
         let _ = active.push_job(job, self.settings.get().queue_limit);
     }
 
-    /// Tells the thread that listens to `source` which relations to compare with the catalog.
+    /// Tells the threads that listen to `source` which relations to compare with the catalog.
     pub fn tell_known(&self, source: SourceIndex) {
         if let Some(active) = self.sources.get(source) {
             let relations = self

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cache::error::{Error, ErrorKind};
+use crate::postgres::watch::Known;
 use crate::postgres::Source;
 use crate::settings::Shared;
 use crate::workers::errand::Errands;
-use crate::workers::known::Known;
 use crate::workers::listener::Ears;
 use crate::workers::mail::{Message, Postbox, SourceIndex};
 use crate::workers::pace::Pace;
@@ -35,7 +35,7 @@ pub struct ActiveSource {
     pub pace: Arc<Pace>,
     /// Whether it was down when it was last heard of.
     was_down: Cell<bool>,
-    /// The relations whose definitions the listening thread compares with the catalog.
+    /// The relations whose definitions are compared with the catalog.
     pub known: Arc<Known>,
     listening: Listening,
     threads: Threads,
@@ -181,7 +181,7 @@ impl ActiveSource {
             settings: Arc::clone(settings),
             known: Arc::clone(&known),
         })
-        .map_err(|error| Error::malformed(format!("cannot start the listening thread: {error}")))?;
+        .map_err(|error| Error::malformed(format!("cannot start the listening threads: {error}")))?;
         let prefix = if index == 0 { String::new() } else { format!("{name}:") };
         Ok(Self { name, prefix, source, queue, pace, was_down: Cell::new(false), known, listening, threads })
     }

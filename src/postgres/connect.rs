@@ -23,6 +23,8 @@ use crate::settings::{SourceSettings, SslMode};
 pub(super) const LOADS: &str = "pgcache/load";
 /// The name of those that hear of changes.
 pub(super) const NOTICES: &str = "pgcache/notices";
+/// The name of those that compare definitions.
+pub(super) const DEFINITIONS: &str = "pgcache/definitions";
 /// How long data that we sent may stay without the other kernel's confirmation.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(3);
 /// Silence after which the kernel asks whether the other side is still there, how often, and how many times.

@@ -1,4 +1,5 @@
-//! The thread that listens to one source's change notices, for as long as the module lives.
+//! The threads that listen to one source, for as long as the module lives: to its change notices, and to what its
+//! catalog says of definitions.
 
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -9,19 +10,25 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender, TryRecvError};
 
-use super::comparison::Comparison;
-use super::known::Known;
 use super::mail::{Message, News, Postbox, SourceIndex};
 use crate::cache::lease::Gap;
-use crate::cache::notice::Notice;
 use crate::postgres::watch::feed::for_source;
-use crate::postgres::watch::{fingerprint, Feed, Lost};
+use crate::postgres::watch::{Definitions, Feed, Known, Lost, COMPARED_EVERY};
 use crate::settings::{Shared, SourceSettings};
 
 /// The pause before a session is opened again: the first, and the longest.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// How many messages may wait for the main thread before notices are left out, and how few before they are told again.
 const FLOOD: (usize, usize) = (50_000, 1_000);
+
+/// What the thread listens to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// Change notices.
+    Notices,
+    /// Definitions.
+    Definitions,
+}
 
 /// Numbers the threads of all sources, since a thread's name has room for 15 bytes only.
 static NUMBER: AtomicUsize = AtomicUsize::new(1);
@@ -70,15 +77,19 @@ impl Signs {
 }
 
 impl Listener {
-    /// Starts a thread that listens.
+    /// Starts a thread that listens to `subject`.
     ///
     /// # Errors
     /// When there can be no more threads.
-    pub fn start(ears: Ears) -> io::Result<Self> {
+    pub fn start(ears: Ears, subject: Subject) -> io::Result<Self> {
         let (stop, stopped) = bounded(0);
         let signs = Arc::new(Signs { began: Instant::now(), last_ms: AtomicU64::new(0) });
-        let name = format!("pgcache-note-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let voice = Voice { ears, is_flooded: false, was_live: false };
+        let stem = match subject {
+            Subject::Notices => "note",
+            Subject::Definitions => "defs",
+        };
+        let name = format!("pgcache-{stem}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let voice = Voice { ears, subject, is_flooded: false, was_live: false };
         let thread = Thread { feed: None, voice, stopped, signs: Arc::clone(&signs) };
         let handle = thread::Builder::new().name(name).spawn(move || thread.run())?;
         Ok(Self { stop: Some(stop), signs, handle })
@@ -131,7 +142,7 @@ impl Thread {
             self.voice.was_live = false;
             let Err(Lost(reason)) = self.guarded_session() else { return };
             self.signs.show();
-            self.voice.send(News::Closed(reason));
+            self.voice.lose(reason);
             if self.voice.was_live {
                 back_off = BACK_OFF.0;
             }
@@ -146,7 +157,7 @@ impl Thread {
     fn guarded_session(&mut self) -> Result<(), Lost> {
         let ended = catch_unwind(AssertUnwindSafe(|| self.session()));
         let ended = ended.unwrap_or_else(|_| {
-            log::error!("the thread that listens to change notices panicked and starts anew");
+            log::error!("a listening thread panicked and starts anew");
             self.feed.iter_mut().for_each(|feed| feed.forget());
             Err(Lost("the listening thread panicked: see the log".into()))
         });
@@ -161,17 +172,11 @@ impl Thread {
             None => self.feed.insert(self.voice.feed()?),
         };
         feed.open()?;
-        let mut comparison = Comparison::default();
         while self.stopped.try_recv() != Err(TryRecvError::Disconnected) {
             let max_staleness = self.voice.ears.settings.get().max_staleness;
             let result = feed.listen(max_staleness, &mut |news| self.voice.tell(news));
             self.signs.show();
             result?;
-            if let (Some(slice), Some(line)) = (comparison.next(&self.voice.ears.known), feed.line()) {
-                let seen = fingerprint::compare(line, &slice)?;
-                self.signs.show();
-                self.voice.send(News::Fingerprints(seen));
-            }
         }
         Ok(())
     }
@@ -189,6 +194,7 @@ impl Thread {
 /// What passes news on to the main thread.
 struct Voice {
     ears: Ears,
+    subject: Subject,
     /// Whether notices are left out because the main thread does not come to them.
     is_flooded: bool,
     /// Whether the session has shown a sign of life.
@@ -196,11 +202,17 @@ struct Voice {
 }
 
 impl Voice {
-    /// The feed that the source's settings ask for.
+    /// The feed of the subject, as the source's settings ask for it.
     fn feed(&self) -> Result<Box<dyn Feed>, Lost> {
-        let feed = for_source(&self.ears.source).map_err(|error| Lost(error.to_string()))?;
+        let Ears { source, known, session, .. } = &self.ears;
+        let feed = match self.subject {
+            Subject::Notices => for_source(source),
+            Subject::Definitions => Definitions::new(Arc::clone(source), Arc::clone(known))
+                .map(|feed| Some(Box::new(feed) as Box<dyn Feed>)),
+        };
+        let feed = feed.map_err(|error| Lost(error.to_string()))?;
         let mut feed = feed.ok_or_else(|| Lost("invalidation is off".into()))?;
-        if self.ears.session > 0 {
+        if *session > 0 {
             // Another thread listened before this one.
             feed.forget();
         }
@@ -208,18 +220,28 @@ impl Voice {
     }
 
     fn tell(&mut self, news: News) {
-        match &news {
-            News::Beat(_) => self.was_live = true,
-            News::Notices(notices)
-                if notices.iter().any(|notice| matches!(notice, Notice::Definitions(_))) =>
-            {
-                self.ears.known.hurry();
-            }
-            _ => {}
+        self.was_live |= matches!(news, News::Beat(_) | News::Fingerprints(_));
+        if self.subject == Subject::Definitions {
+            return self.send(news);
         }
-        if !self.is_dropped(&news) {
+        if !self.is_dropped(&news) && !self.is_premature(&news) {
             self.send(news);
         }
+    }
+
+    /// Whether this would have rows relied on whose definitions nobody has compared for too long.
+    fn is_premature(&self, news: &News) -> bool {
+        let longest = self.ears.settings.get().max_staleness + 2 * COMPARED_EVERY;
+        let is_compared = self.ears.known.last_compared().is_some_and(|began| began.elapsed() < longest);
+        matches!(news, News::Beat(_)) && !is_compared
+    }
+
+    /// The session has ended or could not be opened.
+    fn lose(&self, reason: String) {
+        self.send(match self.subject {
+            Subject::Notices => News::Closed(reason),
+            Subject::Definitions => News::Uncompared(reason),
+        });
     }
 
     /// Whether this is left out, because the main thread has too much to do. Once it has caught up there is a gap, and

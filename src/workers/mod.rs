@@ -1,8 +1,6 @@
 //! Worker threads: they talk to PostgreSQL and to nobody else. Plain Rust data goes in and comes out.
 
-pub mod comparison;
 pub mod errand;
-pub mod known;
 pub mod listener;
 pub mod mail;
 pub mod pace;

@@ -1,4 +1,4 @@
-//! A thread that listens to change notices, without a server around it.
+//! The threads that listen to a source, without a server around them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,20 +6,21 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use pgcache::cache::lease::Gap;
 use pgcache::cache::notice::Notice;
+use pgcache::postgres::watch::Known;
 use pgcache::settings::{self, Shared};
-use pgcache::workers::known::Known;
-use pgcache::workers::listener::{Ears, Listener};
+use pgcache::workers::listener::{Ears, Listener, Subject};
 use pgcache::workers::mail::{Message, News, Postbox};
 
 use super::database::Database;
+use super::eventually::eventually;
 
-/// The listening thread of a source, and what it has told.
+/// The listening threads of a source, and what they have told.
 pub struct Ear {
-    listener: Option<Listener>,
+    listeners: Vec<Listener>,
     mail: Receiver<Message>,
-    /// The relations whose definitions it compares.
+    /// The relations whose definitions they compare.
     pub known: Arc<Known>,
-    /// Everything that was taken from it.
+    /// Everything that was taken from them.
     pub heard: Vec<News>,
 }
 
@@ -41,7 +42,9 @@ impl Ear {
         let known = Arc::<Known>::default();
         let source = Arc::clone(&settings.get().sources[0]);
         let ears = Ears { index: 0, source, session: 0, postbox, settings, known: Arc::clone(&known) };
-        Self { listener: Some(Listener::start(ears).unwrap()), mail, known, heard: Vec::new() }
+        let start = |subject| Listener::start(ears.clone(), subject).unwrap();
+        let listeners = [Subject::Notices, Subject::Definitions].map(start).into();
+        Self { listeners, mail, known, heard: Vec::new() }
     }
 
     /// The next news, if some come in time.
@@ -130,16 +133,27 @@ impl Ear {
         self.heard.iter().flat_map(notices).collect()
     }
 
-    /// Ends the thread. Returns whether it ended within `patience`.
+    /// Waits until all known relations have been compared from now on, and takes what was told until then.
+    pub fn compare(&mut self) {
+        let now = Instant::now();
+        self.known.hurry();
+        eventually("compared", || (self.known.last_compared()? >= now).then_some(()));
+        while self.next(Duration::ZERO).is_some() {}
+    }
+
+    /// Ends the threads. Returns whether they ended within `patience`.
     pub fn stop(mut self, patience: Duration) -> bool {
-        self.listener.take().is_none_or(|listener| listener.join(Instant::now() + patience))
+        let deadline = Instant::now() + patience;
+        self.listeners.iter_mut().for_each(Listener::stop);
+        self.listeners.drain(..).all(|listener| listener.join(deadline))
     }
 }
 
 impl Drop for Ear {
     fn drop(&mut self) {
-        if let Some(listener) = self.listener.take() {
-            listener.join(Instant::now() + Duration::from_secs(2));
+        let deadline = Instant::now() + Duration::from_secs(2);
+        for listener in self.listeners.drain(..) {
+            listener.join(deadline);
         }
     }
 }

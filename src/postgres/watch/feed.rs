@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::line::Line;
 use super::{News, Notify, Outbox};
 use crate::cache::error::Error;
 use crate::postgres::connect::ConnectError;
@@ -30,7 +29,7 @@ impl From<ConnectError> for Lost {
     }
 }
 
-/// One way in which PostgreSQL tells of changes, with at most one session at a time. It remembers from one session to
+/// One way in which PostgreSQL tells of something, with at most one session at a time. It remembers from one session to
 /// the next what it takes to know whether something may have been missed in between.
 pub trait Feed: Send {
     /// Opens a session. It counts as open once [`News::Opened`] is told.
@@ -45,9 +44,6 @@ pub trait Feed: Send {
     /// # Errors
     /// Why the session is of no more use.
     fn listen(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost>;
-
-    /// The session's connection, for questions about definitions.
-    fn line(&mut self) -> Option<&mut Line>;
 
     /// Ends the session, if there is one.
     fn close(&mut self);

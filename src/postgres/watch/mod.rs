@@ -1,10 +1,13 @@
 //! Watching: how PostgreSQL is made to tell of changes, how it is listened to, and what it says of definitions.
 
+mod comparison;
+mod definitions;
 pub mod feed;
 pub mod fingerprint;
 mod install;
 mod key;
-pub mod line;
+mod known;
+mod line;
 mod lineage;
 mod look;
 mod mode;
@@ -19,8 +22,11 @@ mod table;
 mod template;
 mod trim;
 
+pub use comparison::PAUSE as COMPARED_EVERY;
+pub use definitions::Definitions;
 pub use feed::{Feed, Lost};
 pub use install::{add, del, list, sql, Watched, WATCHED};
+pub use known::Known;
 pub use mode::Mode;
 pub use news::News;
 pub use notify::Notify;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::cache::lease::Gap;
 use crate::cache::notice::Notice;
 
-/// What the thread that listens to a source's change notices tells. Told in the order in which it happened.
+/// What the threads that listen to a source tell. Each tells it in the order in which it happened.
 #[derive(Debug)]
 pub enum News {
     /// A session listens from now on. With a gap when something may have been missed before.
@@ -21,6 +21,8 @@ pub enum News {
     Gap(Gap),
     /// The session has ended, or could not be opened, and why; another one follows.
     Closed(String),
+    /// The relations that are known here cannot be compared with the catalog for now, and why.
+    Uncompared(String),
     /// What the catalog says of the relations that are known here: the fingerprint of each, `None` for one that is gone or
     /// whose name now means another relation.
     Fingerprints(Vec<(u32, Option<i64>)>),

@@ -110,10 +110,6 @@ impl Feed for Notify {
         Ok(())
     }
 
-    fn line(&mut self) -> Option<&mut Line> {
-        self.session.as_mut().map(|session| &mut session.line)
-    }
-
     fn close(&mut self) {
         self.session = None;
     }

@@ -113,10 +113,6 @@ impl Feed for Outbox {
         Ok(())
     }
 
-    fn line(&mut self) -> Option<&mut Line> {
-        self.session.as_mut().map(|session| &mut session.line)
-    }
-
     fn close(&mut self) {
         self.session = None;
     }

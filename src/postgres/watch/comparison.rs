@@ -1,22 +1,19 @@
-//! Comparing the known relations with the catalog, a few at a time, so that notices do not wait for it.
+//! Comparing the known relations with the catalog: which are due, a few at a time.
 
 use std::time::{Duration, Instant};
 
 use super::known::Known;
 
 /// How often every relation is compared.
-const PAUSE: Duration = Duration::from_secs(1);
-/// How many are compared at a time, a few milliseconds' work for PostgreSQL; and into how many parts a round is cut at
-/// most, so that it ends within its time.
+pub const PAUSE: Duration = Duration::from_secs(1);
+/// How many are compared at a time: a few milliseconds' work for PostgreSQL, which other sessions may want to use.
 const SLICE: usize = 100;
-const SLICES: usize = 10;
 
 /// A round of comparisons.
 #[derive(Debug, Default)]
 pub(super) struct Comparison {
     began: Option<Instant>,
     left: Vec<(u32, String)>,
-    slice: usize,
 }
 
 impl Comparison {
@@ -27,11 +24,14 @@ impl Comparison {
         if known.take_hurry() || is_due {
             self.began = Some(Instant::now());
             self.left = known.get();
-            self.slice = SLICE.max(self.left.len().div_ceil(SLICES));
         }
-        let rest = self.left.len().saturating_sub(self.slice);
-        let slice = self.left.split_off(rest);
+        let slice = self.left.split_off(self.left.len().saturating_sub(SLICE));
         (!slice.is_empty()).then_some(slice)
+    }
+
+    /// When the round began of which nothing is left, if there is one.
+    pub(super) fn done(&self) -> Option<Instant> {
+        self.began.filter(|_| self.left.is_empty())
     }
 }
 
@@ -52,6 +52,7 @@ mod tests {
         let mut seen = Vec::new();
         while let Some(slice) = comparison.next(&known) {
             assert!(slice.len() <= SLICE);
+            assert_eq!(comparison.done().is_some(), seen.len() + slice.len() == SLICE * 2 + 7);
             seen.extend(slice.into_iter().map(|(oid, _)| oid));
         }
         seen.sort_unstable();
@@ -70,6 +71,9 @@ mod tests {
 
     #[test]
     fn without_relations_nothing_is_compared() {
-        assert_eq!(Comparison::default().next(&Known::default()), None);
+        let mut comparison = Comparison::default();
+        assert_eq!(comparison.done(), None);
+        assert_eq!(comparison.next(&Known::default()), None);
+        assert!(comparison.done().is_some());
     }
 }
