@@ -9,7 +9,7 @@ use support::process::kill;
 use support::watched::{
     await_freshness, await_name, gaps, health, is_cached, listening, name_of, start_listening, watch, MODES,
 };
-use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server};
+use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server};
 
 fn user(id: u64) -> String {
     format!(r#"{{"id":{id}}}"#)
@@ -133,6 +133,40 @@ fn on_gap_serve_goes_on_serving() {
         assert_eq!(name_of(&client.read("users", &user(1))), "User 1");
         kill(pid, libc::SIGCONT);
         await_name(&mut client, "users", &user(1), "new");
+    });
+}
+
+#[test]
+fn within_its_grace_a_suspect_row_is_served_when_the_load_that_went_past_it_fails() {
+    on_every_server(|kind| {
+        for mode in MODES {
+            let database = Postgres::shared().database();
+            database.with_users(5);
+            let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
+            let setup = setup.setting("max_staleness_ms", "500").setting("statement_timeout_ms", "200");
+            let server = start_listening(setup.setting("grace", "3600"));
+            let mut client = server.client();
+            watch(&mut client, "users");
+            cache(&mut client, &user(1));
+            let pid = notice_backend(&database);
+            kill(pid, libc::SIGSTOP);
+            await_freshness(&mut client, "suspect");
+            let lock = Lock::on(&database, "users");
+            assert_eq!(name_of(&client.read("users", &user(1))), "User 1");
+            assert_eq!(client.figure("stale_served"), 1);
+            assert_eq!(
+                client.read("users", &user(2)).code(),
+                "PGTIMEOUT",
+                "what is not there cannot be served"
+            );
+            client.set("grace", "0");
+            assert_eq!(client.read("users", &user(1)).code(), "PGTIMEOUT");
+            client.set("grace", "3600");
+            lock.release();
+            database.execute("UPDATE users SET name = 'new' WHERE id = 1");
+            await_name(&mut client, "users", &user(1), "new");
+            kill(pid, libc::SIGCONT);
+        }
     });
 }
 
