@@ -80,7 +80,7 @@ impl OnTable for FlushTables {
             }
         }
         for table in &tables {
-            caller.user.check(ctx, &table.acl_key(b""), Access::Delete)?;
+            caller.user.check(ctx, &Text::new(&table.acl_prefix), Access::Delete)?;
         }
         for table in &tables {
             engine.start_epoch(ctx, table);

@@ -57,7 +57,7 @@ impl OnTable for InspectRow<'_> {
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.check(ctx, table, &located, Access::Read)?;
+        caller.check(ctx, table, &located, &cache_key, Access::Read)?;
         Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &located, &cache_key))))
     }
 

@@ -14,6 +14,7 @@ use crate::server::acl::Access;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
+use crate::server::text::Text;
 use crate::settings::EventType;
 
 /// The command.
@@ -53,7 +54,7 @@ impl OnTable for InvalidateRow<'_> {
     ) -> Result<Answer, Error> {
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
-        caller.check(ctx, table, &located, Access::Delete)?;
+        caller.check(ctx, table, &located, &Text::new(&located.cache_key), Access::Delete)?;
         engine.counters.invalidations += 1;
         engine.drop_entry(ctx, table, &located.cache_key)?;
         if let Some(literal) = &located.literal {

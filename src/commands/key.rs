@@ -55,7 +55,7 @@ impl OnTable for KeyOfRow<'_> {
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.check(ctx, table, &located, Access::Read)?;
+        caller.check(ctx, table, &located, &cache_key, Access::Read)?;
         // An entry is stored under its row's own key only: where one stands, that is it.
         let stands = keyspace::read(ctx, &cache_key, |stored| stored != Stored::Nothing);
         if !located.asks || stands {

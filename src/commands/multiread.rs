@@ -118,7 +118,7 @@ fn look_up_all(
     for key in keys {
         let located = locate(engine, table, key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.check(ctx, table, &located, Access::Read)?;
+        caller.check(ctx, table, &located, &cache_key, Access::Read)?;
         all.push((located, cache_key));
     }
     let slots = Vec::with_capacity(keys.len());

@@ -66,7 +66,7 @@ impl OnTable for ReadRow<'_> {
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.check(ctx, table, &located, Access::Read)?;
+        caller.check(ctx, table, &located, &cache_key, Access::Read)?;
         let in_command = caller.is_in_command();
         if let Some((reply, age)) = engine.reply_from_cache(ctx, table, &cache_key, self.ttl, in_command) {
             engine.publish_hit(ctx, table, located.lookup_key(), age);

@@ -17,6 +17,7 @@ use crate::server::acl::Access;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
+use crate::server::text::Text;
 use crate::settings::EventType;
 
 /// The command.
@@ -81,7 +82,7 @@ impl OnTable for WriteRow<'_> {
         }
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
-        caller.check(ctx, table, &located, Access::Write)?;
+        caller.check(ctx, table, &located, &Text::new(&located.cache_key), Access::Write)?;
         let ttl_s = engine.ttl_s(self.ttl);
         if !located.asks {
             put(engine, ctx, table, &located.cache_key, &self.data, ttl_s)?;

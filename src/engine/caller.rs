@@ -4,6 +4,7 @@ use crate::cache::error::Error;
 use crate::server::acl::{Access, User};
 use crate::server::blocked::WaiterId;
 use crate::server::context::Context;
+use crate::server::text::Text;
 
 use super::lookup::Located;
 use super::state::Engine;
@@ -34,15 +35,16 @@ impl Caller {
         Ok(waiter)
     }
 
-    /// `NOPERM` unless the client may do `access` with the row that `located` names.
+    /// `NOPERM` unless the client may do `access` with the row that `located` names, whose cache key is `cache_key`.
     pub fn check(
         &self,
         ctx: Context<'_>,
         table: &Table,
         located: &Located,
+        cache_key: &Text,
         access: Access,
     ) -> Result<(), Error> {
-        self.user.check(ctx, &table.acl_key(located.lookup_key()), access)
+        self.user.check(ctx, table.acl_key(cache_key, located.prefix_len).text(), access)
     }
 
     /// Whether the client is still in its command, so that it can be answered without a copy.

@@ -55,6 +55,25 @@ pub struct Table {
     lookups: RefCell<Vec<Rc<Lookup>>>,
 }
 
+/// What the server's ACL is asked about.
+#[derive(Debug)]
+pub enum AclKey<'k> {
+    /// The cache key itself.
+    Same(&'k Text),
+    /// The cache key without its generation.
+    Other(Text),
+}
+
+impl AclKey<'_> {
+    /// The key.
+    pub fn text(&self) -> &Text {
+        match self {
+            Self::Same(text) => text,
+            Self::Other(text) => text,
+        }
+    }
+}
+
 /// One set of columns that rows of a table are looked up by.
 #[derive(Debug)]
 pub struct Lookup {
@@ -143,9 +162,15 @@ impl Table {
         }
     }
 
-    /// The cache key of `lookup_key` without the generation: what the server's ACL is asked about.
-    pub fn acl_key(&self, lookup_key: &[u8]) -> Text {
-        Text::new(&[&self.acl_prefix, lookup_key].concat())
+    /// `cache_key`, in which the lookup key begins at `prefix_len`, without the generation: what the server's ACL is asked
+    /// about. In a table without one it is the same, and nothing is made.
+    pub fn acl_key<'k>(&self, cache_key: &'k Text, prefix_len: usize) -> AclKey<'k> {
+        let bytes = cache_key.as_bytes();
+        if bytes.get(..prefix_len) == Some(&*self.acl_prefix) {
+            return AclKey::Same(cache_key);
+        }
+        let lookup_key = bytes.get(prefix_len..).unwrap_or_default();
+        AclKey::Other(Text::new(&[&self.acl_prefix, lookup_key].concat()))
     }
 
     /// The lookup key within `cache_key`, if that is one of this table's generation.
