@@ -25,11 +25,11 @@ impl Engine {
         let Some(mut landed) = self.flights.land(landing.flight) else { return };
         let table = self.tables.by_id(landed.plan.table);
         let mut brought = landing.outcome.and_then(|fetched| brought(table.as_deref(), &landed, fetched));
-        if let Ok(brought) = &mut brought {
+        if let (Ok(brought), Some(table)) = (&mut brought, table) {
             if landed.may_fill || self.settings.get().test_unguarded {
-                self.fill_from(ctx, &landed, brought);
+                self.fill_from(ctx, &table, &landed, brought);
             } else {
-                self.catch_up_with_newer(ctx, &mut landed, brought);
+                self.catch_up_with_newer(ctx, table, &mut landed, brought);
             }
         }
         self.publish_load(ctx, &landed, &brought, landing.duration_us);
@@ -45,8 +45,9 @@ impl Engine {
         self.fail_flight(ctx, landed, error);
     }
 
-    fn fill_from(&mut self, ctx: Context<'_>, landed: &Landed<Ticket>, brought: &mut Brought) {
-        if !self.is_relied_on(landed) {
+    /// Stores what a flight brought, if changes of its table are told as far as they have to be.
+    fn fill_from(&mut self, ctx: Context<'_>, table: &Table, landed: &Landed<Ticket>, brought: &mut Brought) {
+        if !self.may_rely_on(table) {
             return;
         }
         if landed.plan.is_refresh && brought.own_key.as_ref() != Some(&landed.key) {
@@ -57,7 +58,7 @@ impl Engine {
             self.aliases.remember(&landed.key, own_key);
         }
         // Another spelling, or a WRITE, was there before: one key has one answer, until that is stale.
-        if brought.is_renamed && !self.is_doubted(landed, own_key) {
+        if brought.is_renamed && self.may_serve(table, own_key) {
             // One that is still to come may have read before this one did.
             self.counters.superseded += u64::from(self.flights.supersede_key(own_key));
             match self.find_aged(ctx, &Text::new(own_key), None, |row| Arc::from(row)) {
@@ -68,17 +69,6 @@ impl Engine {
             }
         }
         self.fill(ctx, own_key, brought.row.as_deref(), landed.plan.ttl_s);
-    }
-
-    /// Whether changes of the flight's table are told, as far as they have to be.
-    fn is_relied_on(&self, landed: &Landed<Ticket>) -> bool {
-        let table = self.tables.by_id(landed.plan.table);
-        table.is_some_and(|table| self.may_rely_on(&table))
-    }
-
-    fn is_doubted(&self, landed: &Landed<Ticket>, key: &[u8]) -> bool {
-        let table = self.tables.by_id(landed.plan.table);
-        table.is_none_or(|table| !self.may_serve(&table, key))
     }
 
     /// Answers one waiter of a flight.

@@ -1,5 +1,6 @@
 //! Superseded loads: what was loaded since they began may have been read before they were, although it came first.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::flight::Landed;
@@ -17,10 +18,10 @@ impl Engine {
     pub fn catch_up_with_newer(
         &mut self,
         ctx: Context<'_>,
+        table: Rc<Table>,
         landed: &mut Landed<Ticket>,
         brought: &mut Brought,
     ) {
-        let Some(table) = self.tables.by_id(landed.plan.table) else { return };
         let table = self.current(ctx, table);
         let own_key = brought.own_key.as_ref().map(|key| key_of_now(&table, landed, key));
         let standing = own_key.as_ref().filter(|key| self.may_serve(&table, key));
