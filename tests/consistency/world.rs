@@ -89,10 +89,11 @@ impl World {
     /// Has the table watched and waits until that works.
     fn watch(&self) {
         // An autovacuum may hold the table for a moment, which is told.
-        eventually("WATCH ADD", || match self.client().call(&["PGCACHE.WATCH", "ADD", "t"]) {
+        let add = || match self.client().call(&["PGCACHE.WATCH", "ADD", "t"]) {
             Reply::Error(text) if text.starts_with("PGERR 55P03 ") => None,
-            reply => Some(assert_eq!(reply, Reply::Simple("OK".into()), "WATCH ADD")),
-        });
+            reply => Some(reply),
+        };
+        assert_eq!(eventually("the table is not busy", add), Reply::Simple("OK".into()), "WATCH ADD");
         self.await_live();
     }
 
