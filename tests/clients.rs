@@ -255,7 +255,9 @@ fn shutdown_does_not_wait_for_loads() {
         let _readers: Vec<Client> = (1..=10).map(|id| asking(&server, id)).collect();
         await_waiting(&mut client, 10);
         let (server, took) = server.shutdown_and_restart("NOSAVE");
-        assert!(took < Duration::from_secs(5), "SHUTDOWN took {took:?}");
+        // Whoever waits for workers waits for seconds and says so in the end; a slow machine only takes its time.
+        assert!(took < Duration::from_secs(30), "SHUTDOWN took {took:?}");
+        assert!(!server.log().contains("still wait for PostgreSQL"), "{}", server.log());
         lock.release();
         assert_eq!(server.client().read("users", &user(1)).json()["id"], 1);
     });

@@ -4,7 +4,9 @@
 mod support;
 
 use support::server::Setup;
-use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server};
+use support::{
+    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
+};
 
 /// Far longer than any test takes, in seconds.
 const LONG: &str = "1000000";
@@ -166,9 +168,11 @@ fn a_stale_row_outlives_an_outage_until_its_grace_ends() {
 fn a_stale_row_outlives_loads_that_fail() {
     on_every_server(|kind| {
         let database = users();
-        let server = graceful(&kind, &database).setting("statement_timeout_ms", "50").start();
+        let server = graceful(&kind, &database).start();
         let mut client = server.client();
         let old = old_row(&database, &mut client, 1);
+        // Only loads that stand at the lock are to take too long.
+        client.set("statement_timeout_ms", "50");
         let lock = Lock::on(&database, "users");
         eventually("some loads have failed", || {
             assert_eq!(client.read("users", &user(1)).text(), old);
@@ -176,6 +180,7 @@ fn a_stale_row_outlives_loads_that_fail() {
         });
         assert_eq!(client.figure("errors"), 0);
         lock.release();
+        client.set("statement_timeout_ms", FOREVER_MS);
         await_new(&mut client, 1);
     });
 }
@@ -206,15 +211,15 @@ fn a_row_that_was_invalidated_is_not_served_grace_or_not() {
 fn an_invalidation_keeps_out_what_a_refresh_brings() {
     on_every_server(|kind| {
         let database = users();
-        let server = graceful(&kind, &database)
-            .setting("test_hooks", "yes")
-            .setting("test_fill_delay_ms", "300")
-            .start();
+        let server = graceful(&kind, &database).setting("test_hooks", "yes").start();
         let mut client = server.client();
         let key = client.key("users", &user(1));
         for _ in 0..5 {
+            client.set("test_fill_delay_ms", "0");
             client.read("users", &user(1));
             grow_old(&mut client, "users", &user(1));
+            // Long beside the moment in which the machine comes to the invalidation.
+            client.set("test_fill_delay_ms", "1500");
             let (superseded, statements) = (client.figure("superseded"), client.figure("statements"));
             client.read("users", &user(1));
             client.invalidate("users", &user(1));

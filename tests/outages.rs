@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -121,12 +122,14 @@ fn worst_ping(server: &Server, work: impl FnOnce()) -> Duration {
             }
             worst
         });
-        // A panic in `work` must end the other thread as well.
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        // A panic in `work` must end the other thread as well. Fewer samples would say nothing.
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            work();
+            eventually("enough samples", || (count.load(Ordering::Relaxed) > 100).then_some(()));
+        }));
         done.store(true, Ordering::Relaxed);
         let worst = pings.join().unwrap();
         result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        assert!(count.load(Ordering::Relaxed) > 100, "too few samples to say anything");
         worst
     })
 }
@@ -143,7 +146,7 @@ fn a_server_starts_without_postgresql_and_recovers_by_itself() {
         let stopwatch = Stopwatch::start(&server);
         assert_eq!(client.read("users", &user(1)).code(), "PGDOWN");
         let took = stopwatch.elapsed();
-        assert!(took < Duration::from_secs(5), "PGDOWN after {took:?}");
+        assert!(took < Duration::from_secs(30), "PGDOWN after {took:?}, not at once");
         assert_eq!(client.multiread("users", r#"[{"id":1},{"id":2}]"#).code(), "PGDOWN");
         assert_eq!(status(&mut client), "unhealthy");
         assert_ne!(reason(&mut client), Reply::Nil);
@@ -162,7 +165,7 @@ fn a_server_starts_beside_a_silent_postgresql_and_recovers_by_itself() {
         let database = postgres.database();
         database.with_users(10);
         postgres.freeze();
-        let server = Server::setup(&kind).on(&database).setting("connect_timeout_ms", "2000").start();
+        let server = Server::setup(&kind).on(&database).setting("connect_timeout_ms", "5000").start();
         let mut client = server.client();
         assert_eq!(client.read("users", &user(1)).code(), "PGDOWN");
         assert_eq!(status(&mut client), "unhealthy");
@@ -315,6 +318,10 @@ fn a_pool_of_ended_connections_fails_no_load() {
             let source = client.call(&["PGCACHE.HEALTH"]).field("sources").field("default");
             (source.field("idle") == Reply::Integer(6)).then_some(())
         });
+        // Whoever asked whether PostgreSQL is still there while all six were at work had a connection of its own.
+        let connections = "SELECT count(*) FROM pg_stat_activity
+                           WHERE datname = current_database() AND application_name = 'pgcache/load'";
+        eventually("there are no others", || (database.number(connections) == 6).then_some(()));
         assert_eq!(end_connections(&database, "true"), 6);
         assert_reads(&mut client, 8..=20);
     });
@@ -377,7 +384,12 @@ fn a_refused_password_is_told_and_a_rotated_one_is_used() {
             database.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
             (status(&mut client) == "unhealthy").then_some(())
         });
-        assert!(reason(&mut client).text().contains("pg_password_file"));
+        // The last attempt with the password may have been ended, too: that is the reason until the next one.
+        eventually("the file is the reason", || match reason(&mut client) {
+            Reply::Nil => None,
+            reason => reason.text().contains("pg_password_file").then_some(()),
+        });
+        assert_eq!(status(&mut client), "unhealthy");
         let reply = client.call(&["PING"]);
         assert_shows_no_secret(&server, &mut client, &reply);
     });
@@ -512,7 +524,7 @@ fn a_thousand_slow_loads_do_not_slow_the_server() {
         let mut client = server.client();
         assert_reads(&mut client, 1..=10);
         client.key("slow", &user(1));
-        client.set("load_timeout_ms", "10000");
+        client.set("load_timeout_ms", "20000");
         let mut readers: Vec<Client> = (0..1_000).map(|_| server.client()).collect();
         let mut rows = 0;
         // However long the machine takes, no load comes back before all of them wait.
@@ -535,7 +547,7 @@ fn a_thousand_slow_loads_do_not_slow_the_server() {
                 }
             }
         });
-        assert!(rows > 0, "no load of two seconds came back in the ten of load_timeout_ms");
+        assert!(rows > 0, "no load of two seconds came back in the twenty of load_timeout_ms");
         assert!(worst < PING_MAX, "the worst PING took {worst:?}");
         assert_eq!(client.figure("waiting_clients"), 0);
     });
@@ -584,16 +596,40 @@ fn misses_in_an_outage_fail_at_once_and_about_one_probe_a_second_tries() {
         let mut client = server.client();
         await_status(&mut client, "unhealthy");
         let (began, before) = (Instant::now(), refusing.attempts());
+        let stopwatch = Stopwatch::start(&server);
         let mut asked = 0;
         while asked < MISSES || began.elapsed() < Duration::from_secs(4) {
             assert_eq!(client.read("users", &user(asked as usize)).code(), "PGDOWN");
             asked += 1;
         }
-        let (took, attempts) = (began.elapsed(), refusing.attempts() - before);
-        assert!(took / asked < Duration::from_millis(5), "{asked} misses took {took:?}");
+        let busy = stopwatch.elapsed();
+        assert!(busy / asked < Duration::from_millis(5), "{asked} misses took {busy:?}");
+        let (attempts, took) = (refusing.attempts() - before, began.elapsed());
         assert!(attempts <= 3 + 2 * took.as_secs(), "{attempts} attempts in {took:?}");
-        assert!(attempts > 0, "nobody tries");
+        eventually("somebody tries", || (refusing.attempts() > before).then_some(()));
     });
+}
+
+/// Has PostgreSQL cancel the loads that wait for what `wait` says, as `statement_timeout_ms` does, and no others: on a
+/// slow machine those would run into a short one, too.
+fn cancel_loads(database: &Database<'_>, wait: &str, done: &AtomicBool) {
+    let mut client = database.connect();
+    let waiting = format!(
+        "SELECT pid, query_start::text FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'pgcache/load' AND {wait}"
+    );
+    // Each statement once: a second signal might meet the next one of its connection.
+    let mut cancelled = BTreeSet::<(i32, String)>::new();
+    while !done.load(Ordering::Relaxed) {
+        for row in client.query(&waiting, &[]).unwrap() {
+            let (pid, began) = (row.get(0), row.get(1));
+            if cancelled.insert((pid, began)) {
+                client.execute("SELECT pg_cancel_backend($1)", &[&pid]).unwrap();
+            }
+        }
+        // Loads take a while before they fail.
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Rows of `table` are asked for all the time; every one of these loads fails with `code`. Meanwhile `users` is read.
@@ -624,16 +660,30 @@ fn others_go_on(server: &Server, table: &str, code: &str) {
     });
 }
 
+/// The same with loads that time out while they wait for what `wait` says.
+fn others_go_on_beside_time_outs(server: &Server, database: &Database<'_>, table: &str, wait: &str) {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| cancel_loads(database, wait, &done));
+        // A panic must end the other thread as well.
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            others_go_on(server, table, "PGTIMEOUT");
+        }));
+        done.store(true, Ordering::Relaxed);
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}
+
 #[test]
 fn a_locked_table_is_no_outage_of_the_others() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(1_000).execute("CREATE TABLE locked AS SELECT * FROM users");
         database.execute("ALTER TABLE locked ADD PRIMARY KEY (id)");
-        let server = Server::setup(&kind).on(&database).setting("statement_timeout_ms", "100").start();
+        let server = Server::start(&kind, &database);
         server.client().key("locked", &user(1));
         let lock = Lock::on(&database, "locked");
-        others_go_on(&server, "locked", "PGTIMEOUT");
+        others_go_on_beside_time_outs(&server, &database, "locked", "wait_event_type = 'Lock'");
         lock.release();
         assert_is_user(&server.client().read("locked", &user(1)), 1);
     });
@@ -643,22 +693,21 @@ fn a_locked_table_is_no_outage_of_the_others() {
 fn a_locked_table_that_takes_every_connection_for_long_is_no_outage_either() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
-        database.with_users(20).execute("CREATE TABLE other AS SELECT * FROM users");
+        database.with_users(100).execute("CREATE TABLE other AS SELECT * FROM users");
         let server = Server::setup(&kind)
             .on(&database)
-            .setting("statement_timeout_ms", FOREVER_MS)
-            .setting("load_timeout_ms", "500")
-            .setting("connect_timeout_ms", "2000")
+            .setting("connect_timeout_ms", "5000")
             .setting("pool_size", "2")
             .start();
         let mut client = server.client();
         assert_reads(&mut client, [1]);
         client.key("other", &user(1));
+        client.set("load_timeout_ms", "500");
         let lock = Lock::on(&database, "users");
         let began = Instant::now();
         let mut id = 2;
         // Longer than any time-out after the loads were due.
-        while began.elapsed() < Duration::from_secs(6) {
+        while began.elapsed() < Duration::from_secs(9) {
             assert_eq!(client.read("users", &user(id)).code(), "PGTIMEOUT");
             let other = client.read("other", &user(id));
             assert!(matches!(other.code(), "" | "PGTIMEOUT"), "{other:?}");
@@ -666,6 +715,7 @@ fn a_locked_table_that_takes_every_connection_for_long_is_no_outage_either() {
             id += 1;
         }
         lock.release();
+        client.set("load_timeout_ms", FOREVER_MS);
         eventually("a connection is free", || {
             matches!(client.read("other", &user(1)), Reply::Bulk(_)).then_some(())
         });
@@ -679,9 +729,9 @@ fn loads_that_all_run_into_their_time_out_are_no_outage() {
         let database = Postgres::shared().database();
         database.with_users(1_000);
         database.execute("CREATE VIEW slow AS SELECT id, name, pg_sleep(60)::text AS slept FROM users");
-        let server = Server::setup(&kind).on(&database).setting("statement_timeout_ms", "100").start();
+        let server = Server::start(&kind, &database);
         server.client().key("slow", &user(1));
-        others_go_on(&server, "slow", "PGTIMEOUT");
+        others_go_on_beside_time_outs(&server, &database, "slow", "wait_event = 'PgSleep'");
     });
 }
 

@@ -6,7 +6,9 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 
-use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server};
+use support::{
+    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
+};
 
 const ONE: &str = r#"{"id":1}"#;
 const KEY_ONE: &str = r#"pg_cache:users:{"id":1}"#;
@@ -201,6 +203,9 @@ fn the_whole_source_can_come_from_the_environment() {
             .env("PGCACHE_PG_HOST", "127.0.0.1")
             .env("PGCACHE_PG_PORT", &database.postgres.port().to_string())
             .env("PGCACHE_PG_DATABASE", &database.name)
+            .env("PGCACHE_CONNECT_TIMEOUT_MS", FOREVER_MS)
+            .env("PGCACHE_STATEMENT_TIMEOUT_MS", FOREVER_MS)
+            .env("PGCACHE_LOAD_TIMEOUT_MS", FOREVER_MS)
             .start();
         assert_eq!(server.client().read("users", ONE).json()["id"], 1);
     });
@@ -231,6 +236,9 @@ fn a_line_of_the_configuration_file_may_name_the_source() {
             .line("pgcache.pg_host 127.0.0.1")
             .line(&format!("pgcache.pg_port {}", database.postgres.port()))
             .line(&format!("pgcache.pg_database {}", database.name))
+            .line(&format!("pgcache.connect_timeout_ms {FOREVER_MS}"))
+            .line(&format!("pgcache.statement_timeout_ms {FOREVER_MS}"))
+            .line(&format!("pgcache.load_timeout_ms {FOREVER_MS}"))
             .start();
         let mut client = server.client();
         assert_eq!(get(&mut client, "pg_database"), database.name);
@@ -317,6 +325,12 @@ fn the_module_can_be_loaded_into_a_running_server() {
             &port,
             "pg_database",
             &database.name,
+            "connect_timeout_ms",
+            FOREVER_MS,
+            "statement_timeout_ms",
+            FOREVER_MS,
+            "load_timeout_ms",
+            FOREVER_MS,
         ]);
         assert_eq!(loaded.text(), "OK", "{}", server.log());
         assert_eq!(

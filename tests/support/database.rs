@@ -1,5 +1,8 @@
 //! One database of a throwaway PostgreSQL.
 
+use postgres::error::SqlState;
+
+use super::eventually::eventually;
 use super::postgres::Postgres;
 
 /// A database that one test has for itself.
@@ -15,9 +18,12 @@ impl<'p> Database<'p> {
         Self { postgres, name }
     }
 
-    /// A connection of the superuser.
+    /// A connection of the superuser. Connections that have just ended may still have their place for a while.
     pub fn connect(&self) -> postgres::Client {
-        self.postgres.connect(&self.name).unwrap()
+        eventually("there is room for a connection", || match self.postgres.connect(&self.name) {
+            Err(error) if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) => None,
+            connected => Some(connected.unwrap()),
+        })
     }
 
     /// Runs statements.

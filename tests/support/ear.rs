@@ -12,7 +12,8 @@ use pgcache::workers::listener::{Ears, Listener, Subject};
 use pgcache::workers::mail::{Message, News, Postbox};
 
 use super::database::Database;
-use super::eventually::eventually;
+use super::eventually::{eventually, PATIENCE};
+use super::server::FOREVER_MS;
 
 /// The listening threads of a source, and what they have told.
 pub struct Ear {
@@ -30,10 +31,17 @@ impl Ear {
         Self::at(database.postgres.port(), &database.name, further)
     }
 
-    /// Listens to the database called `name` behind `port`.
+    /// Listens to the database called `name` behind `port`, with patience: a machine that stands still for a while
+    /// must not end an attempt to connect or to listen.
     pub fn at(port: u16, name: &str, further: &[(&str, &str)]) -> Self {
         let port = port.to_string();
-        let mut args = vec![("pg_host", "127.0.0.1"), ("pg_port", &port), ("pg_database", name)];
+        let mut args = vec![
+            ("pg_host", "127.0.0.1"),
+            ("pg_port", &port),
+            ("pg_database", name),
+            ("connect_timeout_ms", FOREVER_MS),
+            ("max_staleness_ms", FOREVER_MS),
+        ];
         args.extend(further);
         let args: Vec<String> =
             args.iter().flat_map(|(name, value)| [name.to_string(), value.to_string()]).collect();
@@ -59,9 +67,9 @@ impl Ear {
         }
     }
 
-    /// Waits for news that `look` finds something in. Panics with `what` after half a minute.
+    /// Waits for news that `look` finds something in. Panics with `what` after [`PATIENCE`].
     pub fn until<T>(&mut self, what: &str, mut look: impl FnMut(&News) -> Option<T>) -> T {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(found) = self.next(Duration::from_millis(100)).and_then(&mut look) {
                 return found;
@@ -84,9 +92,12 @@ impl Ear {
         })
     }
 
-    /// Waits for a gap by this cause.
+    /// Waits for a gap by this cause, in a session or at the beginning of another one.
     pub fn gap(&mut self, cause: Gap) {
-        self.until(cause.name(), |news| matches!(news, News::Gap(gap) if *gap == cause).then_some(()));
+        self.until(cause.name(), |news| match news {
+            News::Gap(gap) | News::Opened { gap: Some(gap) } => (*gap == cause).then_some(()),
+            _ => None,
+        });
     }
 
     /// Waits for the end of a session, and returns why.

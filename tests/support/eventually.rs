@@ -3,9 +3,12 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Looks until `look` finds something. Panics with `what` after a minute.
+/// For how long a test waits for what is to happen: longer than a busy machine takes for anything.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Looks until `look` finds something. Panics with `what` after [`PATIENCE`].
 pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
             return found;

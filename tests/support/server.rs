@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::client::{Client, Reply};
 use super::database::Database;
-use super::eventually::eventually;
+use super::eventually::{eventually, PATIENCE};
 use super::kind::Kind;
 use super::port;
 use super::postgres::SUPERUSER;
@@ -17,7 +17,7 @@ use super::process::{spawn, Process};
 use super::watchdog;
 
 /// Far longer than any test takes.
-pub const FOREVER_MS: &str = "120000";
+pub const FOREVER_MS: &str = "600000";
 
 /// How a server is to be started.
 pub struct Setup {
@@ -32,7 +32,8 @@ pub struct Setup {
 
 impl Setup {
     /// Module arguments that reach `database` over TCP, with patience: a machine that stands still for a while must
-    /// not end a load, a connection or the memory of an absent row. A test that is about such an end sets it itself.
+    /// not end a load, a connection, the memory of an absent row or the trust in change notices. A test that is about
+    /// such an end sets it itself.
     pub fn on(mut self, database: &Database<'_>) -> Self {
         let port = database.postgres.port().to_string();
         let settings = [
@@ -45,6 +46,7 @@ impl Setup {
             ("statement_timeout_ms", FOREVER_MS),
             ("connect_timeout_ms", FOREVER_MS),
             ("negative_ttl", "3600"),
+            ("max_staleness_ms", FOREVER_MS),
         ];
         // In front of what the test says itself, which wins.
         self.settings
@@ -205,7 +207,7 @@ impl Server {
     fn connect(&self, protocol: &str) -> redis::Connection {
         let address = format!("redis://127.0.0.1:{}/?protocol={protocol}", self.port);
         let connection = redis::Client::open(address).unwrap().get_connection().unwrap();
-        connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        connection.set_read_timeout(Some(PATIENCE)).unwrap();
         connection
     }
 
