@@ -366,11 +366,20 @@ fn names_may_hold_anything() {
         r#""@relation@ %I $1 \x""#,
         "\"line\n; DROP TABLE victim; --\"",
     ];
-    let columns = [r#""Key""#, r#""a""b\c""#, r#""$pgcache$""#, r#""it's""#, "\"l\nf\"", "\"o\"", "\"keys\""];
+    let columns = [
+        r#""Key""#,
+        r#""a""b\c""#,
+        r#""$pgcache$""#,
+        r#""it's""#,
+        "\"l\nf\"",
+        "\"o\"",
+        "\"keys\"",
+        "\"100%s\"",
+    ];
     let columns = columns.map(|name| format!("{name} int UNIQUE DEFAULT 1")).join(", ");
     let ddl: String = tables.iter().map(|name| format!("CREATE TABLE {name} ({columns});")).collect();
     with(&format!("CREATE TABLE victim (); CREATE SCHEMA \"s.s\"; {ddl}"), &tables, |case| {
-        let key = r#"{"Key":1,"a\"b\\c":1,"$pgcache$":1,"it's":1,"l\nf":1,"o":1,"keys":1}"#;
+        let key = r#"{"Key":1,"a\"b\\c":1,"$pgcache$":1,"it's":1,"l\nf":1,"o":1,"keys":1,"100%s":1}"#;
         let key = serde_json::from_str::<Value>(key).unwrap().to_string();
         for table in tables {
             case.assert_hears(&format!("INSERT INTO {table} DEFAULT VALUES"), &[(table, Some(&[&key]))]);
