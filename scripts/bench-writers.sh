@@ -10,68 +10,17 @@ seconds=${SECONDS_PER_ROUND:-5}
 rounds=${ROUNDS:-5}
 clients=${CLIENTS:-2 32}
 kinds='none seed notify outbox'
-postmaster=
 
 fail() {
     echo "bench-writers: $*" >&2
     exit 1
 }
 
-# PostgreSQL refuses to run as root.
-database_user=$(id -un)
-as_database_user=()
-if [ "$(id -u)" -eq 0 ]; then
-    database_user=nobody
-    if id postgres >/dev/null 2>&1; then database_user=postgres; fi
-    as_database_user=(setpriv "--reuid=$database_user" "--regid=$(id -g "$database_user")" --clear-groups)
-fi
-
-# shellcheck disable=SC2317  # called by a trap
-end_everything() {
-    if [ -n "$postmaster" ]; then
-        kill -INT "$postmaster" 2>/dev/null || true
-        wait "$postmaster" 2>/dev/null || true
-    fi
-    rm -rf "$folder"
-}
-
-free_port() { # below the range that the kernel hands out to outgoing connections
-    local port
-    while port=$((20000 + RANDOM % 10000)); do
-        (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-    done
-    echo "$port"
-}
-
-start_postgres() {
-    programs=$(dirname "$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)")
-    port=$(free_port)
-    mkdir "$folder/postgres"
-    chmod 711 "$folder"
-    [ "$(id -u)" -ne 0 ] || chown "$database_user" "$folder/postgres"
-    (
-        cd "$folder/postgres"
-        "${as_database_user[@]}" "$programs/initdb" --pgdata data --username demo --auth trust \
-            --encoding UTF8 --locale C.UTF-8 --no-sync >"$folder/initdb.log" 2>&1
-    ) || fail "initdb: $(cat "$folder/initdb.log")"
-    # Without fsync the disk's speed says nothing; what is left is what the triggers cost.
-    (
-        cd "$folder/postgres"
-        exec setsid "${as_database_user[@]}" "$programs/postgres" -D data -p "$port" -c fsync=off \
-            -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c shared_buffers=256MB -c max_wal_size=4GB
-    ) >"$folder/postgres.log" 2>&1 &
-    postmaster=$!
-    local deadline=$((SECONDS + 60))
-    until "$programs/pg_isready" -q -h 127.0.0.1 -p "$port"; do
-        if ! kill -0 "$postmaster" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
-            fail "PostgreSQL did not start: $(tail -n 20 "$folder/postgres.log")"
-        fi
-        sleep 0.1
-    done
-}
+# shellcheck source=scripts/postgres.sh
+. scripts/postgres.sh
 
 export PGOPTIONS='-c client_min_messages=warning' PGHOST=127.0.0.1 PGUSER=demo PGDATABASE=postgres
-sql() { "$programs/psql" -X -q -p "$port" -v ON_ERROR_STOP=1 "$@"; }
+sql() { "$programs/psql" -X -q -p "$database_port" -v ON_ERROR_STOP=1 "$@"; }
 
 prepare() {
     sql <<'SQL'
@@ -91,7 +40,7 @@ UPDATE users SET visits = visits + 1 WHERE id = :id;
 END
     chmod 644 "$folder/update.sql"
     for kind in notify outbox; do
-        "$watch_sql" "host=127.0.0.1 port=$port user=demo dbname=postgres" users "$kind" >"$folder/$kind.sql"
+        "$watch_sql" "host=127.0.0.1 port=$database_port user=demo dbname=postgres" users "$kind" >"$folder/$kind.sql"
     done
 }
 
@@ -104,21 +53,19 @@ install() { # $1: the kind
 }
 
 tps() { # $1: clients
-    "$programs/pgbench" -n -M prepared -p "$port" -c "$1" -j 2 -T "$seconds" -f "$folder/update.sql" 2>"$folder/pgbench.log" \
+    "$programs/pgbench" -n -M prepared -p "$database_port" -c "$1" -j 2 -T "$seconds" -f "$folder/update.sql" 2>"$folder/pgbench.log" \
         | awk '/^tps/ { print $3 }' || fail "pgbench: $(cat "$folder/pgbench.log")"
 }
 
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
-folder=$(mktemp -d)
-trap end_everything EXIT
-trap 'exit 0' INT TERM HUP
 watch_sql=${WATCH_SQL:-}
 if [ -z "$watch_sql" ]; then
     cargo build --quiet --locked --example watch_sql
     watch_sql=${CARGO_TARGET_DIR:-$PWD/target}/debug/examples/watch_sql
 fi
-start_postgres
+# Without fsync the disk's speed says nothing; what is left is what the triggers cost.
+start_postgres -c fsync=off -c shared_buffers=256MB -c max_wal_size=4GB
 prepare
 
 # In turn, so that a noisy neighbour hits all of them.

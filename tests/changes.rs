@@ -280,7 +280,7 @@ fn a_row_that_a_policy_hides_from_then_on_is_not_served() {
                     "GRANT USAGE ON SCHEMA pgcache TO {role};
                      GRANT SELECT, DELETE ON pgcache.outbox TO {role};
                      GRANT SELECT, INSERT, UPDATE ON pgcache.outbox_state TO {role};
-                     GRANT SELECT ON ALL SEQUENCES IN SCHEMA pgcache TO {role}"
+                     GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA pgcache TO {role}"
                 ));
             }
             let server = start_listening(setup);

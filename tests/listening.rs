@@ -33,7 +33,7 @@ const MAKE_OUTBOX: &str = "
     CREATE UNLOGGED TABLE pgcache.outbox_state (
         singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
         incarnation uuid NOT NULL DEFAULT gen_random_uuid(),
-        low bigint NOT NULL DEFAULT 0,
+        low bigint GENERATED ALWAYS AS IDENTITY,
         trim_snapshot pg_snapshot,
         trimmed_at timestamptz);
     INSERT INTO pgcache.outbox_state DEFAULT VALUES;";
@@ -468,7 +468,7 @@ fn a_full_outbox_is_a_gap_for_everybody_and_takes_notices_again() {
     open.execute("SELECT pg_current_xact_id()", &[]).unwrap();
     database.execute("SELECT setval('pgcache.outbox_id_seq', 1000002)");
     let room =
-        "SELECT 1000000 - (last_value - (SELECT low FROM pgcache.outbox_state)) FROM pgcache.outbox_id_seq";
+        "SELECT 1000000 - (last_value - (SELECT last_value FROM pgcache.outbox_state_low_seq)) FROM pgcache.outbox_id_seq";
     eventually("there is room", || (database.number(room) == 1_000_000).then_some(()));
     for ear in [&mut one, &mut other] {
         ear.catch_up();
@@ -515,7 +515,7 @@ fn rows_that_everybody_has_read_are_removed() {
     eventually("the old rows are gone", || {
         (database.number("SELECT count(*) FROM pgcache.outbox") == 1).then_some(())
     });
-    assert!(database.number("SELECT low FROM pgcache.outbox_state") >= 5000);
+    assert!(database.number("SELECT last_value FROM pgcache.outbox_state_low_seq") >= 5000);
     assert_eq!(
         database
             .text("SELECT (trimmed_at > now() - interval '50 s')::text FROM pgcache.outbox_state")
@@ -592,6 +592,7 @@ fn a_role_with_the_rights_that_watch_add_grants_is_enough() {
          GRANT SELECT, DELETE ON pgcache.outbox TO reader;
          GRANT SELECT, INSERT, UPDATE ON pgcache.outbox_state TO reader;
          GRANT SELECT ON SEQUENCE pgcache.outbox_id_seq TO reader;
+         GRANT SELECT, UPDATE ON SEQUENCE pgcache.outbox_state_low_seq TO reader;
          ALTER ROLE reader SET default_transaction_read_only = on;
          INSERT INTO pgcache.outbox (notice) SELECT '{\"pgcache\":1,\"rel\":1}' FROM generate_series(1, 10);
          UPDATE pgcache.outbox_state SET trimmed_at = now() - interval '61 s'",

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use pgcache::cache::error::Error;
 use pgcache::postgres::watch::{self, Mode, Watched};
 use postgres::fallible_iterator::FallibleIterator;
-use postgres::Client;
+use postgres::{Client, IsolationLevel};
 use serde_json::Value;
 use support::eventually::PATIENCE;
 use support::{eventually, Database, Postgres};
@@ -368,11 +368,20 @@ fn names_may_hold_anything() {
         r#""@relation@ %I $1 \x""#,
         "\"line\n; DROP TABLE victim; --\"",
     ];
-    let columns = [r#""Key""#, r#""a""b\c""#, r#""$pgcache$""#, r#""it's""#, "\"l\nf\"", "\"o\"", "\"keys\""];
+    let columns = [
+        r#""Key""#,
+        r#""a""b\c""#,
+        r#""$pgcache$""#,
+        r#""it's""#,
+        "\"l\nf\"",
+        "\"o\"",
+        "\"keys\"",
+        "\"100%s\"",
+    ];
     let columns = columns.map(|name| format!("{name} int UNIQUE DEFAULT 1")).join(", ");
     let ddl: String = tables.iter().map(|name| format!("CREATE TABLE {name} ({columns});")).collect();
     with(&format!("CREATE TABLE victim (); CREATE SCHEMA \"s.s\"; {ddl}"), &tables, |case| {
-        let key = r#"{"Key":1,"a\"b\\c":1,"$pgcache$":1,"it's":1,"l\nf":1,"o":1,"keys":1}"#;
+        let key = r#"{"Key":1,"a\"b\\c":1,"$pgcache$":1,"it's":1,"l\nf":1,"o":1,"keys":1,"100%s":1}"#;
         let key = serde_json::from_str::<Value>(key).unwrap().to_string();
         for table in tables {
             case.assert_hears(&format!("INSERT INTO {table} DEFAULT VALUES"), &[(table, Some(&[&key]))]);
@@ -656,7 +665,12 @@ fn a_full_outbox_takes_no_more_and_fails_nobody() {
     case.watch(&["users"]);
     let key = r#"{"email":"u1","id":1}"#;
     case.assert_hears("UPDATE users SET v = 1 WHERE id = 1", &[("users", Some(&[key]))]);
-    case.hear("UPDATE pgcache.outbox_state SET low = -1000000");
+    // A transaction that reads as of now, and writes when there is room again.
+    let mut early = database.connect();
+    let mut early =
+        early.build_transaction().isolation_level(IsolationLevel::RepeatableRead).start().unwrap();
+    case.hear("SELECT setval('pgcache.outbox_id_seq', 2000000)");
+    early.query("SELECT 1", &[]).unwrap();
     for sql in [
         "UPDATE users SET v = 1 WHERE id = 1",
         "UPDATE users SET v = 1",
@@ -665,7 +679,10 @@ fn a_full_outbox_takes_no_more_and_fails_nobody() {
     ] {
         case.assert_hears(sql, &[]);
     }
-    case.hear("UPDATE pgcache.outbox_state SET low = 0");
+    case.hear("SELECT setval('pgcache.outbox_state_low_seq', 2000000)");
+    early.execute("INSERT INTO users (id, email, v) VALUES (77, 'u77', 1)", &[]).unwrap();
+    early.commit().unwrap();
+    assert!(case.notices()[0].contains("u77"));
     case.assert_hears("TRUNCATE users", &[("users", ALL)]);
 }
 
@@ -976,7 +993,7 @@ fn a_role_with_the_least_rights_can_poll_what_a_dba_installed() {
     case.ear
         .batch_execute(
             "DELETE FROM pgcache.outbox; SELECT last_value FROM pgcache.outbox_id_seq;
-            UPDATE pgcache.outbox_state SET low = 1; SELECT FROM pgcache.outbox_state FOR UPDATE SKIP LOCKED;
+            SELECT setval('pgcache.outbox_state_low_seq', 1); SELECT FROM pgcache.outbox_state FOR UPDATE SKIP LOCKED;
             INSERT INTO pgcache.outbox_state DEFAULT VALUES ON CONFLICT DO NOTHING",
         )
         .unwrap();

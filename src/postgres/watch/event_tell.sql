@@ -10,8 +10,8 @@
             LOCK TABLE pgcache.outbox IN ROW EXCLUSIVE MODE;
             IF (SELECT r.rolsuper FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
                  WHERE c.oid = 'pgcache.outbox'::regclass) AND
-               (SELECT s.last_value - coalesce(t.low, 0)
-                  FROM pgcache.outbox_id_seq s LEFT JOIN pgcache.outbox_state t ON true) <= @bound@
+               (SELECT ids.last_value - low.last_value
+                  FROM pgcache.outbox_id_seq ids, pgcache.outbox_state_low_seq low) <= @bound@
             THEN
                 EXECUTE 'INSERT INTO pgcache.outbox (notice) VALUES ($1)' USING notice;
             END IF;

@@ -126,7 +126,8 @@ pub(super) fn relieve(line: &mut Line) -> Result<Option<String>, Lost> {
     let answers = line.ask(&RELIEF.replace("@room@", &ROOM.to_string())).map_err(|error| {
         Lost(format!("the outbox is full, and it cannot be relieved: {}", Lost::from(error)))
     })?;
-    Ok(answers.first().and_then(|answer| answer.get(0)).map(str::to_owned))
+    // The row that is locked comes without columns.
+    Ok(answers.iter().find(|answer| !answer.is_empty()).and_then(|answer| answer.get(0)).map(str::to_owned))
 }
 
 /// Gives an outbox that a crash has emptied an incarnation.

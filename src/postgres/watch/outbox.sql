@@ -13,7 +13,9 @@ BEGIN
         CREATE UNLOGGED TABLE pgcache.outbox_state (
             singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
             incarnation uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
-            low bigint NOT NULL DEFAULT 0,
+            -- Its sequence is what counts: the number of the last notice that takes no room any more. A column would be read
+            -- as it was when a REPEATABLE READ transaction began.
+            low bigint GENERATED ALWAYS AS IDENTITY,
             trim_snapshot pg_catalog.pg_snapshot,
             trimmed_at timestamptz
         );
@@ -25,3 +27,4 @@ GRANT USAGE ON SCHEMA pgcache TO @role@;
 GRANT SELECT, DELETE ON pgcache.outbox TO @role@;
 GRANT SELECT, INSERT, UPDATE ON pgcache.outbox_state TO @role@;
 GRANT SELECT ON SEQUENCE pgcache.outbox_id_seq TO @role@;
+GRANT SELECT, UPDATE ON SEQUENCE pgcache.outbox_state_low_seq TO @role@;

@@ -20,8 +20,8 @@ WITH due AS (
     SELECT pg_catalog.count(*) AS size, pg_catalog.max(id) AS last FROM gone
 )
 UPDATE pgcache.outbox_state
-   SET low = greatest(low, slice.last),
-       trim_snapshot = CASE WHEN slice.size < @limit@ THEN pg_catalog.pg_current_snapshot() ELSE outbox_state.trim_snapshot END,
+   SET trim_snapshot = CASE WHEN slice.size < @limit@ THEN pg_catalog.pg_current_snapshot() ELSE outbox_state.trim_snapshot END,
        trimmed_at = CASE WHEN slice.size < @limit@ THEN pg_catalog.now() ELSE trimmed_at END
   FROM slice, due
-RETURNING slice.size
+RETURNING slice.size, pg_catalog.setval('pgcache.outbox_state_low_seq',
+          greatest((SELECT last_value FROM pgcache.outbox_state_low_seq), slice.last))

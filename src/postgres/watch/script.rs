@@ -138,7 +138,7 @@ fn functions(
 fn function(template: &str, table: Oid, name: &str, key: &KeyColumns, mode: Mode) -> String {
     let object = |alias| if key.is_empty() { "NULL".to_owned() } else { key.object(alias) };
     let (old_key, new_key, old_row, new_row) = (object("o"), object("n"), object("old"), object("new"));
-    let same_key = key.is_same("o", "n");
+    let (old_notice, new_notice, same_key) = (key.notice("o"), key.notice("n"), key.is_same("o", "n"));
     let settings = if key.needs_settings() { SETTINGS } else { "" };
     // Without settings the function pins no search path either: each costs every statement.
     let pins = match settings {
@@ -146,7 +146,7 @@ fn function(template: &str, table: Oid, name: &str, key: &KeyColumns, mode: Mode
         _ => format!(" SET search_path = pg_catalog, pg_temp{settings}"),
     };
     let (function, row_function) = names(table);
-    let (title, quote) = (title(name), dollar_quote(&[&old_key]));
+    let (title, quote) = (title(name), dollar_quote(&[&old_key, &old_notice]));
     let mut values = vec![
         ("function", function.as_str()),
         ("row_function", &row_function),
@@ -157,6 +157,8 @@ fn function(template: &str, table: Oid, name: &str, key: &KeyColumns, mode: Mode
         ("old_key", &old_key),
         ("new_key", &new_key),
         ("same_key", &same_key),
+        ("old_notice", &old_notice),
+        ("new_notice", &new_notice),
         ("old_row", &old_row),
         ("new_row", &new_row),
     ];

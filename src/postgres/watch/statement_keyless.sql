@@ -1,7 +1,7 @@
 -- Tells that a statement changed @title@, which has no unique key to name rows by. Nothing that goes wrong
 -- in here may reach the application. Every name is qualified because the search path is the application's.
 CREATE OR REPLACE FUNCTION @function@() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
+    LANGUAGE plpgsql@volatility@ SECURITY DEFINER
 AS @quote@
 DECLARE
     said CONSTANT pg_catalog.text := pg_catalog.concat('{"pgcache":1,"rel":', TG_RELID, '}');
