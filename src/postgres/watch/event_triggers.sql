@@ -7,7 +7,7 @@ SET LOCAL client_min_messages = warning;
 DO $pgcache$ BEGIN PERFORM pg_catalog.pg_advisory_xact_lock(7453010373645639777); END $pgcache$;
 
 CREATE OR REPLACE FUNCTION pgcache.tell_of_ddl() RETURNS event_trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' SET jit = off
 AS $pgcache$
 DECLARE
     touched oid[];
@@ -73,7 +73,7 @@ END
 $pgcache$;
 
 CREATE OR REPLACE FUNCTION pgcache.tell_of_drop() RETURNS event_trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms'
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' SET jit = off
 AS $pgcache$
 DECLARE
     -- What a dropped partition, index or policy belonged to cannot be asked any more.

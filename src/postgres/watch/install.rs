@@ -3,6 +3,7 @@
 use ::postgres::types::Oid;
 use ::postgres::Client;
 
+use super::question::ask;
 use super::{script, table, Mode, Script};
 use crate::cache::error::{Error, ErrorKind};
 use crate::postgres::error::is_lost;
@@ -99,9 +100,9 @@ pub fn del(client: &mut Client, relation: &str) -> Result<Result<(), Error>, ::p
 /// # Errors
 /// What PostgreSQL says.
 pub fn list(client: &mut Client) -> Result<Vec<Watched>, ::postgres::Error> {
-    let rows = client.query(LIST, &[])?;
+    let rows = ask(client, LIST, &[])?;
     let oids: Vec<Oid> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    let whole = client.query(WATCHED, &[&oids])?;
+    let whole = ask(client, WATCHED, &[&oids])?;
     let whole: Vec<Oid> = whole.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let watched = |row: &::postgres::Row| {
         let oid = row.try_get(0)?;

@@ -3,6 +3,7 @@
 use ::postgres::types::Oid;
 use ::postgres::Client;
 
+use super::question::ask;
 use super::template::literal;
 
 const KEY_COLUMNS: &str = include_str!("key_columns.sql");
@@ -25,7 +26,7 @@ struct Column {
 impl KeyColumns {
     /// Reads them for the table `root`, with those of the tables below it (`tree` holds them all).
     pub(super) fn read(client: &mut Client, root: Oid, tree: &[Oid]) -> Result<Self, ::postgres::Error> {
-        let rows = client.query(KEY_COLUMNS, &[&root, &tree])?;
+        let rows = ask(client, KEY_COLUMNS, &[&root, &tree])?;
         let columns = rows.iter().map(|row| {
             Ok(Column {
                 name: row.try_get(0)?,

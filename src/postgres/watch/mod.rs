@@ -15,6 +15,7 @@ mod news;
 mod notify;
 mod outbox;
 mod place;
+mod question;
 mod queue_usage;
 mod script;
 mod snapshot;

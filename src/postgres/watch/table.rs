@@ -3,6 +3,7 @@
 use ::postgres::types::Oid;
 use ::postgres::{Client, Row};
 
+use super::question::ask;
 use crate::cache::error::{Error, ErrorKind};
 use crate::postgres::catalog::{is_malformed_name, no_table};
 
@@ -36,7 +37,7 @@ pub(super) struct Member {
 
 /// The tables to watch for the relation called `name` (SQL quoting rules): itself, or all that a view reads.
 pub(super) fn tables(client: &mut Client, name: &str) -> Result<Result<Vec<Oid>, Error>, ::postgres::Error> {
-    let rows = match client.query(RELATION, &[&name]) {
+    let rows = match ask(client, RELATION, &[&name]) {
         Ok(rows) => rows,
         Err(error) if is_malformed_name(&error) => return Ok(Err(no_table(name))),
         Err(error) => return Err(error),
@@ -97,7 +98,7 @@ pub(super) fn tree(
     counts: bool,
 ) -> Result<Result<Vec<Member>, Error>, ::postgres::Error> {
     let mut members = Vec::new();
-    for row in client.query(TREE, &[&table, &counts])? {
+    for row in ask(client, TREE, &[&table, &counts])? {
         let (name, kind): (String, String) = (row.try_get(1)?, row.try_get(2)?);
         if counts && kind == "f" {
             return Ok(Err(refusal(&format!("{name}, a part of it, is a foreign table"))));
