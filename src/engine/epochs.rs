@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::cache::lease::Gap;
 use crate::cache::table::TableDefinition;
@@ -84,8 +85,11 @@ impl Engine {
         source: SourceIndex,
         oid: u32,
         definition: Option<Arc<TableDefinition>>,
+        asked: Instant,
     ) {
-        let Some(table) = self.tables.by_oid(source, oid) else { return };
+        let known = self.tables.by_oid(source, oid);
+        let Some(table) = known.filter(|table| table.asked.get() <= asked) else { return };
+        table.asked.set(asked);
         match definition {
             Some(definition) if *definition == *table.definition => {}
             Some(definition) if self.is_known_otherwise(&table, &definition) => {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::name::TableName;
@@ -181,6 +182,7 @@ impl Engine {
         source: SourceIndex,
         relation: &str,
         result: Result<TableDefinition, Error>,
+        asked: Instant,
     ) {
         let key = (source, relation.to_owned());
         let Some(resolution) = self.resolutions.under_way.remove(&key) else { return };
@@ -189,7 +191,7 @@ impl Engine {
             match &definition {
                 Err(error) => self.fail(parked.waiter, error.clone()),
                 Ok(definition) => {
-                    let table = self.remember(ctx, source, &parked.spelling, Arc::clone(definition));
+                    let table = self.remember(ctx, source, &parked.spelling, Arc::clone(definition), asked);
                     self.run_parked(ctx, parked, &table);
                 }
             }
@@ -221,9 +223,10 @@ impl Engine {
         source: SourceIndex,
         spelling: &[u8],
         definition: Arc<TableDefinition>,
+        asked: Instant,
     ) -> Rc<Table> {
         let table = match self.tables.known(source, &definition) {
-            Some(table) if *table.definition == *definition => table,
+            Some(table) if *table.definition == *definition || asked < table.asked.get() => table,
             Some(table) => {
                 self.forget_names_of_renamed(&table, &definition);
                 self.renew(ctx, &table, definition)
@@ -231,6 +234,7 @@ impl Engine {
             None => self.add_table(ctx, source, definition),
         };
         table.described_ms.set(monotonic_ms());
+        table.asked.set(table.asked.get().max(asked));
         self.tables.remember(spelling, &table);
         self.tell_known(source);
         self.current(ctx, table)

@@ -188,8 +188,12 @@ impl Engine {
                     duration_us,
                 }));
             }
-            Message::Described { source, name, result } => self.resolved(ctx, source, &name, result),
-            Message::Redefined { source, oid, definition } => self.redefined(ctx, source, oid, definition),
+            Message::Described { source, name, result, asked } => {
+                self.resolved(ctx, source, &name, result, asked);
+            }
+            Message::Redefined { source, oid, definition, asked } => {
+                self.redefined(ctx, source, oid, definition, asked);
+            }
             Message::Watched { number, source, result } => self.watched_by(number, source, result),
             Message::Source(transition) => self.source_changed(ctx, &transition),
             Message::Heard { source, session, news } => self.heard(ctx, source, session, news),

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use once_cell::unsync::OnceCell;
 
@@ -14,7 +15,7 @@ use crate::cache::notice::Relation;
 use crate::cache::table::TableDefinition;
 use crate::postgres::load::KeyValues;
 use crate::postgres::statement::LoadPlan;
-use crate::server::clock::monotonic_ms;
+use crate::server::clock::{beginning, monotonic_ms};
 use crate::server::text::Text;
 use crate::workers::mail::SourceIndex;
 use crate::workers::queue::Group;
@@ -50,6 +51,8 @@ pub struct Table {
     pub drop: u64,
     /// When the catalog was last asked about it, on the clock that only goes forward.
     pub described_ms: Cell<u64>,
+    /// When the catalog was asked for this definition: what it was asked before is out of date.
+    pub asked: Cell<Instant>,
     /// When the record of its generation last came from a master, on the same clock.
     pub recorded_ms: Cell<u64>,
     lookups: RefCell<Vec<Rc<Lookup>>>,
@@ -256,6 +259,7 @@ impl Tables {
         self.remove(old);
         let new = Rc::new(table(old.id, resolved, old.loose.epoch()));
         new.recorded_ms.set(old.recorded_ms.get());
+        new.asked.set(old.asked.get());
         self.enter(&new);
         for known in self.by_name.values_mut().filter(|known| known.id == old.id) {
             *known = Rc::clone(&new);
@@ -372,6 +376,7 @@ fn table(id: u64, resolved: Resolved<'_>, last_loose: u64) -> Table {
         loose: Loose::new(&stem, last_loose.max(epoch.unwrap_or_default())),
         drop,
         described_ms: Cell::new(monotonic_ms()),
+        asked: Cell::new(beginning()),
         recorded_ms: Cell::new(0),
         lookups: RefCell::default(),
     }

@@ -11,6 +11,11 @@ pub fn monotonic_ms() -> u64 {
     START.elapsed().as_millis() as u64
 }
 
+/// The moment at which that clock shows 0.
+pub fn beginning() -> Instant {
+    *START
+}
+
 /// The same clock at `moment`; 0 for a moment before its beginning.
 pub fn monotonic_ms_of(moment: Instant) -> u64 {
     moment.saturating_duration_since(*START).as_millis() as u64

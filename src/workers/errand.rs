@@ -60,22 +60,32 @@ impl Errands {
 
     fn describe(&self, name: String) {
         let deadline = Instant::now() + self.settings.get().load_timeout;
-        let invalidation = self.source.settings().invalidation;
-        let described =
-            self.with_session(deadline, |session| catalog::describe(session, &name, invalidation));
-        let result = described.unwrap_or_else(|failure| Err(failure.into_error(&name)));
-        self.postbox.send(Message::Described { source: self.index, name, result });
+        let (result, asked) = self
+            .describe_now(&name, deadline)
+            .unwrap_or_else(|failure| (Err(failure.into_error(&name)), Instant::now()));
+        self.postbox.send(Message::Described { source: self.index, name, result, asked });
     }
 
     /// Tells what a known relation is now. Without an answer nothing is told: it will be asked again.
     fn redescribe(&self, oid: u32, name: &str) {
         let deadline = Instant::now() + self.settings.get().load_timeout;
-        if let Ok(described) = self.with_session(deadline, |session| {
-            catalog::describe(session, name, self.source.settings().invalidation)
-        }) {
+        if let Ok((described, asked)) = self.describe_now(name, deadline) {
             let definition = described.ok().map(Arc::new);
-            self.postbox.send(Message::Redefined { source: self.index, oid, definition });
+            self.postbox.send(Message::Redefined { source: self.index, oid, definition, asked });
         }
+    }
+
+    /// What the catalog says of the relation called `name`, and when it was asked.
+    pub(super) fn describe_now(
+        &self,
+        name: &str,
+        deadline: Instant,
+    ) -> Result<(Result<TableDefinition, Error>, Instant), Failure> {
+        let invalidation = self.source.settings().invalidation;
+        self.with_session(deadline, |session| {
+            let asked = Instant::now();
+            Ok((catalog::describe(session, name, invalidation)?, asked))
+        })
     }
 
     fn load(&self, group: &Arc<Group>) {
@@ -139,11 +149,10 @@ impl Errands {
         cause: Failure,
     ) -> Result<Vec<load::Outcome>, Error> {
         let what = &plan.table.display;
-        let invalidation = self.source.settings().invalidation;
-        let described = self.with_session(deadline, |session| catalog::describe(session, what, invalidation));
-        let described = described.map_err(|failure| failure.into_error(what))?;
+        let described = self.describe_now(what, deadline);
+        let (described, asked) = described.map_err(|failure| failure.into_error(what))?;
         let redefined =
-            |definition| Message::Redefined { source: self.index, oid: plan.table.oid, definition };
+            |definition| Message::Redefined { source: self.index, oid: plan.table.oid, definition, asked };
         let definition = match described {
             Ok(definition) if definition == *plan.table => return Err(cause.into_error(what)),
             Ok(definition) => Arc::new(definition),

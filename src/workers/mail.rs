@@ -1,6 +1,7 @@
 //! What workers tell the server's main thread.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -34,8 +35,10 @@ pub enum Message {
         name: String,
         /// The relation, or why there is none.
         result: Result<TableDefinition, Error>,
+        /// When the catalog was asked.
+        asked: Instant,
     },
-    /// PostgreSQL refused a statement because the relation had changed: this is what it is now.
+    /// What the catalog says now of a relation that is known. Answers may overtake each other.
     Redefined {
         /// Where it happened.
         source: SourceIndex,
@@ -43,6 +46,8 @@ pub enum Message {
         oid: u32,
         /// What it is now; `None`: it is gone.
         definition: Option<Arc<TableDefinition>>,
+        /// When the catalog was asked.
+        asked: Instant,
     },
     /// What came of a WATCH command.
     Watched {

@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::errand::Errands;
 use super::mail::Message;
 use crate::cache::error::{Error, ErrorKind};
+use crate::postgres::error_from;
 use crate::postgres::watch::{self, Mode, Watched};
-use crate::postgres::{catalog, error_from};
 use crate::settings::Invalidation;
 
 /// What is to be done. Names are spelled by SQL's rules, without the source.
@@ -73,12 +73,9 @@ impl Errands {
     /// Tells what the relation is now: watched, or no longer.
     fn tell_definition(&self, name: &str) {
         let deadline = Instant::now() + self.settings.get().load_timeout;
-        let described = self.with_session(deadline, |session| {
-            catalog::describe(session, name, self.source.settings().invalidation)
-        });
-        if let Ok(Ok(definition)) = described {
+        if let Ok((Ok(definition), asked)) = self.describe_now(name, deadline) {
             let (oid, definition) = (definition.oid, Some(Arc::new(definition)));
-            self.postbox.send(Message::Redefined { source: self.index, oid, definition });
+            self.postbox.send(Message::Redefined { source: self.index, oid, definition, asked });
         }
     }
 }
