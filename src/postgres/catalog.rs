@@ -15,7 +15,8 @@ use crate::settings::Invalidation;
 const RELATION: &str = include_str!("catalog_relation.sql");
 const COLUMNS: &str = include_str!("catalog_columns.sql");
 const UNIQUE_KEYS: &str = include_str!("catalog_unique_keys.sql");
-const CONCERNS: &str = include_str!("catalog_concerns.sql");
+/// Rows of one: the relations that concern relation `$1` (`oid`), and whether all their changes are told in the way `$2`.
+pub(super) const CONCERNS: &str = include_str!("catalog_concerns.sql");
 
 /// Relation kinds that hold rows: table, partitioned table, view, materialised view, foreign table.
 const READABLE_KINDS: [&str; 5] = ["r", "p", "v", "m", "f"];

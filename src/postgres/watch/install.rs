@@ -6,11 +6,9 @@ use ::postgres::Client;
 use super::question::ask;
 use super::{script, table, Mode, Script};
 use crate::cache::error::{Error, ErrorKind};
+use crate::postgres::catalog::CONCERNS;
 use crate::postgres::error::is_lost;
 
-/// The query that tells of relations `$1` (`oid[]`) which are watched and how: rows of `oid` and the
-/// [`Mode`]'s name. A view is watched when every table that it reads is; a table when it and all below it are.
-pub const WATCHED: &str = include_str!("watched.sql");
 const LIST: &str = include_str!("list.sql");
 
 /// How often an installation follows a table that changes at the same time.
@@ -29,7 +27,7 @@ pub struct Watched {
     pub triggers: i64,
     /// How many tables stand below it.
     pub partitions: i64,
-    /// Whether all of them carry what they need.
+    /// Whether all that changes its rows is told.
     pub is_whole: bool,
     /// Whether event triggers tell of changed definitions.
     pub has_event_triggers: bool,
@@ -101,22 +99,30 @@ pub fn del(client: &mut Client, relation: &str) -> Result<Result<(), Error>, ::p
 /// What PostgreSQL says.
 pub fn list(client: &mut Client) -> Result<Vec<Watched>, ::postgres::Error> {
     let rows = ask(client, LIST, &[])?;
-    let oids: Vec<Oid> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    let whole = ask(client, WATCHED, &[&oids])?;
-    let whole: Vec<Oid> = whole.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    let watched = |row: &::postgres::Row| {
-        let oid = row.try_get(0)?;
-        Ok(Watched {
+    let mut watched = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (oid, mode) = (row.try_get(0)?, Mode::named(row.try_get(2)?).unwrap_or(Mode::Notify));
+        watched.push(Watched {
             oid,
             name: row.try_get(1)?,
-            mode: Mode::named(row.try_get(2)?).unwrap_or(Mode::Notify),
+            mode,
             triggers: row.try_get(3)?,
             partitions: row.try_get(4)?,
-            is_whole: whole.contains(&oid),
+            is_whole: is_told(client, oid, mode)?,
             has_event_triggers: row.try_get(5)?,
-        })
-    };
-    rows.iter().map(watched).collect()
+        });
+    }
+    Ok(watched)
+}
+
+/// Whether all that changes the rows of a relation is told in the way `mode`: servers ask the same before they rely on it.
+///
+/// # Errors
+/// What PostgreSQL says.
+pub fn is_told(client: &mut Client, relation: Oid, mode: Mode) -> Result<bool, ::postgres::Error> {
+    let rows = ask(client, CONCERNS, &[&relation, &mode.name()])?;
+    let is_told: Option<bool> = rows.first().map(|row| row.try_get(1)).transpose()?.flatten();
+    Ok(is_told.unwrap_or(false))
 }
 
 /// Runs a script that is a transaction; none of it is left when it fails.

@@ -26,7 +26,7 @@ mod trim;
 pub use comparison::PAUSE as COMPARED_EVERY;
 pub use definitions::Definitions;
 pub use feed::{Feed, Lost};
-pub use install::{add, del, list, sql, Watched, WATCHED};
+pub use install::{add, del, is_told, list, sql, Watched};
 pub use known::Known;
 pub use mode::Mode;
 pub use news::News;
