@@ -11,6 +11,7 @@ use super::invalidate::Invalidate;
 use super::key::Key;
 use super::multiread::MultiRead;
 use super::read::Read;
+use super::slowlog::SlowLog;
 use super::watch::Watch;
 use super::write::Write;
 
@@ -38,6 +39,7 @@ impl Command for Help {
             Inspect::SPEC,
             Flush::SPEC,
             Watch::SPEC,
+            SlowLog::SPEC,
             Health::SPEC,
             Self::SPEC,
         ];

@@ -10,6 +10,7 @@ use crate::engine::lookup::{locate, Located};
 use crate::engine::resolve::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
+use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::Access;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
@@ -60,9 +61,8 @@ impl OnTable for InvalidateRow<'_> {
         if let Some(literal) = &located.literal {
             engine.drop_entry(ctx, table, literal)?;
         }
-        engine.publish_with(ctx, EventType::CacheInvalidate, table, |event| {
-            event.key(located.lookup_key()).text("reason", "command")
-        });
+        let what = Occurrence::new(EventType::CacheInvalidate).key(located.lookup_key()).reason("command");
+        engine.tell(ctx, table, what);
         if is_settled(&located) {
             return Ok(Answer::Now(Reply::Ok));
         }

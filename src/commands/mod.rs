@@ -9,5 +9,6 @@ pub mod key;
 pub mod multiread;
 pub mod panic;
 pub mod read;
+pub mod slowlog;
 pub mod watch;
 pub mod write;

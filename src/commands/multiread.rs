@@ -23,7 +23,6 @@ use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::server::text::Text;
-use crate::settings::EventType;
 
 /// The command.
 #[derive(Debug)]
@@ -92,7 +91,7 @@ impl OnTable for ReadRows<'_> {
         let gather = engine.gathers.add(Gather { waiter, user, slots, pending: missing.len() });
         let (ttl_s, mut departures) = (engine.ttl_s(self.ttl), Departures::default());
         for Missing { index, located, values } in missing {
-            engine.publish_key(ctx, EventType::CacheMiss, table, located.lookup_key());
+            engine.tell_miss(ctx, table, located.lookup_key());
             engine.join(table, &located, values, ttl_s, Ticket::Part { gather, index }, &mut departures);
         }
         engine.depart(ctx, table.source, departures);
@@ -136,7 +135,7 @@ fn look_up_all(
                 continue;
             }
         }
-        engine.publish_hit(ctx, table, located.lookup_key(), age);
+        engine.tell_hit(ctx, table, located.lookup_key(), age);
         aged.extend(Aged::of(age, key, located));
     }
     Ok(looked_up)

@@ -19,7 +19,6 @@ use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::server::text::Text;
-use crate::settings::EventType;
 
 /// The command.
 #[derive(Debug)]
@@ -69,7 +68,7 @@ impl OnTable for ReadRow<'_> {
         caller.check(ctx, table, &located, &cache_key, Access::Read)?;
         let in_command = caller.is_in_command();
         if let Some((reply, age)) = engine.reply_from_cache(ctx, table, &cache_key, self.ttl, in_command) {
-            engine.publish_hit(ctx, table, located.lookup_key(), age);
+            engine.tell_hit(ctx, table, located.lookup_key(), age);
             let aged = Aged::of(age, &key, located).into_iter().collect();
             engine.refresh(ctx, table, aged, self.ttl);
             return Ok(Answer::Now(reply));
@@ -77,7 +76,7 @@ impl OnTable for ReadRow<'_> {
         let values = values(&key, located.asks)?;
         let waiter = caller.wait(engine, ctx)?;
         let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
-        engine.publish_key(ctx, EventType::CacheMiss, table, located.lookup_key());
+        engine.tell_miss(ctx, table, located.lookup_key());
         let mut departures = Departures::default();
         let ttl_s = engine.ttl_s(self.ttl);
         engine.join(table, &located, values, ttl_s, Ticket::Row { waiter, user }, &mut departures);

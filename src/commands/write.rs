@@ -13,6 +13,7 @@ use crate::engine::lookup::locate;
 use crate::engine::resolve::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
+use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::Access;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
@@ -125,9 +126,8 @@ fn put(
 ) -> Result<(), Error> {
     engine.put_entry(ctx, table, key, data, ttl_s)?;
     let lookup_key = table.lookup_key_in(key).unwrap_or_default();
-    engine.publish_with(ctx, EventType::CacheWrite, table, |event| {
-        event.key(lookup_key).number("ttl", ttl_s.into())
-    });
+    let what = Occurrence::new(EventType::CacheWrite).key(lookup_key);
+    engine.tell(ctx, table, Occurrence { ttl_s: Some(ttl_s), ..what });
     Ok(())
 }
 

@@ -74,12 +74,13 @@ impl Engine {
     /// source that is down, land at once with `PGBUSY` or `PGDOWN`.
     pub fn depart(&mut self, ctx: Context<'_>, source: SourceIndex, departures: Departures) {
         let settings = self.settings.get();
-        let deadline = Instant::now() + settings.load_timeout;
+        let pushed = Instant::now();
+        let deadline = pushed + settings.load_timeout;
         for (group, keys) in departures.tasks {
             let flights: Vec<FlightId> = keys.iter().map(|(flight, _)| *flight).collect();
             let pushed = self.sources.get(source).map_or_else(
                 || Err(queue_is_full()),
-                |active| active.push(&group, Task { keys, deadline }, settings.queue_limit),
+                |active| active.push(&group, Task { keys, pushed, deadline }, settings.queue_limit),
             );
             if let Err(error) = pushed {
                 self.turn_back(ctx, &flights, &error);

@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use crate::cache::lease::Gap;
 use crate::cache::table::TableDefinition;
+use crate::plugins::occurrence::Occurrence;
 use crate::server::clock::{monotonic_ms, unix_ms};
 use crate::server::context::Context;
 use crate::server::keyspace::{self, Refusal, Stored};
 use crate::server::text::Text;
+use crate::settings::EventType;
 use crate::workers::mail::SourceIndex;
 
 use super::state::Engine;
@@ -137,7 +139,7 @@ impl Engine {
         self.counters.epochs += 1;
         self.sweep.begin();
         let new = self.replace_table(table, definition, Some(epoch));
-        self.publish_flush(ctx, &new);
+        self.tell(ctx, &new, Occurrence::new(EventType::TableFlush));
         new
     }
 

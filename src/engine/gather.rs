@@ -50,9 +50,9 @@ impl Gathers {
         GatherId(self.next)
     }
 
-    /// The user of a MULTIREAD that still waits.
-    pub fn user(&self, id: GatherId) -> Option<Rc<User>> {
-        self.under_way.get(&id).map(|gather| Rc::clone(&gather.user))
+    /// Who waits for a MULTIREAD, as long as it waits.
+    pub fn asker(&self, id: GatherId) -> Option<(WaiterId, Rc<User>)> {
+        self.under_way.get(&id).map(|gather| (gather.waiter, Rc::clone(&gather.user)))
     }
 
     /// Fills one slot. Returns the MULTIREAD when that was its last.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::cache::age::Age;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::Landed;
+use crate::plugins::call::Spent;
 use crate::postgres::load::Fetched;
 use crate::server::acl::{Access, User};
 use crate::server::context::{replicas_are_paused, Context};
@@ -32,17 +33,17 @@ impl Engine {
                 self.catch_up_with_newer(ctx, table, &mut landed, brought);
             }
         }
-        self.publish_load(ctx, &landed, &brought, landing.duration_us);
+        self.tell_load(ctx, &landed, &brought, landing.spent.postgres_us);
         match brought {
-            Err(error) => self.fail_flight(ctx, landed, error),
-            brought => self.answer_all(landed.waiters, brought),
+            Err(error) => self.fail_flight(ctx, landed, error, landing.spent),
+            brought => self.answer_all(landed.waiters, brought, landing.spent),
         }
     }
 
     /// A flight ends without having landed.
     pub fn give_up(&mut self, ctx: Context<'_>, landed: Landed<Ticket>, error: Error) {
-        self.publish_load(ctx, &landed, &Err(error.clone()), 0);
-        self.fail_flight(ctx, landed, error);
+        self.tell_load(ctx, &landed, &Err(error.clone()), 0);
+        self.fail_flight(ctx, landed, error, Spent::default());
     }
 
     /// Stores what a flight brought, if changes of its table are told as far as they have to be.
@@ -74,25 +75,30 @@ impl Engine {
     /// Answers one waiter of a flight.
     pub fn answer(&mut self, ctx: Context<'_>, ticket: Ticket, answered: &Answered) {
         match ticket {
-            Ticket::Row { waiter, user } => match row_for(ctx, &user, answered) {
-                Ok(Some(row)) => self.waiters.answer(waiter, Reply::Bulk(row)),
-                Ok(None) => self.waiters.answer(waiter, Reply::Nil),
-                Err(error) => self.fail(waiter, error),
-            },
+            Ticket::Row { waiter, user } => {
+                self.waiters.spend(waiter, answered.spent);
+                match row_for(ctx, &user, answered) {
+                    Ok(Some(row)) => self.waiters.answer(waiter, Reply::Bulk(row)),
+                    Ok(None) => self.waiters.answer(waiter, Reply::Nil),
+                    Err(error) => self.fail(waiter, error),
+                }
+            }
             Ticket::Part { gather, index } => self.answer_part(ctx, gather, index, answered),
             // What follows may write, which a pause forbids.
             Ticket::Then { waiter, rest } if replicas_are_paused() => {
                 self.held.push(Held::Answer(Ticket::Then { waiter, rest }, Rc::clone(answered)));
             }
             Ticket::Then { waiter, rest } => {
-                let reply = rest(self, ctx, answered);
+                self.waiters.spend(waiter, answered.spent);
+                let reply = rest(self, ctx, &answered.result);
                 self.waiters.answer(waiter, reply);
             }
         }
     }
 
     fn answer_part(&mut self, ctx: Context<'_>, gather: GatherId, index: usize, answered: &Answered) {
-        let Some(user) = self.gathers.user(gather) else { return };
+        let Some((waiter, user)) = self.gathers.asker(gather) else { return };
+        self.waiters.spend(waiter, answered.spent);
         let slot = match row_for(ctx, &user, answered) {
             Ok(Some(row)) => Slot::Row(row),
             Ok(None) => Slot::Absent,
@@ -111,7 +117,7 @@ impl Engine {
 
 /// The row, if the user may read it under its own key, which may differ from the one that was asked for.
 fn row_for(ctx: Context<'_>, user: &User, answered: &Answered) -> Result<Option<Arc<[u8]>>, Error> {
-    let brought = answered.as_ref().as_ref().map_err(Clone::clone)?;
+    let brought = answered.result.as_ref().map_err(Clone::clone)?;
     if let Some(acl_key) = &brought.acl_key {
         user.check(ctx, &Text::new(acl_key), Access::Read)?;
     }

@@ -78,8 +78,9 @@ pub fn keyspace_changed(ctx: Context<'_>, change: Change, key: &[u8]) {
     });
 }
 
-/// Handles the keyspace changes that our own work caused.
+/// Handles the keyspace changes that our own work caused, and tells of the clients that it has answered.
 pub(crate) fn catch_up(engine: &mut Engine, ctx: Context<'_>) {
+    engine.tell_answered(ctx);
     while let Some((change, key)) = LATER.with_borrow_mut(VecDeque::pop_front) {
         engine.key_changed(ctx, change, &key);
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::cache::canonical::Rule;
 use crate::cache::key::{write_canonical_row, LookupKey};
 use crate::cache::notice::{Notice, Relation};
-use crate::plugins::events::Event;
+use crate::plugins::occurrence::Occurrence;
 use crate::server::context::Context;
 use crate::settings::EventType;
 use crate::workers::mail::SourceIndex;
@@ -102,9 +102,8 @@ impl Engine {
         let cache_key = [&table.prefix, lookup_key].concat();
         self.counters.superseded += u64::from(self.flights.supersede_key(&cache_key));
         self.remove_or_doubt(ctx, table, &cache_key);
-        self.publish_with(ctx, EventType::CacheInvalidate, table, |event: Event| {
-            event.key(lookup_key).text("reason", "notice")
-        });
+        let what = Occurrence::new(EventType::CacheInvalidate).key(lookup_key).reason("notice");
+        self.tell(ctx, table, what);
     }
 
     /// What the catalog says of the tables that are known here: those that have changed are read anew.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::cache::error::Error;
 use crate::cache::flight::Landed;
+use crate::plugins::call::Spent;
 use crate::server::context::Context;
 use crate::server::text::Text;
 
@@ -15,19 +16,19 @@ use super::ticket::{Brought, Ticket};
 
 impl Engine {
     /// A flight has failed: everyone who waits is told so, unless an entry stands that may answer for it.
-    pub fn fail_flight(&mut self, ctx: Context<'_>, landed: Landed<Ticket>, error: Error) {
+    pub fn fail_flight(&mut self, ctx: Context<'_>, landed: Landed<Ticket>, error: Error, spent: Spent) {
         if landed.plan.is_refresh {
             self.refresh_failed(ctx, &landed, &error);
         }
         let Some(standing) = self.standing(ctx, &landed, &error) else {
-            return self.answer_all(landed.waiters, Err(error));
+            return self.answer_all(landed.waiters, Err(error), spent);
         };
         // Who must know what PostgreSQL says, rather than how a row looks, is told the truth.
         let (readers, others): (Vec<_>, Vec<_>) =
             landed.waiters.into_iter().partition(|ticket| !matches!(ticket, Ticket::Then { .. }));
         self.counters.stale_served += readers.len() as u64;
-        self.answer_all(readers, Ok(standing));
-        self.answer_all(others, Err(error));
+        self.answer_all(readers, Ok(standing), spent);
+        self.answer_all(others, Err(error), spent);
     }
 
     /// The row that was passed by because its source is suspect, where it may be served all the same.

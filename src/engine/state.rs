@@ -13,6 +13,8 @@ use crate::cache::flight::{FlightId, Flights};
 use crate::cache::lease::Gap;
 use crate::cache::notice::Notice;
 use crate::cache::rest::Resting;
+use crate::plugins::call::Spent;
+use crate::plugins::registry::Plugins;
 use crate::postgres::load::Fetched;
 use crate::server::bell;
 use crate::server::blocked::Waiters;
@@ -48,12 +50,21 @@ pub struct Landing {
     pub flight: FlightId,
     /// The row, or why there is none.
     pub outcome: Result<Fetched, Error>,
-    /// How long the statement took, in microseconds.
-    pub duration_us: u64,
+    /// How long it waited and the statement took.
+    pub spent: Spent,
 }
 
 /// A load's answer, shared by all who waited for it.
-pub type Answered = Rc<Result<Brought, Error>>;
+pub type Answered = Rc<LoadAnswer>;
+
+/// What a load brought, and how long that took.
+#[derive(Debug)]
+pub struct LoadAnswer {
+    /// The row, or why there is none.
+    pub result: Result<Brought, Error>,
+    /// Where the time went.
+    pub spent: Spent,
+}
 
 /// Everything that the main thread knows.
 #[derive(Debug)]
@@ -90,6 +101,8 @@ pub struct Engine {
     pub sweep: Sweep,
     /// Figures for INFO.
     pub counters: Counters,
+    /// Who is told of what happens.
+    pub plugins: Plugins,
     /// Changes that wait for the end of a pause.
     pub held: Vec<Held>,
     /// Whether the records of the tables' generations may be missing from the keyspace.
@@ -127,6 +140,7 @@ impl Engine {
             sweep: Sweep::default(),
             notices: VecDeque::new(),
             counters: Counters::default(),
+            plugins: Plugins::default(),
             held: Vec::new(),
             epochs_are_due: false,
             panic_at_next_tick: false,
@@ -178,15 +192,11 @@ impl Engine {
 
     fn apply(&mut self, ctx: Context<'_>, message: Message) {
         match message {
-            Message::Landed { outcomes, duration_us } => {
+            Message::Landed { outcomes, spent } => {
                 self.counters.statements += 1;
                 self.counters.keys_loaded += outcomes.len() as u64;
                 let landings = outcomes.into_iter();
-                self.outcomes.extend(landings.map(|(flight, outcome)| Landing {
-                    flight,
-                    outcome,
-                    duration_us,
-                }));
+                self.outcomes.extend(landings.map(|(flight, outcome)| Landing { flight, outcome, spent }));
             }
             Message::Described { source, name, result, asked } => {
                 self.resolved(ctx, source, &name, result, asked);
@@ -201,8 +211,8 @@ impl Engine {
     }
 
     /// Has everyone who waited for a flight answered, in slices.
-    pub fn answer_all(&mut self, waiters: Vec<Ticket>, result: Result<Brought, Error>) {
-        let answered = Rc::new(result);
+    pub fn answer_all(&mut self, waiters: Vec<Ticket>, result: Result<Brought, Error>, spent: Spent) {
+        let answered = Rc::new(LoadAnswer { result, spent });
         self.answers.extend(waiters.into_iter().map(|ticket| (ticket, Rc::clone(&answered))));
     }
 
@@ -264,7 +274,7 @@ impl Engine {
                 self.doubted_key_changed(ctx, key);
             }
         }
-        self.publish_key_change(ctx, change, key);
+        self.tell_key_change(ctx, change, key);
     }
 
     /// Figures for INFO.

@@ -1,19 +1,122 @@
-//! Events as JSON objects for the channel `pg_cache_events`. They name keys, never row data.
+//! Events as JSON objects on the channel `pg_cache_events`. They name keys, never row data.
 
-use crate::settings::EventType;
+use super::occurrence::Occurrence;
+use super::plugin::{Moment, Part, Plugin};
+use crate::server::clock::unix_ms;
+use crate::server::publish::publish;
+use crate::settings::{EventType, Settings};
 
 /// The channel.
 pub const CHANNEL: &[u8] = b"pg_cache_events";
 
+/// Publishes what the setting `events` names.
+#[derive(Debug)]
+pub struct Events;
+
+impl Events {
+    fn publish(moment: Moment<'_>, what: &Occurrence<'_>) {
+        if moment.settings.events.contains(what.kind) {
+            publish(moment.ctx, CHANNEL, json(what, unix_ms()).as_bytes());
+        }
+    }
+}
+
+impl Plugin for Events {
+    fn name(&self) -> &'static str {
+        "events"
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        &[
+            Part::Hit,
+            Part::Miss,
+            Part::Load,
+            Part::Error,
+            Part::Write,
+            Part::Invalidate,
+            Part::TableFlush,
+            Part::Expire,
+            Part::Evict,
+            Part::Source,
+        ]
+    }
+
+    fn wants(&self, settings: &Settings, kind: EventType) -> bool {
+        settings.events.contains(kind)
+    }
+
+    fn on_hit(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        Self::publish(moment, what);
+    }
+
+    fn on_miss(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        Self::publish(moment, what);
+    }
+
+    fn on_load(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        Self::publish(moment, what);
+    }
+
+    fn on_error(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        Self::publish(moment, what);
+    }
+
+    fn on_write(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        Self::publish(moment, what);
+    }
+
+    fn on_invalidate(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        Self::publish(moment, what);
+    }
+
+    fn on_table_flush(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        Self::publish(moment, what);
+    }
+
+    fn on_expire(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        Self::publish(moment, what);
+    }
+
+    fn on_evict(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        Self::publish(moment, what);
+    }
+
+    fn on_source(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        Self::publish(moment, what);
+    }
+}
+
+/// The event of an occurrence at `ts_ms`.
+fn json(what: &Occurrence<'_>, ts_ms: u64) -> String {
+    let mut event = Event::new(what.kind, what.source, ts_ms);
+    if let Some(table) = what.table {
+        event = event.text("table", table);
+    }
+    event = event.key(what.key);
+    if let Some(ttl_s) = what.ttl_s {
+        event = event.number("ttl", ttl_s.into());
+    }
+    if let Some(duration_us) = what.duration_us {
+        event = event.number("duration_us", duration_us);
+    }
+    if let Some(error) = what.error {
+        event = event.text("error", &error.code());
+    }
+    if let Some(reason) = what.reason {
+        event = event.text("reason", reason);
+    }
+    event.finish()
+}
+
 /// One event on its way into JSON. The fields appear in the order they are added.
 #[derive(Debug)]
-pub struct Event {
+struct Event {
     json: String,
 }
 
 impl Event {
     /// An event of `source` at `ts_ms` (milliseconds since 1970).
-    pub fn new(kind: EventType, source: &str, ts_ms: u64) -> Self {
+    fn new(kind: EventType, source: &str, ts_ms: u64) -> Self {
         let mut json = String::with_capacity(160);
         json.push_str("{\"type\":\"");
         json.push_str(kind.name());
@@ -22,13 +125,8 @@ impl Event {
         event.number("ts", ts_ms)
     }
 
-    /// Adds the table, as it stands in cache keys.
-    pub fn table(self, table: &str) -> Self {
-        self.text("table", table)
-    }
-
     /// Adds the lookup key as an object. `key` is canonical JSON; anything else is left out.
-    pub fn key(mut self, key: &[u8]) -> Self {
+    fn key(mut self, key: &[u8]) -> Self {
         if let Some(key) = std::str::from_utf8(key).ok().filter(|key| key.starts_with('{')) {
             self.name("key");
             self.json.push_str(key);
@@ -37,7 +135,7 @@ impl Event {
     }
 
     /// Adds a text.
-    pub fn text(mut self, name: &str, value: &str) -> Self {
+    fn text(mut self, name: &str, value: &str) -> Self {
         self.name(name);
         // A text always serialises.
         self.json.push_str(&serde_json::to_string(value).unwrap_or_default());
@@ -45,7 +143,7 @@ impl Event {
     }
 
     /// Adds a number.
-    pub fn number(mut self, name: &str, value: u64) -> Self {
+    fn number(mut self, name: &str, value: u64) -> Self {
         self.name(name);
         self.json.push_str(&value.to_string());
         self
@@ -58,7 +156,7 @@ impl Event {
     }
 
     /// The JSON text.
-    pub fn finish(mut self) -> String {
+    fn finish(mut self) -> String {
         self.json.push('}');
         self.json
     }
@@ -71,11 +169,13 @@ mod tests {
 
     #[test]
     fn an_event_is_one_json_object_whatever_the_names() {
-        let event = Event::new(EventType::CacheWrite, "default", 5)
-            .table("\"A\nb\"")
-            .key(b"{\"id\":1}")
-            .number("ttl", 60);
-        let json: serde_json::Value = serde_json::from_str(&event.finish()).unwrap();
+        let what = Occurrence {
+            source: "default",
+            table: Some("\"A\nb\""),
+            ttl_s: Some(60),
+            ..Occurrence::new(EventType::CacheWrite).key(b"{\"id\":1}")
+        };
+        let json: serde_json::Value = serde_json::from_str(&json(&what, 5)).unwrap();
         assert_eq!(json["type"], "cache_write");
         assert_eq!(json["table"], "\"A\nb\"");
         assert_eq!(json["key"]["id"], 1);

@@ -1,3 +1,8 @@
 //! What watches the cache at work and tells others of it: one file each.
 
+pub mod call;
 pub mod events;
+pub mod occurrence;
+pub mod plugin;
+pub mod registry;
+pub mod slowlog;

@@ -10,6 +10,7 @@ use super::context::Context;
 use super::guard::guard;
 use super::reply::{send_error, Reply};
 use crate::cache::error::{Error, ErrorKind};
+use crate::plugins::call::{Call, Spent};
 
 /// Names one waiting client for as long as the process lives; addresses are used again, these are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,11 +20,14 @@ pub struct WaiterId(u64);
 #[derive(Debug)]
 struct Waiter {
     handle: NonNull<RedisModuleBlockedClient>,
+    /// Its command, for whoever is told of its end.
+    call: Option<Box<Call>>,
 }
 
 impl Waiter {
-    fn answer(self, reply: Reply) {
+    fn answer(mut self, reply: Reply) {
         let handle = self.handle.as_ptr();
+        self.call = None;
         std::mem::forget(self);
         unblock(handle, reply);
     }
@@ -48,7 +52,15 @@ pub struct Waiters {
     waiting: HashMap<WaiterId, Waiter>,
     by_handle: HashMap<usize, WaiterId>,
     next: u64,
+    /// The client that began to wait in the command under way.
+    newest: Option<WaiterId>,
+    /// Commands that were answered, which nobody has been told of.
+    answered: Vec<Answered>,
 }
+
+/// A command whose client has waited, how long it took, in microseconds, and the code of the error that it was answered
+/// with.
+pub type Answered = (Box<Call>, u64, Option<String>);
 
 impl Waiters {
     /// Makes the client of `ctx` wait. `PGBUSY` when `limit` clients wait already, `PGMISS` where the server
@@ -81,14 +93,43 @@ impl Waiters {
         self.next += 1;
         let id = WaiterId(self.next);
         self.by_handle.insert(handle.as_ptr() as usize, id);
-        self.waiting.insert(id, Waiter { handle });
+        self.waiting.insert(id, Waiter { handle, call: None });
+        self.newest = Some(id);
         id
+    }
+
+    /// The client that has begun to wait since the last call, if it still does.
+    pub fn take_newest(&mut self) -> Option<WaiterId> {
+        self.newest.take().filter(|id| self.waiting.contains_key(id))
+    }
+
+    /// Keeps what is to be told once the client is answered.
+    pub fn remember(&mut self, id: WaiterId, call: Call) {
+        if let Some(waiter) = self.waiting.get_mut(&id) {
+            waiter.call = Some(Box::new(call));
+        }
+    }
+
+    /// Where the time of a client's command went.
+    pub fn spend(&mut self, id: WaiterId, spent: Spent) {
+        if let Some(call) = self.waiting.get_mut(&id).and_then(|waiter| waiter.call.as_mut()) {
+            call.spent = call.spent.max(spent);
+        }
+    }
+
+    /// The commands that were answered since the last call.
+    pub fn take_answered(&mut self) -> Vec<Answered> {
+        std::mem::take(&mut self.answered)
     }
 
     /// Answers a client. Nothing happens when it is gone.
     pub fn answer(&mut self, id: WaiterId, reply: Reply) {
-        if let Some(waiter) = self.waiting.remove(&id) {
+        if let Some(mut waiter) = self.waiting.remove(&id) {
             self.by_handle.remove(&(waiter.handle.as_ptr() as usize));
+            if let Some(call) = waiter.call.take() {
+                let duration_us = u64::try_from(call.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                self.answered.push((call, duration_us, reply.error_code()));
+            }
             waiter.answer(reply);
         }
     }

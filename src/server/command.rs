@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::mem::{size_of, zeroed};
 use std::os::raw::{c_char, c_int};
+use std::time::Instant;
 use std::{ptr, slice};
 
 use redis_module::raw::{self, RedisModuleCommandArg, RedisModuleCtx, RedisModuleString};
@@ -12,6 +13,7 @@ use super::guard::guard;
 use super::reply::Reply;
 use super::text::bytes_of;
 use crate::cache::error::Error;
+use crate::plugins::call::{self, Call, Ended, Spent, Words};
 
 /// The version in which the first commands appeared, as COMMAND DOCS reports it.
 const SINCE: &CStr = c"0.1.0";
@@ -267,6 +269,7 @@ unsafe extern "C" fn entry<C: Command>(
 ) -> c_int {
     // SAFETY: the server passes a valid context and `argc` arguments, the command's name first.
     let (ctx, strings) = unsafe { (Context::new(ctx), slice::from_raw_parts(argv, argc.max(0) as usize)) };
+    let began = Instant::now();
     let reply = if C::SPEC.accepts(strings.len()) {
         let arguments = Arguments { strings: strings.get(1..).unwrap_or_default() };
         let failed = || Reply::Error(Error::malformed("internal error, see the server's log"));
@@ -275,7 +278,33 @@ unsafe extern "C" fn entry<C: Command>(
         wrong_arity(&C::SPEC)
     };
     guard("a reply", || reply.send(ctx));
+    let arguments = Arguments { strings: strings.get(1..).unwrap_or_default() };
+    guard("the end of a command", || end(ctx, &C::SPEC, arguments, began, &reply));
     raw::REDISMODULE_OK as c_int
+}
+
+/// Tells of the command's end, or, when its client waits, keeps what is to be told then.
+fn end(ctx: Context<'_>, spec: &Spec, arguments: Arguments<'_>, began: Instant, reply: &Reply) {
+    let keep = || call::kept((0..arguments.len()).filter_map(|index| arguments.get(index)));
+    let (command, client) = (spec.name.to_str().unwrap_or_default(), ctx.client_id());
+    crate::engine::with(|engine| match engine.waiters.take_newest() {
+        Some(waiter) => {
+            let call = Call { command, began, arguments: keep(), client, spent: Spent::default() };
+            engine.waiters.remember(waiter, call);
+        }
+        None => {
+            let error = reply.error_code();
+            let ended = Ended {
+                command,
+                client,
+                duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+                spent: Spent::default(),
+                error: error.as_deref(),
+                arguments: Words::Live(&keep),
+            };
+            engine.tell_ended(ctx, &ended);
+        }
+    });
 }
 
 fn wrong_arity(spec: &Spec) -> Reply {

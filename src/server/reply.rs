@@ -39,6 +39,8 @@ pub enum Value {
     Integer(i64),
     /// A bulk string.
     Text(String),
+    /// A bulk string of any bytes.
+    Bytes(Vec<u8>),
     /// Values by name.
     Map(Vec<(String, Value)>),
     /// Values in order.
@@ -48,6 +50,12 @@ pub enum Value {
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
     }
 }
 
@@ -65,6 +73,14 @@ impl From<Error> for Reply {
 }
 
 impl Reply {
+    /// The code of an error.
+    pub fn error_code(&self) -> Option<String> {
+        match self {
+            Self::Error(error) => Some(error.code().into()),
+            _ => None,
+        }
+    }
+
     /// Sends it to the client of `ctx`.
     pub fn send(&self, ctx: Context<'_>) {
         match self {
@@ -92,6 +108,7 @@ impl Value {
                 unsafe { api!(RedisModule_ReplyWithLongLong)(ctx.as_raw(), *value) };
             }
             Self::Text(text) => bulk(ctx, text.as_bytes()),
+            Self::Bytes(bytes) => bulk(ctx, bytes),
             Self::Map(fields) => {
                 // SAFETY: a valid context; as many pairs follow as announced.
                 unsafe { api!(RedisModule_ReplyWithMap)(ctx.as_raw(), fields.len() as _) };

@@ -258,6 +258,15 @@ pub const ALL: &[Definition] = &[
     .runtime(),
     text("events", "cache_hit,cache_miss,cache_write,cache_invalidate", EVENTS, "Which events are published")
         .runtime(),
+    number(
+        "slowlog_log_slower_than",
+        "10000",
+        -1,
+        LONGEST,
+        "Commands that take so many microseconds or more go into the slow log; 0: all; -1: none",
+    )
+    .runtime(),
+    number("slowlog_max_len", "128", 0, 1_000_000, "How many commands the slow log keeps").runtime(),
     define("test_hooks", "no", Kind::Flag, "For the project's own tests").hidden(),
     number(
         "test_fill_delay_ms",

@@ -59,6 +59,10 @@ pub struct Settings {
     pub on_gap: OnGap,
     /// Longest time without a sign of life from the change notices before a source is suspect.
     pub max_staleness: Duration,
+    /// From how many microseconds on a command goes into the slow log; `None`: none does.
+    pub slowlog_log_slower_than_us: Option<u64>,
+    /// How many commands the slow log keeps.
+    pub slowlog_max_len: usize,
     /// Which events are published.
     pub events: EventTypes,
     /// Whether the hooks of the project's own tests are open.
@@ -130,6 +134,8 @@ impl Settings {
             refresh_ahead_percent: global.integer("refresh_ahead_percent"),
             on_gap: OnGap::named(global.text("on_gap")),
             max_staleness: global.milliseconds("max_staleness_ms"),
+            slowlog_log_slower_than_us: u64::try_from(global.integer::<i64>("slowlog_log_slower_than")).ok(),
+            slowlog_max_len: global.integer("slowlog_max_len"),
             events: EventTypes::parse(global.text("events")).unwrap_or_default(),
             test_hooks,
             test_fill_delay: Some(global.milliseconds("test_fill_delay_ms"))

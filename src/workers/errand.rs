@@ -2,7 +2,7 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::mail::{Message, Postbox, SourceIndex};
 use super::pace::Pace;
@@ -11,6 +11,7 @@ use crate::cache::canonical::Rule;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::FlightId;
 use crate::cache::table::TableDefinition;
+use crate::plugins::call::Spent;
 use crate::postgres::load::{self, Fetched, KeyValues};
 use crate::postgres::statement::LoadPlan;
 use crate::postgres::{catalog, Failure, Session, Source};
@@ -109,10 +110,12 @@ impl Errands {
                     &Error::new(ErrorKind::Malformed, "internal error: a worker panicked, see the log"),
                 )
             });
-        let duration_us = u64::try_from(now.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let waited = tasks.iter().map(|task| now.saturating_duration_since(task.pushed)).max();
+        let spent =
+            Spent { queue_us: micros(waited.unwrap_or_default()), postgres_us: micros(now.elapsed()) };
         drop(loading);
         self.dawdle();
-        self.postbox.send(Message::Landed { outcomes, duration_us });
+        self.postbox.send(Message::Landed { outcomes, spent });
     }
 
     /// For tests: lets the world go on between a row and its way back.
@@ -202,6 +205,10 @@ fn replan(plan: &LoadPlan, definition: Arc<TableDefinition>) -> Result<LoadPlan,
 
 fn flights(tasks: &[Task]) -> impl Iterator<Item = FlightId> + '_ {
     tasks.iter().flat_map(|task| &task.keys).map(|(flight, _)| *flight)
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn everyone(tasks: &[Task], error: &Error) -> Vec<(FlightId, Result<Fetched, Error>)> {

@@ -9,6 +9,7 @@ use super::watching::WatchAnswer;
 use crate::cache::error::Error;
 use crate::cache::flight::FlightId;
 use crate::cache::table::TableDefinition;
+use crate::plugins::call::Spent;
 use crate::postgres::load::Fetched;
 use crate::postgres::Transition;
 
@@ -24,8 +25,8 @@ pub enum Message {
     Landed {
         /// Every flight and what it brought.
         outcomes: Vec<(FlightId, Result<Fetched, Error>)>,
-        /// How long the statement took, in microseconds.
-        duration_us: u64,
+        /// How long the first of them waited for a worker, and how long the statement took.
+        spent: Spent,
     },
     /// The catalog's answer to the name that a client used.
     Described {

@@ -17,6 +17,8 @@ use crate::postgres::statement::LoadPlan;
 pub struct Task {
     /// Each key with the flight that waits for it.
     pub keys: Vec<(FlightId, KeyValues)>,
+    /// When it began to wait.
+    pub pushed: Instant,
     /// When nobody waits any more.
     pub deadline: Instant,
 }
@@ -235,7 +237,7 @@ mod tests {
 
     fn task(keys: u64) -> Task {
         let keys = (0..keys).map(|n| (FlightId(n), KeyValues::default())).collect();
-        Task { keys, deadline: Instant::now() }
+        Task { keys, pushed: Instant::now(), deadline: Instant::now() }
     }
 
     #[test]

@@ -1,0 +1,105 @@
+//! `PGCACHE.SLOWLOG GET [count] | LEN | RESET | HELP`: the commands that took long.
+
+use crate::cache::error::Error;
+use crate::engine;
+use crate::plugins::slowlog::SlowCommand;
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::context::Context;
+use crate::server::reply::{Reply, Value};
+
+/// How many GET returns unless it is told, as the server's own SLOWLOG.
+const DEFAULT_COUNT: usize = 10;
+
+const HELP: [&str; 8] = [
+    "PGCACHE.SLOWLOG GET [count]",
+    "    Returns the latest slow commands (10; -1: all), with where their time went, in microseconds.",
+    "PGCACHE.SLOWLOG LEN",
+    "    Returns how many are kept.",
+    "PGCACHE.SLOWLOG RESET",
+    "    Forgets them.",
+    "PGCACHE.SLOWLOG HELP",
+    "    Prints this.",
+];
+
+/// The command.
+#[derive(Debug)]
+pub struct SlowLog;
+
+impl Command for SlowLog {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.slowlog",
+        flags: c"admin allow-loading allow-stale",
+        categories: c"admin dangerous",
+        summary: c"Returns or forgets the commands that took longer than slowlog_log_slower_than, and where their time went",
+        complexity: c"O(N) for N commands",
+        arguments: &[
+            Argument::required(c"GET|LEN|RESET|HELP", ArgumentKind::Text),
+            Argument::optional(c"count", ArgumentKind::Integer),
+        ],
+    };
+
+    fn run(_: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        let word = arguments.required(0).to_ascii_uppercase();
+        match (word.as_slice(), arguments.get(1)) {
+            (b"GET", count) => match count.map_or(Ok(DEFAULT_COUNT), parse_count) {
+                Ok(count) => engine::with(|engine| {
+                    let latest = engine.plugins.slowlog.latest(count);
+                    Reply::Value(Value::List(latest.iter().map(described).collect()))
+                }),
+                Err(error) => error.into(),
+            },
+            (b"LEN", None) => {
+                engine::with(|engine| Reply::Value(Value::from(engine.plugins.slowlog.len() as u64)))
+            }
+            (b"RESET", None) => engine::with(|engine| {
+                engine.plugins.slowlog.reset();
+                Reply::Ok
+            }),
+            (b"HELP", None) => {
+                Reply::Value(Value::List(HELP.iter().map(|line| Value::from(*line)).collect()))
+            }
+            _ => Error::malformed("SLOWLOG takes GET with or without a count, LEN, RESET, or HELP").into(),
+        }
+    }
+}
+
+fn parse_count(text: &[u8]) -> Result<usize, Error> {
+    let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<i64>().ok());
+    match number {
+        Some(-1) => Ok(usize::MAX),
+        Some(number) if number >= 0 => Ok(usize::try_from(number).unwrap_or(usize::MAX)),
+        _ => Err(Error::malformed("count must be -1 (all) or a whole number from 0")),
+    }
+}
+
+fn described(slow: &SlowCommand) -> Value {
+    let arguments = slow.arguments.iter().map(|argument| Value::Bytes(argument.to_vec())).collect();
+    let fields = [
+        ("id", Value::from(slow.id)),
+        ("time_ms", Value::from(slow.at_ms)),
+        ("duration_us", Value::from(slow.duration_us)),
+        ("queue_us", Value::from(slow.spent.queue_us)),
+        ("postgres_us", Value::from(slow.spent.postgres_us)),
+        ("main_us", Value::from(slow.main_us)),
+        ("command", Value::from(slow.command)),
+        ("arguments", Value::List(arguments)),
+        ("client", Value::from(slow.client)),
+        ("error", slow.error.as_deref().map_or(Value::Nil, Value::from)),
+    ];
+    Value::Map(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_minus_one_or_a_whole_number() {
+        assert_eq!((parse_count(b"-1").unwrap(), parse_count(b"0").unwrap()), (usize::MAX, 0));
+        assert_eq!(parse_count(b"7").unwrap(), 7);
+        for bad in [&b"-2"[..], b"x", b"", b"1.5", b"\xff"] {
+            assert!(parse_count(bad).is_err());
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Calls: a command from its arrival to its answer, and where its time went.
+
+use std::time::Instant;
+
+/// Of how many arguments, and of how many bytes of each, a record is kept.
+pub const KEPT_ARGUMENTS: usize = 5;
+const KEPT_BYTES: usize = 128;
+
+/// Where a call's time was spent outside of the server's main thread, in microseconds.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// Waiting for a worker.
+    pub queue_us: u64,
+    /// Waiting for PostgreSQL.
+    pub postgres_us: u64,
+}
+
+impl Spent {
+    /// The longer of each: the parts of a MULTIREAD are waited for side by side.
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            queue_us: self.queue_us.max(other.queue_us),
+            postgres_us: self.postgres_us.max(other.postgres_us),
+        }
+    }
+}
+
+/// A command whose client waits.
+#[derive(Debug)]
+pub struct Call {
+    /// Its name in lower case: `pgcache.read`.
+    pub command: &'static str,
+    /// When it arrived.
+    pub began: Instant,
+    /// Its first arguments without the name, each cut.
+    pub arguments: Vec<Box<[u8]>>,
+    /// The client's id.
+    pub client: u64,
+    /// What is known of its time so far.
+    pub spent: Spent,
+}
+
+/// A command that was answered.
+#[derive(Debug)]
+pub struct Ended<'a> {
+    /// Its name in lower case.
+    pub command: &'static str,
+    /// The client's id.
+    pub client: u64,
+    /// From its arrival to its answer, in microseconds.
+    pub duration_us: u64,
+    /// Of that, outside of the main thread.
+    pub spent: Spent,
+    /// The code of the error that it was answered with.
+    pub error: Option<&'a str>,
+    /// Its arguments.
+    pub arguments: Words<'a>,
+}
+
+impl Ended<'_> {
+    /// The time that is neither the queue's nor PostgreSQL's, in microseconds.
+    pub fn main_us(&self) -> u64 {
+        self.duration_us.saturating_sub(self.spent.queue_us).saturating_sub(self.spent.postgres_us)
+    }
+}
+
+/// A call's arguments: copied only for whoever wants to keep them.
+#[derive(Clone, Copy)]
+pub enum Words<'a> {
+    /// Those that were kept while the client waited.
+    Kept(&'a [Box<[u8]>]),
+    /// Those of the command under way.
+    Live(&'a dyn Fn() -> Vec<Box<[u8]>>),
+}
+
+impl Words<'_> {
+    /// A copy of the first ones, each cut.
+    pub fn keep(&self) -> Vec<Box<[u8]>> {
+        match self {
+            Self::Kept(words) => words.to_vec(),
+            Self::Live(words) => words(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Words<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Words")
+    }
+}
+
+/// Copies the first of `words`, each cut.
+pub fn kept<'w>(words: impl Iterator<Item = &'w [u8]>) -> Vec<Box<[u8]>> {
+    words.take(KEPT_ARGUMENTS).map(|word| word.get(..KEPT_BYTES).unwrap_or(word).into()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_words_are_kept_each_cut() {
+        let long = [b'x'; 500];
+        let words = kept([&long[..], b"a", b"b", b"c", b"d", b"e"].into_iter());
+        assert_eq!((words.len(), words.first().map(|word| word.len())), (5, Some(128)));
+    }
+
+    #[test]
+    fn what_is_neither_queue_nor_postgresql_is_the_main_threads() {
+        let ended = |duration_us| Ended {
+            command: "pgcache.read",
+            client: 1,
+            duration_us,
+            spent: Spent { queue_us: 30, postgres_us: 50 },
+            error: None,
+            arguments: Words::Kept(&[]),
+        };
+        assert_eq!((ended(100).main_us(), ended(60).main_us()), (20, 0));
+    }
+}

@@ -1,0 +1,135 @@
+//! What a plugin is: something that is told what the cache does, and keeps or passes on what it likes.
+
+use std::fmt::Debug;
+
+use super::call::Ended;
+use super::occurrence::Occurrence;
+use crate::server::context::Context;
+use crate::settings::{EventType, Settings};
+
+/// A part that a plugin may have. Parts that nobody has cost a look at an empty list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// [`Plugin::after_command`].
+    AfterCommand,
+    /// [`Plugin::on_hit`].
+    Hit,
+    /// [`Plugin::on_miss`].
+    Miss,
+    /// [`Plugin::on_load`].
+    Load,
+    /// [`Plugin::on_error`].
+    Error,
+    /// [`Plugin::on_write`].
+    Write,
+    /// [`Plugin::on_invalidate`].
+    Invalidate,
+    /// [`Plugin::on_table_flush`].
+    TableFlush,
+    /// [`Plugin::on_expire`].
+    Expire,
+    /// [`Plugin::on_evict`].
+    Evict,
+    /// [`Plugin::on_source`].
+    Source,
+}
+
+impl Part {
+    /// Every part, in the order of the enum.
+    pub const ALL: [Self; 11] = [
+        Self::AfterCommand,
+        Self::Hit,
+        Self::Miss,
+        Self::Load,
+        Self::Error,
+        Self::Write,
+        Self::Invalidate,
+        Self::TableFlush,
+        Self::Expire,
+        Self::Evict,
+        Self::Source,
+    ];
+
+    /// The part that is told of such an occurrence.
+    pub fn of(kind: EventType) -> Self {
+        match kind {
+            EventType::CacheHit => Self::Hit,
+            EventType::CacheMiss => Self::Miss,
+            EventType::CacheLoad => Self::Load,
+            EventType::CacheError => Self::Error,
+            EventType::CacheWrite => Self::Write,
+            EventType::CacheInvalidate => Self::Invalidate,
+            EventType::TableFlush => Self::TableFlush,
+            EventType::CacheExpire => Self::Expire,
+            EventType::CacheEvict => Self::Evict,
+            EventType::SourceUp | EventType::SourceDown => Self::Source,
+        }
+    }
+}
+
+/// What the plugins are told in: the callback under way, and the settings as they stand.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    /// The callback's context.
+    pub ctx: Context<'a>,
+    /// The settings.
+    pub settings: &'a Settings,
+}
+
+/// A plugin, on the server's main thread. Each part does nothing unless it is written; a part is only called when
+/// [`parts`](Self::parts) names it.
+pub trait Plugin: Debug {
+    /// Its name, for the log.
+    fn name(&self) -> &'static str;
+
+    /// The parts that it has.
+    fn parts(&self) -> &'static [Part];
+
+    /// Whether it has a use for occurrences of this kind, as the settings stand.
+    fn wants(&self, _: &Settings, _: EventType) -> bool {
+        true
+    }
+
+    /// A command was answered.
+    fn after_command(&mut self, _: Moment<'_>, _: &Ended<'_>) {}
+
+    /// A read was answered from memory.
+    fn on_hit(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+
+    /// A read had to ask PostgreSQL.
+    fn on_miss(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+
+    /// PostgreSQL answered a load.
+    fn on_load(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+
+    /// A load failed.
+    fn on_error(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+
+    /// A client wrote an entry.
+    fn on_write(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+
+    /// An entry was invalidated.
+    fn on_invalidate(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+
+    /// A whole table was dropped.
+    fn on_table_flush(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+
+    /// An entry's time to live passed.
+    fn on_expire(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+
+    /// The server evicted an entry.
+    fn on_evict(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+
+    /// A source came up or went down.
+    fn on_source(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_has_its_place() {
+        assert!(Part::ALL.into_iter().enumerate().all(|(place, part)| part as usize == place));
+    }
+}

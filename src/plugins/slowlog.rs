@@ -1,0 +1,122 @@
+//! The slow log: commands that took long, and where their time went.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::call::{Ended, Spent};
+use super::plugin::{Moment, Part, Plugin};
+use crate::server::clock::unix_ms;
+
+/// A slow command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlowCommand {
+    /// Counts up for as long as the module is loaded.
+    pub id: u64,
+    /// When it was answered, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// From its arrival to its answer, in microseconds.
+    pub duration_us: u64,
+    /// Of that, waiting for a worker and for PostgreSQL.
+    pub spent: Spent,
+    /// The rest: the server's main thread and what it did first.
+    pub main_us: u64,
+    /// Its name in lower case.
+    pub command: &'static str,
+    /// Its first arguments, each cut.
+    pub arguments: Vec<Box<[u8]>>,
+    /// The client's id.
+    pub client: u64,
+    /// The code of the error that it was answered with.
+    pub error: Option<String>,
+}
+
+/// What is kept, the latest first.
+#[derive(Debug, Default)]
+struct Kept {
+    next: u64,
+    commands: VecDeque<SlowCommand>,
+}
+
+impl Kept {
+    fn add(&mut self, call: &Ended<'_>, max_len: usize, at_ms: u64) {
+        let command = SlowCommand {
+            id: self.next,
+            at_ms,
+            duration_us: call.duration_us,
+            spent: call.spent,
+            main_us: call.main_us(),
+            command: call.command,
+            arguments: call.arguments.keep(),
+            client: call.client,
+            error: call.error.map(str::to_owned),
+        };
+        self.next += 1;
+        self.commands.push_front(command);
+        self.commands.truncate(max_len);
+    }
+}
+
+/// The log, shared by the plugin and the command that shows it.
+#[derive(Debug, Default, Clone)]
+pub struct SlowLog(Rc<RefCell<Kept>>);
+
+impl SlowLog {
+    /// The latest ones, the latest first.
+    pub fn latest(&self, count: usize) -> Vec<SlowCommand> {
+        self.0.borrow().commands.iter().take(count).cloned().collect()
+    }
+
+    /// How many are kept.
+    pub fn len(&self) -> usize {
+        self.0.borrow().commands.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets them all.
+    pub fn reset(&self) {
+        self.0.borrow_mut().commands.clear();
+    }
+}
+
+impl Plugin for SlowLog {
+    fn name(&self) -> &'static str {
+        "slowlog"
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        &[Part::AfterCommand]
+    }
+
+    fn after_command(&mut self, moment: Moment<'_>, call: &Ended<'_>) {
+        let settings = moment.settings;
+        if settings.slowlog_log_slower_than_us.is_some_and(|least_us| call.duration_us >= least_us) {
+            self.0.borrow_mut().add(call, settings.slowlog_max_len, unix_ms());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::call::Words;
+    use super::*;
+
+    #[test]
+    fn the_latest_are_kept_and_numbered_on() {
+        let mut kept = Kept::default();
+        for duration_us in 0..5 {
+            let spent = Spent { queue_us: 1, postgres_us: 2 };
+            let arguments = Words::Kept(&[]);
+            let call =
+                Ended { command: "pgcache.read", client: 9, duration_us, spent, error: None, arguments };
+            kept.add(&call, 2, 7);
+        }
+        let ids: Vec<u64> = kept.commands.iter().map(|command| command.id).collect();
+        assert_eq!(ids, [4, 3]);
+        assert_eq!(kept.commands.front().map(|command| (command.main_us, command.at_ms)), Some((1, 7)));
+    }
+}
