@@ -12,6 +12,7 @@ use super::key::Key;
 use super::multiread::MultiRead;
 use super::read::Read;
 use super::slowlog::SlowLog;
+use super::stats::Stats;
 use super::watch::Watch;
 use super::write::Write;
 
@@ -40,6 +41,7 @@ impl Command for Help {
             Flush::SPEC,
             Watch::SPEC,
             SlowLog::SPEC,
+            Stats::SPEC,
             Health::SPEC,
             Self::SPEC,
         ];

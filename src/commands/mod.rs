@@ -10,5 +10,6 @@ pub mod multiread;
 pub mod panic;
 pub mod read;
 pub mod slowlog;
+pub mod stats;
 pub mod watch;
 pub mod write;

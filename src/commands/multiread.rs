@@ -125,6 +125,7 @@ fn look_up_all(
     let LookedUp { slots, missing, aged } = &mut looked_up;
     for (index, ((located, cache_key), key)) in all.into_iter().zip(keys).enumerate() {
         let (found, age) = engine.look_up(ctx, table, &cache_key, ttl, |row| Slot::Row(row.into()));
+        let is_negative = matches!(found, Found::Absent);
         match found {
             Found::Row(slot) => slots.push(slot),
             Found::Absent => slots.push(Slot::Absent),
@@ -135,7 +136,7 @@ fn look_up_all(
                 continue;
             }
         }
-        engine.tell_hit(ctx, table, located.lookup_key(), age);
+        engine.tell_hit(ctx, table, located.lookup_key(), age, is_negative);
         aged.extend(Aged::of(age, key, located));
     }
     Ok(looked_up)

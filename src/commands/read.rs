@@ -68,7 +68,8 @@ impl OnTable for ReadRow<'_> {
         caller.check(ctx, table, &located, &cache_key, Access::Read)?;
         let in_command = caller.is_in_command();
         if let Some((reply, age)) = engine.reply_from_cache(ctx, table, &cache_key, self.ttl, in_command) {
-            engine.tell_hit(ctx, table, located.lookup_key(), age);
+            let is_negative = matches!(reply, Reply::Nil);
+            engine.tell_hit(ctx, table, located.lookup_key(), age, is_negative);
             let aged = Aged::of(age, &key, located).into_iter().collect();
             engine.refresh(ctx, table, aged, self.ttl);
             return Ok(Answer::Now(reply));

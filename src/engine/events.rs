@@ -7,6 +7,7 @@ use crate::plugins::call::{Ended, Words};
 use crate::plugins::occurrence::Occurrence;
 use crate::plugins::plugin::Moment;
 use crate::postgres::Transition;
+use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::notifications::Change;
 use crate::settings::EventType;
@@ -20,13 +21,13 @@ impl Engine {
     pub fn tell(&mut self, ctx: Context<'_>, table: &Table, what: Occurrence<'_>) {
         let settings = self.settings.get();
         let source = self.sources.name(table.source);
-        let what = Occurrence { source, table: Some(&table.name), ..what };
+        let what = Occurrence { source, table: Some((table.id, &table.name)), ..what };
         self.plugins.tell(Moment { ctx, settings: &settings }, &what);
     }
 
-    /// A row, or that there is none, was served from the cache.
-    pub fn tell_hit(&mut self, ctx: Context<'_>, table: &Table, key: &[u8], age: Age) {
-        let what = Occurrence::new(EventType::CacheHit).key(key);
+    /// A row, or that there is none (`is_negative`), was served from the cache.
+    pub fn tell_hit(&mut self, ctx: Context<'_>, table: &Table, key: &[u8], age: Age, is_negative: bool) {
+        let what = Occurrence { is_negative, ..Occurrence::new(EventType::CacheHit).key(key) };
         let what = match age {
             Age::Stale => what.reason("stale"),
             Age::Fresh | Age::Due => what,
@@ -111,8 +112,9 @@ impl Engine {
             let ended = Ended {
                 command: call.command,
                 client: call.client,
+                at_s: monotonic_ms() / 1000,
                 duration_us,
-                spent: call.spent,
+                spent: call.spent.within(duration_us),
                 error: error.as_deref(),
                 arguments: Words::Kept(&call.arguments),
             };

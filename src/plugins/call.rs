@@ -16,6 +16,12 @@ pub struct Spent {
 }
 
 impl Spent {
+    /// As much of it as fits into `duration_us`: who joined a load that was under way did not wait for all of it.
+    pub fn within(self, duration_us: u64) -> Self {
+        let postgres_us = self.postgres_us.min(duration_us);
+        Self { postgres_us, queue_us: self.queue_us.min(duration_us - postgres_us) }
+    }
+
     /// The longer of each: the parts of a MULTIREAD are waited for side by side.
     pub fn max(self, other: Self) -> Self {
         Self {
@@ -47,6 +53,8 @@ pub struct Ended<'a> {
     pub command: &'static str,
     /// The client's id.
     pub client: u64,
+    /// When it was answered, in seconds of a clock that only goes forward.
+    pub at_s: u64,
     /// From its arrival to its answer, in microseconds.
     pub duration_us: u64,
     /// Of that, outside of the main thread.
@@ -106,10 +114,19 @@ mod tests {
     }
 
     #[test]
+    fn nobody_has_spent_more_than_the_time_that_passed() {
+        let spent = Spent { queue_us: 30, postgres_us: 50 };
+        assert_eq!(spent.within(100), spent);
+        assert_eq!(spent.within(60), Spent { queue_us: 10, postgres_us: 50 });
+        assert_eq!(spent.within(20), Spent { queue_us: 0, postgres_us: 20 });
+    }
+
+    #[test]
     fn what_is_neither_queue_nor_postgresql_is_the_main_threads() {
         let ended = |duration_us| Ended {
             command: "pgcache.read",
             client: 1,
+            at_s: 0,
             duration_us,
             spent: Spent { queue_us: 30, postgres_us: 50 },
             error: None,

@@ -89,7 +89,7 @@ impl Plugin for Events {
 /// The event of an occurrence at `ts_ms`.
 fn json(what: &Occurrence<'_>, ts_ms: u64) -> String {
     let mut event = Event::new(what.kind, what.source, ts_ms);
-    if let Some(table) = what.table {
+    if let Some((_, table)) = what.table {
         event = event.text("table", table);
     }
     event = event.key(what.key);
@@ -171,7 +171,7 @@ mod tests {
     fn an_event_is_one_json_object_whatever_the_names() {
         let what = Occurrence {
             source: "default",
-            table: Some("\"A\nb\""),
+            table: Some((1, "\"A\nb\"")),
             ttl_s: Some(60),
             ..Occurrence::new(EventType::CacheWrite).key(b"{\"id\":1}")
         };

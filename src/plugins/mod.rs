@@ -6,3 +6,4 @@ pub mod occurrence;
 pub mod plugin;
 pub mod registry;
 pub mod slowlog;
+pub mod stats;

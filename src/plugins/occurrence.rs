@@ -10,10 +10,12 @@ pub struct Occurrence<'a> {
     pub kind: EventType,
     /// The source's name.
     pub source: &'a str,
-    /// The table's name as it stands in cache keys.
-    pub table: Option<&'a str>,
+    /// The table's number, and its name as it stands in cache keys.
+    pub table: Option<(u64, &'a str)>,
     /// The lookup key, as it stands in the cache key; empty: it is about no key.
     pub key: &'a [u8],
+    /// Whether it is about a row that does not exist.
+    pub is_negative: bool,
     /// Why.
     pub reason: Option<&'a str>,
     /// For how many seconds an entry was written; 0: it does not expire.
@@ -32,6 +34,7 @@ impl<'a> Occurrence<'a> {
             source: "",
             table: None,
             key: &[],
+            is_negative: false,
             reason: None,
             ttl_s: None,
             duration_us: None,

@@ -5,6 +5,7 @@ use super::events::Events;
 use super::occurrence::Occurrence;
 use super::plugin::{Moment, Part, Plugin};
 use super::slowlog::SlowLog;
+use super::stats::Stats;
 use crate::settings::{EventType, Settings};
 
 /// All plugins, with those that have each part.
@@ -14,13 +15,16 @@ pub struct Plugins {
     by_part: [Vec<usize>; Part::ALL.len()],
     /// What the slow log's own command shows.
     pub slowlog: SlowLog,
+    /// What the command for statistics shows.
+    pub stats: Stats,
 }
 
 impl Default for Plugins {
     fn default() -> Self {
-        let slowlog = SlowLog::default();
-        let all: Vec<Box<dyn Plugin>> = vec![Box::new(Events), Box::new(slowlog.clone())];
-        Self { by_part: by_part(&all), all, slowlog }
+        let (slowlog, stats) = (SlowLog::default(), Stats::default());
+        let all: Vec<Box<dyn Plugin>> =
+            vec![Box::new(stats.clone()), Box::new(slowlog.clone()), Box::new(Events)];
+        Self { by_part: by_part(&all), all, slowlog, stats }
     }
 }
 

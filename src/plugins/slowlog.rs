@@ -111,8 +111,15 @@ mod tests {
         for duration_us in 0..5 {
             let spent = Spent { queue_us: 1, postgres_us: 2 };
             let arguments = Words::Kept(&[]);
-            let call =
-                Ended { command: "pgcache.read", client: 9, duration_us, spent, error: None, arguments };
+            let call = Ended {
+                command: "pgcache.read",
+                client: 9,
+                at_s: 0,
+                duration_us,
+                spent,
+                error: None,
+                arguments,
+            };
             kept.add(&call, 2, 7);
         }
         let ids: Vec<u64> = kept.commands.iter().map(|command| command.id).collect();

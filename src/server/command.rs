@@ -8,6 +8,7 @@ use std::{ptr, slice};
 
 use redis_module::raw::{self, RedisModuleCommandArg, RedisModuleCtx, RedisModuleString};
 
+use super::clock::monotonic_ms_of;
 use super::context::Context;
 use super::guard::guard;
 use super::reply::Reply;
@@ -293,11 +294,12 @@ fn end(ctx: Context<'_>, spec: &Spec, arguments: Arguments<'_>, began: Instant, 
             engine.waiters.remember(waiter, call);
         }
         None => {
-            let error = reply.error_code();
+            let (now, error) = (Instant::now(), reply.error_code());
             let ended = Ended {
                 command,
                 client,
-                duration_us: u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+                at_s: monotonic_ms_of(now) / 1000,
+                duration_us: u64::try_from((now - began).as_micros()).unwrap_or(u64::MAX),
                 spent: Spent::default(),
                 error: error.as_deref(),
                 arguments: Words::Live(&keep),

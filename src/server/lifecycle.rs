@@ -78,6 +78,7 @@ fn register_commands(ctx: Context<'_>, test_hooks: bool) -> Result<(), String> {
     command::register::<commands::flush::Flush>(ctx)?;
     command::register::<commands::watch::Watch>(ctx)?;
     command::register::<commands::slowlog::SlowLog>(ctx)?;
+    command::register::<commands::stats::Stats>(ctx)?;
     command::register::<commands::health::Health>(ctx)?;
     command::register::<commands::help::Help>(ctx)?;
     if test_hooks {

@@ -37,6 +37,8 @@ pub enum Value {
     Bool(bool),
     /// A whole number.
     Integer(i64),
+    /// A number; in RESP2 its text.
+    Double(f64),
     /// A bulk string.
     Text(String),
     /// A bulk string of any bytes.
@@ -106,6 +108,10 @@ impl Value {
             Self::Integer(value) => {
                 // SAFETY: a valid context.
                 unsafe { api!(RedisModule_ReplyWithLongLong)(ctx.as_raw(), *value) };
+            }
+            Self::Double(value) => {
+                // SAFETY: a valid context.
+                unsafe { api!(RedisModule_ReplyWithDouble)(ctx.as_raw(), *value) };
             }
             Self::Text(text) => bulk(ctx, text.as_bytes()),
             Self::Bytes(bytes) => bulk(ctx, bytes),

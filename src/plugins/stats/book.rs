@@ -1,0 +1,148 @@
+//! Everything that is counted.
+
+use std::collections::BTreeMap;
+
+use super::latency::Latency;
+use super::rate::Rate;
+use super::table::TableStats;
+use crate::plugins::call::Ended;
+use crate::plugins::occurrence::Occurrence;
+
+/// Codes of errors that are told apart: PostgreSQL has about 250, clients choose some of them.
+const MAX_CODES: usize = 300;
+/// What those beyond count as.
+const OTHER: &str = "other";
+
+/// One command's figures since the last reset.
+#[derive(Debug, Default)]
+pub struct CommandStats {
+    /// Its name in lower case.
+    pub name: &'static str,
+    /// How often it was answered with an error.
+    pub errors: u64,
+    /// How long it took.
+    pub latency: Latency,
+}
+
+/// All figures since the last reset.
+#[derive(Debug, Default)]
+pub struct Book {
+    /// By command.
+    pub commands: Vec<CommandStats>,
+    /// By the table's number.
+    pub tables: BTreeMap<u64, TableStats>,
+    /// Errors by their code.
+    pub errors: BTreeMap<String, u64>,
+    /// Time that commands with a load waited for a worker.
+    pub queue: Latency,
+    /// Time that they waited for PostgreSQL.
+    pub postgres: Latency,
+    /// The rest of every command's time.
+    pub main: Latency,
+    /// Commands.
+    pub rate: Rate,
+}
+
+impl Book {
+    /// A command was answered.
+    pub fn ended(&mut self, call: &Ended<'_>) {
+        self.rate.add(call.at_s);
+        self.main.record(call.main_us());
+        if call.spent.postgres_us > 0 {
+            self.queue.record(call.spent.queue_us);
+            self.postgres.record(call.spent.postgres_us);
+        }
+        let command = self.command(call.command);
+        command.latency.record(call.duration_us);
+        if let Some(code) = call.error {
+            command.errors += 1;
+            self.error(code);
+        }
+    }
+
+    fn command(&mut self, name: &'static str) -> &mut CommandStats {
+        // A dozen at most.
+        let place = self.commands.iter().position(|command| command.name == name);
+        let place = place.unwrap_or_else(|| {
+            self.commands.push(CommandStats { name, ..CommandStats::default() });
+            self.commands.len() - 1
+        });
+        &mut self.commands[place]
+    }
+
+    fn error(&mut self, code: &str) {
+        if let Some(count) = self.errors.get_mut(code) {
+            *count += 1;
+        } else {
+            let code = if self.errors.len() < MAX_CODES { code } else { OTHER };
+            *self.errors.entry(code.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// The figures of the table that an occurrence is about.
+    pub fn table(&mut self, what: &Occurrence<'_>) -> Option<&mut TableStats> {
+        let (id, name) = what.table?;
+        let stats = self.tables.entry(id).or_default();
+        if stats.name != name {
+            name.clone_into(&mut stats.name);
+        }
+        Some(stats)
+    }
+
+    /// The tables with the most traffic, the busiest first.
+    pub fn busiest(&self, count: usize) -> Vec<&TableStats> {
+        let mut tables: Vec<&TableStats> = self.tables.values().collect();
+        tables.sort_by(|a, b| b.traffic().cmp(&a.traffic()).then_with(|| a.name.cmp(&b.name)));
+        tables.truncate(count);
+        tables
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::call::{Spent, Words};
+    use crate::settings::EventType;
+
+    fn ended(command: &'static str, error: Option<&'static str>) -> Ended<'static> {
+        let spent = Spent { queue_us: 10, postgres_us: 20 };
+        Ended { command, client: 1, at_s: 5, duration_us: 100, spent, error, arguments: Words::Kept(&[]) }
+    }
+
+    #[test]
+    fn commands_and_errors_are_told_apart() {
+        let (read, write) = ("pgcache.read", "pgcache.write");
+        let mut book = Book::default();
+        book.ended(&ended(read, None));
+        book.ended(&ended(read, Some("PGDOWN")));
+        book.ended(&ended(write, Some("ERR")));
+        let told: Vec<_> = book
+            .commands
+            .iter()
+            .map(|command| (command.name, command.latency.percentiles().count, command.errors))
+            .collect();
+        assert_eq!(told, [(read, 2, 1), (write, 1, 1)]);
+        assert_eq!(book.errors.into_iter().collect::<Vec<_>>(), [("ERR".into(), 1), ("PGDOWN".into(), 1)]);
+        assert_eq!(book.main.percentiles().max_us, 70);
+    }
+
+    #[test]
+    fn any_number_of_codes_takes_bounded_memory() {
+        let mut book = Book::default();
+        (0..1000).for_each(|code| book.error(&format!("PGERR {code}")));
+        assert_eq!((book.errors.len(), book.errors.get(OTHER)), (MAX_CODES + 1, Some(&700)));
+    }
+
+    #[test]
+    fn the_busiest_tables_come_first() {
+        let mut book = Book::default();
+        for (id, name, hits) in [(1, "a", 2), (2, "b", 9), (3, "c", 2)] {
+            let what = Occurrence { table: Some((id, name)), ..Occurrence::new(EventType::CacheHit) };
+            if let Some(table) = book.table(&what) {
+                table.hits += hits;
+            }
+        }
+        let names: Vec<&str> = book.busiest(2).into_iter().map(|table| table.name.as_str()).collect();
+        assert_eq!(names, ["b", "a"]);
+    }
+}

@@ -1,0 +1,87 @@
+//! Latencies: how long something took, as percentiles.
+
+use hdrhistogram::Histogram;
+
+/// The longest time that is told apart, in microseconds: an hour.
+const LONGEST_US: u64 = 3_600_000_000;
+/// How many digits of a time are kept.
+const DIGITS: u8 = 2;
+
+/// Times in microseconds. Takes 25 kB once something was recorded.
+#[derive(Debug, Default)]
+pub struct Latency {
+    times: Option<Histogram<u64>>,
+    sum_us: u64,
+}
+
+/// What is told of times, in microseconds.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Percentiles {
+    /// How many there were.
+    pub count: u64,
+    /// Their average.
+    pub average_us: u64,
+    /// Half of them were no longer.
+    pub p50_us: u64,
+    /// 95 in 100 were no longer.
+    pub p95_us: u64,
+    /// 99 in 100 were no longer.
+    pub p99_us: u64,
+    /// The longest.
+    pub max_us: u64,
+}
+
+impl Latency {
+    /// Adds a time.
+    pub fn record(&mut self, us: u64) {
+        if self.times.is_none() {
+            // The bounds are right, so it is made.
+            self.times = Histogram::new_with_bounds(1, LONGEST_US, DIGITS).ok();
+        }
+        if let Some(times) = &mut self.times {
+            times.saturating_record(us);
+            self.sum_us = self.sum_us.saturating_add(us);
+        }
+    }
+
+    /// What there is to tell.
+    pub fn percentiles(&self) -> Percentiles {
+        let Some(times) = &self.times else { return Percentiles::default() };
+        let at = |percentile| times.value_at_percentile(percentile);
+        Percentiles {
+            count: times.len(),
+            average_us: self.sum_us.checked_div(times.len()).unwrap_or_default(),
+            p50_us: at(50.0),
+            p95_us: at(95.0),
+            p99_us: at(99.0),
+            max_us: times.max(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_right_to_two_digits() {
+        let mut latency = Latency::default();
+        assert_eq!(latency.percentiles(), Percentiles::default());
+        (1..=1000).for_each(|us| latency.record(us));
+        let told = latency.percentiles();
+        assert_eq!((told.count, told.average_us), (1000, 500));
+        for (value, wanted) in
+            [(told.p50_us, 500), (told.p95_us, 950), (told.p99_us, 990), (told.max_us, 1000)]
+        {
+            assert!(value.abs_diff(wanted) <= wanted / 100 + 1, "{value} for {wanted}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_too_short_or_too_long() {
+        let mut latency = Latency::default();
+        latency.record(0);
+        latency.record(u64::MAX);
+        assert_eq!(latency.percentiles().count, 2);
+    }
+}

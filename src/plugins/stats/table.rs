@@ -1,0 +1,39 @@
+//! What is counted of a table.
+
+/// One table's figures since the last reset.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct TableStats {
+    /// Its name as it stands in cache keys.
+    pub name: String,
+    /// Reads answered from memory, by key.
+    pub hits: u64,
+    /// Of these, rows known to be absent.
+    pub negative_hits: u64,
+    /// Reads that had to ask PostgreSQL, by key.
+    pub misses: u64,
+    /// Loads that PostgreSQL answered, by key.
+    pub loads: u64,
+    /// Loads that failed, by key.
+    pub errors: u64,
+    /// Entries that clients wrote.
+    pub writes: u64,
+    /// Entries that were invalidated, by commands and by notices.
+    pub invalidations: u64,
+    /// Times that the whole table was dropped.
+    pub flushes: u64,
+}
+
+impl TableStats {
+    /// How much there was to do with it.
+    pub fn traffic(&self) -> u64 {
+        self.hits + self.misses + self.writes
+    }
+}
+
+/// Hits among reads, from 0 to 1; 0 without any.
+pub fn hit_ratio(hits: u64, misses: u64) -> f64 {
+    match hits + misses {
+        0 => 0.0,
+        reads => hits as f64 / reads as f64,
+    }
+}

@@ -1,0 +1,167 @@
+//! Statistics agree with what was done.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use support::{eventually, on_every_server, Client, Database, Lock, Postgres, Reply, Server};
+
+fn user(id: u64) -> String {
+    format!(r#"{{"id":{id}}}"#)
+}
+
+fn with_users(test: impl Fn(&Database<'_>, &Server, &mut Client)) {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(20);
+        let server = Server::start(&kind, &database);
+        let mut client = server.client();
+        client.key("users", &user(1));
+        assert_eq!(client.call(&["PGCACHE.STATS", "RESET"]), Reply::Simple("OK".into()));
+        test(&database, &server, &mut client);
+    });
+}
+
+fn stats(client: &mut Client) -> Reply {
+    client.call(&["PGCACHE.STATS"])
+}
+
+fn integer(reply: &Reply, field: &str) -> i64 {
+    match reply.field(field) {
+        Reply::Integer(number) => number,
+        other => panic!("{field}: {other:?} in {reply:?}"),
+    }
+}
+
+fn integers<const N: usize>(reply: &Reply, fields: [&str; N]) -> [i64; N] {
+    fields.map(|field| integer(reply, field))
+}
+
+/// In RESP2 a double is its text.
+fn double(reply: &Reply, field: &str) -> f64 {
+    reply.field(field).text().parse().unwrap()
+}
+
+#[test]
+fn totals_agree_with_what_was_done() {
+    with_users(|_, _, client| {
+        for _ in 0..3 {
+            client.read("users", &user(1));
+        }
+        assert_eq!(client.read("users", &user(99)), Reply::Nil);
+        assert_eq!(client.read("users", &user(99)), Reply::Nil);
+        client.multiread("users", r#"[{"id":1},{"id":2},{"id":3},{"id":99}]"#);
+        client.call(&["PGCACHE.WRITE", "users", &user(5), "{}"]);
+        client.invalidate("users", &user(1));
+        client.invalidate("users", &user(2));
+        let told = stats(client);
+        let fields = ["hits", "negative_hits", "misses", "keys_loaded", "fills", "writes", "invalidations"];
+        assert_eq!(integers(&told, fields), [5, 2, 4, 4, 4, 1, 2]);
+        assert_eq!((double(&told, "hit_ratio") * 9.0).round() as i64, 5);
+        assert_eq!((double(&told, "keys_per_statement") * 3.0).round() as i64, 4);
+        let table = client.call(&["PGCACHE.STATS", "TABLE", "users"]);
+        let fields =
+            ["hits", "negative_hits", "misses", "loads", "errors", "writes", "invalidations", "flushes"];
+        assert_eq!(integers(&table, fields), [5, 2, 4, 4, 0, 1, 2, 0]);
+        assert_eq!(told.field("busiest_tables").field("users"), table);
+        for (command, calls) in [("READ", 5), ("pgcache.multiread", 1), ("Write", 1), ("invalidate", 2)] {
+            let told = client.call(&["PGCACHE.STATS", "COMMAND", command]);
+            assert_eq!(integers(&told, ["calls", "errors"]), [calls, 0], "{command}");
+            let [p50, p95, p99, max] = integers(&told, ["p50_us", "p95_us", "p99_us", "max_us"]);
+            assert!(p50 <= p95 && p95 <= p99 && p99 <= max, "{told:?}");
+        }
+    });
+}
+
+#[test]
+fn readers_of_one_load_and_superseded_loads_are_counted() {
+    with_users(|database, server, client| {
+        let mut lock = Lock::on(database, "users");
+        let mut readers: Vec<Client> = (0..5).map(|_| server.client()).collect();
+        for reader in &mut readers {
+            reader.send(&["PGCACHE.READ", "users", &user(1)]);
+        }
+        lock.await_arrivals(1);
+        eventually("all wait", || (client.figure("waiting_clients") == 5).then_some(()));
+        client.invalidate("users", &user(1));
+        lock.release();
+        for reader in &mut readers {
+            reader.receive();
+        }
+        let told = stats(client);
+        assert_eq!(integers(&told, ["misses", "coalesced", "superseded", "fills"]), [5, 4, 1, 0]);
+        let latency = told.field("latency_us");
+        assert_eq!(integer(&latency.field("postgres"), "count"), 5);
+        assert!(integer(&latency.field("postgres"), "p50_us") > 0);
+    });
+}
+
+#[test]
+fn errors_are_counted_by_code_and_by_command() {
+    with_users(|_, _, client| {
+        for (key, code) in
+            [("x", "ERR"), ("x", "ERR"), (r#"{"id":"x"}"#, "PGBADVALUE"), (r#"{"no":1}"#, "PGNOCOLUMN")]
+        {
+            assert_eq!(client.read("users", key).code(), code);
+        }
+        assert_eq!(client.read("nothing", "{}").code(), "PGNOTABLE");
+        let told = stats(client);
+        let by_code = told.field("errors_by_code");
+        let codes = ["ERR", "PGBADVALUE", "PGNOCOLUMN", "PGNOTABLE"];
+        assert_eq!(integers(&by_code, codes), [2, 1, 1, 1]);
+        assert_eq!(integers(&told.field("commands").field("pgcache.read"), ["calls", "errors"]), [5, 5]);
+    });
+}
+
+#[test]
+fn the_rate_is_of_whole_seconds() {
+    with_users(|_, _, client| {
+        eventually("a second has passed", || {
+            for _ in 0..20 {
+                client.read("users", &user(1));
+            }
+            let told = stats(client);
+            (integer(&told, "commands_last_second") > 0
+                && double(&told, "commands_per_second_last_minute") > 0.0)
+                .then_some(())
+        });
+    });
+}
+
+#[test]
+fn a_reset_begins_anew_and_what_is_unknown_is_said_to_be() {
+    with_users(|_, _, client| {
+        client.read("users", &user(1));
+        client.call(&["PGCACHE.FLUSH", "TABLE", "users"]);
+        assert_eq!(integer(&client.call(&["PGCACHE.STATS", "TABLE", "users"]), "flushes"), 1);
+        client.call(&["PGCACHE.STATS", "RESET"]);
+        assert_eq!(client.figure("misses"), 0);
+        for bad in [
+            &["TABLE", "users"][..],
+            &["TABLE", "nothing"],
+            &["TABLE"],
+            &["COMMAND", "nothing"],
+            &["COMMAND"],
+            &["RESET", "x"],
+            &["NO"],
+        ] {
+            let call: Vec<&str> = std::iter::once("PGCACHE.STATS").chain(bad.iter().copied()).collect();
+            assert_eq!(client.call(&call).code(), "ERR", "{bad:?}");
+        }
+        let Reply::Array(help) = client.call(&["PGCACHE.STATS", "HELP"]) else { panic!("no list") };
+        assert_eq!(help[0].text(), "PGCACHE.STATS");
+    });
+}
+
+#[test]
+fn tables_are_found_under_any_name_they_are_called_by() {
+    with_users(|database, _, client| {
+        database.execute("CREATE SCHEMA app; CREATE TABLE app.users (LIKE users INCLUDING ALL)");
+        client.read("app.users", &user(1));
+        client.read("users", &user(1));
+        for (name, misses) in [("users", 1), ("app.users", 1)] {
+            assert_eq!(integer(&client.call(&["PGCACHE.STATS", "TABLE", name]), "misses"), misses, "{name}");
+        }
+        client.read("public.users", &user(1));
+        assert_eq!(integer(&client.call(&["PGCACHE.STATS", "TABLE", "public.users"]), "hits"), 1);
+    });
+}
