@@ -165,3 +165,36 @@ fn tables_are_found_under_any_name_they_are_called_by() {
         assert_eq!(integer(&client.call(&["PGCACHE.STATS", "TABLE", "public.users"]), "hits"), 1);
     });
 }
+
+/// The fields of one line of INFO: `pgcache_x:a=1,b=2`.
+fn line(client: &mut Client, section: &str, name: &str) -> Vec<(String, String)> {
+    let line = client.info(&format!("pgcache_{section}"), &format!("pgcache_{name}"));
+    line.split(',').map(|pair| pair.split_once('=').unwrap()).map(|(a, b)| (a.into(), b.into())).collect()
+}
+
+fn of<'f>(fields: &'f [(String, String)], name: &str) -> &'f str {
+    &fields.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name} in {fields:?}")).1
+}
+
+#[test]
+fn info_tells_the_same_section_by_section() {
+    with_users(|database, _, client| {
+        database.execute(r#"CREATE TABLE "a,b=c" (id int PRIMARY KEY)"#);
+        client.read("users", &user(1));
+        client.read("users", &user(1));
+        client.read(r#""a,b=c""#, &user(1));
+        assert_eq!(client.info("pgcache_server", "pgcache_version"), env!("CARGO_PKG_VERSION"));
+        let read = line(client, "commands", "pgcache_read");
+        assert_eq!((of(&read, "calls"), of(&read, "errors")), ("3", "0"));
+        assert!(of(&read, "p50").parse::<u64>().unwrap() <= of(&read, "max").parse::<u64>().unwrap());
+        let postgres = line(client, "commands", "time_postgres");
+        assert_eq!(of(&postgres, "count"), "2");
+        let users = line(client, "tables", "table_users");
+        assert_eq!((of(&users, "hits"), of(&users, "misses"), of(&users, "loads")), ("1", "1", "1"));
+        assert_eq!(of(&line(client, "tables", "table__a_b_c_"), "negative_hits"), "0");
+        let source = line(client, "sources", "source_default");
+        assert_eq!((of(&source, "status"), of(&source, "queued")), ("up", "0"));
+        let freshness = line(client, "freshness", "source_default");
+        assert_eq!((of(&freshness, "invalidation"), of(&freshness, "watched")), ("notify", "0"));
+    });
+}

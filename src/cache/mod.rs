@@ -12,5 +12,6 @@ pub mod lease;
 pub mod name;
 pub mod notice;
 pub mod rest;
+pub mod spent;
 pub mod table;
 pub mod ttl;

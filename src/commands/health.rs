@@ -4,12 +4,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cache::lease::Freshness;
 use crate::engine;
+use crate::engine::report::status;
 use crate::engine::Engine;
 use crate::postgres::Condition;
 use crate::server::command::{Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
-use crate::settings::Invalidation;
 use crate::workers::mail::SourceIndex;
 
 /// The command.
@@ -76,25 +76,13 @@ fn notices(engine: &Engine, source: SourceIndex) -> Vec<(&'static str, Value)> {
     let Some(known) = engine.freshness.get(source) else { return vec![] };
     let count = |count: u64| Value::Integer(i64::try_from(count).unwrap_or(i64::MAX));
     let gaps = known.lease.counts().map(|(gap, number)| (gap.name().to_owned(), count(number)));
-    let freshness = match known.mode {
-        Invalidation::Off => "off",
-        _ => engine.freshness_of(source).name(),
-    };
     vec![
         ("invalidation", Value::from(known.mode.name())),
-        ("freshness", Value::from(freshness)),
+        ("freshness", Value::from(engine.freshness_name(source))),
         ("freshness_reason", known.reason.clone().map_or(Value::Nil, Value::Text)),
         ("watched", count(engine.watched(source) as u64)),
         ("gaps", Value::Map(gaps.collect())),
     ]
-}
-
-fn status(condition: Condition) -> &'static str {
-    match condition {
-        Condition::Connecting => "connecting",
-        Condition::Up => "up",
-        Condition::Down => "down",
-    }
 }
 
 /// Since when it is so, in milliseconds since 1970.

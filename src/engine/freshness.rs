@@ -192,6 +192,14 @@ impl Engine {
             .map_or(Freshness::Connecting, |known| known.lease.freshness(monotonic_ms(), max_staleness_ms))
     }
 
+    /// The word for that, in HEALTH and in INFO.
+    pub fn freshness_name(&self, source: SourceIndex) -> &'static str {
+        match self.freshness.get(source).map(|known| known.mode) {
+            None | Some(Invalidation::Off) => "off",
+            Some(Invalidation::Notify | Invalidation::Outbox) => self.freshness_of(source).name(),
+        }
+    }
+
     /// How many tables of a source are watched, of those that are known here.
     pub fn watched(&self, source: SourceIndex) -> usize {
         self.tables.of_source(source).filter(|table| table.definition.is_watched).count()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::cache::age::Age;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::Landed;
-use crate::plugins::call::Spent;
+use crate::cache::spent::Spent;
 use crate::postgres::load::Fetched;
 use crate::server::acl::{Access, User};
 use crate::server::context::{replicas_are_paused, Context};

@@ -20,6 +20,7 @@ pub mod mutations;
 pub mod notices;
 mod overtaken;
 pub mod refresh;
+pub mod report;
 pub mod resolve;
 pub mod sources;
 pub mod standing;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cache::error::Error;
 use crate::cache::flight::Landed;
-use crate::plugins::call::Spent;
+use crate::cache::spent::Spent;
 use crate::server::context::Context;
 use crate::server::text::Text;
 

@@ -13,7 +13,7 @@ use crate::cache::flight::{FlightId, Flights};
 use crate::cache::lease::Gap;
 use crate::cache::notice::Notice;
 use crate::cache::rest::Resting;
-use crate::plugins::call::Spent;
+use crate::cache::spent::Spent;
 use crate::plugins::registry::Plugins;
 use crate::postgres::load::Fetched;
 use crate::server::bell;

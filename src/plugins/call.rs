@@ -2,34 +2,11 @@
 
 use std::time::Instant;
 
+use crate::cache::spent::Spent;
+
 /// Of how many arguments, and of how many bytes of each, a record is kept.
 pub const KEPT_ARGUMENTS: usize = 5;
 const KEPT_BYTES: usize = 128;
-
-/// Where a call's time was spent outside of the server's main thread, in microseconds.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Spent {
-    /// Waiting for a worker.
-    pub queue_us: u64,
-    /// Waiting for PostgreSQL.
-    pub postgres_us: u64,
-}
-
-impl Spent {
-    /// As much of it as fits into `duration_us`: who joined a load that was under way did not wait for all of it.
-    pub fn within(self, duration_us: u64) -> Self {
-        let postgres_us = self.postgres_us.min(duration_us);
-        Self { postgres_us, queue_us: self.queue_us.min(duration_us - postgres_us) }
-    }
-
-    /// The longer of each: the parts of a MULTIREAD are waited for side by side.
-    pub fn max(self, other: Self) -> Self {
-        Self {
-            queue_us: self.queue_us.max(other.queue_us),
-            postgres_us: self.postgres_us.max(other.postgres_us),
-        }
-    }
-}
 
 /// A command whose client waits.
 #[derive(Debug)]
@@ -111,14 +88,6 @@ mod tests {
         let long = [b'x'; 500];
         let words = kept([&long[..], b"a", b"b", b"c", b"d", b"e"].into_iter());
         assert_eq!((words.len(), words.first().map(|word| word.len())), (5, Some(128)));
-    }
-
-    #[test]
-    fn nobody_has_spent_more_than_the_time_that_passed() {
-        let spent = Spent { queue_us: 30, postgres_us: 50 };
-        assert_eq!(spent.within(100), spent);
-        assert_eq!(spent.within(60), Spent { queue_us: 10, postgres_us: 50 });
-        assert_eq!(spent.within(20), Spent { queue_us: 0, postgres_us: 20 });
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::call::{Ended, Spent};
+use super::call::Ended;
 use super::plugin::{Moment, Part, Plugin};
+use crate::cache::spent::Spent;
 use crate::server::clock::unix_ms;
 
 /// A slow command.

@@ -10,7 +10,8 @@ use super::context::Context;
 use super::guard::guard;
 use super::reply::{send_error, Reply};
 use crate::cache::error::{Error, ErrorKind};
-use crate::plugins::call::{Call, Spent};
+use crate::cache::spent::Spent;
+use crate::plugins::call::Call;
 
 /// Names one waiting client for as long as the process lives; addresses are used again, these are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

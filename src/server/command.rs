@@ -14,7 +14,8 @@ use super::guard::guard;
 use super::reply::Reply;
 use super::text::bytes_of;
 use crate::cache::error::Error;
-use crate::plugins::call::{self, Call, Ended, Spent, Words};
+use crate::cache::spent::Spent;
+use crate::plugins::call::{self, Call, Ended, Words};
 
 /// The version in which the first commands appeared, as COMMAND DOCS reports it.
 const SINCE: &CStr = c"0.1.0";

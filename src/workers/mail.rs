@@ -8,8 +8,8 @@ use crossbeam_channel::{Receiver, Sender};
 use super::watching::WatchAnswer;
 use crate::cache::error::Error;
 use crate::cache::flight::FlightId;
+use crate::cache::spent::Spent;
 use crate::cache::table::TableDefinition;
-use crate::plugins::call::Spent;
 use crate::postgres::load::Fetched;
 use crate::postgres::Transition;
 

@@ -101,7 +101,8 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugins::call::{Spent, Words};
+    use crate::cache::spent::Spent;
+    use crate::plugins::call::Words;
     use crate::settings::EventType;
 
     fn ended(command: &'static str, error: Option<&'static str>) -> Ended<'static> {

@@ -1,0 +1,39 @@
+//! Time spent: where a command's time went while its client waited.
+
+/// Where a command's time was spent outside of the server's main thread, in microseconds.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// Waiting for a worker.
+    pub queue_us: u64,
+    /// Waiting for PostgreSQL.
+    pub postgres_us: u64,
+}
+
+impl Spent {
+    /// As much of it as fits into `duration_us`: who joined a load that was under way did not wait for all of it.
+    pub fn within(self, duration_us: u64) -> Self {
+        let postgres_us = self.postgres_us.min(duration_us);
+        Self { postgres_us, queue_us: self.queue_us.min(duration_us - postgres_us) }
+    }
+
+    /// The longer of each: the parts of a MULTIREAD are waited for side by side.
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            queue_us: self.queue_us.max(other.queue_us),
+            postgres_us: self.postgres_us.max(other.postgres_us),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_has_spent_more_than_the_time_that_passed() {
+        let spent = Spent { queue_us: 30, postgres_us: 50 };
+        assert_eq!(spent.within(100), spent);
+        assert_eq!(spent.within(60), Spent { queue_us: 10, postgres_us: 50 });
+        assert_eq!(spent.within(20), Spent { queue_us: 0, postgres_us: 20 });
+    }
+}
