@@ -57,6 +57,68 @@ fn each_source_answers_its_own_rows() {
 }
 
 #[test]
+fn each_source_hears_of_its_own_changes_in_its_own_way() {
+    on_every_server(|kind| {
+        let (first, second) = two_databases();
+        let server = with_two(&kind, &first, &second).setting("analytics.invalidation", "outbox").start();
+        let mut client = server.client();
+        for (table, source) in [("users", "default"), ("analytics:users", "analytics")] {
+            eventually("it is live", || {
+                (of_source(&mut client, source, "freshness").text() == "live").then_some(())
+            });
+            assert_eq!(client.call(&["PGCACHE.WATCH", "ADD", table]), Reply::Simple("OK".into()));
+        }
+        let Reply::Array(listed) = client.call(&["PGCACHE.WATCH", "LIST"]) else { panic!("no list") };
+        let told: Vec<_> =
+            listed.iter().map(|it| (it.field("source").text(), it.field("mode").text())).collect();
+        let told: Vec<_> = told.iter().map(|(source, mode)| (source.as_str(), mode.as_str())).collect();
+        assert_eq!(told.len(), 2);
+        assert!(told.contains(&("default", "notify")) && told.contains(&("analytics", "outbox")), "{told:?}");
+        for (database, table, other) in
+            [(&first, "users", "analytics:users"), (&second, "analytics:users", "users")]
+        {
+            eventually("both are cached", || {
+                [table, other].iter().all(|name| is_cached(&mut client, name)).then_some(())
+            });
+            database.execute("UPDATE users SET name = 'new' WHERE id = 1");
+            eventually("the change is seen", || {
+                (client.read(table, ONE).json()["name"] == "new").then_some(())
+            });
+            assert!(is_cached(&mut client, other), "the other source's row is as it was");
+            database.execute("UPDATE users SET name = 'old' WHERE id = 1");
+        }
+    });
+}
+
+/// Reads the row, and says whether it stays.
+fn is_cached(client: &mut Client, table: &str) -> bool {
+    client.read(table, ONE);
+    client.call(&["PGCACHE.INSPECT", table, ONE]).field("cached") == Reply::Integer(1)
+}
+
+#[test]
+fn a_standby_is_no_source() {
+    on_every_server(|kind| {
+        let primary = Postgres::start();
+        let database = users_of(&primary, "first");
+        let standby = primary.standby();
+        let setup = Server::setup(&kind).on(&database);
+        let server = setup.setting("pg_port", &standby.port().to_string()).start();
+        let mut client = server.client();
+        eventually("it is refused", || {
+            let reason = of_source(&mut client, "default", "reason");
+            (reason != Reply::Nil && reason.text().contains("standby")).then_some(())
+        });
+        assert_eq!(client.read("users", ONE).code(), "PGDOWN");
+        standby.promote();
+        eventually("it reads", || {
+            let row = client.read("users", ONE);
+            (row.code() != "PGDOWN" && row.json()["name"] == "first").then_some(())
+        });
+    });
+}
+
+#[test]
 fn each_source_has_cache_keys_of_its_own() {
     on_every_server(|kind| {
         let (first, second) = two_databases();
