@@ -7,7 +7,7 @@ use crate::engine::{self, Engine};
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
-use crate::workers::watching::Watching;
+use crate::workers::watch_request::Watching;
 
 /// The command.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::server::reply::{Reply, Value};
 use crate::settings::Invalidation;
 use crate::workers::mail::SourceIndex;
 use crate::workers::queue::Job;
-use crate::workers::watching::{WatchAnswer, Watching};
+use crate::workers::watch_request::{WatchAnswer, Watching};
 
 use super::caller::Caller;
 use super::resolve::Answer;

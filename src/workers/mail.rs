@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::watching::WatchAnswer;
+use super::watch_request::WatchAnswer;
 use crate::cache::error::Error;
 use crate::cache::flight::FlightId;
 use crate::cache::spent::Spent;

@@ -6,4 +6,5 @@ pub mod mail;
 pub mod pace;
 pub mod queue;
 pub mod threads;
-pub mod watching;
+pub mod watch_request;
+mod watching;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::watching::Watching;
+use super::watch_request::Watching;
 use crate::cache::flight::FlightId;
 use crate::postgres::load::KeyValues;
 use crate::postgres::statement::LoadPlan;

@@ -5,34 +5,11 @@ use std::time::Instant;
 
 use super::errand::Errands;
 use super::mail::Message;
+use super::watch_request::{WatchAnswer, Watching};
 use crate::cache::error::{Error, ErrorKind};
 use crate::postgres::error_from;
-use crate::postgres::watch::{self, Mode, Watched};
+use crate::postgres::watch::{self, Mode};
 use crate::settings::Invalidation;
-
-/// What is to be done. Names are spelled by SQL's rules, without the source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Watching {
-    /// Install what tells of a relation's changes.
-    Add(String),
-    /// Remove it.
-    Del(String),
-    /// Write what would install it.
-    Sql(String),
-    /// List what is watched.
-    List,
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub enum WatchAnswer {
-    /// It is done.
-    Done,
-    /// The script.
-    Script(String),
-    /// The source's watched tables.
-    Tables(Vec<Watched>),
-}
 
 impl Errands {
     /// Does it, and tells the one who asked under `number`.
