@@ -70,9 +70,9 @@ fn a_row_that_was_read_before_its_change_was_told_and_comes_after_it_is_not_stor
             client.set("test_fill_delay_ms", "300");
             for round in 0..10 {
                 client.invalidate("notes", &id(1));
-                let mut reader = server.client();
+                let (mut reader, misses) = (server.client(), client.figure("misses"));
                 reader.send(&["PGCACHE.READ", "notes", &id(1)]);
-                eventually("its load is under way", || (client.figure("flights") > 0).then_some(()));
+                eventually("it is loaded", || (client.figure("misses") > misses).then_some(()));
                 database.execute(&format!("UPDATE notes SET v = 'v{round}' WHERE id = 1"));
                 reader.receive();
                 await_v(&mut client, "notes", &id(1), format!("v{round}"));
