@@ -1,5 +1,12 @@
 //! Time spent: where a command's time went while its client waited.
 
+use std::time::Duration;
+
+/// `time` in whole microseconds.
+pub fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// Where a command's time was spent outside of the server's main thread, in microseconds.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Spent {

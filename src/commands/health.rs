@@ -4,7 +4,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cache::lease::Freshness;
 use crate::engine;
-use crate::engine::report::status;
 use crate::engine::Engine;
 use crate::postgres::Condition;
 use crate::server::command::{Arguments, Command, Spec};
@@ -58,7 +57,7 @@ fn describe(engine: &Engine, source: SourceIndex) -> Option<(String, Value)> {
     let health = active.source.health();
     let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
     let mut fields = vec![
-        ("status", Value::from(status(health.condition))),
+        ("status", Value::from(health.condition.name())),
         ("since", Value::Integer(unix_ms_of(health.since))),
         ("reason", health.last_error.map_or(Value::Nil, Value::Text)),
         ("failures", number(health.failures as usize)),
@@ -67,8 +66,7 @@ fn describe(engine: &Engine, source: SourceIndex) -> Option<(String, Value)> {
         ("queued", number(active.queue.len())),
     ];
     fields.extend(notices(engine, source));
-    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Some((active.name.clone(), Value::Map(fields)))
+    Some((active.name.clone(), Value::map(fields)))
 }
 
 /// What is known of the source's change notices.

@@ -122,5 +122,5 @@ fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, located: &Located,
         ("source", Value::from(source)),
         ("sql", Value::Text(group.plan.sql.clone())),
     ];
-    Value::Map(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    Value::map(fields)
 }

@@ -55,9 +55,7 @@ impl Command for SlowLog {
                 engine.plugins.slowlog.reset();
                 Reply::Ok
             }),
-            (b"HELP", None) => {
-                Reply::Value(Value::List(HELP.iter().map(|line| Value::from(*line)).collect()))
-            }
+            (b"HELP", None) => Reply::lines(&HELP),
             _ => Error::malformed("SLOWLOG takes GET with or without a count, LEN, RESET, or HELP").into(),
         }
     }
@@ -86,7 +84,7 @@ fn described(slow: &SlowCommand) -> Value {
         ("client", Value::from(slow.client)),
         ("error", slow.error.as_deref().map_or(Value::Nil, Value::from)),
     ];
-    Value::Map(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    Value::map(fields)
 }
 
 #[cfg(test)]

@@ -12,9 +12,6 @@ use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 
-/// How many tables are told of without being asked for.
-const BUSIEST: usize = 10;
-
 const HELP: [&str; 10] = [
     "PGCACHE.STATS",
     "    Returns totals, rates, latencies, and figures of commands and of the busiest tables.",
@@ -56,9 +53,7 @@ impl Command for Stats {
                 engine.plugins.stats.reset();
                 Reply::Ok
             }),
-            (Some(b"HELP"), None) => {
-                Reply::Value(Value::List(HELP.iter().map(|line| Value::from(*line)).collect()))
-            }
+            (Some(b"HELP"), None) => Reply::lines(&HELP),
             _ => Error::malformed("STATS takes nothing, TABLE or COMMAND and a name, RESET, or HELP").into(),
         }
     }
@@ -77,19 +72,19 @@ fn everything(engine: &Engine) -> Value {
     fields.extend(engine.figures().into_iter().map(|(name, value)| (name, Value::from(value))));
     let by_code = book.errors.iter().map(|(code, count)| (code.clone(), Value::from(*count)));
     let commands = book.commands.iter().map(|command| (command.name.to_owned(), command_map(command)));
-    let tables = book.busiest(BUSIEST).into_iter().map(|table| (table.name.clone(), table_map(table)));
+    let tables = book.busiest().into_iter().map(|table| (table.name.clone(), table_map(table)));
     fields.extend([
         ("errors_by_code", Value::Map(by_code.collect())),
         ("latency_us", latencies(&book)),
         ("commands", Value::Map(commands.collect())),
         ("busiest_tables", Value::Map(tables.collect())),
     ]);
-    map(fields)
+    Value::map(fields)
 }
 
 /// Where the commands' time went.
 fn latencies(book: &Book) -> Value {
-    map(vec![
+    Value::map([
         ("queue", percentiles(&book.queue.percentiles())),
         ("postgres", percentiles(&book.postgres.percentiles())),
         ("main", percentiles(&book.main.percentiles())),
@@ -123,27 +118,19 @@ fn command_map(command: &CommandStats) -> Value {
     let told = command.latency.percentiles();
     let mut fields = vec![("calls", Value::from(told.count)), ("errors", Value::from(command.errors))];
     fields.extend(times(&told));
-    map(fields)
+    Value::map(fields)
 }
 
 fn table_map(table: &TableStats) -> Value {
-    map(vec![
-        ("hits", Value::from(table.hits)),
-        ("negative_hits", Value::from(table.negative_hits)),
-        ("misses", Value::from(table.misses)),
-        ("hit_ratio", Value::Double(hit_ratio(table.hits, table.misses))),
-        ("loads", Value::from(table.loads)),
-        ("errors", Value::from(table.errors)),
-        ("writes", Value::from(table.writes)),
-        ("invalidations", Value::from(table.invalidations)),
-        ("flushes", Value::from(table.flushes)),
-    ])
+    let figures = table.figures().map(|(name, value)| (name, Value::from(value)));
+    let ratio = ("hit_ratio", Value::Double(hit_ratio(table.hits, table.misses)));
+    Value::map(figures.into_iter().chain([ratio]))
 }
 
 fn percentiles(told: &Percentiles) -> Value {
     let mut fields = vec![("count", Value::from(told.count))];
     fields.extend(times(told));
-    map(fields)
+    Value::map(fields)
 }
 
 fn times(told: &Percentiles) -> [(&'static str, Value); 5] {
@@ -161,8 +148,4 @@ fn ratio(of: u64, per: u64) -> f64 {
         return 0.0;
     }
     of as f64 / per as f64
-}
-
-fn map(fields: Vec<(&'static str, Value)>) -> Value {
-    Value::Map(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }

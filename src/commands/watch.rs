@@ -43,9 +43,7 @@ impl Command for Watch {
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
         let word = arguments.required(0).to_ascii_uppercase();
         match (word.as_slice(), arguments.get(1)) {
-            (b"HELP", None) => {
-                Reply::Value(Value::List(HELP.iter().map(|line| Value::from(*line)).collect()))
-            }
+            (b"HELP", None) => Reply::lines(&HELP),
             (b"LIST", None) => engine::with(|engine| list(engine, ctx)),
             (b"ADD", Some(table)) => on_relation(ctx, table, Watching::Add),
             (b"DEL", Some(table)) => on_relation(ctx, table, Watching::Del),

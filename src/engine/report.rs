@@ -2,14 +2,10 @@
 
 use crate::plugins::stats::latency::Percentiles;
 use crate::plugins::stats::table::TableStats;
-use crate::postgres::Condition;
 use crate::server::clock::monotonic_ms;
 
 use super::sources::ActiveSource;
 use super::state::Engine;
-
-/// How many tables are told of: the busiest.
-const BUSIEST: usize = 10;
 
 /// A part of INFO.
 #[derive(Debug)]
@@ -94,7 +90,7 @@ impl Engine {
         let of_source = |source: &ActiveSource| {
             let health = source.source.health();
             let dict = vec![
-                ("status", Field::text(status(health.condition))),
+                ("status", Field::text(health.condition.name())),
                 ("connections", Field::Number(health.connections.into())),
                 ("idle", Field::Number(health.idle.into())),
                 ("in_use", Field::Number(health.connections.saturating_sub(health.idle).into())),
@@ -123,19 +119,11 @@ impl Engine {
     fn tables_section(&self) -> Section {
         let book = self.plugins.stats.book();
         let of_table = |table: &TableStats| {
-            let dict = vec![
-                ("hits", Field::Number(table.hits)),
-                ("negative_hits", Field::Number(table.negative_hits)),
-                ("misses", Field::Number(table.misses)),
-                ("loads", Field::Number(table.loads)),
-                ("errors", Field::Number(table.errors)),
-                ("writes", Field::Number(table.writes)),
-                ("invalidations", Field::Number(table.invalidations)),
-                ("flushes", Field::Number(table.flushes)),
-            ];
+            let figures = table.figures().into_iter();
+            let dict = figures.map(|(name, value)| (name, Field::Number(value))).collect();
             (format!("table_{}", plain(&table.name)), Field::Dict(dict))
         };
-        Section { name: "tables", fields: book.busiest(BUSIEST).into_iter().map(of_table).collect() }
+        Section { name: "tables", fields: book.busiest().into_iter().map(of_table).collect() }
     }
 }
 
@@ -147,15 +135,6 @@ fn times(told: Percentiles) -> [(&'static str, Field); 5] {
         ("p99", Field::Number(told.p99_us)),
         ("max", Field::Number(told.max_us)),
     ]
-}
-
-/// The word for it.
-pub fn status(condition: Condition) -> &'static str {
-    match condition {
-        Condition::Connecting => "connecting",
-        Condition::Up => "up",
-        Condition::Down => "down",
-    }
 }
 
 /// A name that cannot break a line of INFO: tables may be called anything.

@@ -133,5 +133,5 @@ fn listed(source: &str, prefix: &str, table: &Watched) -> Value {
         ("partitions", number(table.partitions)),
         ("event_trigger", Value::Bool(table.has_event_triggers)),
     ];
-    Value::Map(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    Value::map(fields)
 }

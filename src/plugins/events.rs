@@ -13,19 +13,7 @@ pub const CHANNEL: &[u8] = b"pg_cache_events";
 #[derive(Debug)]
 pub struct Events;
 
-impl Events {
-    fn publish(moment: Moment<'_>, what: &Occurrence<'_>) {
-        if moment.settings.events.contains(what.kind) {
-            publish(moment.ctx, CHANNEL, json(what, unix_ms()).as_bytes());
-        }
-    }
-}
-
 impl Plugin for Events {
-    fn name(&self) -> &'static str {
-        "events"
-    }
-
     fn parts(&self) -> &'static [Part] {
         &[
             Part::Hit,
@@ -45,44 +33,10 @@ impl Plugin for Events {
         settings.events.contains(kind)
     }
 
-    fn on_hit(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
-        Self::publish(moment, what);
-    }
-
-    fn on_miss(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
-        Self::publish(moment, what);
-    }
-
-    fn on_load(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
-        Self::publish(moment, what);
-    }
-
-    fn on_error(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
-        Self::publish(moment, what);
-    }
-
-    fn on_write(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
-        Self::publish(moment, what);
-    }
-
-    fn on_invalidate(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
-        Self::publish(moment, what);
-    }
-
-    fn on_table_flush(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
-        Self::publish(moment, what);
-    }
-
-    fn on_expire(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
-        Self::publish(moment, what);
-    }
-
-    fn on_evict(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
-        Self::publish(moment, what);
-    }
-
-    fn on_source(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
-        Self::publish(moment, what);
+    fn on_any(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        if moment.settings.events.contains(what.kind) {
+            publish(moment.ctx, CHANNEL, json(what, unix_ms()).as_bytes());
+        }
     }
 }
 

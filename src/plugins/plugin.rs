@@ -79,9 +79,6 @@ pub struct Moment<'a> {
 /// A plugin, on the server's main thread. Each part does nothing unless it is written; a part is only called when
 /// [`parts`](Self::parts) names it.
 pub trait Plugin: Debug {
-    /// Its name, for the log.
-    fn name(&self) -> &'static str;
-
     /// The parts that it has.
     fn parts(&self) -> &'static [Part];
 
@@ -93,35 +90,58 @@ pub trait Plugin: Debug {
     /// A command was answered.
     fn after_command(&mut self, _: Moment<'_>, _: &Ended<'_>) {}
 
+    /// Any occurrence whose own part is not written.
+    fn on_any(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+
     /// A read was answered from memory.
-    fn on_hit(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+    fn on_hit(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        self.on_any(moment, what);
+    }
 
     /// A read had to ask PostgreSQL.
-    fn on_miss(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+    fn on_miss(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        self.on_any(moment, what);
+    }
 
     /// PostgreSQL answered a load.
-    fn on_load(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+    fn on_load(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        self.on_any(moment, what);
+    }
 
     /// A load failed.
-    fn on_error(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+    fn on_error(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        self.on_any(moment, what);
+    }
 
     /// A client wrote an entry.
-    fn on_write(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+    fn on_write(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        self.on_any(moment, what);
+    }
 
     /// An entry was invalidated.
-    fn on_invalidate(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+    fn on_invalidate(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        self.on_any(moment, what);
+    }
 
     /// A whole table was dropped.
-    fn on_table_flush(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+    fn on_table_flush(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        self.on_any(moment, what);
+    }
 
     /// An entry's time to live passed.
-    fn on_expire(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+    fn on_expire(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        self.on_any(moment, what);
+    }
 
     /// The server evicted an entry.
-    fn on_evict(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+    fn on_evict(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        self.on_any(moment, what);
+    }
 
     /// A source came up or went down.
-    fn on_source(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+    fn on_source(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        self.on_any(moment, what);
+    }
 }
 
 #[cfg(test)]

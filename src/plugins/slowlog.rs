@@ -85,10 +85,6 @@ impl SlowLog {
 }
 
 impl Plugin for SlowLog {
-    fn name(&self) -> &'static str {
-        "slowlog"
-    }
-
     fn parts(&self) -> &'static [Part] {
         &[Part::AfterCommand]
     }

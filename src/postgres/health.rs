@@ -16,6 +16,17 @@ pub enum Condition {
     Down,
 }
 
+impl Condition {
+    /// The word in HEALTH and in INFO.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
 /// A source's state at one moment.
 #[derive(Debug, Clone)]
 pub struct HealthReport {

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::guard::guard;
 use super::reply::{send_error, Reply};
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::spent::Spent;
+use crate::cache::spent::{micros, Spent};
 use crate::plugins::call::Call;
 
 /// Names one waiting client for as long as the process lives; addresses are used again, these are not.
@@ -128,7 +128,7 @@ impl Waiters {
         if let Some(mut waiter) = self.waiting.remove(&id) {
             self.by_handle.remove(&(waiter.handle.as_ptr() as usize));
             if let Some(call) = waiter.call.take() {
-                let duration_us = u64::try_from(call.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+                let duration_us = micros(call.began.elapsed());
                 self.answered.push((call, duration_us, reply.error_code()));
             }
             waiter.answer(reply);

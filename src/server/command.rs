@@ -14,7 +14,7 @@ use super::guard::guard;
 use super::reply::Reply;
 use super::text::bytes_of;
 use crate::cache::error::Error;
-use crate::cache::spent::Spent;
+use crate::cache::spent::{micros, Spent};
 use crate::plugins::call::{self, Call, Ended, Words};
 
 /// The version in which the first commands appeared, as COMMAND DOCS reports it.
@@ -300,7 +300,7 @@ fn end(ctx: Context<'_>, spec: &Spec, arguments: Arguments<'_>, began: Instant, 
                 command,
                 client,
                 at_s: monotonic_ms_of(now) / 1000,
-                duration_us: u64::try_from((now - began).as_micros()).unwrap_or(u64::MAX),
+                duration_us: micros(now - began),
                 spent: Spent::default(),
                 error: error.as_deref(),
                 arguments: Words::Live(&keep),

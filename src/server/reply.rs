@@ -61,6 +61,13 @@ impl From<u64> for Value {
     }
 }
 
+impl Value {
+    /// Values by name.
+    pub fn map(fields: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
+        Self::Map(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+}
+
 impl Default for Reply {
     /// What a command is told when the module is not at work.
     fn default() -> Self {
@@ -75,6 +82,11 @@ impl From<Error> for Reply {
 }
 
 impl Reply {
+    /// Lines of text, such as those of a HELP.
+    pub fn lines(lines: &[&str]) -> Self {
+        Self::Value(Value::List(lines.iter().map(|line| Value::from(*line)).collect()))
+    }
+
     /// The code of an error.
     pub fn error_code(&self) -> Option<String> {
         match self {

@@ -2,7 +2,7 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::mail::{Message, Postbox, SourceIndex};
 use super::pace::Pace;
@@ -10,7 +10,7 @@ use super::queue::{Group, Job, Queue, Task};
 use crate::cache::canonical::Rule;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::FlightId;
-use crate::cache::spent::Spent;
+use crate::cache::spent::{micros, Spent};
 use crate::cache::table::TableDefinition;
 use crate::postgres::load::{self, Fetched, KeyValues};
 use crate::postgres::statement::LoadPlan;
@@ -205,10 +205,6 @@ fn replan(plan: &LoadPlan, definition: Arc<TableDefinition>) -> Result<LoadPlan,
 
 fn flights(tasks: &[Task]) -> impl Iterator<Item = FlightId> + '_ {
     tasks.iter().flat_map(|task| &task.keys).map(|(flight, _)| *flight)
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn everyone(tasks: &[Task], error: &Error) -> Vec<(FlightId, Result<Fetched, Error>)> {

@@ -42,10 +42,6 @@ impl Stats {
 }
 
 impl Plugin for Stats {
-    fn name(&self) -> &'static str {
-        "stats"
-    }
-
     fn parts(&self) -> &'static [Part] {
         &[
             Part::AfterCommand,

@@ -24,6 +24,20 @@ pub struct TableStats {
 }
 
 impl TableStats {
+    /// Name and value of each, as STATS and INFO show them.
+    pub fn figures(&self) -> [(&'static str, u64); 8] {
+        [
+            ("hits", self.hits),
+            ("negative_hits", self.negative_hits),
+            ("misses", self.misses),
+            ("loads", self.loads),
+            ("errors", self.errors),
+            ("writes", self.writes),
+            ("invalidations", self.invalidations),
+            ("flushes", self.flushes),
+        ]
+    }
+
     /// How much there was to do with it.
     pub fn traffic(&self) -> u64 {
         self.hits + self.misses + self.writes
