@@ -5,9 +5,13 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::call::Ended;
-use super::plugin::{Moment, Part, Plugin};
+use super::part::{Part, Parts};
+use super::plugin::{Moment, Plugin};
 use crate::cache::spent::Spent;
+use crate::commands::slowlog::SlowLog as SlowLogCommand;
 use crate::server::clock::unix_ms;
+use crate::server::command::Registration;
+use crate::settings::{PluginName, Settings};
 
 /// A slow command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,11 +89,19 @@ impl SlowLog {
 }
 
 impl Plugin for SlowLog {
-    fn parts(&self) -> &'static [Part] {
-        &[Part::AfterCommand]
+    fn name(&self) -> PluginName {
+        PluginName::SlowLog
     }
 
-    fn after_command(&mut self, moment: Moment<'_>, call: &Ended<'_>) {
+    fn parts(&self, settings: &Settings) -> Parts {
+        settings.slowlog_log_slower_than_us.map(|_| Part::AfterCommand).into_iter().collect()
+    }
+
+    fn commands(&self) -> Vec<Registration> {
+        vec![Registration::of::<SlowLogCommand>()]
+    }
+
+    fn after_command(&self, moment: Moment<'_>, call: &Ended<'_>) {
         let settings = moment.settings;
         if settings.slowlog_log_slower_than_us.is_some_and(|least_us| call.duration_us >= least_us) {
             self.0.borrow_mut().add(call, settings.slowlog_max_len, unix_ms());
@@ -110,7 +122,9 @@ mod tests {
             let arguments = Words::Kept(&[]);
             let call = Ended {
                 command: "pgcache.read",
+                is_write: false,
                 client: 9,
+                subject: None,
                 at_s: 0,
                 duration_us,
                 spent,

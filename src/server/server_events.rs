@@ -1,4 +1,4 @@
-//! Events of the server: its clock tick, flushed and swapped databases, loading, change of role.
+//! Events of the server: its clock tick, flushed and swapped databases, loading, change of role, its end.
 
 use std::os::raw::{c_int, c_void};
 
@@ -8,13 +8,14 @@ use super::context::Context;
 use super::guard::guard;
 
 /// Each event with the version of its data that we read.
-const EVENTS: [u64; 6] = [
+const EVENTS: [u64; 7] = [
     raw::REDISMODULE_EVENT_CRON_LOOP,
     raw::REDISMODULE_EVENT_FLUSHDB,
     raw::REDISMODULE_EVENT_SWAPDB,
     raw::REDISMODULE_EVENT_LOADING,
     raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD,
     raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
+    raw::REDISMODULE_EVENT_SHUTDOWN,
 ];
 
 /// Subscribes to every event we act on.
@@ -36,7 +37,7 @@ unsafe extern "C" fn on_event(
     // SAFETY: the server passes a valid context for the time of this call.
     let ctx = unsafe { Context::new(ctx) };
     guard("a server event", || match event.id {
-        raw::REDISMODULE_EVENT_CRON_LOOP => crate::engine::with(|engine| engine.tick(ctx)),
+        raw::REDISMODULE_EVENT_CRON_LOOP => crate::engine::tick(ctx),
         raw::REDISMODULE_EVENT_FLUSHDB => {
             // SAFETY: the data of this event, alive for the time of this call.
             let database = unsafe { data.cast::<RedisModuleFlushInfo>().as_ref() }.map(|info| info.dbnum);
@@ -54,6 +55,7 @@ unsafe extern "C" fn on_event(
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED => {
             crate::engine::with(|engine| engine.role_changed(ctx));
         }
+        raw::REDISMODULE_EVENT_SHUTDOWN => crate::engine::hooks::shut_down(ctx),
         _ => crate::engine::with(|engine| engine.keyspace_flushed()),
     });
 }

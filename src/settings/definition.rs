@@ -3,6 +3,7 @@
 use super::error::SettingError;
 use super::event_types::EventTypes;
 use super::freshness::{Invalidation, OnGap};
+use super::plugin_names::PluginNames;
 
 /// What values a setting takes.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +46,10 @@ const PREFIX: Rule = Rule {
 const EVENTS: Rule = Rule {
     wanted: "all, none, or a comma-separated list of event types",
     accepts: |value| EventTypes::parse(value).is_some(),
+};
+const PLUGINS: Rule = Rule {
+    wanted: "none, or a comma-separated list of acl, stats, slowlog, events, hooks",
+    accepts: |value| PluginNames::parse(value).is_some(),
 };
 
 /// Whether every source has the setting for itself.
@@ -267,6 +272,13 @@ pub const ALL: &[Definition] = &[
     )
     .runtime(),
     number("slowlog_max_len", "128", 0, 1_000_000, "How many commands the slow log keeps").runtime(),
+    text(
+        "disabled_plugins",
+        "none",
+        PLUGINS,
+        "Which plugins are switched off: acl, stats, slowlog, events, hooks",
+    )
+    .runtime(),
     define("test_hooks", "no", Kind::Flag, "For the project's own tests").hidden(),
     number(
         "test_fill_delay_ms",

@@ -5,8 +5,10 @@ mod definition;
 mod error;
 mod event_types;
 mod freshness;
+mod glob;
 mod input;
 mod password_file;
+mod plugin_names;
 mod shared;
 mod source;
 mod values;
@@ -19,6 +21,8 @@ pub use definition::{Definition, Kind, Rule, Scope, ALL};
 pub use error::SettingError;
 pub use event_types::{EventType, EventTypes};
 pub use freshness::{Invalidation, OnGap};
+pub use glob::glob;
+pub use plugin_names::{PluginName, PluginNames};
 pub use shared::Shared;
 pub use source::{SourceSettings, SslMode, DEFAULT_SOURCE};
 
@@ -65,6 +69,8 @@ pub struct Settings {
     pub slowlog_max_len: usize,
     /// Which events are published.
     pub events: EventTypes,
+    /// Which plugins are switched off.
+    pub disabled_plugins: PluginNames,
     /// Whether the hooks of the project's own tests are open.
     pub test_hooks: bool,
     /// For tests: how long, at most and at random, a load waits between its row and the way back.
@@ -137,6 +143,7 @@ impl Settings {
             slowlog_log_slower_than_us: u64::try_from(global.integer::<i64>("slowlog_log_slower_than")).ok(),
             slowlog_max_len: global.integer("slowlog_max_len"),
             events: EventTypes::parse(global.text("events")).unwrap_or_default(),
+            disabled_plugins: PluginNames::parse(global.text("disabled_plugins")).unwrap_or_default(),
             test_hooks,
             test_fill_delay: Some(global.milliseconds("test_fill_delay_ms"))
                 .filter(|delay| test_hooks && !delay.is_zero()),
