@@ -1,19 +1,28 @@
 //! Events as JSON objects on the channel `pg_cache_events`.
 
+use std::cell::Cell;
+
 use super::event;
 use super::occurrence::Occurrence;
 use super::part::{Part, Parts};
 use super::plugin::{Moment, Plugin};
 use crate::server::clock::unix_ms;
 use crate::server::publish::publish;
+use crate::server::turn;
 use crate::settings::{EventType, PluginName, Settings};
 
 /// The channel.
 pub const CHANNEL: &[u8] = b"pg_cache_events";
 
 /// Publishes what the setting `events` names.
-#[derive(Debug)]
-pub struct Events;
+///
+/// Nobody who subscribes is told so before the turn of the event loop ends: once an event has reached nobody, the further
+/// ones of the same turn need not be made.
+#[derive(Debug, Default)]
+pub struct Events {
+    /// The last turn in which nobody listened.
+    unheard: Cell<Option<u64>>,
+}
 
 impl Plugin for Events {
     fn name(&self) -> PluginName {
@@ -26,8 +35,11 @@ impl Plugin for Events {
 
     fn on_any(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         // Sources that come and those that go share a part.
-        if moment.settings.events.contains(what.kind) {
-            publish(moment.ctx, CHANNEL, event::json(what, unix_ms()).as_bytes());
+        if !moment.settings.events.contains(what.kind) || self.unheard.get() == Some(turn::number()) {
+            return;
+        }
+        if publish(moment.ctx, CHANNEL, event::json(what, unix_ms()).as_bytes()) == 0 {
+            self.unheard.set(Some(turn::number()));
         }
     }
 }

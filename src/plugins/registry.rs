@@ -44,7 +44,7 @@ impl Default for Plugins {
             Rc::new(Acl),
             Rc::new(stats.clone()),
             Rc::new(slowlog.clone()),
-            Rc::new(Events),
+            Rc::new(Events::default()),
             Rc::new(hooks.clone()),
         ]);
         let by_part = Part::ALL.map(|_| Several::from([]));

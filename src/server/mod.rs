@@ -28,3 +28,4 @@ pub mod scan;
 pub mod server_events;
 pub mod text;
 pub mod timer;
+pub mod turn;

@@ -3,9 +3,11 @@
 use super::context::Context;
 use super::text::Text;
 
-/// Publishes `message` on `channel` to whoever listens, on this server and through the cluster's bus.
-pub fn publish(ctx: Context<'_>, channel: &[u8], message: &[u8]) {
+/// Publishes `message` on `channel`. Returns how many clients of this server listen.
+pub fn publish(ctx: Context<'_>, channel: &[u8], message: &[u8]) -> usize {
     let (channel, message) = (Text::new(channel), Text::new(message));
     // SAFETY: a valid context on the main thread and two live strings.
-    unsafe { api!(RedisModule_PublishMessage)(ctx.as_raw(), channel.as_raw(), message.as_raw()) };
+    let listeners =
+        unsafe { api!(RedisModule_PublishMessage)(ctx.as_raw(), channel.as_raw(), message.as_raw()) };
+    usize::try_from(listeners).unwrap_or_default()
 }

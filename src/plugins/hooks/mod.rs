@@ -176,7 +176,7 @@ fn perform(ctx: Context<'_>, action: &Action, due: &Due) -> Result<(), String> {
     match action {
         Action::Function(name) => call::function(ctx, name, &due.keys, &due.json),
         Action::Publish(channel) => {
-            publish(ctx, channel.as_bytes(), due.json.as_bytes());
+            let _listeners = publish(ctx, channel.as_bytes(), due.json.as_bytes());
             Ok(())
         }
         Action::Stream { key, max_len } => call::add_to_stream(ctx, key, *max_len, &due.json),
