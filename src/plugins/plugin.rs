@@ -2,8 +2,11 @@
 
 use std::fmt::Debug;
 
+use prometheus::proto::MetricFamily;
+
 use super::call::Ended;
 use super::occurrence::Occurrence;
+use super::page::{Page, Report};
 use crate::server::context::Context;
 use crate::settings::{EventType, Settings};
 
@@ -89,6 +92,16 @@ pub trait Plugin: Debug {
 
     /// A command was answered.
     fn after_command(&mut self, _: Moment<'_>, _: &Ended<'_>) {}
+
+    /// Its pages at the HTTP endpoint, as things stand. Asked for once a second while there is an endpoint.
+    fn pages(&self, _: &Report) -> Vec<Page> {
+        Vec::new()
+    }
+
+    /// Its own metrics, for the page that has them all. Asked for as often.
+    fn metrics(&self) -> Vec<MetricFamily> {
+        Vec::new()
+    }
 
     /// Any occurrence whose own part is not written.
     fn on_any(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}

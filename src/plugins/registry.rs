@@ -1,8 +1,13 @@
 //! The plugins at work, and who is told of what.
 
+use std::sync::Arc;
+
 use super::call::Ended;
 use super::events::Events;
+use super::metrics::Metrics;
 use super::occurrence::Occurrence;
+use super::overview::Overview;
+use super::page::{Page, Report};
 use super::plugin::{Moment, Part, Plugin};
 use super::slowlog::SlowLog;
 use super::stats::Stats;
@@ -17,14 +22,20 @@ pub struct Plugins {
     pub slowlog: SlowLog,
     /// What the command for statistics shows.
     pub stats: Stats,
+    metrics: Metrics,
 }
 
 impl Default for Plugins {
     fn default() -> Self {
         let (slowlog, stats) = (SlowLog::default(), Stats::default());
-        let all: Vec<Box<dyn Plugin>> =
-            vec![Box::new(stats.clone()), Box::new(slowlog.clone()), Box::new(Events)];
-        Self { by_part: by_part(&all), all, slowlog, stats }
+        let metrics = Metrics::of(stats.clone());
+        let all: Vec<Box<dyn Plugin>> = vec![
+            Box::new(stats.clone()),
+            Box::new(metrics.clone()),
+            Box::new(slowlog.clone()),
+            Box::new(Events),
+        ];
+        Self { by_part: by_part(&all), all, slowlog, stats, metrics }
     }
 }
 
@@ -65,6 +76,19 @@ impl Plugins {
     /// Tells that a command was answered.
     pub fn ended(&mut self, moment: Moment<'_>, call: &Ended<'_>) {
         self.each(Part::AfterCommand, |plugin| plugin.after_command(moment, call));
+    }
+
+    /// Everyone's pages.
+    pub fn pages(&self, overview: Overview) -> Vec<Page> {
+        let metrics = self.all.iter().flat_map(|plugin| plugin.metrics()).collect();
+        let report = Report { overview: Arc::new(overview), metrics };
+        self.all.iter().flat_map(|plugin| plugin.pages(&report)).collect()
+    }
+
+    /// Has all figures begin anew.
+    pub fn reset(&self) {
+        self.stats.reset();
+        self.metrics.reset();
     }
 
     fn each(&mut self, part: Part, mut tell: impl FnMut(&mut dyn Plugin)) {

@@ -43,6 +43,8 @@ struct Shared {
     gate: Gate,
     /// Connections that are open and not known to be lost.
     alive: AtomicU32,
+    /// Who waits at the gate.
+    waiting: AtomicU32,
 }
 
 impl Shared {
@@ -69,6 +71,22 @@ impl Gate {
 
     fn open_for_all(&self) {
         self.freed.notify_all();
+    }
+}
+
+/// Somebody who waits at the gate, counted until this is dropped.
+struct Waiting<'s>(&'s AtomicU32);
+
+impl<'s> Waiting<'s> {
+    fn at(shared: &'s Shared) -> Self {
+        shared.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(&shared.waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -144,6 +162,7 @@ impl Source {
             health: Health::new(&settings.name, listener),
             gate: Gate::default(),
             alive: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
         });
         let threads = connect_threads();
         let pool = Pool::builder()
@@ -177,6 +196,7 @@ impl Source {
         if let Ok(connection) = self.pool.get_timeout(Duration::ZERO) {
             return Ok(self.lend(connection));
         }
+        let _waiting = Waiting::at(&self.shared);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -228,7 +248,8 @@ impl Source {
     pub fn health(&self) -> HealthReport {
         self.judge_silence();
         let state = self.pool.state();
-        self.shared.health.report(state.connections, state.idle_connections)
+        let waiting = self.shared.waiting.load(Ordering::Relaxed);
+        self.shared.health.report(state.connections, state.idle_connections, waiting)
     }
 
     /// A connection of its own that may write, outside of the pool and with nothing set.
@@ -440,6 +461,17 @@ mod tests {
         let began = Instant::now();
         let error = source.session(began + patience).err().unwrap();
         (error, began.elapsed())
+    }
+
+    #[test]
+    fn who_waits_for_a_connection_is_counted() {
+        let (_listener, source) = silent_source();
+        let waiter = Arc::clone(&source);
+        let wait = std::thread::spawn(move || drop(waiter.session(Instant::now() + Duration::from_secs(30))));
+        // The source is down before that deadline, and then nobody waits.
+        while source.health().waiting == 0 && !wait.is_finished() {}
+        wait.join().unwrap();
+        assert_eq!(source.health().waiting, 0);
     }
 
     #[test]

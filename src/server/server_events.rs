@@ -1,4 +1,4 @@
-//! Events of the server: its clock tick, flushed and swapped databases, loading, change of role.
+//! Events of the server: its clock tick, flushed and swapped databases, loading, change of role, its end.
 
 use std::os::raw::{c_int, c_void};
 
@@ -8,13 +8,14 @@ use super::context::Context;
 use super::guard::guard;
 
 /// Each event with the version of its data that we read.
-const EVENTS: [u64; 6] = [
+const EVENTS: [u64; 7] = [
     raw::REDISMODULE_EVENT_CRON_LOOP,
     raw::REDISMODULE_EVENT_FLUSHDB,
     raw::REDISMODULE_EVENT_SWAPDB,
     raw::REDISMODULE_EVENT_LOADING,
     raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD,
     raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
+    raw::REDISMODULE_EVENT_SHUTDOWN,
 ];
 
 /// Subscribes to every event we act on.
@@ -54,6 +55,7 @@ unsafe extern "C" fn on_event(
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED => {
             crate::engine::with(|engine| engine.role_changed(ctx));
         }
+        raw::REDISMODULE_EVENT_SHUTDOWN => crate::engine::with(|engine| engine.shut_down()),
         _ => crate::engine::with(|engine| engine.keyspace_flushed()),
     });
 }

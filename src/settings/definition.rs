@@ -1,5 +1,7 @@
 //! The one table of all settings: name, default, range, scope, and what each is for.
 
+use std::net::IpAddr;
+
 use super::error::SettingError;
 use super::event_types::EventTypes;
 use super::freshness::{Invalidation, OnGap};
@@ -46,6 +48,9 @@ const EVENTS: Rule = Rule {
     wanted: "all, none, or a comma-separated list of event types",
     accepts: |value| EventTypes::parse(value).is_some(),
 };
+
+const ADDRESS: Rule =
+    Rule { wanted: "an IP address, without a port", accepts: |value| value.parse::<IpAddr>().is_ok() };
 
 /// Whether every source has the setting for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -267,6 +272,14 @@ pub const ALL: &[Definition] = &[
     )
     .runtime(),
     number("slowlog_max_len", "128", 0, 1_000_000, "How many commands the slow log keeps").runtime(),
+    number(
+        "http_port",
+        "0",
+        0,
+        65_535,
+        "Port of the HTTP endpoint for metrics and figures; 0: there is none",
+    ),
+    text("http_bind", "127.0.0.1", ADDRESS, "Address that the HTTP endpoint listens on"),
     define("test_hooks", "no", Kind::Flag, "For the project's own tests").hidden(),
     number(
         "test_fill_delay_ms",
@@ -331,6 +344,10 @@ mod tests {
             ("pg_host", ""),
             ("pg_host", "a\0b"),
             ("events", "hits"),
+            ("http_port", "65536"),
+            ("http_bind", "localhost"),
+            ("http_bind", "127.0.0.1:80"),
+            ("http_bind", ""),
             ("test_hooks", "1"),
         ] {
             assert!(!refusal(name, value).is_empty());
