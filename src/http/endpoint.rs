@@ -14,15 +14,14 @@ use tokio::sync::{oneshot, Semaphore};
 use tokio::time::sleep;
 
 use super::board::Board;
-use super::connection::{serve, Patience};
+use super::connection::{serve, Limits};
 use super::host;
 use crate::cache::error::Error;
 use crate::settings::Settings;
 
-/// How many connections are served at a time.
-pub(super) const MAX_CONNECTIONS: usize = 32;
-/// How long a client may take.
-const PATIENCE: Patience = Patience { head: Duration::from_secs(5), answer: Duration::from_secs(10) };
+/// What clients may take.
+const LIMITS: Limits =
+    Limits { connections: 32, head: Duration::from_secs(5), answer: Duration::from_secs(10) };
 /// When no connection can be accepted, because the process has too many files open, say.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -50,7 +49,7 @@ impl Endpoint {
         if port == 0 {
             return Ok(None);
         }
-        let endpoint = Self::listen(address, port, PATIENCE).map_err(|error| {
+        let endpoint = Self::listen(address, port, LIMITS).map_err(|error| {
             Error::malformed(format!("http_port: cannot listen on {address} port {port}: {error}"))
         })?;
         log::info!("HTTP endpoint: listening on {}", endpoint.address);
@@ -79,14 +78,14 @@ impl Endpoint {
     }
 
     /// Listens there; on any free port when `port` is 0.
-    pub(super) fn listen(address: IpAddr, port: u16, patience: Patience) -> io::Result<Self> {
+    pub(super) fn listen(address: IpAddr, port: u16, limits: Limits) -> io::Result<Self> {
         let listener = TcpListener::bind((address, port))?;
         listener.set_nonblocking(true)?;
         let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let ours = listener.try_clone()?;
         let (stop, stopped) = oneshot::channel();
         let board = Arc::<Board>::default();
-        let site = Site { board: Arc::clone(&board), is_loopback: host::is_loopback(address), patience };
+        let site = Site { board: Arc::clone(&board), is_loopback: host::is_loopback(address), limits };
         let run = move || work(&runtime, ours, site, stopped);
         let thread = thread::Builder::new().name("pgcache-http".into()).spawn(run)?;
         let address = listener.local_addr()?;
@@ -110,7 +109,7 @@ impl Drop for Endpoint {
 struct Site {
     board: Arc<Board>,
     is_loopback: bool,
-    patience: Patience,
+    limits: Limits,
 }
 
 /// The thread: ends when `stopped` does, and all connections with it.
@@ -124,13 +123,13 @@ async fn accept(listener: TcpListener, site: Site) {
         Ok(listener) => listener,
         Err(error) => return log::error!("HTTP endpoint: {error}"),
     };
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(site.limits.connections));
     loop {
         match (listener.accept().await, Arc::clone(&slots).try_acquire_owned()) {
             (Ok((stream, _)), Ok(slot)) => {
-                let Site { board, is_loopback, patience } = site.clone();
+                let Site { board, is_loopback, limits } = site.clone();
                 tokio::spawn(async move {
-                    serve(stream, board, is_loopback, patience).await;
+                    serve(stream, board, is_loopback, limits).await;
                     drop(slot);
                 });
             }

@@ -5,23 +5,23 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::connection::Patience;
-use super::endpoint::{Endpoint, MAX_CONNECTIONS};
+use super::connection::Limits;
+use super::endpoint::Endpoint;
 use crate::plugins::health::{Status, Verdict};
 use crate::plugins::page::{Page, JSON};
 
 /// Longer than a busy machine takes for anything.
 const LONG: Duration = Duration::from_secs(120);
 const SHORT: Duration = Duration::from_millis(100);
-const PATIENT: Patience = Patience { head: LONG, answer: LONG };
+const PATIENT: Limits = Limits { connections: 3, head: LONG, answer: LONG };
 
-fn endpoint(patience: Patience) -> Endpoint {
-    Endpoint::listen(IpAddr::V4(Ipv4Addr::LOCALHOST), 0, patience).unwrap()
+fn endpoint(limits: Limits) -> Endpoint {
+    Endpoint::listen(IpAddr::V4(Ipv4Addr::LOCALHOST), 0, limits).unwrap()
 }
 
 /// One with a page at `/x` that says how old it is, one at `/large`, and one that fails.
-fn with_pages(patience: Patience) -> Endpoint {
-    let endpoint = endpoint(patience);
+fn with_pages(limits: Limits) -> Endpoint {
+    let endpoint = endpoint(limits);
     let pages = vec![
         Page::new("/x", JSON, |age| format!("[{}]", age.as_secs())),
         Page::new("/large", JSON, |_| "x".repeat(50_000_000)),
@@ -252,7 +252,7 @@ fn a_page_that_fails_ends_its_own_connection_only() {
 
 #[test]
 fn a_connection_serves_several_requests_and_ends_when_it_is_idle() {
-    let endpoint = with_pages(Patience { head: SHORT, answer: LONG });
+    let endpoint = with_pages(Limits { head: SHORT, ..PATIENT });
     let mut stream = connect(endpoint.address());
     stream.write_all(&b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(3)).unwrap();
     assert_eq!(rest(&mut stream).matches("HTTP/1.1 200").count(), 3);
@@ -260,7 +260,7 @@ fn a_connection_serves_several_requests_and_ends_when_it_is_idle() {
 
 #[test]
 fn a_head_that_does_not_come_ends_the_connection() {
-    let endpoint = with_pages(Patience { head: SHORT, answer: LONG });
+    let endpoint = with_pages(Limits { head: SHORT, ..PATIENT });
     for bytes in [&b""[..], b"GET /x HT", b"GET /x HTTP/1.1\r\nHost: localhost\r\n"] {
         let answer = sent(endpoint.address(), bytes);
         assert!(!answer.contains("200"), "{answer}");
@@ -280,8 +280,8 @@ fn a_head_that_does_not_come_ends_the_connection() {
 
 #[test]
 fn a_client_that_does_not_read_loses_its_connection() {
-    let endpoint = with_pages(Patience { head: LONG, answer: SHORT });
-    let deaf: Vec<TcpStream> = (0..MAX_CONNECTIONS)
+    let endpoint = with_pages(Limits { answer: SHORT, ..PATIENT });
+    let deaf: Vec<TcpStream> = (0..PATIENT.connections)
         .map(|_| {
             let mut stream = connect(endpoint.address());
             let _ = stream.write_all(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -295,7 +295,7 @@ fn a_client_that_does_not_read_loses_its_connection() {
 #[test]
 fn one_connection_too_many_is_refused_at_once_and_slots_come_back() {
     let endpoint = with_pages(PATIENT);
-    let mut silent: Vec<TcpStream> = (0..MAX_CONNECTIONS).map(|_| connect(endpoint.address())).collect();
+    let mut silent: Vec<TcpStream> = (0..PATIENT.connections).map(|_| connect(endpoint.address())).collect();
     for _ in 0..3 {
         // Nothing is sent: who is served would wait.
         let answer = sent(endpoint.address(), b"");

@@ -441,6 +441,7 @@ impl ManageConnection for Manager {
 mod tests {
     use super::*;
     use std::net::TcpListener;
+    use std::sync::atomic::AtomicBool;
 
     /// A listener of which nobody will ever accept a connection, and a source that connects to it.
     fn silent_source() -> (TcpListener, Arc<Source>) {
@@ -450,9 +451,13 @@ mod tests {
     }
 
     fn source_at(port: u16) -> Arc<Source> {
+        source_with(port, "100")
+    }
+
+    fn source_with(port: u16, connect_timeout_ms: &str) -> Arc<Source> {
         let port = port.to_string();
-        let args =
-            ["pg_host", "127.0.0.1", "pg_port", &port, "connect_timeout_ms", "100", "pg_password", "x"];
+        let timeout = ["connect_timeout_ms", connect_timeout_ms];
+        let args = ["pg_host", "127.0.0.1", "pg_port", &port, timeout[0], timeout[1], "pg_password", "x"];
         let settings = crate::settings::load(&args.map(String::from), []).unwrap().settings;
         Source::open(Arc::clone(&settings.sources[0]), Box::new(|_| {})).unwrap()
     }
@@ -465,12 +470,20 @@ mod tests {
 
     #[test]
     fn who_waits_for_a_connection_is_counted() {
-        let (_listener, source) = silent_source();
-        let waiter = Arc::clone(&source);
-        let wait = std::thread::spawn(move || drop(waiter.session(Instant::now() + Duration::from_secs(30))));
-        // The source is down before that deadline, and then nobody waits.
-        while source.health().waiting == 0 && !wait.is_finished() {}
-        wait.join().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let source = source_with(listener.local_addr().unwrap().port(), "600000");
+        let (is_seen, began) = (AtomicBool::new(false), Instant::now());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_seen.load(Ordering::Relaxed) && began.elapsed() < Duration::from_secs(120) {
+                    assert!(source.session(Instant::now() + Duration::from_millis(100)).is_err());
+                }
+            });
+            while source.health().waiting != 1 {
+                assert!(began.elapsed() < Duration::from_secs(60), "nobody waits");
+            }
+            is_seen.store(true, Ordering::Relaxed);
+        });
         assert_eq!(source.health().waiting, 0);
     }
 

@@ -19,7 +19,8 @@ pub struct Histogram {
 impl Histogram {
     /// Adds a duration.
     pub fn observe(&mut self, us: u64) {
-        let place = BOUNDS_US.partition_point(|bound| *bound < us);
+        // Hits fall into the first one or two, so that no search is quicker than this.
+        let place = BOUNDS_US.iter().position(|bound| us <= *bound).unwrap_or(BOUNDS_US.len());
         if let Some(count) = self.counts.get_mut(place) {
             *count += 1;
         }
