@@ -432,7 +432,7 @@ fn requests_by_the_thousand_harm_nobody() {
             }
         });
         assert_eq!(listening(server.pid()).len(), 2);
-        let threads = fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count();
-        assert!(threads < 200, "{threads} files are open");
+        let files = fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count();
+        assert!(files < 200, "{files} files are open");
     });
 }

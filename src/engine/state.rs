@@ -254,11 +254,11 @@ impl Engine {
         self.follow_drops(ctx);
         self.record_epochs(ctx);
         self.sweep_on(ctx);
-        self.publish(now);
         if !self.answers.is_empty() {
             bell::ring();
         }
         super::catch_up(self, ctx);
+        self.publish(now);
     }
 
     /// The server became a master or a replica: what is under way belongs to the one before. Nobody knows what a

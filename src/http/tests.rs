@@ -206,7 +206,7 @@ fn a_head_that_is_too_large_is_refused() {
     let many: String = (0..70).map(|n| format!("x{n}: y\r\n")).collect();
     let long = format!("x: {}\r\n", "y".repeat(9000));
     for headers in [many, long] {
-        let request = format!("GET /x HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+        let request = format!("GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
         assert_eq!(status(&sent(endpoint.address(), request.as_bytes())), "431");
     }
     // More than can ever be kept: it is refused long before its end.
@@ -253,9 +253,11 @@ fn a_page_that_fails_ends_its_own_connection_only() {
 #[test]
 fn a_connection_serves_several_requests_and_ends_when_it_is_idle() {
     let endpoint = with_pages(Limits { head: SHORT, ..PATIENT });
-    let mut stream = connect(endpoint.address());
-    stream.write_all(&b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(3)).unwrap();
-    assert_eq!(rest(&mut stream).matches("HTTP/1.1 200").count(), 3);
+    // A busy machine may take longer to send them than a connection may be idle here.
+    eventually("three answers, and then the end", || {
+        let answers = sent(endpoint.address(), &b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(3));
+        answers.matches("HTTP/1.1 200").count() == 3
+    });
 }
 
 #[test]
