@@ -331,6 +331,16 @@ fn nothing_listens_unless_it_is_asked_for() {
 }
 
 #[test]
+fn beyond_loopback_every_host_is_answered_and_the_log_warns() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        let (server, port) = start(Server::setup(&kind).on(&database).setting("http_bind", "0.0.0.0"));
+        assert_eq!(get_from(port, "/stats.json", "cache.example").status, 200);
+        assert!(server.log().contains(&format!("whoever reaches 0.0.0.0:{port} reads")), "{}", server.log());
+    });
+}
+
+#[test]
 fn a_port_that_is_taken_stops_the_load() {
     on_every_server(|kind| {
         let port = port::free();
