@@ -55,17 +55,15 @@ impl Plugin for Metrics {
         }
     }
 
-    fn metrics(&self) -> Vec<MetricFamily> {
-        tables::families(&self.stats.book())
-    }
-
     fn pages(&self, report: &Report) -> Vec<Page> {
         let (overview, further) = (Arc::clone(&report.overview), Arc::clone(&report.metrics));
         let durations = self.durations.borrow().clone();
+        let tables = tables::families(&self.stats.book(), overview.figure("epochs"));
         vec![Page::new("/metrics", TEXT, move |age| {
             let mut families = figures::families(&overview);
             families.extend(durations.families());
             families.extend(sources::families(&overview.sources));
+            families.extend_from_slice(&tables);
             families.extend_from_slice(&further);
             let help =
                 "Time since the figures were taken: more than a few seconds mean that the server is stuck.";
@@ -122,8 +120,12 @@ mod tests {
             gaps: vec![("connected", 1)],
             ..SourceOverview::default()
         };
-        let overview = Overview { counters: vec![("hits", 3)], sources: vec![source], ..Overview::default() };
-        let report = Report { overview: Arc::new(overview), metrics: metrics.metrics().into() };
+        let overview = Overview {
+            counters: vec![("hits", 3), ("epochs", 7)],
+            sources: vec![source],
+            ..Overview::default()
+        };
+        let report = Report { overview: Arc::new(overview), metrics: Arc::new([]) };
         metrics.pages(&report).first().unwrap().text(Duration::from_millis(1500))
     }
 
@@ -134,6 +136,7 @@ mod tests {
             "# TYPE pgcache_hits_total counter",
             "pgcache_hits_total 3",
             "pgcache_table_hits_total{table=\"\\\"a\\\\\\n\\\"b\"} 3",
+            "pgcache_table_flushes_total 7",
             "pgcache_errors_total{code=\"PGDOWN\"} 1",
             "pgcache_command_errors_total{command=\"pgcache.read\"} 1",
             "pgcache_command_duration_seconds_bucket{command=\"pgcache.read\",le=\"0.001\"} 1",

@@ -15,11 +15,14 @@ const HELP: [(&str, &str); 8] = [
     ("errors", "Loads that failed, by key; the ten busiest tables."),
     ("writes", "Entries that clients wrote; the ten busiest tables."),
     ("invalidations", "Entries that were invalidated, by commands and notices; the ten busiest tables."),
-    ("flushes", "Times that the whole table was dropped; the ten busiest tables."),
+    (
+        "flushes",
+        "Times that a whole table was dropped; the ten busiest tables, and without a label all of them.",
+    ),
 ];
 
-/// As the page takes them.
-pub fn families(book: &Book) -> Vec<MetricFamily> {
+/// As the page takes them. Of all tables together so many were dropped: `flushes`.
+pub fn families(book: &Book, flushes: u64) -> Vec<MetricFamily> {
     let mut errors = Family::counter("pgcache_errors_total", "Commands answered with an error, by its code.");
     for (code, count) in &book.errors {
         errors.add(&[("code", code)], *count as f64);
@@ -30,14 +33,18 @@ pub fn families(book: &Book) -> Vec<MetricFamily> {
     }
     let busiest = book.busiest();
     let mut families = vec![errors.done(), commands.done()];
-    families.extend(
-        HELP.into_iter().enumerate().map(|(place, (name, help))| of_figure(&busiest, place, name, help)),
-    );
+    families.extend(HELP.into_iter().enumerate().map(|(place, (name, help))| {
+        let mut family = Family::counter(&format!("pgcache_table_{name}_total"), help);
+        if name == "flushes" {
+            family.add(&[], flushes as f64);
+        }
+        with_tables(family, &busiest, place)
+    }));
     families
 }
 
-fn of_figure(tables: &[&TableStats], place: usize, name: &str, help: &str) -> MetricFamily {
-    let mut family = Family::counter(&format!("pgcache_table_{name}_total"), help);
+/// With what each table has at that place among its figures.
+fn with_tables(mut family: Family, tables: &[&TableStats], place: usize) -> MetricFamily {
     for table in tables {
         if let Some((_, value)) = table.figures().get(place) {
             family.add(&[("table", &table.name)], *value as f64);
