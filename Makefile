@@ -20,8 +20,8 @@ run: ## Try it: PostgreSQL with sample data and SERVER=redis-server|valkey-serve
 test: ## Check everything, on every server in PGCACHE_SERVERS (default: all three)
 	@scripts/test.sh
 
-bench: build servers ## Compare hits with GET on every server
-	cargo bench --locked --bench hits
+bench: build servers ## Compare hits with GET, and with plugins switched off, on every server
+	cargo bench --locked --bench hits --bench plugins
 
 check-consistency: build servers ## Writers, readers and faults for SECONDS each: NEMESIS=all|name MODE=notify|outbox|off|all
 	PGCACHE_CHECK_SECONDS=$(SECONDS) PGCACHE_CHECK_NEMESIS=$(NEMESIS) PGCACHE_CHECK_MODE=$(MODE) \

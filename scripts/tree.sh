@@ -8,6 +8,9 @@ cd "$(dirname "$0")/.."
 
 headline() { # the first sentence that a file says of itself
     awk '
+        /^<!doctype/ || /^\{$/ { next }
+        /^<!-- / { gsub(/^<!-- | -->$/, ""); text = $0; exit } # HTML
+        /^  "description": "/ { gsub(/^  "description": "|",?$/, ""); text = $0; exit } # JSON has no comments
         /^(\/\/!|# |-- )/ && !/^#!/ { sub(/^(\/\/!|#|--) ?/, ""); text = text (text ? " " : "") $0; next }
         text { exit }
         END {

@@ -49,7 +49,7 @@ fn ttl(client: &mut Client, key: &str) -> i64 {
 }
 
 /// Every setting that can be shown: name, default, and another value if it may change.
-const SETTINGS: [(&str, &str, Option<&str>); 34] = [
+const SETTINGS: [(&str, &str, Option<&str>); 35] = [
     ("pg_host", "localhost", None),
     ("pg_port", "5432", None),
     ("pg_database", "postgres", None),
@@ -81,6 +81,7 @@ const SETTINGS: [(&str, &str, Option<&str>); 34] = [
     ("max_staleness_ms", "2000", Some("100")),
     ("slowlog_log_slower_than", "10000", Some("-1")),
     ("slowlog_max_len", "128", Some("0")),
+    ("disabled_plugins", "none", Some("stats,hooks")),
     ("events", "cache_hit,cache_miss,cache_write,cache_invalidate", Some("none")),
     ("http_port", "0", None),
     ("http_bind", "127.0.0.1", None),

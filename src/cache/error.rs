@@ -30,6 +30,8 @@ pub enum ErrorKind {
     ReadOnly,
     /// A miss where waiting is not allowed. Wire code `PGMISS`.
     Miss,
+    /// A hook has refused the command, with a wire code of its own.
+    Vetoed(String),
 }
 
 /// An error reply: its kind, and a text that names the table, column or limit and what to do.
@@ -77,6 +79,7 @@ impl Error {
             ErrorKind::Busy => "PGBUSY",
             ErrorKind::ReadOnly => "READONLY",
             ErrorKind::Miss => "PGMISS",
+            ErrorKind::Vetoed(code) => return Cow::Owned(code.clone()),
         })
     }
 

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use crate::cache::error::Error;
 use crate::engine;
 use crate::engine::caller::Caller;
+use crate::engine::lookup::Located;
 use crate::engine::resolve::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::server::acl::{Access, User};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 use crate::server::text::Text;
@@ -32,12 +33,20 @@ impl Command for Flush {
         ],
     };
 
+    fn veto(arguments: Arguments<'_>) -> Veto {
+        if arguments.required(0).eq_ignore_ascii_case(b"TABLE") {
+            Veto::OnceItsTableIsKnown
+        } else {
+            Veto::AtOnce
+        }
+    }
+
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
         let names: Vec<Box<[u8]>> =
             (1..arguments.len()).map(|index| arguments.required(index).into()).collect();
         match (arguments.required(0).to_ascii_uppercase().as_slice(), names.first()) {
             (b"ALL", None) => flush_all(ctx),
-            (b"TABLE", Some(first)) => on_table(ctx, &first.clone(), &FlushTables { names }),
+            (b"TABLE", Some(first)) => on_table(ctx, arguments, &first.clone(), &FlushTables { names }),
             _ => Error::malformed("FLUSH takes ALL, or TABLE and at least one table").into(),
         }
     }
@@ -46,7 +55,8 @@ impl Command for Flush {
 fn flush_all(ctx: Context<'_>) -> Reply {
     engine::with(|engine| {
         let prefix = engine.settings.get().cache_prefix.clone();
-        if let Err(error) = User::of(ctx).check(ctx, &Text::new(prefix.as_bytes()), Access::Delete) {
+        let (user, prefix) = (User::of(ctx), Text::new(prefix.as_bytes()));
+        if let Err(error) = engine.may_access(ctx, &user, &prefix, Access::Delete) {
             return Reply::Error(error);
         }
         dropped(engine.flush_all(ctx))
@@ -63,6 +73,18 @@ struct FlushTables {
 }
 
 impl OnTable for FlushTables {
+    fn spec(&self) -> &'static Spec {
+        &Flush::SPEC
+    }
+
+    fn access(&self) -> Access {
+        Access::Delete
+    }
+
+    fn located(&self, _: &Engine, _: &Table) -> Result<Vec<Located>, Error> {
+        Ok(vec![])
+    }
+
     fn run(
         &self,
         engine: &mut Engine,
@@ -80,7 +102,7 @@ impl OnTable for FlushTables {
             }
         }
         for table in &tables {
-            caller.user.check(ctx, &Text::new(&table.acl_prefix), Access::Delete)?;
+            engine.may_access(ctx, &caller.user, &Text::new(&table.acl_prefix), Access::Delete)?;
         }
         for table in &tables {
             engine.start_epoch(ctx, table);

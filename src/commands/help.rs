@@ -4,18 +4,6 @@ use crate::server::command::{Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 
-use super::flush::Flush;
-use super::health::Health;
-use super::inspect::Inspect;
-use super::invalidate::Invalidate;
-use super::key::Key;
-use super::multiread::MultiRead;
-use super::read::Read;
-use super::slowlog::SlowLog;
-use super::stats::Stats;
-use super::watch::Watch;
-use super::write::Write;
-
 /// The command.
 #[derive(Debug)]
 pub struct Help;
@@ -31,21 +19,9 @@ impl Command for Help {
     };
 
     fn run(_: Context<'_>, _: Arguments<'_>) -> Reply {
-        let specs = [
-            Read::SPEC,
-            Write::SPEC,
-            Invalidate::SPEC,
-            MultiRead::SPEC,
-            Key::SPEC,
-            Inspect::SPEC,
-            Flush::SPEC,
-            Watch::SPEC,
-            SlowLog::SPEC,
-            Stats::SPEC,
-            Health::SPEC,
-            Self::SPEC,
-        ];
-        Reply::Value(Value::List(specs.iter().flat_map(lines).map(Value::Text).collect()))
+        Reply::Value(Value::List(
+            super::all().iter().flat_map(|command| lines(&command.spec)).map(Value::Text).collect(),
+        ))
     }
 }
 
@@ -65,6 +41,7 @@ fn lines(spec: &Spec) -> [String; 2] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::read::Read;
     use super::*;
 
     #[test]

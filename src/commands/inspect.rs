@@ -8,12 +8,12 @@ use crate::cache::entry::Entry;
 use crate::cache::error::Error;
 use crate::cache::key::LookupKey;
 use crate::engine::caller::Caller;
-use crate::engine::lookup::{locate, Located};
+use crate::engine::lookup::{locate, locate_all, Located};
 use crate::engine::resolve::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::server::acl::Access;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
 use crate::server::context::Context;
 use crate::server::keyspace::{self, Stored};
 use crate::server::reply::{Reply, Value};
@@ -36,8 +36,12 @@ impl Command for Inspect {
         ],
     };
 
+    fn veto(_: Arguments<'_>) -> Veto {
+        Veto::OnceItsTableIsKnown
+    }
+
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
-        on_table(ctx, arguments.required(0), &InspectRow { key: arguments.required(1).into() })
+        on_table(ctx, arguments, arguments.required(0), &InspectRow { key: arguments.required(1).into() })
     }
 }
 
@@ -47,6 +51,18 @@ struct InspectRow<'a> {
 }
 
 impl OnTable for InspectRow<'_> {
+    fn spec(&self) -> &'static Spec {
+        &Inspect::SPEC
+    }
+
+    fn access(&self) -> Access {
+        Access::Read
+    }
+
+    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
+        locate_all(engine, table, [LookupKey::parse(&self.key)?])
+    }
+
     fn run(
         &self,
         engine: &mut Engine,
@@ -57,7 +73,7 @@ impl OnTable for InspectRow<'_> {
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.check(ctx, table, &located, &cache_key, Access::Read)?;
+        engine.check(ctx, caller, table, &located, &cache_key, Access::Read)?;
         Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &located, &cache_key))))
     }
 

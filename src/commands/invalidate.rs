@@ -6,13 +6,13 @@ use std::rc::Rc;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::key::LookupKey;
 use crate::engine::caller::Caller;
-use crate::engine::lookup::{locate, Located};
+use crate::engine::lookup::{locate, locate_all, Located};
 use crate::engine::resolve::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::Access;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::server::text::Text;
@@ -35,8 +35,12 @@ impl Command for Invalidate {
         ],
     };
 
+    fn veto(_: Arguments<'_>) -> Veto {
+        Veto::OnceItsTableIsKnown
+    }
+
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
-        on_table(ctx, arguments.required(0), &InvalidateRow { key: arguments.required(1).into() })
+        on_table(ctx, arguments, arguments.required(0), &InvalidateRow { key: arguments.required(1).into() })
     }
 }
 
@@ -46,6 +50,18 @@ struct InvalidateRow<'a> {
 }
 
 impl OnTable for InvalidateRow<'_> {
+    fn spec(&self) -> &'static Spec {
+        &Invalidate::SPEC
+    }
+
+    fn access(&self) -> Access {
+        Access::Delete
+    }
+
+    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
+        locate_all(engine, table, [LookupKey::parse(&self.key)?])
+    }
+
     fn run(
         &self,
         engine: &mut Engine,
@@ -55,13 +71,14 @@ impl OnTable for InvalidateRow<'_> {
     ) -> Result<Answer, Error> {
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
-        caller.check(ctx, table, &located, &Text::new(&located.cache_key), Access::Delete)?;
+        engine.check(ctx, caller, table, &located, &Text::new(&located.cache_key), Access::Delete)?;
         engine.counters.invalidations += 1;
         engine.drop_entry(ctx, table, &located.cache_key)?;
         if let Some(literal) = &located.literal {
             engine.drop_entry(ctx, table, literal)?;
         }
-        let what = Occurrence::new(EventType::CacheInvalidate).key(located.lookup_key()).reason("command");
+        let what = Occurrence::new(EventType::CacheInvalidate);
+        let what = what.key(&located.cache_key, located.prefix_len).reason("command");
         engine.tell(ctx, table, what);
         if is_settled(&located) {
             return Ok(Answer::Now(Reply::Ok));

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use crate::cache::error::Error;
 use crate::cache::key::LookupKey;
 use crate::engine::caller::Caller;
-use crate::engine::lookup::locate;
+use crate::engine::lookup::{locate, locate_all, Located};
 use crate::engine::resolve::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::server::acl::Access;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
 use crate::server::context::Context;
 use crate::server::keyspace::{self, Stored};
 use crate::server::reply::Reply;
@@ -34,8 +34,12 @@ impl Command for Key {
         ],
     };
 
+    fn veto(_: Arguments<'_>) -> Veto {
+        Veto::OnceItsTableIsKnown
+    }
+
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
-        on_table(ctx, arguments.required(0), &KeyOfRow { key: arguments.required(1).into() })
+        on_table(ctx, arguments, arguments.required(0), &KeyOfRow { key: arguments.required(1).into() })
     }
 }
 
@@ -45,6 +49,18 @@ struct KeyOfRow<'a> {
 }
 
 impl OnTable for KeyOfRow<'_> {
+    fn spec(&self) -> &'static Spec {
+        &Key::SPEC
+    }
+
+    fn access(&self) -> Access {
+        Access::Read
+    }
+
+    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
+        locate_all(engine, table, [LookupKey::parse(&self.key)?])
+    }
+
     fn run(
         &self,
         engine: &mut Engine,
@@ -55,7 +71,7 @@ impl OnTable for KeyOfRow<'_> {
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.check(ctx, table, &located, &cache_key, Access::Read)?;
+        engine.check(ctx, caller, table, &located, &cache_key, Access::Read)?;
         // An entry is stored under its row's own key only: where one stands, that is it.
         let stands = keyspace::read(ctx, &cache_key, |stored| stored != Stored::Nothing);
         if !located.asks || stands {

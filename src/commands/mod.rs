@@ -3,6 +3,7 @@
 pub mod flush;
 pub mod health;
 pub mod help;
+pub mod hook;
 pub mod inspect;
 pub mod invalidate;
 pub mod key;
@@ -13,3 +14,23 @@ pub mod slowlog;
 pub mod stats;
 pub mod watch;
 pub mod write;
+
+use crate::plugins::registry::Plugins;
+use crate::server::command::Registration;
+
+/// Every command: those of the cache, those that come with plugins, and HELP.
+pub fn all() -> Vec<Registration> {
+    let mut all = vec![
+        Registration::of::<read::Read>(),
+        Registration::of::<write::Write>(),
+        Registration::of::<invalidate::Invalidate>(),
+        Registration::of::<multiread::MultiRead>(),
+        Registration::of::<key::Key>(),
+        Registration::of::<inspect::Inspect>(),
+        Registration::of::<flush::Flush>(),
+        Registration::of::<watch::Watch>(),
+    ];
+    all.extend(Plugins::default().commands());
+    all.extend([Registration::of::<health::Health>(), Registration::of::<help::Help>()]);
+    all
+}

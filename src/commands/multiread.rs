@@ -11,7 +11,7 @@ use crate::engine::ask::Departures;
 use crate::engine::caller::Caller;
 use crate::engine::entries::Found;
 use crate::engine::gather::{json_array, Gather, Slot};
-use crate::engine::lookup::{locate, values, Located};
+use crate::engine::lookup::{locate, locate_all, values, Located};
 use crate::engine::refresh::Aged;
 use crate::engine::resolve::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
@@ -19,7 +19,7 @@ use crate::engine::ticket::Ticket;
 use crate::engine::Engine;
 use crate::postgres::load::KeyValues;
 use crate::server::acl::{Access, User};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::server::text::Text;
@@ -42,11 +42,18 @@ impl Command for MultiRead {
         ],
     };
 
+    fn veto(_: Arguments<'_>) -> Veto {
+        Veto::OnceItsTableIsKnown
+    }
+
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
         match arguments.get(2).map(Ttl::parse).transpose() {
-            Ok(ttl) => {
-                on_table(ctx, arguments.required(0), &ReadRows { keys: arguments.required(1).into(), ttl })
-            }
+            Ok(ttl) => on_table(
+                ctx,
+                arguments,
+                arguments.required(0),
+                &ReadRows { keys: arguments.required(1).into(), ttl },
+            ),
             Err(error) => error.into(),
         }
     }
@@ -73,6 +80,22 @@ struct LookedUp {
 }
 
 impl OnTable for ReadRows<'_> {
+    fn spec(&self) -> &'static Spec {
+        &MultiRead::SPEC
+    }
+
+    fn access(&self) -> Access {
+        Access::Read
+    }
+
+    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
+        locate_all(
+            engine,
+            table,
+            LookupKey::parse_many(&self.keys, engine.settings.get().max_multiread_keys)?,
+        )
+    }
+
     fn run(
         &self,
         engine: &mut Engine,
@@ -91,7 +114,7 @@ impl OnTable for ReadRows<'_> {
         let gather = engine.gathers.add(Gather { waiter, user, slots, pending: missing.len() });
         let (ttl_s, mut departures) = (engine.ttl_s(self.ttl), Departures::default());
         for Missing { index, located, values } in missing {
-            engine.tell_miss(ctx, table, located.lookup_key());
+            engine.tell_miss(ctx, table, &located);
             engine.join(table, &located, values, ttl_s, Ticket::Part { gather, index }, &mut departures);
         }
         engine.depart(ctx, table.source, departures);
@@ -117,7 +140,7 @@ fn look_up_all(
     for key in keys {
         let located = locate(engine, table, key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.check(ctx, table, &located, &cache_key, Access::Read)?;
+        engine.check(ctx, caller, table, &located, &cache_key, Access::Read)?;
         all.push((located, cache_key));
     }
     let slots = Vec::with_capacity(keys.len());
@@ -136,7 +159,7 @@ fn look_up_all(
                 continue;
             }
         }
-        engine.tell_hit(ctx, table, located.lookup_key(), age, is_negative);
+        engine.tell_hit(ctx, table, &located, age, is_negative);
         aged.extend(Aged::of(age, key, located));
     }
     Ok(looked_up)

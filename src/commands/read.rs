@@ -8,14 +8,14 @@ use crate::cache::key::LookupKey;
 use crate::cache::ttl::Ttl;
 use crate::engine::ask::Departures;
 use crate::engine::caller::Caller;
-use crate::engine::lookup::{locate, values};
+use crate::engine::lookup::{locate, locate_all, values, Located};
 use crate::engine::refresh::Aged;
 use crate::engine::resolve::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::ticket::Ticket;
 use crate::engine::Engine;
 use crate::server::acl::{Access, User};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::server::text::Text;
@@ -38,11 +38,18 @@ impl Command for Read {
         ],
     };
 
+    fn veto(_: Arguments<'_>) -> Veto {
+        Veto::OnceItsTableIsKnown
+    }
+
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
         match arguments.get(2).map(Ttl::parse).transpose() {
-            Ok(ttl) => {
-                on_table(ctx, arguments.required(0), &ReadRow { key: arguments.required(1).into(), ttl })
-            }
+            Ok(ttl) => on_table(
+                ctx,
+                arguments,
+                arguments.required(0),
+                &ReadRow { key: arguments.required(1).into(), ttl },
+            ),
             Err(error) => error.into(),
         }
     }
@@ -55,6 +62,18 @@ struct ReadRow<'a> {
 }
 
 impl OnTable for ReadRow<'_> {
+    fn spec(&self) -> &'static Spec {
+        &Read::SPEC
+    }
+
+    fn access(&self) -> Access {
+        Access::Read
+    }
+
+    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
+        locate_all(engine, table, [LookupKey::parse(&self.key)?])
+    }
+
     fn run(
         &self,
         engine: &mut Engine,
@@ -65,11 +84,11 @@ impl OnTable for ReadRow<'_> {
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
         let cache_key = Text::new(&located.cache_key);
-        caller.check(ctx, table, &located, &cache_key, Access::Read)?;
+        engine.check(ctx, caller, table, &located, &cache_key, Access::Read)?;
         let in_command = caller.is_in_command();
         if let Some((reply, age)) = engine.reply_from_cache(ctx, table, &cache_key, self.ttl, in_command) {
             let is_negative = matches!(reply, Reply::Nil);
-            engine.tell_hit(ctx, table, located.lookup_key(), age, is_negative);
+            engine.tell_hit(ctx, table, &located, age, is_negative);
             let aged = Aged::of(age, &key, located).into_iter().collect();
             engine.refresh(ctx, table, aged, self.ttl);
             return Ok(Answer::Now(reply));
@@ -77,7 +96,7 @@ impl OnTable for ReadRow<'_> {
         let values = values(&key, located.asks)?;
         let waiter = caller.wait(engine, ctx)?;
         let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
-        engine.tell_miss(ctx, table, located.lookup_key());
+        engine.tell_miss(ctx, table, &located);
         let mut departures = Departures::default();
         let ttl_s = engine.ttl_s(self.ttl);
         engine.join(table, &located, values, ttl_s, Ticket::Row { waiter, user }, &mut departures);

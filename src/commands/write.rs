@@ -9,13 +9,13 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::cache::key::LookupKey;
 use crate::cache::ttl::Ttl;
 use crate::engine::caller::Caller;
-use crate::engine::lookup::locate;
+use crate::engine::lookup::{locate, locate_all, Located};
 use crate::engine::resolve::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::Access;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::server::text::Text;
@@ -40,11 +40,15 @@ impl Command for Write {
         ],
     };
 
+    fn veto(_: Arguments<'_>) -> Veto {
+        Veto::OnceItsTableIsKnown
+    }
+
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
         match (arguments.get(3).map(Ttl::parse).transpose(), row(arguments.required(2))) {
             (Ok(ttl), Ok(data)) => {
                 let command = WriteRow { key: arguments.required(1).into(), data: data.into(), ttl };
-                on_table(ctx, arguments.required(0), &command)
+                on_table(ctx, arguments, arguments.required(0), &command)
             }
             (Err(error), _) | (_, Err(error)) => error.into(),
         }
@@ -71,6 +75,18 @@ struct WriteRow<'a> {
 }
 
 impl OnTable for WriteRow<'_> {
+    fn spec(&self) -> &'static Spec {
+        &Write::SPEC
+    }
+
+    fn access(&self) -> Access {
+        Access::Write
+    }
+
+    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
+        locate_all(engine, table, [LookupKey::parse(&self.key)?])
+    }
+
     fn run(
         &self,
         engine: &mut Engine,
@@ -83,7 +99,7 @@ impl OnTable for WriteRow<'_> {
         }
         let key = LookupKey::parse(&self.key)?;
         let located = locate(engine, table, &key)?;
-        caller.check(ctx, table, &located, &Text::new(&located.cache_key), Access::Write)?;
+        engine.check(ctx, caller, table, &located, &Text::new(&located.cache_key), Access::Write)?;
         let ttl_s = engine.ttl_s(self.ttl);
         if !located.asks {
             put(engine, ctx, table, &located.cache_key, &self.data, ttl_s)?;
@@ -125,8 +141,8 @@ fn put(
     ttl_s: u32,
 ) -> Result<(), Error> {
     engine.put_entry(ctx, table, key, data, ttl_s)?;
-    let lookup_key = table.lookup_key_in(key).unwrap_or_default();
-    let what = Occurrence::new(EventType::CacheWrite).key(lookup_key);
+    let lookup_len = table.lookup_key_in(key).unwrap_or_default().len();
+    let what = Occurrence::new(EventType::CacheWrite).key(key, key.len() - lookup_len);
     engine.tell(ctx, table, Occurrence { ttl_s: Some(ttl_s), ..what });
     Ok(())
 }

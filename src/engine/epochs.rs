@@ -50,6 +50,7 @@ impl Engine {
         if !ctx.flags().is_replica() {
             return;
         }
+        self.read_hooks(ctx);
         for table in self.tables.all() {
             let epoch = self.saved_epoch(ctx, &table.name);
             if epoch != table.epoch {

@@ -5,13 +5,13 @@ use crate::cache::error::Error;
 use crate::cache::flight::Landed;
 use crate::plugins::call::{Ended, Words};
 use crate::plugins::occurrence::Occurrence;
-use crate::plugins::plugin::Moment;
 use crate::postgres::Transition;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::notifications::Change;
 use crate::settings::EventType;
 
+use super::lookup::Located;
 use super::state::Engine;
 use super::tables::Table;
 use super::ticket::{Brought, Ticket};
@@ -22,12 +22,20 @@ impl Engine {
         let settings = self.settings.get();
         let source = self.sources.name(table.source);
         let what = Occurrence { source, table: Some((table.id, &table.name)), ..what };
-        self.plugins.tell(Moment { ctx, settings: &settings }, &what);
+        self.plugins.tell(ctx, &settings, &what);
     }
 
     /// A row, or that there is none (`is_negative`), was served from the cache.
-    pub fn tell_hit(&mut self, ctx: Context<'_>, table: &Table, key: &[u8], age: Age, is_negative: bool) {
-        let what = Occurrence { is_negative, ..Occurrence::new(EventType::CacheHit).key(key) };
+    pub fn tell_hit(
+        &mut self,
+        ctx: Context<'_>,
+        table: &Table,
+        located: &Located,
+        age: Age,
+        is_negative: bool,
+    ) {
+        let what = about(EventType::CacheHit, located);
+        let what = Occurrence { is_negative, ..what };
         let what = match age {
             Age::Stale => what.reason("stale"),
             Age::Fresh | Age::Due => what,
@@ -36,8 +44,8 @@ impl Engine {
     }
 
     /// A read has to ask PostgreSQL.
-    pub fn tell_miss(&mut self, ctx: Context<'_>, table: &Table, key: &[u8]) {
-        self.tell(ctx, table, Occurrence::new(EventType::CacheMiss).key(key));
+    pub fn tell_miss(&mut self, ctx: Context<'_>, table: &Table, located: &Located) {
+        self.tell(ctx, table, about(EventType::CacheMiss, located));
     }
 
     /// A load came back, or failed.
@@ -49,16 +57,11 @@ impl Engine {
         duration_us: u64,
     ) {
         let Some(table) = self.tables.by_id(landed.plan.table) else { return };
-        let key = landed.key.get(landed.plan.prefix_len..).unwrap_or_default();
         let what = match brought {
-            Ok(_) => Occurrence {
-                duration_us: Some(duration_us),
-                ..Occurrence::new(EventType::CacheLoad).key(key)
-            },
-            Err(error) => {
-                Occurrence { error: Some(error), ..Occurrence::new(EventType::CacheError).key(key) }
-            }
+            Ok(_) => Occurrence { duration_us: Some(duration_us), ..Occurrence::new(EventType::CacheLoad) },
+            Err(error) => Occurrence { error: Some(error), ..Occurrence::new(EventType::CacheError) },
         };
+        let what = what.key(&landed.key, landed.plan.prefix_len);
         self.tell(ctx, &table, what);
     }
 
@@ -75,7 +78,7 @@ impl Engine {
         let tables = self.tables.all();
         let mut found = tables.iter().filter_map(|table| Some((table, table.lookup_key_in(cache_key)?)));
         if let Some((table, lookup_key)) = found.next() {
-            self.tell(ctx, table, Occurrence::new(kind).key(lookup_key));
+            self.tell(ctx, table, Occurrence::new(kind).key(cache_key, cache_key.len() - lookup_key.len()));
         }
     }
 
@@ -92,7 +95,7 @@ impl Engine {
             reason: transition.reason.as_deref(),
             ..Occurrence::new(kind)
         };
-        self.plugins.tell(Moment { ctx, settings: &settings }, &what);
+        self.plugins.tell(ctx, &settings, &what);
         if let Some(source) =
             self.sources.named(&transition.source).ok().and_then(|index| self.sources.get(index))
         {
@@ -103,7 +106,7 @@ impl Engine {
     /// A command was answered in its own call.
     pub fn tell_ended(&mut self, ctx: Context<'_>, call: &Ended<'_>) {
         let settings = self.settings.get();
-        self.plugins.ended(Moment { ctx, settings: &settings }, call);
+        self.plugins.ended(ctx, &settings, call);
     }
 
     /// Tells of the commands whose clients have waited and were answered since.
@@ -111,7 +114,9 @@ impl Engine {
         for (call, duration_us, error) in self.waiters.take_answered() {
             let ended = Ended {
                 command: call.command,
+                is_write: call.is_write,
                 client: call.client,
+                subject: call.subject.as_ref(),
                 at_s: monotonic_ms() / 1000,
                 duration_us,
                 spent: call.spent.within(duration_us),
@@ -121,4 +126,9 @@ impl Engine {
             self.tell_ended(ctx, &ended);
         }
     }
+}
+
+/// An occurrence about the row that `located` names.
+fn about(kind: EventType, located: &Located) -> Occurrence<'_> {
+    Occurrence::new(kind).key(&located.cache_key, located.prefix_len)
 }

@@ -77,7 +77,7 @@ impl Engine {
         match ticket {
             Ticket::Row { waiter, user } => {
                 self.waiters.spend(waiter, answered.spent);
-                match row_for(ctx, &user, answered) {
+                match self.row_for(ctx, &user, answered) {
                     Ok(Some(row)) => self.waiters.answer(waiter, Reply::Bulk(row)),
                     Ok(None) => self.waiters.answer(waiter, Reply::Nil),
                     Err(error) => self.fail(waiter, error),
@@ -96,10 +96,24 @@ impl Engine {
         }
     }
 
+    /// The row, if the user may read it under its own key, which may differ from the one that was asked for.
+    fn row_for(
+        &mut self,
+        ctx: Context<'_>,
+        user: &User,
+        answered: &Answered,
+    ) -> Result<Option<Arc<[u8]>>, Error> {
+        let brought = answered.result.as_ref().map_err(Clone::clone)?;
+        if let Some(acl_key) = &brought.acl_key {
+            self.may_access(ctx, user, &Text::new(acl_key), Access::Read)?;
+        }
+        Ok(brought.row.clone())
+    }
+
     fn answer_part(&mut self, ctx: Context<'_>, gather: GatherId, index: usize, answered: &Answered) {
         let Some((waiter, user)) = self.gathers.asker(gather) else { return };
         self.waiters.spend(waiter, answered.spent);
-        let slot = match row_for(ctx, &user, answered) {
+        let slot = match self.row_for(ctx, &user, answered) {
             Ok(Some(row)) => Slot::Row(row),
             Ok(None) => Slot::Absent,
             Err(error) => {
@@ -113,15 +127,6 @@ impl Engine {
             self.waiters.answer(done.waiter, Reply::Buffer(json_array(&done.slots)));
         }
     }
-}
-
-/// The row, if the user may read it under its own key, which may differ from the one that was asked for.
-fn row_for(ctx: Context<'_>, user: &User, answered: &Answered) -> Result<Option<Arc<[u8]>>, Error> {
-    let brought = answered.result.as_ref().map_err(Clone::clone)?;
-    if let Some(acl_key) = &brought.acl_key {
-        user.check(ctx, &Text::new(acl_key), Access::Read)?;
-    }
-    Ok(brought.row.clone())
 }
 
 fn brought(table: Option<&Table>, landed: &Landed<Ticket>, fetched: Fetched) -> Result<Brought, Error> {

@@ -53,6 +53,15 @@ pub fn locate(engine: &Engine, table: &Table, key: &LookupKey<'_>) -> Result<Loc
     Ok(Located { lookup, cache_key, literal, prefix_len, asks })
 }
 
+/// The same for several keys.
+pub fn locate_all<'k>(
+    engine: &Engine,
+    table: &Table,
+    keys: impl IntoIterator<Item = LookupKey<'k>>,
+) -> Result<Vec<Located>, Error> {
+    keys.into_iter().map(|key| locate(engine, table, &key)).collect()
+}
+
 /// The values of `key` as its statement takes them: JSON where PostgreSQL is asked, plain texts elsewhere.
 pub fn values(key: &LookupKey<'_>, asks: bool) -> Result<KeyValues, Error> {
     if asks {

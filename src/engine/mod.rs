@@ -2,6 +2,7 @@
 //!
 //! Workers bring rows and notices as messages; [`Engine::take_mail`] applies them in the order they came.
 
+pub mod access;
 pub mod ask;
 pub mod caller;
 pub mod counters;
@@ -12,6 +13,7 @@ pub mod epochs;
 pub mod events;
 pub mod freshness;
 pub mod gather;
+pub mod hooks;
 pub mod landing;
 pub mod listening;
 pub mod lookup;
@@ -30,6 +32,7 @@ pub mod suspect;
 pub mod sweep;
 pub mod tables;
 pub mod ticket;
+pub mod veto;
 pub mod watches;
 
 use std::cell::RefCell;
@@ -78,6 +81,20 @@ pub fn keyspace_changed(ctx: Context<'_>, change: Change, key: &[u8]) {
         }
         Err(_) => LATER.with_borrow_mut(|later| later.push_back((change, key.to_vec()))),
     });
+}
+
+/// A turn of the main thread, rung for by the bell: takes the workers' mail, asks those who may refuse what it brought,
+/// and runs the hooks that are due. Returns whether all is done.
+pub fn turn(ctx: Context<'_>) -> bool {
+    let is_done = with(|engine| engine.take_mail(ctx));
+    veto::of_waiting(ctx);
+    hooks::run_due(ctx);
+    is_done
+}
+
+/// The server's clock tick, ten times a second or more.
+pub fn tick(ctx: Context<'_>) {
+    with(|engine| engine.tick(ctx));
 }
 
 /// Handles the keyspace changes that our own work caused, and tells of the clients that it has answered.

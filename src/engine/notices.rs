@@ -102,7 +102,8 @@ impl Engine {
         let cache_key = [&table.prefix, lookup_key].concat();
         self.counters.superseded += u64::from(self.flights.supersede_key(&cache_key));
         self.remove_or_doubt(ctx, table, &cache_key);
-        let what = Occurrence::new(EventType::CacheInvalidate).key(lookup_key).reason("notice");
+        let what = Occurrence::new(EventType::CacheInvalidate).key(&cache_key, table.prefix.len());
+        let what = what.reason("notice");
         self.tell(ctx, table, what);
     }
 

@@ -120,7 +120,8 @@ pub fn may_pass(error: &Error) -> bool {
         | ErrorKind::Timeout
         | ErrorKind::Busy
         | ErrorKind::ReadOnly
-        | ErrorKind::Miss => true,
+        | ErrorKind::Miss
+        | ErrorKind::Vetoed(_) => true,
     }
 }
 

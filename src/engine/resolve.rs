@@ -8,18 +8,23 @@ use std::time::Instant;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::name::TableName;
 use crate::cache::table::TableDefinition;
+use crate::plugins::call::Words;
+use crate::server::acl::Access;
 use crate::server::blocked::WaiterId;
 use crate::server::clock::monotonic_ms;
+use crate::server::command::{Arguments, Spec};
 use crate::server::context::{replicas_are_paused, Context};
 use crate::server::reply::Reply;
 use crate::workers::mail::SourceIndex;
 use crate::workers::queue::Job;
 
 use super::caller::Caller;
+use super::lookup::Located;
 use super::mutations::Held;
 use super::sources::queue_is_full;
 use super::state::{timed_out, Engine};
 use super::tables::{Resolved, Table};
+use super::veto::Guarded;
 
 /// How long the memo's refusal of a column or a value stands before the catalog is asked again.
 const RECHECK_MS: u64 = 1000;
@@ -35,6 +40,15 @@ pub enum Answer {
 
 /// A command on one table.
 pub trait OnTable {
+    /// What it is called and takes.
+    fn spec(&self) -> &'static Spec;
+
+    /// What it does with the keys that it names.
+    fn access(&self) -> Access;
+
+    /// The keys that it names.
+    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error>;
+
     /// Runs it, now that the table is known.
     fn run(
         &self,
@@ -60,6 +74,31 @@ pub struct Parked {
     /// The table as the client spelled it.
     spelling: Box<[u8]>,
     command: Box<dyn OnTable>,
+    /// Whether everybody has let it pass who may refuse it.
+    is_cleared: bool,
+}
+
+impl std::fmt::Debug for Parked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parked")
+    }
+}
+
+impl Parked {
+    /// Who waits.
+    pub fn waiter(&self) -> WaiterId {
+        self.waiter
+    }
+
+    /// Who asked.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// What its command is called and takes.
+    pub fn spec(&self) -> &'static Spec {
+        self.command.spec()
+    }
 }
 
 /// The tables being resolved.
@@ -79,22 +118,37 @@ impl std::fmt::Debug for Resolutions {
     }
 }
 
-/// Runs `command` for the client of `ctx` on the table that it calls `spelling`.
-pub fn on_table(ctx: Context<'_>, spelling: &[u8], command: &impl OnTable) -> Reply {
-    super::with(|engine| {
-        let mut caller = Caller::of(ctx);
-        let answer = match engine.known(ctx, spelling) {
-            Some(table) => match command.run(engine, ctx, &table, &mut caller) {
-                Err(error) if engine.may_be_outdated(&table, &error) => {
-                    engine.park(ctx, spelling, command, &mut caller).or(Err(error))
-                }
-                answer => answer,
-            },
-            None => engine.park(ctx, spelling, command, &mut caller),
-        };
-        super::catch_up(engine, ctx);
-        engine.conclude(&caller, answer)
-    })
+/// How far a command came.
+enum Begun {
+    /// To its reply.
+    Done(Reply),
+    /// To those who may refuse it.
+    Guarded(Guarded),
+}
+
+/// Runs `command`, which came with `arguments`, for the client of `ctx` on the table that it calls `spelling`.
+pub fn on_table(
+    ctx: Context<'_>,
+    arguments: Arguments<'_>,
+    spelling: &[u8],
+    command: &impl OnTable,
+) -> Reply {
+    let mut caller = Caller::of(ctx);
+    match super::with(|engine| Some(engine.begin(ctx, spelling, command, &mut caller))) {
+        None => Reply::default(),
+        Some(Begun::Done(reply)) => reply,
+        Some(Begun::Guarded(guarded)) => {
+            let words = || arguments.kept();
+            let verdict = guarded.ask(ctx, command.spec(), &caller, Words::Live(&words));
+            super::with(|engine| {
+                let answer = verdict.and_then(|()| {
+                    engine.about = Some(guarded.subject);
+                    engine.run_or_park(ctx, spelling, command, &mut caller)
+                });
+                engine.finish(ctx, &caller, answer)
+            })
+        }
+    }
 }
 
 impl Engine {
@@ -102,6 +156,63 @@ impl Engine {
     pub fn known(&mut self, ctx: Context<'_>, spelling: &[u8]) -> Option<Rc<Table>> {
         let table = self.tables.find(spelling)?;
         Some(self.current(ctx, table))
+    }
+
+    fn begin(
+        &mut self,
+        ctx: Context<'_>,
+        spelling: &[u8],
+        command: &impl OnTable,
+        caller: &mut Caller,
+    ) -> Begun {
+        let Some(table) = self.known(ctx, spelling) else {
+            let answer = self.park(ctx, spelling, command, caller);
+            return Begun::Done(self.finish(ctx, caller, answer));
+        };
+        let answer = match self.guarded(ctx, &table, command, caller) {
+            Ok(None) => command.run(self, ctx, &table, caller),
+            Ok(Some(guarded)) => return Begun::Guarded(guarded),
+            Err(error) => Err(error),
+        };
+        let answer = self.or_park(ctx, spelling, command, caller, &table, answer);
+        Begun::Done(self.finish(ctx, caller, answer))
+    }
+
+    /// Runs a command that nobody has refused. Meanwhile its table may have been forgotten.
+    fn run_or_park(
+        &mut self,
+        ctx: Context<'_>,
+        spelling: &[u8],
+        command: &impl OnTable,
+        caller: &mut Caller,
+    ) -> Result<Answer, Error> {
+        let Some(table) = self.known(ctx, spelling) else { return self.park(ctx, spelling, command, caller) };
+        let answer = command.run(self, ctx, &table, caller);
+        self.or_park(ctx, spelling, command, caller, &table, answer)
+    }
+
+    /// Where the memo of the table may be outdated the catalog is asked, and the command tried once more.
+    fn or_park(
+        &mut self,
+        ctx: Context<'_>,
+        spelling: &[u8],
+        command: &impl OnTable,
+        caller: &mut Caller,
+        table: &Table,
+        answer: Result<Answer, Error>,
+    ) -> Result<Answer, Error> {
+        match answer {
+            Err(error) if self.may_be_outdated(table, &error) => {
+                self.park(ctx, spelling, command, caller).or(Err(error))
+            }
+            answer => answer,
+        }
+    }
+
+    /// The end of a command's own call.
+    fn finish(&mut self, ctx: Context<'_>, caller: &Caller, answer: Result<Answer, Error>) -> Reply {
+        super::catch_up(self, ctx);
+        self.conclude(caller, answer)
     }
 
     /// What a command is answered in its own call: nothing more once its client waits.
@@ -134,11 +245,13 @@ impl Engine {
         let name = TableName::parse(spelling)?;
         let source = self.sources.named(name.source())?;
         let waiter = caller.wait(self, ctx)?;
+        let client = caller.client;
         let caller = std::mem::replace(
             caller,
-            Caller { waiter: Some(waiter), user: crate::server::acl::User::server() },
+            Caller { waiter: Some(waiter), user: crate::server::acl::User::server(), client },
         );
-        let parked = Parked { waiter, caller, spelling: spelling.into(), command: command.parked() };
+        let (spelling, command) = (spelling.into(), command.parked());
+        let parked = Parked { waiter, caller, spelling, command, is_cleared: false };
         let key = (source, name.relation().to_owned());
         if let Some(resolution) = self.resolutions.under_way.get_mut(&key) {
             resolution.parked.push(parked);
@@ -268,7 +381,7 @@ impl Engine {
             && monotonic_ms() > table.described_ms.get() + RECHECK_MS
     }
 
-    /// Runs a command whose client waits.
+    /// Runs a command whose client waits, or has it wait for those who may refuse it.
     fn run_parked(&mut self, ctx: Context<'_>, parked: Parked, table: &Rc<Table>) {
         if !self.waiters.is_waiting(parked.waiter) {
             return;
@@ -276,13 +389,42 @@ impl Engine {
         if parked.command.writes() && replicas_are_paused() {
             return self.held.push(Held::Command(parked));
         }
-        let mut caller = parked.caller;
-        caller.waiter = Some(parked.waiter);
-        let answer = parked.command.run(self, ctx, table, &mut caller);
+        let guarded = if parked.is_cleared {
+            Ok(None)
+        } else {
+            self.guarded(ctx, table, &*parked.command, &parked.caller)
+        };
+        let mut caller = Caller { waiter: Some(parked.waiter), ..parked.caller };
+        let answer = match guarded {
+            Ok(Some(guarded)) => {
+                let Parked { waiter, spelling, command, is_cleared, .. } = parked;
+                let parked = Parked { waiter, caller, spelling, command, is_cleared };
+                return self.vetoable.push_back((parked, guarded));
+            }
+            Ok(None) => parked.command.run(self, ctx, table, &mut caller),
+            Err(error) => Err(error),
+        };
         self.conclude(&caller, answer);
     }
 
-    /// Runs a command that was held for a pause, which has ended.
+    /// Goes on with a command that waited for those who may refuse it.
+    pub fn clear_parked(
+        &mut self,
+        ctx: Context<'_>,
+        parked: Parked,
+        guarded: Guarded,
+        verdict: Result<(), Error>,
+    ) {
+        match verdict {
+            Err(error) => self.fail(parked.waiter, error),
+            Ok(()) => {
+                self.waiters.about(parked.waiter, guarded.subject);
+                self.run_held(ctx, Parked { is_cleared: true, ..parked });
+            }
+        }
+    }
+
+    /// Runs a command that was held, for a pause that has ended or for those who may refuse it.
     pub fn run_held(&mut self, ctx: Context<'_>, parked: Parked) {
         match self.known(ctx, &parked.spelling) {
             Some(table) => self.run_parked(ctx, parked, &table),

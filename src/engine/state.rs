@@ -16,6 +16,7 @@ use crate::cache::rest::Resting;
 use crate::cache::spent::Spent;
 use crate::http::Endpoint;
 use crate::plugins::registry::Plugins;
+use crate::plugins::subject::Subject;
 use crate::postgres::load::Fetched;
 use crate::server::bell;
 use crate::server::blocked::Waiters;
@@ -30,12 +31,14 @@ use super::doubts::Doubts;
 use super::drops::Drops;
 use super::freshness::Freshnesses;
 use super::gather::Gathers;
+use super::hooks::HookRecord;
 use super::mutations::Held;
 use super::resolve::Resolutions;
 use super::sources::Sources;
 use super::sweep::Sweep;
 use super::tables::Tables;
 use super::ticket::{Brought, Ticket};
+use super::veto::Vetoable;
 use super::watches::Watches;
 
 /// How long results are applied before other clients have their turn.
@@ -104,6 +107,12 @@ pub struct Engine {
     pub counters: Counters,
     /// Who is told of what happens.
     pub plugins: Plugins,
+    /// What the command under way is about, where somebody wants to know.
+    pub about: Option<Subject>,
+    /// Commands that somebody may refuse.
+    pub vetoable: Vetoable,
+    /// What is known of the hooks' record.
+    pub hook_record: HookRecord,
     /// Changes that wait for the end of a pause.
     pub held: Vec<Held>,
     /// Whether the records of the tables' generations may be missing from the keyspace.
@@ -151,6 +160,9 @@ impl Engine {
             notices: VecDeque::new(),
             counters: Counters::default(),
             plugins: Plugins::default(),
+            hook_record: HookRecord::default(),
+            about: None,
+            vetoable: Vetoable::default(),
             held: Vec::new(),
             epochs_are_due: false,
             panic_at_next_tick: false,
@@ -253,8 +265,9 @@ impl Engine {
         self.settle_doubts(ctx);
         self.follow_drops(ctx);
         self.record_epochs(ctx);
+        self.keep_hooks(ctx);
         self.sweep_on(ctx);
-        if !self.answers.is_empty() {
+        if !self.answers.is_empty() || !self.vetoable.is_empty() {
             bell::ring();
         }
         super::catch_up(self, ctx);
@@ -273,6 +286,7 @@ impl Engine {
 
     /// The data set was emptied, loaded or taken over: what is under way belongs to the one before.
     pub fn keyspace_flushed(&mut self) {
+        self.hook_record.lose();
         self.counters.superseded += self.flights.supersede_all() as u64;
         self.aliases.clear();
         self.sources.restart_pace();
@@ -289,11 +303,13 @@ impl Engine {
             Change::Evicted => {
                 self.counters.evicted += 1;
                 self.epochs_are_due |= self.is_record(key);
+                self.hook_key_changed(ctx, key);
             }
             Change::Touched => {
                 self.counters.superseded += self.flights.supersede_key(key) as u64;
                 self.epoch_key_changed(ctx, key);
                 self.doubted_key_changed(ctx, key);
+                self.hook_key_changed(ctx, key);
             }
         }
         self.tell_key_change(ctx, change, key);

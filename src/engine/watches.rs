@@ -47,7 +47,8 @@ impl Engine {
         sources: &[SourceIndex],
         what: &Watching,
     ) -> Result<Answer, Error> {
-        let mut caller = Caller { waiter: None, user: crate::server::acl::User::server() };
+        let mut caller =
+            Caller { waiter: None, user: crate::server::acl::User::server(), client: ctx.client_id() };
         let limit = self.settings.get().queue_limit;
         let waiter = caller.wait(self, ctx)?;
         self.watches.next += 1;

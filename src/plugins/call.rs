@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::subject::Subject;
 use crate::cache::spent::Spent;
 
 /// Of how many arguments, and of how many bytes of each, a record is kept.
@@ -17,8 +18,12 @@ pub struct Call {
     pub began: Instant,
     /// Its first arguments without the name, each cut.
     pub arguments: Vec<Box<[u8]>>,
+    /// Whether it changes the cache.
+    pub is_write: bool,
     /// The client's id.
     pub client: u64,
+    /// What it is about, where somebody wanted to know.
+    pub subject: Option<Subject>,
     /// What is known of its time so far.
     pub spent: Spent,
 }
@@ -28,8 +33,12 @@ pub struct Call {
 pub struct Ended<'a> {
     /// Its name in lower case.
     pub command: &'static str,
+    /// Whether it changes the cache.
+    pub is_write: bool,
     /// The client's id.
     pub client: u64,
+    /// What it was about, where somebody wanted to know before it ran; `None` as well for a command about no table.
+    pub subject: Option<&'a Subject>,
     /// When it was answered, in seconds of a clock that only goes forward.
     pub at_s: u64,
     /// From its arrival to its answer, in microseconds.
@@ -94,7 +103,9 @@ mod tests {
     fn what_is_neither_queue_nor_postgresql_is_the_main_threads() {
         let ended = |duration_us| Ended {
             command: "pgcache.read",
+            is_write: false,
             client: 1,
+            subject: None,
             at_s: 0,
             duration_us,
             spent: Spent { queue_us: 30, postgres_us: 50 },

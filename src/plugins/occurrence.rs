@@ -12,8 +12,10 @@ pub struct Occurrence<'a> {
     pub source: &'a str,
     /// The table's number, and its name as it stands in cache keys.
     pub table: Option<(u64, &'a str)>,
-    /// The lookup key, as it stands in the cache key; empty: it is about no key.
-    pub key: &'a [u8],
+    /// The cache key; empty: it is about no key.
+    pub cache_key: &'a [u8],
+    /// Where in it the lookup key starts.
+    pub prefix_len: usize,
     /// Whether it is about a row that does not exist.
     pub is_negative: bool,
     /// Why.
@@ -33,7 +35,8 @@ impl<'a> Occurrence<'a> {
             kind,
             source: "",
             table: None,
-            key: &[],
+            cache_key: &[],
+            prefix_len: 0,
             is_negative: false,
             reason: None,
             ttl_s: None,
@@ -42,9 +45,14 @@ impl<'a> Occurrence<'a> {
         }
     }
 
-    /// About the entry of this lookup key.
-    pub const fn key(self, key: &'a [u8]) -> Self {
-        Self { key, ..self }
+    /// About the entry under this cache key, in which the lookup key starts at `prefix_len`.
+    pub const fn key(self, cache_key: &'a [u8], prefix_len: usize) -> Self {
+        Self { cache_key, prefix_len, ..self }
+    }
+
+    /// The lookup key, as it stands in the cache key.
+    pub fn lookup_key(&self) -> &'a [u8] {
+        self.cache_key.get(self.prefix_len..).unwrap_or_default()
     }
 
     /// With a reason.

@@ -1,74 +1,21 @@
-//! What a plugin is: something that is told what the cache does, and keeps or passes on what it likes.
+//! What a plugin is: something that is asked before commands, is told what the cache does, and keeps or passes on what
+//! it likes.
 
 use std::fmt::Debug;
 
 use prometheus::proto::MetricFamily;
 
+use super::asked::Asked;
 use super::call::Ended;
 use super::occurrence::Occurrence;
 use super::page::{Page, Report};
+use super::part::{Part, Parts};
+use crate::cache::error::Error;
+use crate::server::acl::{Access, User};
+use crate::server::command::Registration;
 use crate::server::context::Context;
-use crate::settings::{EventType, Settings};
-
-/// A part that a plugin may have. Parts that nobody has cost a look at an empty list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// [`Plugin::after_command`].
-    AfterCommand,
-    /// [`Plugin::on_hit`].
-    Hit,
-    /// [`Plugin::on_miss`].
-    Miss,
-    /// [`Plugin::on_load`].
-    Load,
-    /// [`Plugin::on_error`].
-    Error,
-    /// [`Plugin::on_write`].
-    Write,
-    /// [`Plugin::on_invalidate`].
-    Invalidate,
-    /// [`Plugin::on_table_flush`].
-    TableFlush,
-    /// [`Plugin::on_expire`].
-    Expire,
-    /// [`Plugin::on_evict`].
-    Evict,
-    /// [`Plugin::on_source`].
-    Source,
-}
-
-impl Part {
-    /// Every part, in the order of the enum.
-    pub const ALL: [Self; 11] = [
-        Self::AfterCommand,
-        Self::Hit,
-        Self::Miss,
-        Self::Load,
-        Self::Error,
-        Self::Write,
-        Self::Invalidate,
-        Self::TableFlush,
-        Self::Expire,
-        Self::Evict,
-        Self::Source,
-    ];
-
-    /// The part that is told of such an occurrence.
-    pub fn of(kind: EventType) -> Self {
-        match kind {
-            EventType::CacheHit => Self::Hit,
-            EventType::CacheMiss => Self::Miss,
-            EventType::CacheLoad => Self::Load,
-            EventType::CacheError => Self::Error,
-            EventType::CacheWrite => Self::Write,
-            EventType::CacheInvalidate => Self::Invalidate,
-            EventType::TableFlush => Self::TableFlush,
-            EventType::CacheExpire => Self::Expire,
-            EventType::CacheEvict => Self::Evict,
-            EventType::SourceUp | EventType::SourceDown => Self::Source,
-        }
-    }
-}
+use crate::server::text::Text;
+use crate::settings::{PluginName, Settings};
 
 /// What the plugins are told in: the callback under way, and the settings as they stand.
 #[derive(Debug, Clone, Copy)]
@@ -81,17 +28,41 @@ pub struct Moment<'a> {
 
 /// A plugin, on the server's main thread. Each part does nothing unless it is written; a part is only called when
 /// [`parts`](Self::parts) names it.
+///
+/// Parts take `&self`: what a plugin keeps is shared with the command that shows it, and stands in a cell that is
+/// borrowed for a moment only. A part that calls the server may be told of what that call causes.
 pub trait Plugin: Debug {
-    /// The parts that it has.
-    fn parts(&self) -> &'static [Part];
+    /// Its name in the setting `disabled_plugins`.
+    fn name(&self) -> PluginName;
 
-    /// Whether it has a use for occurrences of this kind, as the settings stand.
-    fn wants(&self, _: &Settings, _: EventType) -> bool {
-        true
+    /// The parts that it has, as the settings stand. Asked again when they change, and after
+    /// [`rearrange`](super::registry::Plugins::rearrange).
+    fn parts(&self, settings: &Settings) -> Parts;
+
+    /// The commands that come with it, whether it is switched on or not.
+    fn commands(&self) -> Vec<Registration> {
+        vec![]
+    }
+
+    /// Whether `user` may do that with `key`. The first error is the command's answer.
+    fn may_access(&self, _: Moment<'_>, _: &User, _key: &Text, _: Access) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// A command is about to run. The first error is its answer. Called while the cache is free to be used: this part may
+    /// run commands.
+    fn before_command(&self, _: Moment<'_>, _: &Asked<'_>) -> Result<(), Error> {
+        Ok(())
     }
 
     /// A command was answered.
-    fn after_command(&mut self, _: Moment<'_>, _: &Ended<'_>) {}
+    fn after_command(&self, _: Moment<'_>, _: &Ended<'_>) {}
+
+    /// The module is at work, with the data set loaded. In the plugins' order.
+    fn on_startup(&self, _: Moment<'_>) {}
+
+    /// The server ends, or unloads the module. In the opposite order.
+    fn on_shutdown(&self, _: Moment<'_>) {}
 
     /// Its pages at the HTTP endpoint, as things stand. Asked for once a second while there is an endpoint.
     fn pages(&self, _: &Report) -> Vec<Page> {
@@ -104,65 +75,72 @@ pub trait Plugin: Debug {
     }
 
     /// Any occurrence whose own part is not written.
-    fn on_any(&mut self, _: Moment<'_>, _: &Occurrence<'_>) {}
+    fn on_any(&self, _: Moment<'_>, _: &Occurrence<'_>) {}
 
     /// A read was answered from memory.
-    fn on_hit(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_hit(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         self.on_any(moment, what);
     }
 
     /// A read had to ask PostgreSQL.
-    fn on_miss(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_miss(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         self.on_any(moment, what);
     }
 
     /// PostgreSQL answered a load.
-    fn on_load(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_load(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         self.on_any(moment, what);
     }
 
     /// A load failed.
-    fn on_error(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_error(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         self.on_any(moment, what);
     }
 
     /// A client wrote an entry.
-    fn on_write(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_write(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         self.on_any(moment, what);
     }
 
     /// An entry was invalidated.
-    fn on_invalidate(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_invalidate(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         self.on_any(moment, what);
     }
 
     /// A whole table was dropped.
-    fn on_table_flush(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_table_flush(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         self.on_any(moment, what);
     }
 
     /// An entry's time to live passed.
-    fn on_expire(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_expire(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         self.on_any(moment, what);
     }
 
     /// The server evicted an entry.
-    fn on_evict(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_evict(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         self.on_any(moment, what);
     }
 
     /// A source came up or went down.
-    fn on_source(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_source(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         self.on_any(moment, what);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_part_has_its_place() {
-        assert!(Part::ALL.into_iter().enumerate().all(|(place, part)| part as usize == place));
+/// Has `plugin` told of an occurrence, by the part that it belongs to.
+pub(super) fn tell(plugin: &dyn Plugin, part: Part, moment: Moment<'_>, what: &Occurrence<'_>) {
+    match part {
+        Part::Access | Part::BeforeCommand | Part::AfterCommand | Part::Startup | Part::Shutdown => {}
+        Part::Hit => plugin.on_hit(moment, what),
+        Part::Miss => plugin.on_miss(moment, what),
+        Part::Load => plugin.on_load(moment, what),
+        Part::Error => plugin.on_error(moment, what),
+        Part::Write => plugin.on_write(moment, what),
+        Part::Invalidate => plugin.on_invalidate(moment, what),
+        Part::TableFlush => plugin.on_table_flush(moment, what),
+        Part::Expire => plugin.on_expire(moment, what),
+        Part::Evict => plugin.on_evict(moment, what),
+        Part::Source => plugin.on_source(moment, what),
     }
 }

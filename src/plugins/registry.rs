@@ -1,81 +1,127 @@
 //! The plugins at work, and who is told of what.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
+use super::acl::Acl;
 use super::call::Ended;
 use super::events::Events;
+use super::hooks::Hooks;
 use super::metrics::Metrics;
 use super::occurrence::Occurrence;
 use super::overview::Overview;
 use super::page::{Page, Report};
-use super::plugin::{Moment, Part, Plugin};
+use super::part::Part;
+use super::plugin::{self, Moment, Plugin};
 use super::slowlog::SlowLog;
 use super::stats::Stats;
+use crate::cache::error::Error;
+use crate::server::acl::{Access, User};
+use crate::server::command::Registration;
+use crate::server::context::Context;
+use crate::server::text::Text;
 use crate::settings::{EventType, Settings};
+
+/// Plugins in their order.
+pub type Several = Rc<[Rc<dyn Plugin>]>;
 
 /// All plugins, with those that have each part.
 #[derive(Debug)]
 pub struct Plugins {
-    all: Vec<Box<dyn Plugin>>,
-    by_part: [Vec<usize>; Part::ALL.len()],
+    all: Several,
+    by_part: [Several; Part::ALL.len()],
+    /// The settings that `by_part` was made for; `None`: it has to be made anew.
+    arranged_for: Option<Arc<Settings>>,
     /// What the slow log's own command shows.
     pub slowlog: SlowLog,
     /// What the command for statistics shows.
     pub stats: Stats,
+    /// What the command for hooks changes.
+    pub hooks: Hooks,
     metrics: Metrics,
 }
 
 impl Default for Plugins {
     fn default() -> Self {
-        let (slowlog, stats) = (SlowLog::default(), Stats::default());
+        let (stats, slowlog, hooks) = (Stats::default(), SlowLog::default(), Hooks::default());
         let metrics = Metrics::of(stats.clone());
-        let all: Vec<Box<dyn Plugin>> = vec![
-            Box::new(stats.clone()),
-            Box::new(metrics.clone()),
-            Box::new(slowlog.clone()),
-            Box::new(Events),
-        ];
-        Self { by_part: by_part(&all), all, slowlog, stats, metrics }
+        let all: Several = Rc::new([
+            Rc::new(Acl),
+            Rc::new(stats.clone()),
+            Rc::new(metrics.clone()),
+            Rc::new(slowlog.clone()),
+            Rc::new(Events),
+            Rc::new(hooks.clone()),
+        ]);
+        let by_part = Part::ALL.map(|_| Several::from([]));
+        Self { all, by_part, arranged_for: None, slowlog, stats, hooks, metrics }
     }
-}
-
-/// The positions of those that have each part, in order.
-fn by_part(all: &[Box<dyn Plugin>]) -> [Vec<usize>; Part::ALL.len()] {
-    let parts: Vec<&[Part]> = all.iter().map(|plugin| plugin.parts()).collect();
-    Part::ALL.map(|part| {
-        let having = parts.iter().enumerate().filter(|(_, parts)| parts.contains(&part));
-        having.map(|(place, _)| place).collect()
-    })
 }
 
 impl Plugins {
-    /// Tells of an occurrence.
-    pub fn tell(&mut self, moment: Moment<'_>, what: &Occurrence<'_>) {
-        let part = Part::of(what.kind);
-        self.each(part, |plugin| match part {
-            Part::AfterCommand => {}
-            Part::Hit => plugin.on_hit(moment, what),
-            Part::Miss => plugin.on_miss(moment, what),
-            Part::Load => plugin.on_load(moment, what),
-            Part::Error => plugin.on_error(moment, what),
-            Part::Write => plugin.on_write(moment, what),
-            Part::Invalidate => plugin.on_invalidate(moment, what),
-            Part::TableFlush => plugin.on_table_flush(moment, what),
-            Part::Expire => plugin.on_expire(moment, what),
-            Part::Evict => plugin.on_evict(moment, what),
-            Part::Source => plugin.on_source(moment, what),
+    /// The commands that come with plugins.
+    pub fn commands(&self) -> Vec<Registration> {
+        self.all.iter().flat_map(|plugin| plugin.commands()).collect()
+    }
+
+    /// A plugin's parts have changed otherwise than by the settings.
+    pub fn rearrange(&mut self) {
+        self.arranged_for = None;
+    }
+
+    /// Sees to it that `by_part` is what the settings make of it.
+    fn arrange(&mut self, settings: &Arc<Settings>) {
+        if self.arranged_for.as_ref().is_some_and(|known| Arc::ptr_eq(known, settings)) {
+            return;
+        }
+        let is_on = |plugin: &&Rc<dyn Plugin>| !settings.disabled_plugins.contains(plugin.name());
+        let all: Vec<_> =
+            self.all.iter().filter(is_on).map(|plugin| (plugin, plugin.parts(settings))).collect();
+        self.by_part = Part::ALL.map(|part| {
+            let having = all.iter().filter(|(_, parts)| parts.contains(part));
+            having.map(|(plugin, _)| Rc::clone(plugin)).collect()
         });
+        self.arranged_for = Some(Arc::clone(settings));
+    }
+
+    /// Those that have a part, in order.
+    pub fn having(&mut self, settings: &Arc<Settings>, part: Part) -> &Several {
+        self.arrange(settings);
+        // Every part has its place: a test says so.
+        &self.by_part[part as usize]
+    }
+
+    /// Tells of an occurrence.
+    pub fn tell(&mut self, ctx: Context<'_>, settings: &Arc<Settings>, what: &Occurrence<'_>) {
+        let part = Part::of(what.kind);
+        for plugin in self.having(settings, part).iter() {
+            plugin::tell(&**plugin, part, Moment { ctx, settings }, what);
+        }
     }
 
     /// Whether anybody has a use for occurrences of this kind: for those that are costly to tell.
-    pub fn want(&self, settings: &Settings, kind: EventType) -> bool {
-        let having = self.by_part.get(Part::of(kind) as usize).map_or(&[][..], Vec::as_slice);
-        having.iter().filter_map(|place| self.all.get(*place)).any(|plugin| plugin.wants(settings, kind))
+    pub fn want(&mut self, settings: &Arc<Settings>, kind: EventType) -> bool {
+        !self.having(settings, Part::of(kind)).is_empty()
+    }
+
+    /// Whether `user` may do that with `key`.
+    pub fn may_access(
+        &mut self,
+        ctx: Context<'_>,
+        settings: &Arc<Settings>,
+        user: &User,
+        key: &Text,
+        access: Access,
+    ) -> Result<(), Error> {
+        let mut asked = self.having(settings, Part::Access).iter();
+        asked.try_for_each(|plugin| plugin.may_access(Moment { ctx, settings }, user, key, access))
     }
 
     /// Tells that a command was answered.
-    pub fn ended(&mut self, moment: Moment<'_>, call: &Ended<'_>) {
-        self.each(Part::AfterCommand, |plugin| plugin.after_command(moment, call));
+    pub fn ended(&mut self, ctx: Context<'_>, settings: &Arc<Settings>, call: &Ended<'_>) {
+        for plugin in self.having(settings, Part::AfterCommand).iter() {
+            plugin.after_command(Moment { ctx, settings }, call);
+        }
     }
 
     /// Everyone's pages.
@@ -91,12 +137,17 @@ impl Plugins {
         self.metrics.reset();
     }
 
-    fn each(&mut self, part: Part, mut tell: impl FnMut(&mut dyn Plugin)) {
-        let Self { all, by_part, .. } = self;
-        for place in by_part.get(part as usize).map_or(&[][..], Vec::as_slice) {
-            if let Some(plugin) = all.get_mut(*place) {
-                tell(&mut **plugin);
-            }
+    /// Tells that the module is at work.
+    pub fn started(&mut self, ctx: Context<'_>, settings: &Arc<Settings>) {
+        for plugin in self.having(settings, Part::Startup).iter() {
+            plugin.on_startup(Moment { ctx, settings });
+        }
+    }
+
+    /// Tells that it comes to its end.
+    pub fn stopped(&mut self, ctx: Context<'_>, settings: &Arc<Settings>) {
+        for plugin in self.having(settings, Part::Shutdown).iter().rev() {
+            plugin.on_shutdown(Moment { ctx, settings });
         }
     }
 }

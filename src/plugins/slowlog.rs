@@ -7,10 +7,14 @@ use std::sync::Arc;
 
 use super::call::Ended;
 use super::page::{Page, Report, JSON};
-use super::plugin::{Moment, Part, Plugin};
+use super::part::{Part, Parts};
+use super::plugin::{Moment, Plugin};
 use super::value::Value;
 use crate::cache::spent::Spent;
+use crate::commands::slowlog::SlowLog as SlowLogCommand;
 use crate::server::clock::unix_ms;
+use crate::server::command::Registration;
+use crate::settings::{PluginName, Settings};
 
 /// How many commands the page shows at most: it is made every second.
 const SHOWN: usize = 128;
@@ -112,11 +116,19 @@ impl SlowLog {
 }
 
 impl Plugin for SlowLog {
-    fn parts(&self) -> &'static [Part] {
-        &[Part::AfterCommand]
+    fn name(&self) -> PluginName {
+        PluginName::SlowLog
     }
 
-    fn after_command(&mut self, moment: Moment<'_>, call: &Ended<'_>) {
+    fn parts(&self, settings: &Settings) -> Parts {
+        settings.slowlog_log_slower_than_us.map(|_| Part::AfterCommand).into_iter().collect()
+    }
+
+    fn commands(&self) -> Vec<Registration> {
+        vec![Registration::of::<SlowLogCommand>()]
+    }
+
+    fn after_command(&self, moment: Moment<'_>, call: &Ended<'_>) {
         let settings = moment.settings;
         if settings.slowlog_log_slower_than_us.is_some_and(|least_us| call.duration_us >= least_us) {
             self.0.borrow_mut().add(call, settings.slowlog_max_len, unix_ms());
@@ -144,7 +156,9 @@ mod tests {
             let arguments = Words::Kept(&[]);
             let call = Ended {
                 command: "pgcache.read",
+                is_write: false,
                 client: 9,
+                subject: None,
                 at_s: 0,
                 duration_us,
                 spent,
@@ -163,6 +177,8 @@ mod tests {
         let words: Vec<Box<[u8]>> = [&b"users"[..], b"{\"id\":\xff}", b"secret"].map(Box::from).into();
         let call = Ended {
             command: "pgcache.write",
+            is_write: true,
+            subject: None,
             client: 1,
             at_s: 0,
             duration_us: 1,

@@ -1,5 +1,6 @@
 //! Who may touch which cache key, by the server's own ACL.
 
+use std::io;
 use std::os::raw::c_int;
 use std::ptr::NonNull;
 
@@ -43,10 +44,18 @@ impl User {
         // SAFETY: a valid context; the server looks the id up and returns null when no client has it.
         let by_id =
             unsafe { Text::from_raw(api!(RedisModule_GetClientUserNameById)(ctx.as_raw(), ctx.client_id())) };
-        // A script's own client is in no list, but carries its caller's user. A call from another module
-        // carries none, and asking for its name would end the server.
-        let name = by_id.or_else(|| if ctx.flags().in_script() { user_of_script(ctx) } else { None });
+        // A script's own client is in no list, but carries its caller's user. A call from a module carries none, nor does a
+        // script that one calls, and asking for its name would end the server.
+        let name =
+            by_id.or_else(
+                || if ctx.flags().in_script() && has_user(ctx) { user_of_script(ctx) } else { None },
+            );
         Self { name }
+    }
+
+    /// Its name; `None` for the server itself.
+    pub fn name(&self) -> Option<String> {
+        self.name.as_ref().map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned())
     }
 
     /// The server itself, which may do everything.
@@ -67,6 +76,19 @@ impl User {
         Err(Error::new(ErrorKind::Denied, "this user's ACL does not allow the cache key of this row"))
     }
 }
+
+/// Whether the client of `ctx` has a user. The server says so when it is told to run a command, which need not exist, as
+/// that user.
+fn has_user(ctx: Context<'_>) -> bool {
+    let call = api!(RedisModule_Call);
+    // SAFETY: a valid context; the format announces no argument. Nothing is run, so there is no reply to free.
+    let reply = unsafe { call(ctx.as_raw(), c"pgcache.nothing".as_ptr(), c"C".as_ptr()) };
+    debug_assert!(reply.is_null(), "no such command is registered");
+    io::Error::last_os_error().raw_os_error() != Some(NO_USER)
+}
+
+/// `ENOTSUP`, by which the server says that a client has no user.
+const NO_USER: i32 = 95;
 
 fn user_of_script(ctx: Context<'_>) -> Option<Text> {
     // SAFETY: a valid context, whose client has a user while a script runs.

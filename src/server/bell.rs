@@ -44,7 +44,7 @@ unsafe extern "C" fn on_timer(ctx: *mut RedisModuleCtx, _: *mut c_void) {
     RUNG.store(false, Ordering::Release);
     // SAFETY: the server passes a valid context for the time of this call.
     let ctx = unsafe { Context::new(ctx) };
-    let is_done = guard("applying results", || crate::engine::with(|engine| engine.take_mail(ctx)));
+    let is_done = guard("applying results", || crate::engine::turn(ctx));
     // The rest in the next turn, so that other clients are served in between.
     if is_done != Some(true) {
         ring();

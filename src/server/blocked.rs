@@ -12,6 +12,7 @@ use super::reply::{send_error, Reply};
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::spent::{micros, Spent};
 use crate::plugins::call::Call;
+use crate::plugins::subject::Subject;
 
 /// Names one waiting client for as long as the process lives; addresses are used again, these are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -109,6 +110,19 @@ impl Waiters {
         if let Some(waiter) = self.waiting.get_mut(&id) {
             waiter.call = Some(Box::new(call));
         }
+    }
+
+    /// What a client's command is about.
+    pub fn about(&mut self, id: WaiterId, subject: Subject) {
+        if let Some(call) = self.waiting.get_mut(&id).and_then(|waiter| waiter.call.as_mut()) {
+            call.subject = Some(subject);
+        }
+    }
+
+    /// The arguments of a client's command that were kept; `None` when it is gone.
+    pub fn words(&self, id: WaiterId) -> Option<Vec<Box<[u8]>>> {
+        let waiter = self.waiting.get(&id)?;
+        Some(waiter.call.as_ref().map(|call| call.arguments.clone()).unwrap_or_default())
     }
 
     /// Where the time of a client's command went.

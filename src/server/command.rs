@@ -15,6 +15,7 @@ use super::reply::Reply;
 use super::text::bytes_of;
 use crate::cache::error::Error;
 use crate::cache::spent::{micros, Spent};
+use crate::engine::veto;
 use crate::plugins::call::{self, Call, Ended, Words};
 
 /// The version in which the first commands appeared, as COMMAND DOCS reports it.
@@ -81,6 +82,16 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// The name as text.
+    pub fn name(&self) -> &'static str {
+        self.name.to_str().unwrap_or_default()
+    }
+
+    /// Whether it changes the cache.
+    pub fn is_write(&self) -> bool {
+        self.flags.to_bytes().split(|byte| *byte == b' ').any(|flag| flag == b"write")
+    }
+
     /// How few arguments it takes, its own name included.
     fn min_arity(&self) -> usize {
         1 + self.arguments.iter().filter(|argument| !argument.is_optional).count()
@@ -105,10 +116,46 @@ impl Spec {
     }
 }
 
+/// When those are asked who may refuse a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Veto {
+    /// Before it runs.
+    AtOnce,
+    /// By the command itself: only then is it known what it is about.
+    OnceItsTableIsKnown,
+    /// Never: it takes back what refuses everything.
+    Never,
+}
+
+/// How to register a command.
+#[derive(Debug, Clone, Copy)]
+pub struct Registration {
+    /// What it is called and takes.
+    pub spec: Spec,
+    register: fn(Context<'_>) -> Result<(), String>,
+}
+
+impl Registration {
+    /// That of `C`.
+    pub fn of<C: Command>() -> Self {
+        Self { spec: C::SPEC, register: register::<C> }
+    }
+
+    /// Registers it during load. Says what the server refused.
+    pub(super) fn register(&self, ctx: Context<'_>) -> Result<(), String> {
+        (self.register)(ctx)
+    }
+}
+
 /// A command of ours.
 pub trait Command {
     /// What it is called and takes.
     const SPEC: Spec;
+
+    /// When those are asked who may refuse it.
+    fn veto(_: Arguments<'_>) -> Veto {
+        Veto::AtOnce
+    }
 
     /// Runs it. `arguments` are those after the name; their number fits the spec.
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply;
@@ -125,6 +172,11 @@ impl<'a> Arguments<'a> {
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
         // SAFETY: the server keeps the arguments alive and unchanged while the command runs.
         self.strings.get(index).map(|string| unsafe { bytes_of(*string) })
+    }
+
+    /// A copy of the first ones, each cut.
+    pub fn kept(&self) -> Vec<Box<[u8]>> {
+        call::kept((0..self.len()).filter_map(|index| self.get(index)))
     }
 
     /// How many there are.
@@ -144,7 +196,7 @@ impl<'a> Arguments<'a> {
 }
 
 /// Registers `C` during load. Says which command the server refused.
-pub(super) fn register<C: Command>(ctx: Context<'_>) -> Result<(), String> {
+fn register<C: Command>(ctx: Context<'_>) -> Result<(), String> {
     let spec = C::SPEC;
     let refused = |what: &str| format!("the server refused {what} {}", spec.name.to_string_lossy());
     // SAFETY: a valid context during load and C strings that the server copies. No key positions: the
@@ -275,7 +327,7 @@ unsafe extern "C" fn entry<C: Command>(
     let reply = if C::SPEC.accepts(strings.len()) {
         let arguments = Arguments { strings: strings.get(1..).unwrap_or_default() };
         let failed = || Reply::Error(Error::malformed("internal error, see the server's log"));
-        guard("a command", || C::run(ctx, arguments)).unwrap_or_else(failed)
+        guard("a command", || run::<C>(ctx, arguments)).unwrap_or_else(failed)
     } else {
         wrong_arity(&C::SPEC)
     };
@@ -285,20 +337,32 @@ unsafe extern "C" fn entry<C: Command>(
     raw::REDISMODULE_OK as c_int
 }
 
+fn run<C: Command>(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    if C::veto(arguments) == Veto::AtOnce {
+        if let Err(refusal) = veto::of_command(ctx, &C::SPEC, arguments) {
+            return Reply::Error(refusal);
+        }
+    }
+    C::run(ctx, arguments)
+}
+
 /// Tells of the command's end, or, when its client waits, keeps what is to be told then.
 fn end(ctx: Context<'_>, spec: &Spec, arguments: Arguments<'_>, began: Instant, reply: &Reply) {
-    let keep = || call::kept((0..arguments.len()).filter_map(|index| arguments.get(index)));
-    let (command, client) = (spec.name.to_str().unwrap_or_default(), ctx.client_id());
-    crate::engine::with(|engine| match engine.waiters.take_newest() {
-        Some(waiter) => {
-            let call = Call { command, began, arguments: keep(), client, spent: Spent::default() };
+    let keep = || arguments.kept();
+    let (command, is_write, client) = (spec.name(), spec.is_write(), ctx.client_id());
+    crate::engine::with(|engine| match (engine.waiters.take_newest(), engine.about.take()) {
+        (Some(waiter), subject) => {
+            let (arguments, spent) = (keep(), Spent::default());
+            let call = Call { command, began, arguments, is_write, client, subject, spent };
             engine.waiters.remember(waiter, call);
         }
-        None => {
+        (None, subject) => {
             let (now, error) = (Instant::now(), reply.error_code());
             let ended = Ended {
                 command,
+                is_write,
                 client,
+                subject: subject.as_ref(),
                 at_s: monotonic_ms_of(now) / 1000,
                 duration_us: micros(now - began),
                 spent: Spent::default(),

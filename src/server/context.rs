@@ -32,7 +32,7 @@ impl Context<'_> {
     }
 
     /// The id of the client that sent the command; in scripts and timers one that no client has.
-    pub(super) fn client_id(&self) -> u64 {
+    pub fn client_id(&self) -> u64 {
         // SAFETY: the context is valid while `self` is.
         unsafe { api!(RedisModule_GetClientId)(self.raw) }
     }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use redis_module::raw;
 use redis_module::{Context as CrateContext, RedisString, Status};
 
+use super::command::Registration;
 use super::context::Context;
 use super::guard::guard;
-use super::{bell, command, config, info, log as server_log, notifications, server_events};
+use super::{bell, config, info, log as server_log, notifications, server_events};
 use crate::commands;
 use crate::engine::{self, Engine};
 use crate::settings::{self, Shared};
@@ -69,26 +70,18 @@ fn start(ctx: Context<'_>, arguments: &[String]) -> Result<(), String> {
 }
 
 fn register_commands(ctx: Context<'_>, test_hooks: bool) -> Result<(), String> {
-    command::register::<commands::read::Read>(ctx)?;
-    command::register::<commands::write::Write>(ctx)?;
-    command::register::<commands::invalidate::Invalidate>(ctx)?;
-    command::register::<commands::multiread::MultiRead>(ctx)?;
-    command::register::<commands::key::Key>(ctx)?;
-    command::register::<commands::inspect::Inspect>(ctx)?;
-    command::register::<commands::flush::Flush>(ctx)?;
-    command::register::<commands::watch::Watch>(ctx)?;
-    command::register::<commands::slowlog::SlowLog>(ctx)?;
-    command::register::<commands::stats::Stats>(ctx)?;
-    command::register::<commands::health::Health>(ctx)?;
-    command::register::<commands::help::Help>(ctx)?;
+    commands::all().iter().try_for_each(|command| command.register(ctx))?;
     if test_hooks {
-        command::register::<commands::panic::Panic>(ctx)?;
+        Registration::of::<commands::panic::Panic>().register(ctx)?;
     }
     Ok(())
 }
 
 /// Called by the server before it unloads the module; it does so only when no client waits.
-pub fn unload(_: &CrateContext) -> Status {
+pub fn unload(ctx: &CrateContext) -> Status {
+    // SAFETY: the crate passes the context of the unload under way.
+    let context = unsafe { Context::new(ctx.ctx) };
+    guard("the end", || engine::hooks::shut_down(context));
     guard("unloading", engine::uninstall);
     server_log::stop();
     Status::Ok

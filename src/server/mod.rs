@@ -10,6 +10,8 @@ pub mod acl;
 pub mod alloc;
 pub mod bell;
 pub mod blocked;
+pub mod call;
+pub mod client;
 pub mod clock;
 pub mod command;
 pub mod config;

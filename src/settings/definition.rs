@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::error::SettingError;
 use super::event_types::EventTypes;
 use super::freshness::{Invalidation, OnGap};
+use super::plugin_names::PluginNames;
 
 /// What values a setting takes.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +48,10 @@ const PREFIX: Rule = Rule {
 const EVENTS: Rule = Rule {
     wanted: "all, none, or a comma-separated list of event types",
     accepts: |value| EventTypes::parse(value).is_some(),
+};
+const PLUGINS: Rule = Rule {
+    wanted: "none, or a comma-separated list of acl, stats, metrics, slowlog, events, hooks",
+    accepts: |value| PluginNames::parse(value).is_some(),
 };
 
 const ADDRESS: Rule =
@@ -280,6 +285,13 @@ pub const ALL: &[Definition] = &[
         "Port of the HTTP endpoint for metrics and figures; 0: there is none",
     ),
     text("http_bind", "127.0.0.1", ADDRESS, "Address that the HTTP endpoint listens on"),
+    text(
+        "disabled_plugins",
+        "none",
+        PLUGINS,
+        "Which plugins are switched off: acl, stats, metrics, slowlog, events, hooks",
+    )
+    .runtime(),
     define("test_hooks", "no", Kind::Flag, "For the project's own tests").hidden(),
     number(
         "test_fill_delay_ms",

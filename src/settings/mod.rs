@@ -5,8 +5,10 @@ mod definition;
 mod error;
 mod event_types;
 mod freshness;
+mod glob;
 mod input;
 mod password_file;
+mod plugin_names;
 mod shared;
 mod source;
 mod values;
@@ -20,6 +22,8 @@ pub use definition::{Definition, Kind, Rule, Scope, ALL};
 pub use error::SettingError;
 pub use event_types::{EventType, EventTypes};
 pub use freshness::{Invalidation, OnGap};
+pub use glob::glob;
+pub use plugin_names::{PluginName, PluginNames};
 pub use shared::Shared;
 pub use source::{SourceSettings, SslMode, DEFAULT_SOURCE};
 
@@ -70,6 +74,8 @@ pub struct Settings {
     pub http_port: u16,
     /// On which address.
     pub http_bind: IpAddr,
+    /// Which plugins are switched off.
+    pub disabled_plugins: PluginNames,
     /// Whether the hooks of the project's own tests are open.
     pub test_hooks: bool,
     /// For tests: how long, at most and at random, a load waits between its row and the way back.
@@ -144,6 +150,7 @@ impl Settings {
             events: EventTypes::parse(global.text("events")).unwrap_or_default(),
             http_port: global.integer("http_port"),
             http_bind: global.text("http_bind").parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            disabled_plugins: PluginNames::parse(global.text("disabled_plugins")).unwrap_or_default(),
             test_hooks,
             test_fill_delay: Some(global.milliseconds("test_fill_delay_ms"))
                 .filter(|delay| test_hooks && !delay.is_zero()),

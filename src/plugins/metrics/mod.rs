@@ -16,8 +16,10 @@ use prometheus::TextEncoder;
 
 use super::call::Ended;
 use super::page::{Page, Report};
-use super::plugin::{Moment, Part, Plugin};
+use super::part::{Part, Parts};
+use super::plugin::{Moment, Plugin};
 use super::stats::Stats;
+use crate::settings::{PluginName, Settings};
 use commands::Durations;
 use family::Family;
 
@@ -44,15 +46,17 @@ impl Metrics {
 }
 
 impl Plugin for Metrics {
-    fn parts(&self) -> &'static [Part] {
-        &[Part::AfterCommand]
+    fn name(&self) -> PluginName {
+        PluginName::Metrics
     }
 
-    fn after_command(&mut self, moment: Moment<'_>, call: &Ended<'_>) {
+    fn parts(&self, settings: &Settings) -> Parts {
         // Without the endpoint nobody ever asks.
-        if moment.settings.http_port != 0 {
-            self.durations.borrow_mut().ended(call);
-        }
+        Some(Part::AfterCommand).filter(|_| settings.http_port != 0).into_iter().collect()
+    }
+
+    fn after_command(&self, _: Moment<'_>, call: &Ended<'_>) {
+        self.durations.borrow_mut().ended(call);
     }
 
     fn pages(&self, report: &Report) -> Vec<Page> {
@@ -103,6 +107,8 @@ mod tests {
         let spent = Spent { queue_us: 10, postgres_us: 20 };
         let call = Ended {
             command: "pgcache.read",
+            is_write: false,
+            subject: None,
             client: 1,
             at_s: 0,
             duration_us: 1000,

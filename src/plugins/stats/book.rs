@@ -119,7 +119,17 @@ mod tests {
 
     fn ended(command: &'static str, error: Option<&'static str>) -> Ended<'static> {
         let spent = Spent { queue_us: 10, postgres_us: 20 };
-        Ended { command, client: 1, at_s: 5, duration_us: 100, spent, error, arguments: Words::Kept(&[]) }
+        Ended {
+            command,
+            is_write: false,
+            client: 1,
+            subject: None,
+            at_s: 5,
+            duration_us: 100,
+            spent,
+            error,
+            arguments: Words::Kept(&[]),
+        }
     }
 
     #[test]

@@ -16,9 +16,13 @@ use super::health;
 use super::occurrence::Occurrence;
 use super::overview::Overview;
 use super::page::{Page, Report, JSON};
-use super::plugin::{Moment, Part, Plugin};
+use super::part::{Part, Parts};
+use super::plugin::{Moment, Plugin};
 use super::value::Value;
+use crate::commands::stats::Stats as StatsCommand;
 use crate::server::clock::monotonic_ms;
+use crate::server::command::Registration;
+use crate::settings::{PluginName, Settings};
 
 /// The figures, shared by the plugin and the command that shows them.
 #[derive(Debug, Default, Clone)]
@@ -54,8 +58,12 @@ impl Stats {
 }
 
 impl Plugin for Stats {
-    fn parts(&self) -> &'static [Part] {
-        &[
+    fn name(&self) -> PluginName {
+        PluginName::Stats
+    }
+
+    fn parts(&self, _: &Settings) -> Parts {
+        let parts = [
             Part::AfterCommand,
             Part::Hit,
             Part::Miss,
@@ -64,41 +72,46 @@ impl Plugin for Stats {
             Part::Write,
             Part::Invalidate,
             Part::TableFlush,
-        ]
+        ];
+        parts.into_iter().collect()
     }
 
-    fn after_command(&mut self, _: Moment<'_>, call: &Ended<'_>) {
+    fn commands(&self) -> Vec<Registration> {
+        vec![Registration::of::<StatsCommand>()]
+    }
+
+    fn after_command(&self, _: Moment<'_>, call: &Ended<'_>) {
         self.ended(call);
     }
 
-    fn on_hit(&mut self, _: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_hit(&self, _: Moment<'_>, what: &Occurrence<'_>) {
         self.count(what, |table| {
             table.hits += 1;
             table.negative_hits += u64::from(what.is_negative);
         });
     }
 
-    fn on_miss(&mut self, _: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_miss(&self, _: Moment<'_>, what: &Occurrence<'_>) {
         self.count(what, |table| table.misses += 1);
     }
 
-    fn on_load(&mut self, _: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_load(&self, _: Moment<'_>, what: &Occurrence<'_>) {
         self.count(what, |table| table.loads += 1);
     }
 
-    fn on_error(&mut self, _: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_error(&self, _: Moment<'_>, what: &Occurrence<'_>) {
         self.count(what, |table| table.errors += 1);
     }
 
-    fn on_write(&mut self, _: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_write(&self, _: Moment<'_>, what: &Occurrence<'_>) {
         self.count(what, |table| table.writes += 1);
     }
 
-    fn on_invalidate(&mut self, _: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_invalidate(&self, _: Moment<'_>, what: &Occurrence<'_>) {
         self.count(what, |table| table.invalidations += 1);
     }
 
-    fn on_table_flush(&mut self, _: Moment<'_>, what: &Occurrence<'_>) {
+    fn on_table_flush(&self, _: Moment<'_>, what: &Occurrence<'_>) {
         self.count(what, |table| table.flushes += 1);
     }
 

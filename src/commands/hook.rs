@@ -1,0 +1,243 @@
+//! `PGCACHE.HOOK ADD … | DEL <name> | LIST | ENABLE <name> | DISABLE <name> | HELP`: what is to be done when something
+//! happens.
+
+use crate::cache::error::{Error, ErrorKind};
+use crate::engine::{self, Engine};
+use crate::plugins::hooks::action::Action;
+use crate::plugins::hooks::event::HookEvent;
+use crate::plugins::hooks::hook::{self, Definition};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
+use crate::server::context::Context;
+use crate::server::reply::{Reply, Value};
+
+const HELP: [&str; 14] = [
+    "PGCACHE.HOOK ADD <name> <event> [TABLE <pattern>] [PRIORITY <n>] FUNCTION <function>",
+    "    Calls a function of the server's with the cache keys and the event; before_command: its error refuses the command.",
+    "PGCACHE.HOOK ADD <name> <event> [TABLE <pattern>] [PRIORITY <n>] PUBLISH <channel>",
+    "    Publishes the event.",
+    "PGCACHE.HOOK ADD <name> <event> [TABLE <pattern>] [PRIORITY <n>] STREAM <key> [MAXLEN <n>]",
+    "    Adds the event to a stream.",
+    "PGCACHE.HOOK DEL <name>",
+    "    Removes a hook.",
+    "PGCACHE.HOOK LIST",
+    "    Returns all hooks with what became of them, in the order in which they are run.",
+    "PGCACHE.HOOK ENABLE|DISABLE <name>",
+    "    Switches a hook on or off.",
+    "PGCACHE.HOOK HELP",
+    "    Prints this.",
+];
+
+/// The longest name, pattern or target of a hook, in bytes.
+const MAX_BYTES: usize = 512;
+
+/// The command.
+#[derive(Debug)]
+pub struct Hook;
+
+impl Command for Hook {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.hook",
+        flags: c"admin",
+        categories: c"admin dangerous",
+        summary:
+            c"Has functions called, messages published or streams written when something happens in the cache",
+        complexity: c"O(N) for N hooks",
+        arguments: &[
+            Argument::required(c"ADD|DEL|LIST|ENABLE|DISABLE|HELP", ArgumentKind::Text),
+            Argument::many(c"argument", ArgumentKind::Text),
+        ],
+    };
+
+    /// A hook that refuses everything must not refuse its own removal.
+    fn veto(_: Arguments<'_>) -> Veto {
+        Veto::Never
+    }
+
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        let word = arguments.required(0).to_ascii_uppercase();
+        let words: Result<Vec<&str>, Error> =
+            (1..arguments.len()).map(|at| text(arguments.required(at))).collect();
+        match words {
+            Ok(words) => run(ctx, &word, &words).unwrap_or_else(Reply::Error),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+fn run(ctx: Context<'_>, word: &[u8], words: &[&str]) -> Result<Reply, Error> {
+    match (word, words) {
+        (b"ADD", [name, event, rest @ ..]) => {
+            let definition = parse(name, event, rest)?;
+            change(ctx, |engine| {
+                let prefix = &engine.settings.get().cache_prefix;
+                if matches!(&definition.action, Action::Stream { key, .. } if key.starts_with(prefix.as_str()))
+                {
+                    return Err(Error::malformed("a stream must not stand among the cache's own keys"));
+                }
+                engine.plugins.hooks.shelf_mut().add(definition)
+            })
+        }
+        (b"DEL", [name]) => change(ctx, |engine| {
+            let is_removed = engine.plugins.hooks.shelf_mut().remove(name);
+            is_removed.then_some(()).ok_or_else(no_such_hook)
+        }),
+        (b"ENABLE" | b"DISABLE", [name]) => change(ctx, |engine| {
+            let is_there = engine.plugins.hooks.shelf_mut().enable(name, word == b"ENABLE");
+            is_there.then_some(()).ok_or_else(no_such_hook)
+        }),
+        (b"LIST", []) => Ok(engine::with(|engine| Reply::Value(list(engine)))),
+        (b"HELP", []) => Ok(Reply::lines(&HELP)),
+        _ => {
+            Err(Error::malformed("HOOK takes ADD, DEL, LIST, ENABLE, DISABLE or HELP; see PGCACHE.HOOK HELP"))
+        }
+    }
+}
+
+/// Changes the hooks, and saves them. On a replica they are the master's.
+fn change(ctx: Context<'_>, work: impl FnOnce(&mut Engine) -> Result<(), Error>) -> Result<Reply, Error> {
+    if ctx.flags().is_replica() {
+        return Err(Error::new(ErrorKind::ReadOnly, "You can't write against a read only replica."));
+    }
+    let changed = engine::with(|engine| {
+        let result = work(engine);
+        if result.is_ok() {
+            engine.hooks_changed(ctx);
+        }
+        Some(result)
+    });
+    changed.unwrap_or(Ok(())).map(|()| Reply::Ok)
+}
+
+fn parse(name: &str, event: &str, mut rest: &[&str]) -> Result<Definition, Error> {
+    if name.is_empty() {
+        return Err(Error::malformed("a hook needs a name"));
+    }
+    let (mut table, mut priority) = (None, None);
+    let action = loop {
+        rest = match rest {
+            [word, pattern, after @ ..] if word.eq_ignore_ascii_case("TABLE") && table.is_none() => {
+                table = Some((*pattern).to_owned());
+                after
+            }
+            [word, number, after @ ..] if word.eq_ignore_ascii_case("PRIORITY") && priority.is_none() => {
+                priority = Some(whole(number, "PRIORITY")?);
+                after
+            }
+            _ => break action(rest)?,
+        };
+    };
+    let (event, priority) = (event_named(event)?, priority.unwrap_or(0));
+    Ok(Definition { name: name.to_owned(), event, table, priority, is_enabled: true, action })
+}
+
+fn event_named(name: &str) -> Result<HookEvent, Error> {
+    if name.eq_ignore_ascii_case("tag_invalidate") {
+        return Err(Error::malformed("there are no tags yet, so tag_invalidate would never happen"));
+    }
+    HookEvent::named(name).ok_or_else(|| {
+        let names: Vec<&str> = HookEvent::ALL.into_iter().map(HookEvent::name).collect();
+        Error::malformed(format!("the event must be one of {}", names.join(", ")))
+    })
+}
+
+fn action(words: &[&str]) -> Result<Action, Error> {
+    let named = |word: &str, wanted: &str| word.eq_ignore_ascii_case(wanted);
+    match words {
+        [_, "", ..] => Err(Error::malformed("FUNCTION, PUBLISH and STREAM need a name")),
+        [word, name] if named(word, "FUNCTION") => Ok(Action::Function((*name).to_owned())),
+        [word, channel] if named(word, "PUBLISH") => Ok(Action::Publish((*channel).to_owned())),
+        [word, key] if named(word, "STREAM") => Ok(Action::Stream { key: (*key).to_owned(), max_len: None }),
+        [word, key, option, length] if named(word, "STREAM") && named(option, "MAXLEN") => {
+            Ok(Action::Stream { key: (*key).to_owned(), max_len: Some(whole(length, "MAXLEN")?) })
+        }
+        _ => Err(Error::malformed(
+            "a hook ends with FUNCTION <function>, PUBLISH <channel>, or STREAM <key> [MAXLEN <n>]",
+        )),
+    }
+}
+
+fn whole<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, Error> {
+    text.parse().map_err(|_| Error::malformed(format!("{what} must be a whole number")))
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Error::malformed("hooks are written in UTF-8"))?;
+    if text.len() > MAX_BYTES || text.contains(char::is_control) {
+        return Err(Error::malformed(format!(
+            "names, patterns and keys have at most {MAX_BYTES} bytes and no control characters"
+        )));
+    }
+    Ok(text)
+}
+
+fn no_such_hook() -> Error {
+    Error::malformed("there is no hook of that name")
+}
+
+/// All hooks, as LIST shows them.
+pub fn list(engine: &Engine) -> Value {
+    let shelf = engine.plugins.hooks.shelf();
+    Value::List(shelf.all().into_iter().map(described).collect())
+}
+
+fn described(hook: &hook::Hook) -> Value {
+    let hook::Hook { definition, figures, .. } = hook;
+    Value::map([
+        ("name", Value::from(definition.name.as_str())),
+        ("event", Value::from(definition.event.name())),
+        ("table", definition.table.as_deref().map_or(Value::Nil, Value::from)),
+        ("priority", Value::Integer(definition.priority.into())),
+        ("enabled", Value::Bool(definition.is_enabled)),
+        ("action", Value::from(definition.action.word())),
+        ("target", Value::from(definition.action.target())),
+        ("maxlen", definition.action.max_len().map_or(Value::Nil, Value::from)),
+        ("runs", Value::from(figures.runs)),
+        ("errors", Value::from(figures.errors)),
+        ("last_error", figures.last_error.as_deref().map_or(Value::Nil, Value::from)),
+        ("total_us", Value::from(figures.total_us)),
+    ])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &str) -> Result<Definition, String> {
+        let words: Vec<&str> = words.split(' ').collect();
+        parse(words[0], words[1], &words[2..]).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_hook_is_read_in_every_form() {
+        let stream = parsed("a miss priority -5 TABLE sales.* stream s MAXLEN 10").unwrap();
+        assert_eq!(
+            (stream.event, stream.priority, stream.table.as_deref()),
+            (HookEvent::Miss, -5, Some("sales.*"))
+        );
+        assert_eq!(stream.action, Action::Stream { key: "s".into(), max_len: Some(10) });
+        assert_eq!(parsed("a hit PUBLISH c").unwrap().action, Action::Publish("c".into()));
+        assert_eq!(parsed("a HIT FUNCTION f").unwrap().action, Action::Function("f".into()));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for words in [
+            "a hit",
+            "a hit FUNCTION",
+            "a hit FUNCTION f g",
+            "a hit STREAM s MAXLEN x",
+            "a hit STREAM s MAXLEN -1",
+            "a hit STREAM s LIMIT 5",
+            "a hit TABLE t TABLE u PUBLISH c",
+            "a hit PRIORITY 1.5 PUBLISH c",
+            "a hit PRIORITY 99999999999 PUBLISH c",
+            "a hit TABLE PUBLISH",
+            "a cache_hit PUBLISH c",
+            "a tag_invalidate PUBLISH c",
+            "a hit PUBLISH ",
+        ] {
+            assert!(parsed(words).unwrap_err().starts_with("ERR "), "{words}");
+        }
+    }
+}

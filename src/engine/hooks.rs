@@ -1,0 +1,121 @@
+//! Hooks at work: where they are saved, and when they are run.
+
+use std::time::Duration;
+
+use crate::plugins::hooks::record;
+use crate::server::bell;
+use crate::server::context::Context;
+use crate::server::keyspace::{self, Refusal, Stored};
+use crate::server::text::Text;
+
+use super::state::Engine;
+
+/// How long hooks are run before other clients have their turn.
+const SLICE: Duration = Duration::from_millis(1);
+
+/// What is known of the hooks' record, which lives among the entries: it is saved and replicated with them.
+#[derive(Debug, Default)]
+pub struct HookRecord {
+    /// Whether it has been read since the module was loaded.
+    is_read: bool,
+    /// Whether it may be missing from the keyspace, or differ from what is known.
+    is_due: bool,
+}
+
+impl HookRecord {
+    /// It may be gone: what the memory knows is to be written, if it knows anything.
+    pub fn lose(&mut self) {
+        self.is_due |= self.is_read;
+    }
+}
+
+/// Runs the hooks that are due, in slices. The engine must be free: they may use it.
+pub fn run_due(ctx: Context<'_>) {
+    let hooks = super::with(|engine| Some(engine.plugins.hooks.clone()));
+    if hooks.is_some_and(|hooks| !hooks.run_due(ctx, SLICE)) {
+        bell::ring();
+    }
+}
+
+/// Tells the plugins that the module comes to its end, and runs what that makes due.
+pub fn shut_down(ctx: Context<'_>) {
+    let hooks = super::with(|engine| {
+        let settings = engine.settings.get();
+        engine.plugins.stopped(ctx, &settings);
+        Some(engine.plugins.hooks.clone())
+    });
+    if let Some(hooks) = hooks {
+        hooks.run_due(ctx, Duration::from_secs(1));
+    }
+}
+
+impl Engine {
+    /// The hooks were changed by a command.
+    pub fn hooks_changed(&mut self, ctx: Context<'_>) {
+        self.plugins.rearrange();
+        self.hook_record.is_read = true;
+        self.save_hooks(ctx);
+    }
+
+    /// Reads the record once, and writes it when it is due.
+    pub fn keep_hooks(&mut self, ctx: Context<'_>) {
+        if ctx.flags().is_loading() {
+            return;
+        }
+        if !self.hook_record.is_read {
+            self.read_hooks(ctx);
+            let settings = self.settings.get();
+            self.plugins.started(ctx, &settings);
+        }
+        if self.hook_record.is_due {
+            self.save_hooks(ctx);
+        }
+        // Those that waited for the end of a pause.
+        if self.plugins.hooks.due() > 0 {
+            bell::ring();
+        }
+    }
+
+    /// Somebody else has changed a key. On a replica that was the master, and the record says what the hooks are; on a master
+    /// nobody else writes it.
+    pub fn hook_key_changed(&mut self, ctx: Context<'_>, key: &[u8]) {
+        if key != self.hook_key() {
+            return;
+        }
+        if ctx.flags().is_replica() {
+            self.read_hooks(ctx);
+        } else {
+            self.hook_record.lose();
+        }
+    }
+
+    fn hook_key(&self) -> Vec<u8> {
+        format!("{}@hooks", self.settings.get().cache_prefix).into_bytes()
+    }
+
+    /// Takes over what the record says.
+    pub fn read_hooks(&mut self, ctx: Context<'_>) {
+        let definitions = keyspace::read(ctx, &Text::new(&self.hook_key()), |stored| match stored {
+            Stored::Bytes(bytes) => record::read(bytes),
+            Stored::Nothing | Stored::OtherType => None,
+        });
+        self.hook_record = HookRecord { is_read: true, is_due: false };
+        self.plugins.hooks.shelf_mut().replace(definitions.unwrap_or_default());
+        self.plugins.rearrange();
+    }
+
+    /// The record of no hooks is no record.
+    fn save_hooks(&mut self, ctx: Context<'_>) {
+        let key = Text::new(&self.hook_key());
+        let record = {
+            let shelf = self.plugins.hooks.shelf();
+            (!shelf.is_empty()).then(|| record::write(&shelf.all()))
+        };
+        let saved = match record {
+            Some(record) => keyspace::store(ctx, &key, record.as_bytes(), None),
+            None => keyspace::remove(ctx, &key),
+        };
+        // What does not fit now is tried again.
+        self.hook_record.is_due = matches!(saved, Err(Refusal::Paused | Refusal::Refused));
+    }
+}

@@ -1,0 +1,41 @@
+//! Commands that are asked for, before they run.
+
+use super::call::Words;
+use super::subject::Subject;
+use crate::server::acl::User;
+use crate::server::command::Spec;
+use crate::server::context::Context;
+
+/// A command that is about to run, for whoever may refuse it.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// Its name in lower case: `pgcache.read`.
+    pub command: &'static str,
+    /// Whether it changes the cache.
+    pub is_write: bool,
+    /// Its arguments.
+    pub arguments: Words<'a>,
+    /// Who asks.
+    pub user: &'a User,
+    /// The client's id.
+    pub client: u64,
+    /// What it is about; `None` for a command that is about no table.
+    pub subject: Option<&'a Subject>,
+    /// Whether a script asks, in which no other may be run.
+    pub in_script: bool,
+}
+
+impl<'a> Asked<'a> {
+    /// A command of the client of `ctx`, about no table.
+    pub fn new(ctx: Context<'_>, spec: &Spec, user: &'a User, arguments: Words<'a>) -> Self {
+        Self {
+            command: spec.name(),
+            is_write: spec.is_write(),
+            arguments,
+            user,
+            client: ctx.client_id(),
+            subject: None,
+            in_script: ctx.flags().in_script(),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What a hook is run with: the cache keys, and the event as JSON.
+
+use std::rc::Rc;
+
+use super::due::Keys;
+use super::event::HookEvent;
+use crate::plugins::asked::Asked;
+use crate::plugins::call::Ended;
+use crate::plugins::event::{self, Event};
+use crate::plugins::occurrence::Occurrence;
+use crate::plugins::subject::{Subject, SubjectKey};
+use crate::server::client;
+use crate::server::clock::unix_ms;
+use crate::server::context::Context;
+
+/// Keys and event.
+pub(super) type Message = (Keys, Rc<str>);
+
+/// That of an occurrence.
+pub(super) fn of(what: &Occurrence<'_>) -> Message {
+    let key = Some(what.cache_key).filter(|key| !key.is_empty());
+    (key.into_iter().map(Into::into).collect(), event::json(what, unix_ms()).into())
+}
+
+/// That of an event about nothing.
+pub(super) fn plain(kind: HookEvent) -> Message {
+    (Keys::from([]), Event::new(kind.name()).number("ts", unix_ms()).finish().into())
+}
+
+/// That of a command that is about to run.
+pub(super) fn before(ctx: Context<'_>, asked: &Asked<'_>) -> Message {
+    let event = about(HookEvent::BeforeCommand, asked.command, asked.subject);
+    let event = by_client(event, asked.client, asked.user.name(), ctx).flag("is_write", asked.is_write);
+    (keys(asked.subject), event.finish().into())
+}
+
+/// That of a command that was answered.
+pub(super) fn after(ctx: Context<'_>, call: &Ended<'_>) -> Message {
+    let event = about(HookEvent::AfterCommand, call.command, call.subject);
+    let user = client::user(ctx, call.client);
+    let event = by_client(event, call.client, user, ctx).flag("is_write", call.is_write);
+    let event = event.number("duration_us", call.duration_us);
+    let event = match call.error {
+        Some(error) => event.text("error", error),
+        None => event,
+    };
+    (keys(call.subject), event.finish().into())
+}
+
+fn keys(subject: Option<&Subject>) -> Keys {
+    let keys = subject.into_iter().flat_map(|subject| &subject.keys);
+    keys.map(|key| key.cache_key.clone()).collect()
+}
+
+fn about(kind: HookEvent, command: &str, subject: Option<&Subject>) -> Event {
+    let event = Event::new(kind.name());
+    let event = match subject {
+        Some(subject) => event.text("source", &subject.source).text("table", &subject.table_name),
+        None => event,
+    };
+    let event = match subject.map(|subject| &*subject.keys) {
+        None | Some([]) => event,
+        Some([key]) => event.key(key.lookup_key()),
+        Some(keys) => event.keys(keys.iter().map(SubjectKey::lookup_key)),
+    };
+    event.number("ts", unix_ms()).text("command", command)
+}
+
+fn by_client(event: Event, id: u64, user: Option<String>, ctx: Context<'_>) -> Event {
+    let event = event.number("client", id);
+    let event = match client::address(ctx, id) {
+        Some(address) => event.text("address", &address),
+        None => event,
+    };
+    match user {
+        Some(user) => event.text("user", &user),
+        None => event,
+    }
+}

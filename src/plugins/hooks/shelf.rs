@@ -1,0 +1,224 @@
+//! The hooks that there are, and which of them are run on what.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use super::event::HookEvent;
+use super::hook::{Definition, Figures, Hook};
+use crate::cache::error::Error;
+use crate::plugins::part::{Part, Parts};
+use crate::settings::glob;
+
+/// How many hooks there may be.
+pub const MAX_HOOKS: usize = 10_000;
+/// For how many events and tables the answer is kept.
+const MAX_KNOWN: usize = 10_000;
+
+/// The hooks to be run, in their order.
+pub type Ids = Rc<[u64]>;
+
+/// What was found for an event and a table.
+#[derive(Debug)]
+struct Known {
+    /// The table's name then: a table keeps its number when it is renamed.
+    name: Box<str>,
+    ids: Ids,
+}
+
+/// All hooks.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    hooks: BTreeMap<u64, Hook>,
+    by_name: HashMap<String, u64>,
+    /// By event and the table's number; 0 where an event is about none.
+    known: HashMap<(HookEvent, u64), Known>,
+    next: u64,
+}
+
+impl Shelf {
+    /// Adds a hook. `ERR` when there is one of that name, or too many.
+    pub fn add(&mut self, definition: Definition) -> Result<(), Error> {
+        if self.by_name.contains_key(&definition.name) {
+            return Err(Error::malformed("a hook of that name exists: DEL it first"));
+        }
+        if self.hooks.len() >= MAX_HOOKS {
+            return Err(Error::malformed(format!("there are {MAX_HOOKS} hooks, more are not allowed")));
+        }
+        self.put(definition, Figures::default());
+        Ok(())
+    }
+
+    fn put(&mut self, definition: Definition, figures: Figures) {
+        self.next += 1;
+        self.known.clear();
+        self.by_name.insert(definition.name.clone(), self.next);
+        self.hooks.insert(self.next, Hook { id: self.next, definition, figures });
+    }
+
+    /// Removes a hook. Returns whether there was one.
+    pub fn remove(&mut self, name: &str) -> bool {
+        self.known.clear();
+        self.by_name.remove(name).is_some_and(|id| self.hooks.remove(&id).is_some())
+    }
+
+    /// Switches a hook on or off. Returns whether there is one.
+    pub fn enable(&mut self, name: &str, is_enabled: bool) -> bool {
+        self.known.clear();
+        let hook = self.by_name.get(name).and_then(|id| self.hooks.get_mut(id));
+        hook.map(|hook| hook.definition.is_enabled = is_enabled).is_some()
+    }
+
+    /// Puts others in the place of all. Those that stay what they are keep their figures.
+    pub fn replace(&mut self, definitions: Vec<Definition>) {
+        let mut before = std::mem::take(&mut self.hooks);
+        let names = std::mem::take(&mut self.by_name);
+        for definition in definitions {
+            let known = names.get(&definition.name).and_then(|id| before.remove(id));
+            let figures = known.map(|hook| hook.figures).unwrap_or_default();
+            self.put(definition, figures);
+        }
+        self.known.clear();
+    }
+
+    /// All hooks, in the order in which they are run, event by event.
+    pub fn all(&self) -> Vec<&Hook> {
+        let mut all: Vec<&Hook> = self.hooks.values().collect();
+        all.sort_by_key(|hook| (hook.definition.event as u8, hook.definition.priority, hook.id));
+        all
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.hooks.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.hooks.is_empty()
+    }
+
+    /// One of them.
+    pub fn get(&self, id: u64) -> Option<&Hook> {
+        self.hooks.get(&id)
+    }
+
+    /// The figures of one of them.
+    pub fn figures(&mut self, id: u64) -> Option<&mut Figures> {
+        self.hooks.get_mut(&id).map(|hook| &mut hook.figures)
+    }
+
+    /// What has to be told for them to be run.
+    pub fn parts(&self) -> Parts {
+        let enabled = self.hooks.values().filter(|hook| hook.definition.is_enabled);
+        enabled.flat_map(|hook| hook.definition.event.parts()).copied().collect::<Parts>()
+    }
+
+    /// Whether anybody has to be told of such a part.
+    pub fn has(&self, part: Part) -> bool {
+        self.parts().contains(part)
+    }
+
+    /// Those to be run on an event about a table, given by its number and name, or about none.
+    pub fn on(&mut self, event: HookEvent, table: Option<(u64, &str)>) -> Ids {
+        let place = (event, table.map_or(0, |(id, _)| id));
+        let name = table.map_or("", |(_, name)| name);
+        if let Some(known) = self.known.get(&place).filter(|known| &*known.name == name) {
+            return Rc::clone(&known.ids);
+        }
+        let matches = |hook: &&Hook| {
+            let wanted = &hook.definition;
+            let fits = wanted
+                .table
+                .as_ref()
+                .is_none_or(|pattern| table.is_some_and(|(_, name)| glob(pattern, name)));
+            wanted.is_enabled && wanted.event == event && fits
+        };
+        let mut found: Vec<&Hook> = self.hooks.values().filter(matches).collect();
+        found.sort_by_key(|hook| (hook.definition.priority, hook.id));
+        let ids: Ids = found.into_iter().map(|hook| hook.id).collect();
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(place, Known { name: name.into(), ids: Rc::clone(&ids) });
+        ids
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::action::Action;
+    use super::*;
+
+    fn definition(name: &str, table: Option<&str>, priority: i32) -> Definition {
+        Definition {
+            name: name.into(),
+            event: HookEvent::Hit,
+            table: table.map(Into::into),
+            priority,
+            is_enabled: true,
+            action: Action::Publish("c".into()),
+        }
+    }
+
+    fn names(shelf: &mut Shelf, table: Option<(u64, &str)>) -> Vec<String> {
+        let ids = shelf.on(HookEvent::Hit, table);
+        ids.iter().map(|id| shelf.get(*id).unwrap().definition.name.clone()).collect()
+    }
+
+    #[test]
+    fn hooks_are_found_by_event_and_table_in_order_of_priority_and_age() {
+        let mut shelf = Shelf::default();
+        shelf.add(definition("late", None, 5)).unwrap();
+        shelf.add(definition("users", Some("user?"), 0)).unwrap();
+        shelf.add(definition("any", None, 0)).unwrap();
+        shelf.add(definition("early", Some("*"), -1)).unwrap();
+        assert_eq!(names(&mut shelf, Some((1, "users"))), ["early", "users", "any", "late"]);
+        assert_eq!(names(&mut shelf, Some((2, "orders"))), ["early", "any", "late"]);
+        assert_eq!(names(&mut shelf, None), ["any", "late"], "no table matches no pattern");
+        assert!(shelf.on(HookEvent::Miss, Some((1, "users"))).is_empty());
+    }
+
+    #[test]
+    fn what_was_found_is_found_anew_once_something_changes() {
+        let mut shelf = Shelf::default();
+        shelf.add(definition("a", Some("users"), 0)).unwrap();
+        assert_eq!(names(&mut shelf, Some((1, "users"))), ["a"]);
+        assert!(names(&mut shelf, Some((1, "renamed"))).is_empty());
+        shelf.add(definition("b", None, 0)).unwrap();
+        assert_eq!(names(&mut shelf, Some((1, "users"))), ["a", "b"]);
+        assert!(shelf.enable("a", false) && !shelf.enable("c", false));
+        assert_eq!(names(&mut shelf, Some((1, "users"))), ["b"]);
+        assert!(shelf.remove("b") && !shelf.remove("b"));
+        assert!(names(&mut shelf, Some((1, "users"))).is_empty());
+    }
+
+    #[test]
+    fn a_name_stands_once() {
+        let mut shelf = Shelf::default();
+        shelf.add(definition("a", None, 0)).unwrap();
+        assert_eq!(shelf.add(definition("a", None, 1)).unwrap_err().code(), "ERR");
+    }
+
+    #[test]
+    fn what_stays_keeps_its_figures() {
+        let mut shelf = Shelf::default();
+        shelf.add(definition("a", None, 0)).unwrap();
+        let id = shelf.all()[0].id;
+        shelf.figures(id).unwrap().ran(7, &Err("no".into()));
+        shelf.replace(vec![definition("b", None, 0), definition("a", None, 3)]);
+        let told: Vec<_> =
+            shelf.all().iter().map(|hook| (hook.definition.name.clone(), hook.figures.runs)).collect();
+        assert_eq!(told, [("b".to_owned(), 0), ("a".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn nothing_is_told_for_hooks_that_are_off() {
+        let mut shelf = Shelf::default();
+        assert_eq!(shelf.parts(), Parts::default());
+        shelf.add(definition("a", None, 0)).unwrap();
+        assert!(shelf.has(Part::Hit));
+        shelf.enable("a", false);
+        assert_eq!(shelf.parts(), Parts::default());
+    }
+}
