@@ -18,6 +18,9 @@ command -v redis-cli >/dev/null || missing+=(redis-tools)
 exists '/usr/lib/postgresql/*/bin/initdb' || missing+=(postgresql)
 exists '/usr/share/postgresql/*/extension/citext.control' || missing+=(postgresql-contrib)
 [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
+# promtool, which reads the metrics, is in the package of the whole.
+command -v promtool >/dev/null || missing+=(prometheus)
+command -v chromium-headless-shell >/dev/null || missing+=(chromium-headless-shell)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 echo "install: ${missing[*]}"
@@ -48,11 +51,17 @@ apt() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
         apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "$@" </dev/null
 }
+had_node_exporter=
+[ ! -e /etc/init.d/prometheus-node-exporter ] || had_node_exporter=yes
 apt update
 apt install --yes --no-install-recommends "${missing[@]}" >/dev/null
 
 # Only what has just come: a service that was there before stays as it was.
-for service in redis-server postgresql pgbouncer; do
+for service in redis-server postgresql pgbouncer prometheus; do
     [[ " ${missing[*]} " == *" $service "* ]] || continue
     "${as_root[@]}" update-rc.d "$service" disable >/dev/null
 done
+# It may have come along with prometheus.
+if [ -z "$had_node_exporter" ] && [ -e /etc/init.d/prometheus-node-exporter ]; then
+    "${as_root[@]}" update-rc.d prometheus-node-exporter disable >/dev/null
+fi

@@ -37,8 +37,10 @@ start_server() {
     local program
     program=$(server_program)
     server_port=$(free_port)
+    http_port=$(free_port)
+    while [ "$http_port" = "$server_port" ]; do http_port=$(free_port); done
     setsid "$program" --bind 127.0.0.1 --port "$server_port" --save '' --dir "$folder" --loadmodule "$module" \
-        pg_host 127.0.0.1 pg_port "$database_port" pg_user demo pg_database shop >"$folder/server.log" 2>&1 &
+        pg_host 127.0.0.1 pg_port "$database_port" pg_user demo pg_database shop http_port "$http_port" >"$folder/server.log" 2>&1 &
     # The server first: it then ends without an error about a database that has gone.
     pids=("$!" "${pids[@]}")
     wait_until "$server" "$!" pong
@@ -86,6 +88,7 @@ cat <<END
 Both stay up until Ctrl-C. In another terminal:
   redis-cli -h 127.0.0.1 -p $server_port
   psql -h 127.0.0.1 -p $database_port -U demo shop
+  http://127.0.0.1:$http_port/ shows the cache at work, http://127.0.0.1:$http_port/metrics is for Prometheus
 END
 # Waiting for a process, not sleeping, lets a signal through at once and notices a server's end.
 wait -n "${pids[@]}" || true

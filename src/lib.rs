@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod commands;
 pub mod engine;
+pub mod http;
 pub mod plugins;
 pub mod postgres;
 pub mod server;

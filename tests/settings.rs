@@ -49,7 +49,7 @@ fn ttl(client: &mut Client, key: &str) -> i64 {
 }
 
 /// Every setting that can be shown: name, default, and another value if it may change.
-const SETTINGS: [(&str, &str, Option<&str>); 33] = [
+const SETTINGS: [(&str, &str, Option<&str>); 35] = [
     ("pg_host", "localhost", None),
     ("pg_port", "5432", None),
     ("pg_database", "postgres", None),
@@ -83,6 +83,8 @@ const SETTINGS: [(&str, &str, Option<&str>); 33] = [
     ("slowlog_max_len", "128", Some("0")),
     ("disabled_plugins", "none", Some("stats,hooks")),
     ("events", "cache_hit,cache_miss,cache_write,cache_invalidate", Some("none")),
+    ("http_port", "0", None),
+    ("http_bind", "127.0.0.1", None),
 ];
 
 #[test]
@@ -389,6 +391,8 @@ fn bad_arguments_stop_the_load_with_a_line_that_names_them() {
             ("pg_sslmode", "allow"),
             ("pool_size", "0"),
             ("events", "cache_hits"),
+            ("http_port", "-1"),
+            ("http_bind", "localhost"),
             ("cache_prefix", ""),
             ("cache_prefix", "a{b}"),
             ("analytics.default_ttl", "5"),

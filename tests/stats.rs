@@ -92,6 +92,12 @@ fn readers_of_one_load_and_superseded_loads_are_counted() {
         let latency = told.field("latency_us");
         assert_eq!(integer(&latency.field("postgres"), "count"), 5);
         assert!(integer(&latency.field("postgres"), "p50_us") > 0);
+        let commands = told.field("commands");
+        let calls = ["pgcache.read", "pgcache.invalidate", "pgcache.stats"];
+        let calls = calls.map(|command| integer(&commands.field(command), "calls"));
+        assert_eq!(integer(&latency.field("command"), "count"), calls.iter().sum::<i64>());
+        let slowest = integer(&commands.field("pgcache.read"), "max_us");
+        assert_eq!(integer(&latency.field("command"), "max_us"), slowest);
     });
 }
 
@@ -194,6 +200,9 @@ fn info_tells_the_same_section_by_section() {
         assert_eq!(of(&line(client, "tables", "table__a_b_c_"), "negative_hits"), "0");
         let source = line(client, "sources", "source_default");
         assert_eq!((of(&source, "status"), of(&source, "queued")), ("up", "0"));
+        let pool = line(client, "pool", "source_default");
+        let number = |name| of(&pool, name).parse::<u64>().unwrap();
+        assert_eq!((number("idle") + number("in_use"), number("waiting")), (number("connections"), 0));
         let freshness = line(client, "freshness", "source_default");
         assert_eq!((of(&freshness, "invalidation"), of(&freshness, "watched")), ("notify", "0"));
     });

@@ -125,6 +125,11 @@ impl Lease {
         }
     }
 
+    /// How old the last heartbeat that came back is at `now_ms`; `None` before the first.
+    pub fn staleness_ms(&self, now_ms: u64) -> Option<u64> {
+        self.beat_ms.map(|beat_ms| now_ms.saturating_sub(beat_ms))
+    }
+
     /// Since when the notices are in doubt, for a lease that is [`Freshness::Suspect`].
     pub fn ran_out_ms(&self, max_staleness_ms: u64) -> Option<u64> {
         self.beat_ms.map(|beat_ms| beat_ms.saturating_add(max_staleness_ms))
@@ -139,9 +144,10 @@ mod tests {
     #[test]
     fn a_lease_begins_with_the_first_heartbeat_and_runs_out_without_another() {
         let mut lease = Lease::default();
-        assert_eq!(lease.freshness(0, 2000), Freshness::Connecting);
+        assert_eq!((lease.freshness(0, 2000), lease.staleness_ms(0)), (Freshness::Connecting, None));
         lease.beat(100);
         assert_eq!(lease.freshness(2099, 2000), Freshness::Live);
+        assert_eq!((lease.staleness_ms(2099), lease.staleness_ms(0)), (Some(1999), Some(0)));
         assert_eq!(lease.freshness(2100, 2000), Freshness::Suspect);
         assert_eq!(lease.ran_out_ms(2000), Some(2100));
         lease.beat(2090);

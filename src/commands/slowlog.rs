@@ -2,7 +2,6 @@
 
 use crate::cache::error::Error;
 use crate::engine;
-use crate::plugins::slowlog::SlowCommand;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
@@ -44,7 +43,7 @@ impl Command for SlowLog {
             (b"GET", count) => match count.map_or(Ok(DEFAULT_COUNT), parse_count) {
                 Ok(count) => engine::with(|engine| {
                     let latest = engine.plugins.slowlog.latest(count);
-                    Reply::Value(Value::List(latest.iter().map(described).collect()))
+                    Reply::Value(Value::List(latest.iter().map(|slow| slow.described(usize::MAX)).collect()))
                 }),
                 Err(error) => error.into(),
             },
@@ -68,23 +67,6 @@ fn parse_count(text: &[u8]) -> Result<usize, Error> {
         Some(number) if number >= 0 => Ok(usize::try_from(number).unwrap_or(usize::MAX)),
         _ => Err(Error::malformed("count must be -1 (all) or a whole number from 0")),
     }
-}
-
-fn described(slow: &SlowCommand) -> Value {
-    let arguments = slow.arguments.iter().map(|argument| Value::Bytes(argument.to_vec())).collect();
-    let fields = [
-        ("id", Value::from(slow.id)),
-        ("time_ms", Value::from(slow.at_ms)),
-        ("duration_us", Value::from(slow.duration_us)),
-        ("queue_us", Value::from(slow.spent.queue_us)),
-        ("postgres_us", Value::from(slow.spent.postgres_us)),
-        ("main_us", Value::from(slow.main_us)),
-        ("command", Value::from(slow.command)),
-        ("arguments", Value::List(arguments)),
-        ("client", Value::from(slow.client)),
-        ("error", slow.error.as_deref().map_or(Value::Nil, Value::from)),
-    ];
-    Value::map(fields)
 }
 
 #[cfg(test)]

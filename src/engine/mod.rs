@@ -21,6 +21,7 @@ pub mod loose;
 pub mod mutations;
 pub mod notices;
 mod overtaken;
+pub mod overview;
 pub mod refresh;
 pub mod report;
 pub mod resolve;

@@ -1,10 +1,9 @@
 //! What INFO tells of the engine, section by section.
 
+use crate::plugins::overview::{Overview, SourceOverview};
 use crate::plugins::stats::latency::Percentiles;
 use crate::plugins::stats::table::TableStats;
-use crate::server::clock::monotonic_ms;
 
-use super::sources::ActiveSource;
 use super::state::Engine;
 
 /// A part of INFO.
@@ -36,31 +35,16 @@ impl Field {
 impl Engine {
     /// All of it.
     pub fn report(&self) -> Vec<Section> {
+        let overview = self.overview();
         vec![
-            self.server_section(),
-            self.stats_section(),
+            server_section(&overview),
+            stats_section(&overview),
             self.commands_section(),
-            self.sources_section(),
-            self.freshness_section(),
+            of_sources("sources", &overview, state_of),
+            of_sources("pool", &overview, pool_of),
+            of_sources("freshness", &overview, freshness_of),
             self.tables_section(),
         ]
-    }
-
-    fn server_section(&self) -> Section {
-        let fields = vec![
-            ("version".into(), Field::text(env!("CARGO_PKG_VERSION"))),
-            ("uptime_in_seconds".into(), Field::Number(monotonic_ms() / 1000)),
-            ("sources".into(), Field::Number(self.sources.iter().count() as u64)),
-        ];
-        Section { name: "server", fields }
-    }
-
-    fn stats_section(&self) -> Section {
-        let figures = self.figures().into_iter();
-        Section {
-            name: "stats",
-            fields: figures.map(|(name, value)| (name.into(), Field::Number(value))).collect(),
-        }
     }
 
     fn commands_section(&self) -> Section {
@@ -86,36 +70,6 @@ impl Engine {
         Section { name: "commands", fields }
     }
 
-    fn sources_section(&self) -> Section {
-        let of_source = |source: &ActiveSource| {
-            let health = source.source.health();
-            let dict = vec![
-                ("status", Field::text(health.condition.name())),
-                ("connections", Field::Number(health.connections.into())),
-                ("idle", Field::Number(health.idle.into())),
-                ("in_use", Field::Number(health.connections.saturating_sub(health.idle).into())),
-                ("queued", Field::Number(source.queue.len() as u64)),
-                ("failures", Field::Number(health.failures.into())),
-            ];
-            (format!("source_{}", plain(&source.name)), Field::Dict(dict))
-        };
-        Section { name: "sources", fields: self.sources.iter().map(of_source).collect() }
-    }
-
-    fn freshness_section(&self) -> Section {
-        let of_source = |(index, source): (usize, &ActiveSource)| {
-            let known = self.freshness.get(index)?;
-            let dict = vec![
-                ("invalidation", Field::text(known.mode.name())),
-                ("state", Field::text(self.freshness_name(index))),
-                ("watched", Field::Number(self.watched(index) as u64)),
-                ("gaps", Field::Number(known.lease.gaps())),
-            ];
-            Some((format!("source_{}", plain(&source.name)), Field::Dict(dict)))
-        };
-        Section { name: "freshness", fields: self.sources.iter().enumerate().filter_map(of_source).collect() }
-    }
-
     fn tables_section(&self) -> Section {
         let book = self.plugins.stats.book();
         let of_table = |table: &TableStats| {
@@ -125,6 +79,61 @@ impl Engine {
         };
         Section { name: "tables", fields: book.busiest().into_iter().map(of_table).collect() }
     }
+}
+
+fn server_section(overview: &Overview) -> Section {
+    let fields = vec![
+        ("version".into(), Field::text(env!("CARGO_PKG_VERSION"))),
+        ("uptime_in_seconds".into(), Field::Number(overview.uptime_s)),
+        ("sources".into(), Field::Number(overview.sources.len() as u64)),
+    ];
+    Section { name: "server", fields }
+}
+
+fn stats_section(overview: &Overview) -> Section {
+    let fields = overview.figures().map(|(name, value)| (name.into(), Field::Number(value)));
+    Section { name: "stats", fields: fields.collect() }
+}
+
+/// What one line tells of a source.
+type Dict = Vec<(&'static str, Field)>;
+
+/// A section with a line for each source.
+fn of_sources(name: &'static str, overview: &Overview, line: fn(&SourceOverview) -> Dict) -> Section {
+    let fields = overview.sources.iter().map(|source| {
+        let name = format!("source_{}", plain(&source.name));
+        (name, Field::Dict(line(source)))
+    });
+    Section { name, fields: fields.collect() }
+}
+
+fn state_of(source: &SourceOverview) -> Dict {
+    vec![
+        ("status", Field::text(source.status)),
+        ("connections", Field::Number(source.connections)),
+        ("idle", Field::Number(source.idle)),
+        ("in_use", Field::Number(source.in_use())),
+        ("queued", Field::Number(source.queued)),
+        ("failures", Field::Number(source.failures)),
+    ]
+}
+
+fn pool_of(source: &SourceOverview) -> Dict {
+    vec![
+        ("connections", Field::Number(source.connections)),
+        ("idle", Field::Number(source.idle)),
+        ("in_use", Field::Number(source.in_use())),
+        ("waiting", Field::Number(source.waiting)),
+    ]
+}
+
+fn freshness_of(source: &SourceOverview) -> Dict {
+    vec![
+        ("invalidation", Field::text(source.invalidation)),
+        ("state", Field::text(source.freshness)),
+        ("watched", Field::Number(source.watched)),
+        ("gaps", Field::Number(source.gaps.iter().map(|(_, count)| count).sum())),
+    ]
 }
 
 fn times(told: Percentiles) -> [(&'static str, Field); 5] {

@@ -14,6 +14,7 @@ use crate::cache::lease::Gap;
 use crate::cache::notice::Notice;
 use crate::cache::rest::Resting;
 use crate::cache::spent::Spent;
+use crate::http::Endpoint;
 use crate::plugins::registry::Plugins;
 use crate::plugins::subject::Subject;
 use crate::postgres::load::Fetched;
@@ -118,6 +119,12 @@ pub struct Engine {
     pub epochs_are_due: bool,
     /// Set by the project's own tests.
     pub panic_at_next_tick: bool,
+    /// Where others look at all this over HTTP.
+    pub endpoint: Option<Endpoint>,
+    /// When that is to be told next how things stand.
+    pub publish_ms: u64,
+    /// When the module was loaded. Both on the clock that only goes forward.
+    pub started_ms: u64,
     mail: Receiver<Message>,
     outcomes: VecDeque<Landing>,
     answers: VecDeque<(Ticket, Answered)>,
@@ -126,11 +133,14 @@ pub struct Engine {
 
 impl Engine {
     /// Opens the sources and starts their workers, which ring `bell` when they have something to say. Fails
-    /// for unreadable certificate files and when no thread can be started; never waits for PostgreSQL.
+    /// for unreadable certificate files, for an HTTP port that is taken and when no thread can be started; never waits for
+    /// PostgreSQL.
     pub fn start(settings: Arc<Shared>, bell: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Error> {
         let (postbox, mail) = Postbox::new(bell);
         let freshness = Freshnesses::new(settings.get().sources.iter().map(|source| source.invalidation));
-        Ok(Self {
+        // First: it fails where others go on trying.
+        let endpoint = Endpoint::start(&settings.get())?;
+        let mut engine = Self {
             sources: Sources::start(&settings, &postbox)?,
             settings,
             mail,
@@ -156,14 +166,25 @@ impl Engine {
             held: Vec::new(),
             epochs_are_due: false,
             panic_at_next_tick: false,
+            endpoint,
+            publish_ms: 0,
+            started_ms: monotonic_ms(),
             outcomes: VecDeque::new(),
             answers: VecDeque::new(),
-        })
+        };
+        engine.publish(engine.started_ms);
+        Ok(engine)
     }
 
     /// Ends the workers. The server unloads only when nobody waits; should somebody, dropping its waiter answers.
     pub fn stop(mut self) {
+        self.shut_down();
         self.sources.stop();
+    }
+
+    /// The server ends: nobody looks any more.
+    pub fn shut_down(&mut self) {
+        self.endpoint = None;
     }
 
     /// Applies what workers have sent, for at most one slice. Returns whether all is done.
@@ -250,6 +271,7 @@ impl Engine {
             bell::ring();
         }
         super::catch_up(self, ctx);
+        self.publish(now);
     }
 
     /// The server became a master or a replica: what is under way belongs to the one before. Nobody knows what a
@@ -291,16 +313,6 @@ impl Engine {
             }
         }
         self.tell_key_change(ctx, change, key);
-    }
-
-    /// Figures for INFO.
-    pub fn figures(&self) -> Vec<(&'static str, u64)> {
-        let mut figures = self.counters.figures();
-        figures.push(("flights", self.flights.len() as u64));
-        figures.push(("waiting_clients", self.waiters.len() as u64));
-        figures.push(("queued_tasks", self.sources.queued() as u64));
-        figures.push(("tables", self.tables.len() as u64));
-        figures
     }
 }
 

@@ -3,9 +3,12 @@
 
 use std::fmt::Debug;
 
+use prometheus::proto::MetricFamily;
+
 use super::asked::Asked;
 use super::call::Ended;
 use super::occurrence::Occurrence;
+use super::page::{Page, Report};
 use super::part::{Part, Parts};
 use crate::cache::error::Error;
 use crate::server::acl::{Access, User};
@@ -60,6 +63,16 @@ pub trait Plugin: Debug {
 
     /// The server ends, or unloads the module. In the opposite order.
     fn on_shutdown(&self, _: Moment<'_>) {}
+
+    /// Its pages at the HTTP endpoint, as things stand. Asked for once a second while there is an endpoint.
+    fn pages(&self, _: &Report) -> Vec<Page> {
+        Vec::new()
+    }
+
+    /// Its own metrics, for the page that has them all. Asked for as often.
+    fn metrics(&self) -> Vec<MetricFamily> {
+        Vec::new()
+    }
 
     /// Any occurrence whose own part is not written.
     fn on_any(&self, _: Moment<'_>, _: &Occurrence<'_>) {}

@@ -7,7 +7,10 @@ use super::acl::Acl;
 use super::call::Ended;
 use super::events::Events;
 use super::hooks::Hooks;
+use super::metrics::Metrics;
 use super::occurrence::Occurrence;
+use super::overview::Overview;
+use super::page::{Page, Report};
 use super::part::Part;
 use super::plugin::{self, Moment, Plugin};
 use super::slowlog::SlowLog;
@@ -35,20 +38,23 @@ pub struct Plugins {
     pub stats: Stats,
     /// What the command for hooks changes.
     pub hooks: Hooks,
+    metrics: Metrics,
 }
 
 impl Default for Plugins {
     fn default() -> Self {
         let (stats, slowlog, hooks) = (Stats::default(), SlowLog::default(), Hooks::default());
+        let metrics = Metrics::of(stats.clone());
         let all: Several = Rc::new([
             Rc::new(Acl),
             Rc::new(stats.clone()),
+            Rc::new(metrics.clone()),
             Rc::new(slowlog.clone()),
             Rc::new(Events::default()),
             Rc::new(hooks.clone()),
         ]);
         let by_part = Part::ALL.map(|_| Several::from([]));
-        Self { all, by_part, arranged_for: None, slowlog, stats, hooks }
+        Self { all, by_part, arranged_for: None, slowlog, stats, hooks, metrics }
     }
 }
 
@@ -116,6 +122,19 @@ impl Plugins {
         for plugin in self.having(settings, Part::AfterCommand).iter() {
             plugin.after_command(Moment { ctx, settings }, call);
         }
+    }
+
+    /// Everyone's pages.
+    pub fn pages(&self, overview: Overview) -> Vec<Page> {
+        let metrics = self.all.iter().flat_map(|plugin| plugin.metrics()).collect();
+        let report = Report { overview: Arc::new(overview), metrics };
+        self.all.iter().flat_map(|plugin| plugin.pages(&report)).collect()
+    }
+
+    /// Has all figures begin anew.
+    pub fn reset(&self) {
+        self.stats.reset();
+        self.metrics.reset();
     }
 
     /// Tells that the module is at work.

@@ -3,15 +3,23 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::call::Ended;
+use super::page::{Page, Report, JSON};
 use super::part::{Part, Parts};
 use super::plugin::{Moment, Plugin};
+use super::value::Value;
 use crate::cache::spent::Spent;
 use crate::commands::slowlog::SlowLog as SlowLogCommand;
 use crate::server::clock::unix_ms;
 use crate::server::command::Registration;
 use crate::settings::{PluginName, Settings};
+
+/// How many commands the page shows at most: it is made every second.
+const SHOWN: usize = 128;
+/// How many arguments of each: the table and the key. What comes after them may be row data.
+const SHOWN_ARGUMENTS: usize = 2;
 
 /// A slow command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,11 +44,30 @@ pub struct SlowCommand {
     pub error: Option<String>,
 }
 
+impl SlowCommand {
+    /// What is told of it, with at most so many of its arguments.
+    pub fn described(&self, arguments: usize) -> Value {
+        let arguments = self.arguments.iter().take(arguments);
+        Value::map([
+            ("id", Value::from(self.id)),
+            ("time_ms", Value::from(self.at_ms)),
+            ("duration_us", Value::from(self.duration_us)),
+            ("queue_us", Value::from(self.spent.queue_us)),
+            ("postgres_us", Value::from(self.spent.postgres_us)),
+            ("main_us", Value::from(self.main_us)),
+            ("command", Value::from(self.command)),
+            ("arguments", Value::List(arguments.map(|argument| Value::Bytes(argument.to_vec())).collect())),
+            ("client", Value::from(self.client)),
+            ("error", Value::from(self.error.as_deref())),
+        ])
+    }
+}
+
 /// What is kept, the latest first.
 #[derive(Debug, Default)]
 struct Kept {
     next: u64,
-    commands: VecDeque<SlowCommand>,
+    commands: VecDeque<Arc<SlowCommand>>,
 }
 
 impl Kept {
@@ -57,7 +84,7 @@ impl Kept {
             error: call.error.map(str::to_owned),
         };
         self.next += 1;
-        self.commands.push_front(command);
+        self.commands.push_front(Arc::new(command));
         self.commands.truncate(max_len);
     }
 }
@@ -68,7 +95,7 @@ pub struct SlowLog(Rc<RefCell<Kept>>);
 
 impl SlowLog {
     /// The latest ones, the latest first.
-    pub fn latest(&self, count: usize) -> Vec<SlowCommand> {
+    pub fn latest(&self, count: usize) -> Vec<Arc<SlowCommand>> {
         self.0.borrow().commands.iter().take(count).cloned().collect()
     }
 
@@ -107,6 +134,13 @@ impl Plugin for SlowLog {
             self.0.borrow_mut().add(call, settings.slowlog_max_len, unix_ms());
         }
     }
+
+    fn pages(&self, _: &Report) -> Vec<Page> {
+        let latest = self.latest(SHOWN);
+        vec![Page::new("/slowlog.json", JSON, move |_| {
+            Value::List(latest.iter().map(|slow| slow.described(SHOWN_ARGUMENTS)).collect()).to_json()
+        })]
+    }
 }
 
 #[cfg(test)]
@@ -136,5 +170,27 @@ mod tests {
         let ids: Vec<u64> = kept.commands.iter().map(|command| command.id).collect();
         assert_eq!(ids, [4, 3]);
         assert_eq!(kept.commands.front().map(|command| (command.main_us, command.at_ms)), Some((1, 7)));
+    }
+
+    #[test]
+    fn row_data_is_on_no_page() {
+        let words: Vec<Box<[u8]>> = [&b"users"[..], b"{\"id\":\xff}", b"secret"].map(Box::from).into();
+        let call = Ended {
+            command: "pgcache.write",
+            is_write: true,
+            subject: None,
+            client: 1,
+            at_s: 0,
+            duration_us: 1,
+            spent: Spent::default(),
+            error: None,
+            arguments: Words::Kept(&words),
+        };
+        let log = SlowLog::default();
+        (0..SHOWN + 10).for_each(|_| log.0.borrow_mut().add(&call, usize::MAX, 0));
+        let pages = log.pages(&Report { overview: Arc::default(), metrics: Arc::new([]) });
+        let text = pages.first().map(|page| page.text(std::time::Duration::ZERO)).unwrap_or_default();
+        assert!(text.contains(r#""arguments":["users","{\"id\":�}"]"#) && !text.contains("secret"), "{text}");
+        assert_eq!(text.matches("duration_us").count(), SHOWN);
     }
 }

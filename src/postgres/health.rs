@@ -42,6 +42,8 @@ pub struct HealthReport {
     pub connections: u32,
     /// Those of them that nobody uses.
     pub idle: u32,
+    /// Workers that wait for one: it is being opened, or others have taken them all.
+    pub waiting: u32,
 }
 
 /// A source went up or down; told once per change, not once per attempt.
@@ -189,7 +191,7 @@ impl Health {
     }
 
     /// The state, with the pool's numbers.
-    pub(super) fn report(&self, connections: u32, idle: u32) -> HealthReport {
+    pub(super) fn report(&self, connections: u32, idle: u32, waiting: u32) -> HealthReport {
         let state = self.state.lock();
         HealthReport {
             condition: state.condition,
@@ -198,6 +200,7 @@ impl Health {
             failures: state.failures,
             connections,
             idle,
+            waiting,
         }
     }
 
@@ -259,7 +262,7 @@ mod tests {
         health.succeeded();
         health.failed("too many connections".into(), || true);
         assert_eq!(health.why_down(), None);
-        let report = health.report(3, 1);
+        let report = health.report(3, 1, 0);
         assert_eq!((report.condition, report.failures), (Condition::Up, 1));
         assert_eq!(report.last_error.as_deref(), Some("too many connections"));
         assert_eq!(seen.lock().len(), 1);

@@ -43,6 +43,8 @@ struct Shared {
     gate: Gate,
     /// Connections that are open and not known to be lost.
     alive: AtomicU32,
+    /// Who waits at the gate.
+    waiting: AtomicU32,
 }
 
 impl Shared {
@@ -69,6 +71,22 @@ impl Gate {
 
     fn open_for_all(&self) {
         self.freed.notify_all();
+    }
+}
+
+/// Somebody who waits at the gate, counted until this is dropped.
+struct Waiting<'s>(&'s AtomicU32);
+
+impl<'s> Waiting<'s> {
+    fn at(shared: &'s Shared) -> Self {
+        shared.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(&shared.waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -144,6 +162,7 @@ impl Source {
             health: Health::new(&settings.name, listener),
             gate: Gate::default(),
             alive: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
         });
         let threads = connect_threads();
         let pool = Pool::builder()
@@ -177,6 +196,7 @@ impl Source {
         if let Ok(connection) = self.pool.get_timeout(Duration::ZERO) {
             return Ok(self.lend(connection));
         }
+        let _waiting = Waiting::at(&self.shared);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -228,7 +248,8 @@ impl Source {
     pub fn health(&self) -> HealthReport {
         self.judge_silence();
         let state = self.pool.state();
-        self.shared.health.report(state.connections, state.idle_connections)
+        let waiting = self.shared.waiting.load(Ordering::Relaxed);
+        self.shared.health.report(state.connections, state.idle_connections, waiting)
     }
 
     /// A connection of its own that may write, outside of the pool and with nothing set.
@@ -420,6 +441,7 @@ impl ManageConnection for Manager {
 mod tests {
     use super::*;
     use std::net::TcpListener;
+    use std::sync::atomic::AtomicBool;
 
     /// A listener of which nobody will ever accept a connection, and a source that connects to it.
     fn silent_source() -> (TcpListener, Arc<Source>) {
@@ -429,9 +451,13 @@ mod tests {
     }
 
     fn source_at(port: u16) -> Arc<Source> {
+        source_with(port, "100")
+    }
+
+    fn source_with(port: u16, connect_timeout_ms: &str) -> Arc<Source> {
         let port = port.to_string();
-        let args =
-            ["pg_host", "127.0.0.1", "pg_port", &port, "connect_timeout_ms", "100", "pg_password", "x"];
+        let timeout = ["connect_timeout_ms", connect_timeout_ms];
+        let args = ["pg_host", "127.0.0.1", "pg_port", &port, timeout[0], timeout[1], "pg_password", "x"];
         let settings = crate::settings::load(&args.map(String::from), []).unwrap().settings;
         Source::open(Arc::clone(&settings.sources[0]), Box::new(|_| {})).unwrap()
     }
@@ -440,6 +466,25 @@ mod tests {
         let began = Instant::now();
         let error = source.session(began + patience).err().unwrap();
         (error, began.elapsed())
+    }
+
+    #[test]
+    fn who_waits_for_a_connection_is_counted() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let source = source_with(listener.local_addr().unwrap().port(), "600000");
+        let (is_seen, began) = (AtomicBool::new(false), Instant::now());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_seen.load(Ordering::Relaxed) && began.elapsed() < Duration::from_secs(120) {
+                    assert!(source.session(Instant::now() + Duration::from_millis(100)).is_err());
+                }
+            });
+            while source.health().waiting != 1 {
+                assert!(began.elapsed() < Duration::from_secs(60), "nobody waits");
+            }
+            is_seen.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(source.health().waiting, 0);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::context::Context;
 use crate::cache::error::Error;
+pub use crate::plugins::value::Value;
 
 /// An error reply longer than this is cut.
 const MAX_ERROR_BYTES: usize = 1024;
@@ -26,46 +27,6 @@ pub enum Reply {
     Value(Value),
     /// An error.
     Error(Error),
-}
-
-/// A reply with a structure: a map in RESP3, a flat array in RESP2.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// Nothing.
-    Nil,
-    /// Yes or no; 1 or 0 in RESP2.
-    Bool(bool),
-    /// A whole number.
-    Integer(i64),
-    /// A number; in RESP2 its text.
-    Double(f64),
-    /// A bulk string.
-    Text(String),
-    /// A bulk string of any bytes.
-    Bytes(Vec<u8>),
-    /// Values by name.
-    Map(Vec<(String, Value)>),
-    /// Values in order.
-    List(Vec<Value>),
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<u64> for Value {
-    fn from(number: u64) -> Self {
-        Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
-    }
-}
-
-impl Value {
-    /// Values by name.
-    pub fn map(fields: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
-        Self::Map(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-    }
 }
 
 impl Default for Reply {

@@ -63,7 +63,10 @@ unsafe extern "C" fn on_event(
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED => {
             crate::engine::with(|engine| engine.role_changed(ctx));
         }
-        raw::REDISMODULE_EVENT_SHUTDOWN => crate::engine::hooks::shut_down(ctx),
+        raw::REDISMODULE_EVENT_SHUTDOWN => {
+            crate::engine::hooks::shut_down(ctx);
+            crate::engine::with(|engine| engine.shut_down());
+        }
         _ => crate::engine::with(|engine| engine.keyspace_flushed()),
     });
 }

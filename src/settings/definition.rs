@@ -1,5 +1,7 @@
 //! The one table of all settings: name, default, range, scope, and what each is for.
 
+use std::net::IpAddr;
+
 use super::error::SettingError;
 use super::event_types::EventTypes;
 use super::freshness::{Invalidation, OnGap};
@@ -48,9 +50,12 @@ const EVENTS: Rule = Rule {
     accepts: |value| EventTypes::parse(value).is_some(),
 };
 const PLUGINS: Rule = Rule {
-    wanted: "none, or a comma-separated list of acl, stats, slowlog, events, hooks",
+    wanted: "none, or a comma-separated list of acl, stats, metrics, slowlog, events, hooks",
     accepts: |value| PluginNames::parse(value).is_some(),
 };
+
+const ADDRESS: Rule =
+    Rule { wanted: "an IP address, without a port", accepts: |value| value.parse::<IpAddr>().is_ok() };
 
 /// Whether every source has the setting for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,11 +277,19 @@ pub const ALL: &[Definition] = &[
     )
     .runtime(),
     number("slowlog_max_len", "128", 0, 1_000_000, "How many commands the slow log keeps").runtime(),
+    number(
+        "http_port",
+        "0",
+        0,
+        65_535,
+        "Port of the HTTP endpoint for metrics and figures; 0: there is none",
+    ),
+    text("http_bind", "127.0.0.1", ADDRESS, "Address that the HTTP endpoint listens on"),
     text(
         "disabled_plugins",
         "none",
         PLUGINS,
-        "Which plugins are switched off: acl, stats, slowlog, events, hooks",
+        "Which plugins are switched off: acl, stats, metrics, slowlog, events, hooks",
     )
     .runtime(),
     define("test_hooks", "no", Kind::Flag, "For the project's own tests").hidden(),
@@ -343,6 +356,10 @@ mod tests {
             ("pg_host", ""),
             ("pg_host", "a\0b"),
             ("events", "hits"),
+            ("http_port", "65536"),
+            ("http_bind", "localhost"),
+            ("http_bind", "127.0.0.1:80"),
+            ("http_bind", ""),
             ("test_hooks", "1"),
         ] {
             assert!(!refusal(name, value).is_empty());

@@ -13,6 +13,7 @@ mod shared;
 mod source;
 mod values;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,10 @@ pub struct Settings {
     pub slowlog_max_len: usize,
     /// Which events are published.
     pub events: EventTypes,
+    /// Where the HTTP endpoint listens; port 0: there is none.
+    pub http_port: u16,
+    /// On which address.
+    pub http_bind: IpAddr,
     /// Which plugins are switched off.
     pub disabled_plugins: PluginNames,
     /// Whether the hooks of the project's own tests are open.
@@ -143,6 +148,8 @@ impl Settings {
             slowlog_log_slower_than_us: u64::try_from(global.integer::<i64>("slowlog_log_slower_than")).ok(),
             slowlog_max_len: global.integer("slowlog_max_len"),
             events: EventTypes::parse(global.text("events")).unwrap_or_default(),
+            http_port: global.integer("http_port"),
+            http_bind: global.text("http_bind").parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             disabled_plugins: PluginNames::parse(global.text("disabled_plugins")).unwrap_or_default(),
             test_hooks,
             test_fill_delay: Some(global.milliseconds("test_fill_delay_ms"))
@@ -255,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_refused_argument_is_named() {
-        assert_eq!(refusal(&["http_port", "5"]), "unknown setting \"http_port\"");
+        assert_eq!(refusal(&["htp_port", "5"]), "unknown setting \"htp_port\"");
         assert_eq!(refusal(&["default_ttl"]), "default_ttl has no value");
         assert_eq!(refusal(&["what"]), "unknown setting \"what\"");
         assert_eq!(refusal(&["Bad.pg_host", "x"]), "unknown setting \"Bad.pg_host\"");

@@ -7,6 +7,8 @@ pub enum PluginName {
     Acl,
     /// Statistics.
     Stats,
+    /// Metrics for Prometheus.
+    Metrics,
     /// The slow log.
     SlowLog,
     /// Published events.
@@ -17,13 +19,15 @@ pub enum PluginName {
 
 impl PluginName {
     /// Every plugin, in the order in which they are told.
-    pub const ALL: [Self; 5] = [Self::Acl, Self::Stats, Self::SlowLog, Self::Events, Self::Hooks];
+    pub const ALL: [Self; 6] =
+        [Self::Acl, Self::Stats, Self::Metrics, Self::SlowLog, Self::Events, Self::Hooks];
 
     /// The name in the setting.
     pub fn name(self) -> &'static str {
         match self {
             Self::Acl => "acl",
             Self::Stats => "stats",
+            Self::Metrics => "metrics",
             Self::SlowLog => "slowlog",
             Self::Events => "events",
             Self::Hooks => "hooks",

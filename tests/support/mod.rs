@@ -7,6 +7,7 @@ pub mod client;
 pub mod database;
 pub mod ear;
 pub mod eventually;
+pub mod http;
 pub mod kind;
 pub mod lock;
 pub mod pgbouncer;

@@ -307,7 +307,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// The module under test: what `cargo build --release` made, or `$PGCACHE_MODULE`.
-fn module() -> PathBuf {
+pub fn module() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
     let module = std::env::var_os("PGCACHE_MODULE")

@@ -44,6 +44,20 @@ impl Latency {
         }
     }
 
+    /// The times of several together.
+    pub fn of_all<'l>(parts: impl Iterator<Item = &'l Self>) -> Self {
+        let mut all = Self::default();
+        for part in parts {
+            match (&mut all.times, &part.times) {
+                (Some(times), Some(further)) => drop(times.add(further)), // of the same bounds
+                (times @ None, further) => times.clone_from(further),
+                (_, None) => {}
+            }
+            all.sum_us = all.sum_us.saturating_add(part.sum_us);
+        }
+        all
+    }
+
     /// What there is to tell.
     pub fn percentiles(&self) -> Percentiles {
         let Some(times) = &self.times else { return Percentiles::default() };
@@ -75,6 +89,18 @@ mod tests {
         {
             assert!(value.abs_diff(wanted) <= wanted / 100 + 1, "{value} for {wanted}");
         }
+    }
+
+    #[test]
+    fn times_of_several_are_told_together() {
+        let of = |times: &[u64]| {
+            let mut latency = Latency::default();
+            times.iter().for_each(|us| latency.record(*us));
+            latency
+        };
+        let parts = [of(&[]), of(&[1, 2]), of(&[]), of(&[3, 100])];
+        assert_eq!(Latency::of_all(parts.iter()).percentiles(), of(&[1, 2, 3, 100]).percentiles());
+        assert_eq!(Latency::of_all([].iter()).percentiles(), Percentiles::default());
     }
 
     #[test]

@@ -3,18 +3,24 @@
 pub mod book;
 pub mod latency;
 pub mod rate;
+pub mod report;
 pub mod table;
 
-use std::cell::{Ref, RefCell, RefMut};
+use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 
 use book::Book;
 
 use super::call::Ended;
+use super::health;
 use super::occurrence::Occurrence;
+use super::overview::Overview;
+use super::page::{Page, Report, JSON};
 use super::part::{Part, Parts};
 use super::plugin::{Moment, Plugin};
+use super::value::Value;
 use crate::commands::stats::Stats as StatsCommand;
+use crate::server::clock::monotonic_ms;
 use crate::server::command::Registration;
 use crate::settings::{PluginName, Settings};
 
@@ -28,9 +34,9 @@ impl Stats {
         self.0.borrow()
     }
 
-    /// The same, for what a look moves on.
-    pub fn book_mut(&self) -> RefMut<'_, Book> {
-        self.0.borrow_mut()
+    /// Everything that there is to tell.
+    pub fn report(&self, overview: &Overview) -> Value {
+        report::everything(&mut self.0.borrow_mut(), overview, monotonic_ms() / 1000)
     }
 
     /// Begins anew.
@@ -38,7 +44,13 @@ impl Stats {
         *self.0.borrow_mut() = Book::default();
     }
 
-    fn count(&self, what: &Occurrence<'_>, count: impl FnOnce(&mut table::TableStats)) {
+    /// A command was answered.
+    pub(super) fn ended(&self, call: &Ended<'_>) {
+        self.0.borrow_mut().ended(call);
+    }
+
+    /// Counts for the table that an occurrence is about.
+    pub(super) fn count(&self, what: &Occurrence<'_>, count: impl FnOnce(&mut table::TableStats)) {
         if let Some(table) = self.0.borrow_mut().table(what) {
             count(table);
         }
@@ -69,7 +81,7 @@ impl Plugin for Stats {
     }
 
     fn after_command(&self, _: Moment<'_>, call: &Ended<'_>) {
-        self.0.borrow_mut().ended(call);
+        self.ended(call);
     }
 
     fn on_hit(&self, _: Moment<'_>, what: &Occurrence<'_>) {
@@ -101,5 +113,19 @@ impl Plugin for Stats {
 
     fn on_table_flush(&self, _: Moment<'_>, what: &Occurrence<'_>) {
         self.count(what, |table| table.flushes += 1);
+    }
+
+    fn pages(&self, report: &Report) -> Vec<Page> {
+        let (stats, health) = (self.report(&report.overview), health::described(&report.overview));
+        let (at_ms, uptime_s) = (report.overview.at_ms, report.overview.uptime_s);
+        vec![Page::new("/stats.json", JSON, move |age| {
+            format!(
+                r#"{{"at_ms":{at_ms},"age_ms":{},"version":"{}","uptime_s":{uptime_s},"stats":{},"health":{}}}"#,
+                age.as_millis(),
+                env!("CARGO_PKG_VERSION"),
+                stats.to_json(),
+                health.to_json()
+            )
+        })]
     }
 }

@@ -1,0 +1,85 @@
+//! The figures of the cache as a whole.
+
+use prometheus::proto::MetricFamily;
+
+use super::family::Family;
+use crate::plugins::overview::Overview;
+
+/// The counter of STATS, its metric, and what it is.
+const COUNTERS: [(&str, &str, &str); 23] = [
+    ("hits", "pgcache_hits_total", "Reads answered from the cache, by key."),
+    ("negative_hits", "pgcache_negative_hits_total", "Hits on rows that are known to be absent."),
+    ("misses", "pgcache_misses_total", "Reads that needed PostgreSQL, by key."),
+    ("coalesced", "pgcache_coalesced_waiters_total", "Misses that joined a load under way."),
+    ("statements", "pgcache_statements_total", "Statements that loaded rows."),
+    ("keys_loaded", "pgcache_loaded_keys_total", "Keys that those statements asked for."),
+    ("superseded", "pgcache_superseded_flights_total", "Loads that were not stored: a change overtook them."),
+    ("fills", "pgcache_fills_total", "Entries stored by loads."),
+    (
+        "fills_skipped",
+        "pgcache_skipped_fills_total",
+        "Rows answered but not stored: too large, no room, a replica, a pause.",
+    ),
+    ("foreign_values", "pgcache_foreign_values_total", "Values of others found under a cache key."),
+    ("writes", "pgcache_writes_total", "Entries written by clients."),
+    ("invalidations", "pgcache_invalidations_total", "INVALIDATE commands."),
+    ("expired", "pgcache_expired_entries_total", "Entries whose time to live ended."),
+    ("evicted", "pgcache_evicted_entries_total", "Entries evicted for memory."),
+    ("notices", "pgcache_notices_total", "Change notices that were applied."),
+    (
+        "loose_drops",
+        "pgcache_loose_drops_total",
+        "Times that a change dropped entries that no unique key names.",
+    ),
+    ("gaps", "pgcache_gaps_total", "Times that notices may have been missed."),
+    ("comparisons", "pgcache_comparisons_total", "Times that definitions were compared with the catalog."),
+    ("bypassed", "pgcache_bypassed_reads_total", "Reads that went past the cache: the source was suspect."),
+    ("swept", "pgcache_swept_entries_total", "Entries of earlier generations that were removed."),
+    ("sweeps", "pgcache_sweeps_total", "Times that all keys were looked at for those."),
+    (
+        "stale_served",
+        "pgcache_stale_reads_total",
+        "Entries served beyond their life, or while their source was suspect.",
+    ),
+    ("refreshed", "pgcache_refreshes_total", "Loads that nobody waited for."),
+];
+
+/// The same of gauges.
+const GAUGES: [(&str, &str, &str); 4] = [
+    ("flights", "pgcache_flights", "Loads under way."),
+    ("waiting_clients", "pgcache_waiting_clients", "Clients that wait for loads."),
+    ("queued_tasks", "pgcache_queued_tasks", "Tasks that wait for a worker."),
+    ("tables", "pgcache_tables", "Tables that are known."),
+];
+
+/// As the page takes them.
+pub fn families(overview: &Overview) -> Vec<MetricFamily> {
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    let mut families = vec![
+        Family::gauge("pgcache_build_info", "Which version of the module it is.").with(&version, 1.0).done(),
+        Family::gauge("pgcache_uptime_seconds", "Time since the module was loaded.")
+            .with(&[], overview.uptime_s as f64)
+            .done(),
+    ];
+    let value = |name| overview.figure(name) as f64;
+    families.extend(
+        COUNTERS.map(|(name, metric, help)| Family::counter(metric, help).with(&[], value(name)).done()),
+    );
+    families
+        .extend(GAUGES.map(|(name, metric, help)| Family::gauge(metric, help).with(&[], value(name)).done()));
+    families
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::counters::Counters;
+
+    #[test]
+    fn every_counter_has_its_metric() {
+        // `errors` is told by code, `epochs` with the tables.
+        let counters = Counters::default().figures().into_iter().map(|(name, _)| name);
+        let counters: Vec<&str> = counters.filter(|name| !["errors", "epochs"].contains(name)).collect();
+        assert_eq!(COUNTERS.map(|(name, ..)| name).to_vec(), counters);
+    }
+}

@@ -1,0 +1,179 @@
+//! Metrics for Prometheus: `/metrics`.
+
+pub mod commands;
+pub mod family;
+pub mod figures;
+pub mod histogram;
+pub mod sources;
+pub mod tables;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use prometheus::proto::MetricFamily;
+use prometheus::TextEncoder;
+
+use super::call::Ended;
+use super::page::{Page, Report};
+use super::part::{Part, Parts};
+use super::plugin::{Moment, Plugin};
+use super::stats::Stats;
+use crate::settings::{PluginName, Settings};
+use commands::Durations;
+use family::Family;
+
+/// The media type of the text format.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Durations, counted for Prometheus, and the page that shows them with everything else.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    durations: Rc<RefCell<Durations>>,
+    stats: Stats,
+}
+
+impl Metrics {
+    /// With what `stats` counts.
+    pub fn of(stats: Stats) -> Self {
+        Self { durations: Rc::default(), stats }
+    }
+
+    /// Begins anew.
+    pub fn reset(&self) {
+        *self.durations.borrow_mut() = Durations::default();
+    }
+}
+
+impl Plugin for Metrics {
+    fn name(&self) -> PluginName {
+        PluginName::Metrics
+    }
+
+    fn parts(&self, settings: &Settings) -> Parts {
+        // Without the endpoint nobody ever asks.
+        Some(Part::AfterCommand).filter(|_| settings.http_port != 0).into_iter().collect()
+    }
+
+    fn after_command(&self, _: Moment<'_>, call: &Ended<'_>) {
+        self.durations.borrow_mut().ended(call);
+    }
+
+    fn pages(&self, report: &Report) -> Vec<Page> {
+        let (overview, further) = (Arc::clone(&report.overview), Arc::clone(&report.metrics));
+        let durations = self.durations.borrow().clone();
+        let tables = tables::families(&self.stats.book(), overview.figure("epochs"));
+        vec![Page::new("/metrics", TEXT, move |age| {
+            let mut families = figures::families(&overview);
+            families.extend(durations.families());
+            families.extend(sources::families(&overview.sources));
+            families.extend_from_slice(&tables);
+            families.extend_from_slice(&further);
+            let help =
+                "Time since the figures were taken: more than a few seconds mean that the server is stuck.";
+            families.push(
+                Family::gauge("pgcache_snapshot_age_seconds", help).with(&[], age.as_secs_f64()).done(),
+            );
+            text(families)
+        })]
+    }
+}
+
+/// The text of these metrics. A family without samples has none.
+fn text(mut families: Vec<MetricFamily>) -> String {
+    families.retain(|family| !family.get_metric().is_empty());
+    // Every family has a name and samples of its own type, so that nothing can fail.
+    TextEncoder::new().encode_to_string(&families).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cache::spent::Spent;
+    use crate::plugins::call::Words;
+    use crate::plugins::occurrence::Occurrence;
+    use crate::plugins::overview::{Overview, SourceOverview};
+    use crate::settings::EventType;
+
+    /// A page with a hostile table on it.
+    fn page() -> String {
+        let stats = Stats::default();
+        let table = Some((1, "\"a\\\n\"b"));
+        stats.count(&Occurrence { table, ..Occurrence::new(EventType::CacheHit) }, |table| table.hits += 3);
+        let metrics = Metrics::of(stats.clone());
+        let spent = Spent { queue_us: 10, postgres_us: 20 };
+        let call = Ended {
+            command: "pgcache.read",
+            is_write: false,
+            subject: None,
+            client: 1,
+            at_s: 0,
+            duration_us: 1000,
+            spent,
+            error: Some("PGDOWN"),
+            arguments: Words::Kept(&[]),
+        };
+        stats.ended(&call);
+        metrics.durations.borrow_mut().ended(&call);
+        let source = SourceOverview {
+            name: "default".into(),
+            is_up: true,
+            connections: 3,
+            idle: 1,
+            gaps: vec![("connected", 1)],
+            ..SourceOverview::default()
+        };
+        let overview = Overview {
+            counters: vec![("hits", 3), ("epochs", 7)],
+            sources: vec![source],
+            ..Overview::default()
+        };
+        let report = Report { overview: Arc::new(overview), metrics: Arc::new([]) };
+        metrics.pages(&report).first().unwrap().text(Duration::from_millis(1500))
+    }
+
+    #[test]
+    fn the_text_holds_every_kind_of_metric() {
+        let page = page();
+        for line in [
+            "# TYPE pgcache_hits_total counter",
+            "pgcache_hits_total 3",
+            "pgcache_table_hits_total{table=\"\\\"a\\\\\\n\\\"b\"} 3",
+            "pgcache_table_flushes_total 7",
+            "pgcache_errors_total{code=\"PGDOWN\"} 1",
+            "pgcache_command_errors_total{command=\"pgcache.read\"} 1",
+            "pgcache_command_duration_seconds_bucket{command=\"pgcache.read\",le=\"0.001\"} 1",
+            "pgcache_command_duration_seconds_bucket{command=\"pgcache.read\",le=\"0.0005\"} 0",
+            "pgcache_command_duration_seconds_bucket{command=\"pgcache.read\",le=\"+Inf\"} 1",
+            "pgcache_command_duration_seconds_sum{command=\"pgcache.read\"} 0.001",
+            "pgcache_queue_duration_seconds_count 1",
+            "pgcache_main_thread_duration_seconds_sum 0.00097",
+            "pgcache_source_up{source=\"default\"} 1",
+            "pgcache_source_connections{source=\"default\",state=\"in_use\"} 2",
+            "pgcache_source_gaps_total{source=\"default\",cause=\"connected\"} 1",
+            "pgcache_snapshot_age_seconds 1.5",
+        ] {
+            assert!(page.lines().any(|known| known == line), "no {line} in\n{page}");
+        }
+    }
+
+    #[test]
+    fn a_source_without_notices_has_no_metrics_of_them() {
+        let page = page();
+        assert!(
+            !page.contains("pgcache_source_fresh") && !page.contains("pgcache_source_staleness"),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn every_metric_stands_once() {
+        let page = page();
+        let types: Vec<&str> = page.lines().filter(|line| line.starts_with("# TYPE")).collect();
+        let distinct: std::collections::BTreeSet<&str> = types.iter().copied().collect();
+        assert!(types.len() == distinct.len() && types.len() > 20, "{page}");
+    }
+}

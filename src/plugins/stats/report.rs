@@ -1,0 +1,80 @@
+//! What STATS tells, and `/stats.json` with it.
+
+use super::book::{Book, CommandStats};
+use super::latency::{Latency, Percentiles};
+use super::table::{hit_ratio, TableStats};
+use crate::plugins::overview::Overview;
+use crate::plugins::value::Value;
+
+/// Everything, at second `now_s` of the clock by which calls are counted.
+pub fn everything(book: &mut Book, overview: &Overview, now_s: u64) -> Value {
+    let (last_second, last_minute) = book.rate.per_second(now_s);
+    let figure = |name| overview.figure(name);
+    let mut fields = vec![
+        ("hit_ratio", Value::Double(hit_ratio(figure("hits"), figure("misses")))),
+        ("keys_per_statement", Value::Double(ratio(figure("keys_loaded"), figure("statements")))),
+        ("commands_last_second", Value::from(last_second)),
+        ("commands_per_second_last_minute", Value::Double(last_minute)),
+    ];
+    fields.extend(overview.figures().map(|(name, value)| (name, Value::from(value))));
+    let by_code = book.errors.iter().map(|(code, count)| (code.clone(), Value::from(*count)));
+    let commands = book.commands.iter().map(|command| (command.name.to_owned(), of_command(command)));
+    let tables = book.busiest().into_iter().map(|table| (table.name.clone(), of_table(table)));
+    fields.extend([
+        ("errors_by_code", Value::Map(by_code.collect())),
+        ("latency_us", latencies(book)),
+        ("commands", Value::Map(commands.collect())),
+        ("busiest_tables", Value::Map(tables.collect())),
+    ]);
+    Value::map(fields)
+}
+
+/// A command's figures.
+pub fn of_command(command: &CommandStats) -> Value {
+    let told = command.latency.percentiles();
+    let mut fields = vec![("calls", Value::from(told.count)), ("errors", Value::from(command.errors))];
+    fields.extend(times(&told));
+    Value::map(fields)
+}
+
+/// A table's figures.
+pub fn of_table(table: &TableStats) -> Value {
+    let figures = table.figures().map(|(name, value)| (name, Value::from(value)));
+    let ratio = ("hit_ratio", Value::Double(hit_ratio(table.hits, table.misses)));
+    Value::map(figures.into_iter().chain([ratio]))
+}
+
+/// The commands' time, and where it went.
+fn latencies(book: &Book) -> Value {
+    let all = Latency::of_all(book.commands.iter().map(|command| &command.latency));
+    Value::map([
+        ("command", percentiles(&all)),
+        ("queue", percentiles(&book.queue)),
+        ("postgres", percentiles(&book.postgres)),
+        ("main", percentiles(&book.main)),
+    ])
+}
+
+fn percentiles(latency: &Latency) -> Value {
+    let told = latency.percentiles();
+    let mut fields = vec![("count", Value::from(told.count))];
+    fields.extend(times(&told));
+    Value::map(fields)
+}
+
+fn times(told: &Percentiles) -> [(&'static str, Value); 5] {
+    [
+        ("average_us", Value::from(told.average_us)),
+        ("p50_us", Value::from(told.p50_us)),
+        ("p95_us", Value::from(told.p95_us)),
+        ("p99_us", Value::from(told.p99_us)),
+        ("max_us", Value::from(told.max_us)),
+    ]
+}
+
+fn ratio(of: u64, per: u64) -> f64 {
+    if per == 0 {
+        return 0.0;
+    }
+    of as f64 / per as f64
+}
