@@ -52,6 +52,10 @@ step format cargo fmt --check
 step licences scripts/licences.sh
 step tree scripts/tree.sh --check
 step build cargo build --release --locked
+step alerts promtool check rules examples/prometheus/alerts.yml
+step "alerts' tests" promtool test rules examples/prometheus/alerts_test.yml
+step scrape promtool check config examples/prometheus/prometheus.yml
+step dashboard jq -e "(.panels | length) > 0" examples/grafana/pgcache.json
 step clippy cargo clippy --all-targets --locked -- -D warnings
 
 # Themes about PostgreSQL alone: no server takes part, so once is enough.

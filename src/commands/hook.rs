@@ -5,10 +5,10 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::engine::{self, Engine};
 use crate::plugins::hooks::action::Action;
 use crate::plugins::hooks::event::HookEvent;
-use crate::plugins::hooks::hook::{self, Definition};
+use crate::plugins::hooks::hook::{list, Definition};
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
 use crate::server::context::Context;
-use crate::server::reply::{Reply, Value};
+use crate::server::reply::Reply;
 
 const HELP: [&str; 14] = [
     "PGCACHE.HOOK ADD <name> <event> [TABLE <pattern>] [PRIORITY <n>] FUNCTION <function>",
@@ -85,7 +85,7 @@ fn run(ctx: Context<'_>, word: &[u8], words: &[&str]) -> Result<Reply, Error> {
             let is_there = engine.plugins.hooks.shelf_mut().enable(name, word == b"ENABLE");
             is_there.then_some(()).ok_or_else(no_such_hook)
         }),
-        (b"LIST", []) => Ok(engine::with(|engine| Reply::Value(list(engine)))),
+        (b"LIST", []) => Ok(engine::with(|engine| Reply::Value(list(&engine.plugins.hooks.all())))),
         (b"HELP", []) => Ok(Reply::lines(&HELP)),
         _ => {
             Err(Error::malformed("HOOK takes ADD, DEL, LIST, ENABLE, DISABLE or HELP; see PGCACHE.HOOK HELP"))
@@ -172,30 +172,6 @@ fn text(bytes: &[u8]) -> Result<&str, Error> {
 
 fn no_such_hook() -> Error {
     Error::malformed("there is no hook of that name")
-}
-
-/// All hooks, as LIST shows them.
-pub fn list(engine: &Engine) -> Value {
-    let shelf = engine.plugins.hooks.shelf();
-    Value::List(shelf.all().into_iter().map(described).collect())
-}
-
-fn described(hook: &hook::Hook) -> Value {
-    let hook::Hook { definition, figures, .. } = hook;
-    Value::map([
-        ("name", Value::from(definition.name.as_str())),
-        ("event", Value::from(definition.event.name())),
-        ("table", definition.table.as_deref().map_or(Value::Nil, Value::from)),
-        ("priority", Value::Integer(definition.priority.into())),
-        ("enabled", Value::Bool(definition.is_enabled)),
-        ("action", Value::from(definition.action.word())),
-        ("target", Value::from(definition.action.target())),
-        ("maxlen", definition.action.max_len().map_or(Value::Nil, Value::from)),
-        ("runs", Value::from(figures.runs)),
-        ("errors", Value::from(figures.errors)),
-        ("last_error", figures.last_error.as_deref().map_or(Value::Nil, Value::from)),
-        ("total_us", Value::from(figures.total_us)),
-    ])
 }
 
 #[cfg(test)]

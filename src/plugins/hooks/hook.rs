@@ -1,7 +1,10 @@
 //! Hooks: what somebody wants to be done when something happens.
 
+use std::sync::Arc;
+
 use super::action::Action;
 use super::event::HookEvent;
+use crate::plugins::value::Value;
 
 /// A hook as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +65,33 @@ impl Figures {
 pub struct Hook {
     /// Counts up for as long as the module is loaded.
     pub id: u64,
-    /// What was asked for.
-    pub definition: Definition,
+    /// What was asked for. Shared with whoever shows it, on whatever thread.
+    pub definition: Arc<Definition>,
     /// What became of it.
     pub figures: Figures,
+}
+
+/// Hooks, as LIST shows them.
+pub fn list(hooks: &[Hook]) -> Value {
+    Value::List(hooks.iter().map(Hook::described).collect())
+}
+
+impl Hook {
+    fn described(&self) -> Value {
+        let Self { definition, figures, .. } = self;
+        Value::map([
+            ("name", Value::from(definition.name.as_str())),
+            ("event", Value::from(definition.event.name())),
+            ("table", Value::from(definition.table.as_deref())),
+            ("priority", Value::Integer(definition.priority.into())),
+            ("enabled", Value::Bool(definition.is_enabled)),
+            ("action", Value::from(definition.action.word())),
+            ("target", Value::from(definition.action.target())),
+            ("maxlen", definition.action.max_len().map_or(Value::Nil, Value::from)),
+            ("runs", Value::from(figures.runs)),
+            ("errors", Value::from(figures.errors)),
+            ("last_error", Value::from(figures.last_error.as_deref())),
+            ("total_us", Value::from(figures.total_us)),
+        ])
+    }
 }

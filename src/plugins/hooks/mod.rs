@@ -15,14 +15,19 @@ use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use prometheus::proto::MetricFamily;
+
 use action::Action;
 use due::{Due, Queue};
 use event::HookEvent;
-use shelf::Shelf;
+use hook::Hook;
+use shelf::{Shelf, Totals};
 
 use super::asked::Asked;
 use super::call::Ended;
+use super::metrics::family::Family;
 use super::occurrence::Occurrence;
+use super::page::{Page, Report, JSON};
 use super::part::Parts;
 use super::plugin::{Moment, Plugin};
 use crate::cache::error::{Error, ErrorKind};
@@ -72,6 +77,11 @@ impl Hooks {
     /// The same, to be changed.
     pub fn shelf_mut(&self) -> RefMut<'_, Shelf> {
         self.0.shelf.borrow_mut()
+    }
+
+    /// All of them, in the order in which they are run, event by event.
+    pub fn all(&self) -> Vec<Hook> {
+        self.0.shelf.borrow().all().into_iter().cloned().collect()
     }
 
     /// How many wait to be run.
@@ -194,6 +204,22 @@ impl Plugin for Hooks {
 
     fn commands(&self) -> Vec<Registration> {
         vec![Registration::of::<HookCommand>()]
+    }
+
+    fn pages(&self, _: &Report) -> Vec<Page> {
+        let all = self.all();
+        vec![Page::new("/hooks.json", JSON, move |_| hook::list(&all).to_json())]
+    }
+
+    fn metrics(&self) -> Vec<MetricFamily> {
+        let shelf = self.0.shelf.borrow();
+        let Totals { runs, errors } = shelf.totals();
+        let single = |family: Family, value: u64| family.with(&[], value as f64).done();
+        vec![
+            single(Family::gauge("pgcache_hooks", "Hooks."), shelf.len() as u64),
+            single(Family::counter("pgcache_hook_runs_total", "Times that hooks were run."), runs),
+            single(Family::counter("pgcache_hook_errors_total", "Times that running a hook failed."), errors),
+        ]
     }
 
     fn before_command(&self, moment: Moment<'_>, asked: &Asked<'_>) -> Result<(), Error> {

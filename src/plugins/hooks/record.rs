@@ -78,7 +78,7 @@ mod tests {
         ) {
             let event = HookEvent::ALL[event];
             let definition = Definition { name, event, table, priority, is_enabled, action };
-            let hook = Hook { id: 1, definition: definition.clone(), figures: Figures::default() };
+            let hook = Hook { id: 1, definition: definition.clone().into(), figures: Figures::default() };
             prop_assert_eq!(read(write(&[&hook]).as_bytes()).unwrap(), [definition]);
         }
 

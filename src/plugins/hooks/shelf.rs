@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::event::HookEvent;
 use super::hook::{Definition, Figures, Hook};
@@ -25,6 +26,15 @@ struct Known {
     ids: Ids,
 }
 
+/// What became of all hooks together.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// How often hooks were run.
+    pub runs: u64,
+    /// How often that failed.
+    pub errors: u64,
+}
+
 /// All hooks.
 #[derive(Debug, Default)]
 pub struct Shelf {
@@ -33,6 +43,8 @@ pub struct Shelf {
     /// By event and the table's number; 0 where an event is about none.
     known: HashMap<(HookEvent, u64), Known>,
     next: u64,
+    /// Those of hooks that are no more: a counter must not fall because somebody removes one.
+    past: Totals,
 }
 
 impl Shelf {
@@ -44,11 +56,11 @@ impl Shelf {
         if self.hooks.len() >= MAX_HOOKS {
             return Err(Error::malformed(format!("there are {MAX_HOOKS} hooks, more are not allowed")));
         }
-        self.put(definition, Figures::default());
+        self.put(Arc::new(definition), Figures::default());
         Ok(())
     }
 
-    fn put(&mut self, definition: Definition, figures: Figures) {
+    fn put(&mut self, definition: Arc<Definition>, figures: Figures) {
         self.next += 1;
         self.known.clear();
         self.by_name.insert(definition.name.clone(), self.next);
@@ -58,14 +70,15 @@ impl Shelf {
     /// Removes a hook. Returns whether there was one.
     pub fn remove(&mut self, name: &str) -> bool {
         self.known.clear();
-        self.by_name.remove(name).is_some_and(|id| self.hooks.remove(&id).is_some())
+        let removed = self.by_name.remove(name).and_then(|id| self.hooks.remove(&id));
+        removed.map(|hook| self.keep(&hook)).is_some()
     }
 
     /// Switches a hook on or off. Returns whether there is one.
     pub fn enable(&mut self, name: &str, is_enabled: bool) -> bool {
         self.known.clear();
         let hook = self.by_name.get(name).and_then(|id| self.hooks.get_mut(id));
-        hook.map(|hook| hook.definition.is_enabled = is_enabled).is_some()
+        hook.map(|hook| Arc::make_mut(&mut hook.definition).is_enabled = is_enabled).is_some()
     }
 
     /// Puts others in the place of all. Those that stay what they are keep their figures.
@@ -75,9 +88,23 @@ impl Shelf {
         for definition in definitions {
             let known = names.get(&definition.name).and_then(|id| before.remove(id));
             let figures = known.map(|hook| hook.figures).unwrap_or_default();
-            self.put(definition, figures);
+            self.put(Arc::new(definition), figures);
         }
+        before.values().for_each(|hook| self.keep(hook));
         self.known.clear();
+    }
+
+    fn keep(&mut self, gone: &Hook) {
+        self.past.runs += gone.figures.runs;
+        self.past.errors += gone.figures.errors;
+    }
+
+    /// What became of all of them, those that are no more included.
+    pub fn totals(&self) -> Totals {
+        self.hooks.values().fold(self.past, |sum, hook| Totals {
+            runs: sum.runs + hook.figures.runs,
+            errors: sum.errors + hook.figures.errors,
+        })
     }
 
     /// All hooks, in the order in which they are run, event by event.
@@ -210,6 +237,8 @@ mod tests {
         let told: Vec<_> =
             shelf.all().iter().map(|hook| (hook.definition.name.clone(), hook.figures.runs)).collect();
         assert_eq!(told, [("b".to_owned(), 0), ("a".to_owned(), 1)]);
+        shelf.replace(vec![]);
+        assert_eq!(shelf.totals(), Totals { runs: 1, errors: 1 }, "a counter never falls");
     }
 
     #[test]
