@@ -214,6 +214,7 @@ fn the_page_can_be_looked_at_in_light_in_dark_and_on_a_phone() {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("page");
         std::fs::create_dir_all(&folder).unwrap();
         with_traffic(&kind, |_, _, url| {
+            await_snapshot(port_of(url));
             let browser = Browser::new();
             for (look, size) in [("light", "1400,2400"), ("dark", "1400,2400"), ("phone", "390,3000")] {
                 let theme = if look == "dark" { "dark" } else { "light" };

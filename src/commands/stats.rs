@@ -59,8 +59,8 @@ impl Command for Stats {
 
 fn of_table(engine: &Engine, spelling: &[u8]) -> Reply {
     let book = engine.plugins.stats.book();
-    let by_id = engine.tables.find(spelling).and_then(|table| book.tables.get(&table.id));
-    let found = by_id.or_else(|| book.tables.values().find(|table| table.name.as_bytes() == spelling));
+    let by_id = engine.tables.find(spelling).and_then(|table| book.table_by_id(table.id));
+    let found = by_id.or_else(|| book.all_tables().iter().find(|table| table.name.as_bytes() == spelling));
     found.map_or_else(|| not_used("table"), |table| Reply::Value(report::of_table(table)))
 }
 

@@ -57,10 +57,10 @@ impl Engine {
         let mut fields: Vec<_> = book
             .commands
             .iter()
-            .map(|command| of_command(command.name, command.errors, command.latency.percentiles()))
+            .map(|command| of_command(command.name, command.errors, command.latency().percentiles()))
             .collect();
         for (name, latency) in
-            [("time_queue", &book.queue), ("time_postgres", &book.postgres), ("time_main", &book.main)]
+            [("time_queue", &book.queue), ("time_postgres", &book.postgres), ("time_main", &book.main())]
         {
             let told = latency.percentiles();
             let mut dict = vec![("count", Field::Number(told.count))];

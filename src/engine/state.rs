@@ -23,7 +23,8 @@ use crate::server::blocked::Waiters;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::notifications::Change;
-use crate::settings::Shared;
+use crate::server::turn;
+use crate::settings::{Local, Shared};
 use crate::workers::mail::{Message, Postbox, SourceIndex};
 
 use super::counters::Counters;
@@ -43,6 +44,9 @@ use super::watches::Watches;
 
 /// How long results are applied before other clients have their turn.
 const SLICE: Duration = Duration::from_millis(1);
+
+/// With more reads between two ticks many of them share a turn of the event loop, and counting turns pays.
+const BUSY_READS: u64 = 500;
 
 /// How many results are applied between two looks at the clock.
 const STEPS_PER_LOOK: usize = 16;
@@ -74,7 +78,7 @@ pub struct LoadAnswer {
 #[derive(Debug)]
 pub struct Engine {
     /// The settings; a run-time change swaps the snapshot inside.
-    pub settings: Arc<Shared>,
+    pub settings: Local,
     /// Each source with its workers.
     pub sources: Sources,
     /// The memo of tables.
@@ -117,6 +121,8 @@ pub struct Engine {
     pub held: Vec<Held>,
     /// Whether the records of the tables' generations may be missing from the keyspace.
     pub epochs_are_due: bool,
+    /// How many reads there had been at the last tick.
+    reads_at_tick: u64,
     /// Set by the project's own tests.
     pub panic_at_next_tick: bool,
     /// Where others look at all this over HTTP.
@@ -142,7 +148,7 @@ impl Engine {
         let endpoint = Endpoint::start(&settings.get())?;
         let mut engine = Self {
             sources: Sources::start(&settings, &postbox)?,
-            settings,
+            settings: Local::new(settings),
             mail,
             tables: Tables::default(),
             resolutions: Resolutions::default(),
@@ -165,6 +171,7 @@ impl Engine {
             vetoable: Vetoable::default(),
             held: Vec::new(),
             epochs_are_due: false,
+            reads_at_tick: 0,
             panic_at_next_tick: false,
             endpoint,
             publish_ms: 0,
@@ -259,6 +266,9 @@ impl Engine {
             self.give_up(ctx, landed, timed_out());
         }
         self.give_up_resolutions(now);
+        let reads = self.counters.hits + self.counters.misses;
+        turn::count(ctx, reads.saturating_sub(self.reads_at_tick) > BUSY_READS);
+        self.reads_at_tick = reads;
         self.give_up_watches(now);
         self.watch_leases(now);
         self.release_held(ctx);

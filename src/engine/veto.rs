@@ -2,7 +2,7 @@
 //! need it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use crate::cache::error::Error;
 use crate::plugins::asked::Asked;
@@ -29,7 +29,7 @@ pub type Vetoable = VecDeque<(Parked, Guarded)>;
 #[derive(Debug)]
 pub struct Guarded {
     guards: Several,
-    settings: Arc<Settings>,
+    settings: Rc<Settings>,
     /// What it is about.
     pub subject: Subject,
 }
@@ -75,7 +75,7 @@ pub fn of_waiting(ctx: Context<'_>) {
 }
 
 impl Engine {
-    fn guards(&mut self) -> (Several, Arc<Settings>) {
+    fn guards(&mut self) -> (Several, Rc<Settings>) {
         let settings = self.settings.get();
         (Several::clone(self.plugins.having(&settings, Part::BeforeCommand)), settings)
     }

@@ -27,16 +27,16 @@ pub(super) fn json(what: &Occurrence<'_>, ts_ms: u64) -> String {
 /// One event on its way into JSON. The fields appear in the order they are added.
 #[derive(Debug)]
 pub(super) struct Event {
-    json: String,
+    json: Vec<u8>,
 }
 
 impl Event {
     /// An event of type `kind`, a plain word.
     pub(super) fn new(kind: &str) -> Self {
-        let mut json = String::with_capacity(160);
-        json.push_str("{\"type\":\"");
-        json.push_str(kind);
-        json.push('"');
+        let mut json = Vec::with_capacity(256);
+        json.extend_from_slice(b"{\"type\":\"");
+        json.extend_from_slice(kind.as_bytes());
+        json.push(b'"');
         Self { json }
     }
 
@@ -44,7 +44,7 @@ impl Event {
     pub(super) fn key(mut self, key: &[u8]) -> Self {
         if let Some(key) = std::str::from_utf8(key).ok().filter(|key| key.starts_with('{')) {
             self.name("key");
-            self.json.push_str(key);
+            self.json.extend_from_slice(key.as_bytes());
         }
         self
     }
@@ -52,15 +52,15 @@ impl Event {
     /// Adds a text.
     pub(super) fn text(mut self, name: &str, value: &str) -> Self {
         self.name(name);
-        // A text always serialises.
-        self.json.push_str(&serde_json::to_string(value).unwrap_or_default());
+        // A text always serialises, and a vector takes everything.
+        let _written = serde_json::to_writer(&mut self.json, value);
         self
     }
 
     /// Adds a number.
     pub(super) fn number(mut self, name: &str, value: u64) -> Self {
         self.name(name);
-        self.json.push_str(&value.to_string());
+        let _written = serde_json::to_writer(&mut self.json, &value);
         self
     }
 
@@ -69,29 +69,30 @@ impl Event {
         self.name("keys");
         let texts = keys.filter_map(|key| std::str::from_utf8(key).ok());
         let objects: Vec<&str> = texts.filter(|key| key.starts_with('{')).collect();
-        self.json.push('[');
-        self.json.push_str(&objects.join(","));
-        self.json.push(']');
+        self.json.push(b'[');
+        self.json.extend_from_slice(objects.join(",").as_bytes());
+        self.json.push(b']');
         self
     }
 
     /// Adds yes or no.
     pub(super) fn flag(mut self, name: &str, value: bool) -> Self {
         self.name(name);
-        self.json.push_str(if value { "true" } else { "false" });
+        self.json.extend_from_slice(if value { b"true" } else { b"false" });
         self
     }
 
     fn name(&mut self, name: &str) {
-        self.json.push_str(",\"");
-        self.json.push_str(name);
-        self.json.push_str("\":");
+        self.json.extend_from_slice(b",\"");
+        self.json.extend_from_slice(name.as_bytes());
+        self.json.extend_from_slice(b"\":");
     }
 
     /// The JSON text.
     pub(super) fn finish(mut self) -> String {
-        self.json.push('}');
-        self.json
+        self.json.push(b'}');
+        // Made of texts alone.
+        String::from_utf8(self.json).unwrap_or_default()
     }
 }
 

@@ -35,11 +35,11 @@ impl Plugin for Events {
 
     fn on_any(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         // Sources that come and those that go share a part.
-        if !moment.settings.events.contains(what.kind) || self.unheard.get() == Some(turn::number()) {
-            return;
-        }
-        if publish(moment.ctx, CHANNEL, event::json(what, unix_ms()).as_bytes()) == 0 {
-            self.unheard.set(Some(turn::number()));
+        let turn = turn::number();
+        let is_unheard = turn.is_some() && turn == self.unheard.get();
+        if !is_unheard && moment.settings.events.contains(what.kind) {
+            let listeners = publish(moment.ctx, CHANNEL, event::json(what, unix_ms()).as_bytes());
+            self.unheard.set(turn.filter(|_| listeners == 0));
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct Plugins {
     all: Several,
     by_part: [Several; Part::ALL.len()],
     /// The settings that `by_part` was made for; `None`: it has to be made anew.
-    arranged_for: Option<Arc<Settings>>,
+    arranged_for: Option<Rc<Settings>>,
     /// What the slow log's own command shows.
     pub slowlog: SlowLog,
     /// What the command for statistics shows.
@@ -70,8 +70,8 @@ impl Plugins {
     }
 
     /// Sees to it that `by_part` is what the settings make of it.
-    fn arrange(&mut self, settings: &Arc<Settings>) {
-        if self.arranged_for.as_ref().is_some_and(|known| Arc::ptr_eq(known, settings)) {
+    fn arrange(&mut self, settings: &Rc<Settings>) {
+        if self.arranged_for.as_ref().is_some_and(|known| Rc::ptr_eq(known, settings)) {
             return;
         }
         let is_on = |plugin: &&Rc<dyn Plugin>| !settings.disabled_plugins.contains(plugin.name());
@@ -81,18 +81,18 @@ impl Plugins {
             let having = all.iter().filter(|(_, parts)| parts.contains(part));
             having.map(|(plugin, _)| Rc::clone(plugin)).collect()
         });
-        self.arranged_for = Some(Arc::clone(settings));
+        self.arranged_for = Some(Rc::clone(settings));
     }
 
     /// Those that have a part, in order.
-    pub fn having(&mut self, settings: &Arc<Settings>, part: Part) -> &Several {
+    pub fn having(&mut self, settings: &Rc<Settings>, part: Part) -> &Several {
         self.arrange(settings);
         // Every part has its place: a test says so.
         &self.by_part[part as usize]
     }
 
     /// Tells of an occurrence.
-    pub fn tell(&mut self, ctx: Context<'_>, settings: &Arc<Settings>, what: &Occurrence<'_>) {
+    pub fn tell(&mut self, ctx: Context<'_>, settings: &Rc<Settings>, what: &Occurrence<'_>) {
         let part = Part::of(what.kind);
         for plugin in self.having(settings, part).iter() {
             plugin::tell(&**plugin, part, Moment { ctx, settings }, what);
@@ -100,7 +100,7 @@ impl Plugins {
     }
 
     /// Whether anybody has a use for occurrences of this kind: for those that are costly to tell.
-    pub fn want(&mut self, settings: &Arc<Settings>, kind: EventType) -> bool {
+    pub fn want(&mut self, settings: &Rc<Settings>, kind: EventType) -> bool {
         !self.having(settings, Part::of(kind)).is_empty()
     }
 
@@ -108,7 +108,7 @@ impl Plugins {
     pub fn may_access(
         &mut self,
         ctx: Context<'_>,
-        settings: &Arc<Settings>,
+        settings: &Rc<Settings>,
         user: &User,
         key: &Text,
         access: Access,
@@ -118,7 +118,7 @@ impl Plugins {
     }
 
     /// Tells that a command was answered.
-    pub fn ended(&mut self, ctx: Context<'_>, settings: &Arc<Settings>, call: &Ended<'_>) {
+    pub fn ended(&mut self, ctx: Context<'_>, settings: &Rc<Settings>, call: &Ended<'_>) {
         for plugin in self.having(settings, Part::AfterCommand).iter() {
             plugin.after_command(Moment { ctx, settings }, call);
         }
@@ -138,14 +138,14 @@ impl Plugins {
     }
 
     /// Tells that the module is at work.
-    pub fn started(&mut self, ctx: Context<'_>, settings: &Arc<Settings>) {
+    pub fn started(&mut self, ctx: Context<'_>, settings: &Rc<Settings>) {
         for plugin in self.having(settings, Part::Startup).iter() {
             plugin.on_startup(Moment { ctx, settings });
         }
     }
 
     /// Tells that it comes to its end.
-    pub fn stopped(&mut self, ctx: Context<'_>, settings: &Arc<Settings>) {
+    pub fn stopped(&mut self, ctx: Context<'_>, settings: &Rc<Settings>) {
         for plugin in self.having(settings, Part::Shutdown).iter().rev() {
             plugin.on_shutdown(Moment { ctx, settings });
         }

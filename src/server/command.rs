@@ -83,13 +83,16 @@ pub struct Spec {
 
 impl Spec {
     /// The name as text.
-    pub fn name(&self) -> &'static str {
-        self.name.to_str().unwrap_or_default()
+    pub const fn name(&self) -> &'static str {
+        match self.name.to_str() {
+            Ok(name) => name,
+            Err(_) => "",
+        }
     }
 
-    /// Whether it changes the cache.
-    pub fn is_write(&self) -> bool {
-        self.flags.to_bytes().split(|byte| *byte == b' ').any(|flag| flag == b"write")
+    /// Whether it changes the cache: its first flag says so.
+    pub const fn is_write(&self) -> bool {
+        matches!(self.flags.to_bytes(), [b'w', b'r', b'i', b't', b'e', ..])
     }
 
     /// How few arguments it takes, its own name included.
@@ -333,7 +336,9 @@ unsafe extern "C" fn entry<C: Command>(
     };
     guard("a reply", || reply.send(ctx));
     let arguments = Arguments { strings: strings.get(1..).unwrap_or_default() };
-    guard("the end of a command", || end(ctx, &C::SPEC, arguments, began, &reply));
+    // Worked out once, by the compiler.
+    let (name, is_write) = const { (C::SPEC.name(), C::SPEC.is_write()) };
+    guard("the end of a command", || end(ctx, name, is_write, arguments, began, &reply));
     raw::REDISMODULE_OK as c_int
 }
 
@@ -347,9 +352,16 @@ fn run<C: Command>(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
 }
 
 /// Tells of the command's end, or, when its client waits, keeps what is to be told then.
-fn end(ctx: Context<'_>, spec: &Spec, arguments: Arguments<'_>, began: Instant, reply: &Reply) {
+fn end(
+    ctx: Context<'_>,
+    command: &'static str,
+    is_write: bool,
+    arguments: Arguments<'_>,
+    began: Instant,
+    reply: &Reply,
+) {
     let keep = || arguments.kept();
-    let (command, is_write, client) = (spec.name(), spec.is_write(), ctx.client_id());
+    let client = ctx.client_id();
     crate::engine::with(|engine| match (engine.waiters.take_newest(), engine.about.take()) {
         (Some(waiter), subject) => {
             let (arguments, spent) = (keep(), Spent::default());

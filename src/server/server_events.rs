@@ -1,4 +1,4 @@
-//! Events of the server: its clock tick, flushed and swapped databases, loading, change of role, its end; turns of the event loop.
+//! Events of the server: its clock tick, flushed and swapped databases, loading, change of role, its end.
 
 use std::os::raw::{c_int, c_void};
 
@@ -6,10 +6,9 @@ use redis_module::raw::{self, RedisModuleCtx, RedisModuleEvent, RedisModuleFlush
 
 use super::context::Context;
 use super::guard::guard;
-use super::turn;
 
 /// Each event with the version of its data that we read.
-const EVENTS: [u64; 8] = [
+const EVENTS: [u64; 7] = [
     raw::REDISMODULE_EVENT_CRON_LOOP,
     raw::REDISMODULE_EVENT_FLUSHDB,
     raw::REDISMODULE_EVENT_SWAPDB,
@@ -17,7 +16,6 @@ const EVENTS: [u64; 8] = [
     raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD,
     raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
     raw::REDISMODULE_EVENT_SHUTDOWN,
-    raw::REDISMODULE_EVENT_EVENTLOOP,
 ];
 
 /// Subscribes to every event we act on.
@@ -38,12 +36,6 @@ unsafe extern "C" fn on_event(
 ) {
     // SAFETY: the server passes a valid context for the time of this call.
     let ctx = unsafe { Context::new(ctx) };
-    if event.id == raw::REDISMODULE_EVENT_EVENTLOOP {
-        if subevent == raw::REDISMODULE_SUBEVENT_EVENTLOOP_AFTER_SLEEP {
-            turn::begin();
-        }
-        return;
-    }
     guard("a server event", || match event.id {
         raw::REDISMODULE_EVENT_CRON_LOOP => crate::engine::tick(ctx),
         raw::REDISMODULE_EVENT_FLUSHDB => {

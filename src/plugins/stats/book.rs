@@ -1,10 +1,12 @@
 //! Everything that is counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ptr;
 
 use super::latency::Latency;
 use super::rate::Rate;
 use super::table::TableStats;
+use crate::cache::spent::Spent;
 use crate::plugins::call::Ended;
 use crate::plugins::occurrence::Occurrence;
 
@@ -22,8 +24,17 @@ pub struct CommandStats {
     pub name: &'static str,
     /// How often it was answered with an error.
     pub errors: u64,
+    /// How long it took where its client did not wait: on the main thread alone.
+    pub at_once: Latency,
+    /// How long it took where its client waited.
+    pub waited: Latency,
+}
+
+impl CommandStats {
     /// How long it took.
-    pub latency: Latency,
+    pub fn latency(&self) -> Latency {
+        Latency::of_all([&self.at_once, &self.waited])
+    }
 }
 
 /// All figures since the last reset.
@@ -32,15 +43,19 @@ pub struct Book {
     /// By command.
     pub commands: Vec<CommandStats>,
     /// By the table's number.
-    pub tables: BTreeMap<u64, TableStats>,
+    tables: HashMap<u64, usize>,
+    /// What `tables` leads to.
+    by_place: Vec<TableStats>,
+    /// The table that was asked for last: its number and its place.
+    latest: Option<(u64, usize)>,
     /// Errors by their code.
     pub errors: BTreeMap<String, u64>,
     /// Time that commands with a load waited for a worker.
     pub queue: Latency,
     /// Time that they waited for PostgreSQL.
     pub postgres: Latency,
-    /// The rest of every command's time.
-    pub main: Latency,
+    /// The rest of the time of commands whose clients waited.
+    waited_main: Latency,
     /// Commands.
     pub rate: Rate,
 }
@@ -49,22 +64,34 @@ impl Book {
     /// A command was answered.
     pub fn ended(&mut self, call: &Ended<'_>) {
         self.rate.add(call.at_s);
-        self.main.record(call.main_us());
         if call.spent.postgres_us > 0 {
             self.queue.record(call.spent.queue_us);
             self.postgres.record(call.spent.postgres_us);
         }
+        let is_at_once = call.spent == Spent::default();
+        if !is_at_once {
+            self.waited_main.record(call.main_us());
+        }
         let command = self.command(call.command);
-        command.latency.record(call.duration_us);
+        // One record for a hit.
+        let latency = if is_at_once { &mut command.at_once } else { &mut command.waited };
+        latency.record(call.duration_us);
         if let Some(code) = call.error {
             command.errors += 1;
             self.error(code);
         }
     }
 
+    /// The time of every command that is neither the queue's nor PostgreSQL's.
+    pub fn main(&self) -> Latency {
+        let at_once = self.commands.iter().map(|command| &command.at_once);
+        Latency::of_all(at_once.chain([&self.waited_main]))
+    }
+
     fn command(&mut self, name: &'static str) -> &mut CommandStats {
         // A dozen at most.
-        let place = self.commands.iter().position(|command| command.name == name);
+        let place = self.commands.iter().position(|command| ptr::eq(command.name, name));
+        let place = place.or_else(|| self.commands.iter().position(|command| command.name == name));
         let place = place.unwrap_or_else(|| {
             self.commands.push(CommandStats { name, ..CommandStats::default() });
             self.commands.len() - 1
@@ -84,11 +111,34 @@ impl Book {
     /// The figures of the table that an occurrence is about.
     pub fn table(&mut self, what: &Occurrence<'_>) -> Option<&mut TableStats> {
         let (id, name) = what.table?;
-        let stats = self.tables.entry(id).or_default();
+        let place = self.place_of(id);
+        let stats = self.by_place.get_mut(place)?;
         if stats.name != name {
             name.clone_into(&mut stats.name);
         }
         Some(stats)
+    }
+
+    fn place_of(&mut self, id: u64) -> usize {
+        if let Some((_, place)) = self.latest.filter(|(latest, _)| *latest == id) {
+            return place;
+        }
+        let place = *self.tables.entry(id).or_insert(self.by_place.len());
+        if place == self.by_place.len() {
+            self.by_place.push(TableStats::default());
+        }
+        self.latest = Some((id, place));
+        place
+    }
+
+    /// The figures of every table.
+    pub fn all_tables(&self) -> &[TableStats] {
+        &self.by_place
+    }
+
+    /// The figures of the table with this number.
+    pub fn table_by_id(&self, id: u64) -> Option<&TableStats> {
+        self.tables.get(&id).and_then(|place| self.by_place.get(*place))
     }
 
     /// The [`BUSIEST`] tables with the most traffic, the busiest first.
@@ -98,7 +148,7 @@ impl Book {
         };
         let mut busiest: Vec<&TableStats> = Vec::with_capacity(BUSIEST + 1);
         // There may be thousands of tables, and this is asked for once a second: one look at each.
-        for table in self.tables.values() {
+        for table in &self.by_place {
             if busiest.len() == BUSIEST && busiest.last().is_some_and(|last| !is_busier(table, last)) {
                 continue;
             }
@@ -113,7 +163,6 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::spent::Spent;
     use crate::plugins::call::Words;
     use crate::settings::EventType;
 
@@ -142,11 +191,11 @@ mod tests {
         let told: Vec<_> = book
             .commands
             .iter()
-            .map(|command| (command.name, command.latency.percentiles().count, command.errors))
+            .map(|command| (command.name, command.latency().percentiles().count, command.errors))
             .collect();
         assert_eq!(told, [(read, 2, 1), (write, 1, 1)]);
+        assert_eq!(book.main().percentiles().max_us, 70);
         assert_eq!(book.errors.into_iter().collect::<Vec<_>>(), [("ERR".into(), 1), ("PGDOWN".into(), 1)]);
-        assert_eq!(book.main.percentiles().max_us, 70);
     }
 
     #[test]

@@ -7,10 +7,16 @@ const LONGEST_US: u64 = 3_600_000_000;
 /// How many digits of a time are kept.
 const DIGITS: u8 = 2;
 
-/// Times in microseconds. Takes 25 kB once something was recorded.
-#[derive(Debug, Default)]
+/// Times below this many microseconds, which hits take, are counted one by one first: that costs an addition.
+const SHORT_US: usize = 128;
+
+/// Times in microseconds. Takes up to 26 kB once something was recorded.
+#[derive(Debug, Default, Clone)]
 pub struct Latency {
-    times: Option<Histogram<u64>>,
+    /// How many took so many microseconds; empty before the first.
+    short: Vec<u64>,
+    /// The others.
+    long: Option<Histogram<u64>>,
     sum_us: u64,
 }
 
@@ -34,23 +40,44 @@ pub struct Percentiles {
 impl Latency {
     /// Adds a time.
     pub fn record(&mut self, us: u64) {
-        if self.times.is_none() {
-            // The bounds are right, so it is made.
-            self.times = Histogram::new_with_bounds(1, LONGEST_US, DIGITS).ok();
-        }
-        if let Some(times) = &mut self.times {
-            times.saturating_record(us);
-            self.sum_us = self.sum_us.saturating_add(us);
+        self.sum_us = self.sum_us.saturating_add(us);
+        match self.short.get_mut(us as usize) {
+            Some(count) => *count += 1,
+            None => self.record_further(us),
         }
     }
 
+    fn record_further(&mut self, us: u64) {
+        if self.short.is_empty() {
+            self.short = vec![0; SHORT_US];
+        }
+        match self.short.get_mut(us as usize) {
+            Some(count) => *count += 1,
+            None => {
+                if let Some(long) = self.long() {
+                    long.saturating_record(us);
+                }
+            }
+        }
+    }
+
+    fn long(&mut self) -> Option<&mut Histogram<u64>> {
+        if self.long.is_none() {
+            // The bounds are right, so it is made.
+            self.long = Histogram::new_with_bounds(1, LONGEST_US, DIGITS).ok();
+        }
+        self.long.as_mut()
+    }
+
     /// The times of several together.
-    pub fn of_all<'l>(parts: impl Iterator<Item = &'l Self>) -> Self {
+    pub fn of_all<'l>(parts: impl IntoIterator<Item = &'l Self>) -> Self {
         let mut all = Self::default();
         for part in parts {
-            match (&mut all.times, &part.times) {
-                (Some(times), Some(further)) => drop(times.add(further)), // of the same bounds
-                (times @ None, further) => times.clone_from(further),
+            all.short.resize(all.short.len().max(part.short.len()), 0);
+            all.short.iter_mut().zip(&part.short).for_each(|(sum, count)| *sum += count);
+            match (&mut all.long, &part.long) {
+                (Some(long), Some(further)) => drop(long.add(further)), // of the same bounds
+                (long @ None, further) => long.clone_from(further),
                 (_, None) => {}
             }
             all.sum_us = all.sum_us.saturating_add(part.sum_us);
@@ -60,7 +87,15 @@ impl Latency {
 
     /// What there is to tell.
     pub fn percentiles(&self) -> Percentiles {
-        let Some(times) = &self.times else { return Percentiles::default() };
+        if self.short.is_empty() {
+            return Percentiles::default();
+        }
+        let mut whole = self.clone();
+        let short = std::mem::take(&mut whole.short);
+        let Some(times) = whole.long() else { return Percentiles::default() };
+        for (us, count) in short.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+            times.saturating_record_n(us as u64, count);
+        }
         let at = |percentile| times.value_at_percentile(percentile);
         Percentiles {
             count: times.len(),

@@ -31,7 +31,7 @@ pub fn everything(book: &mut Book, overview: &Overview, now_s: u64) -> Value {
 
 /// A command's figures.
 pub fn of_command(command: &CommandStats) -> Value {
-    let told = command.latency.percentiles();
+    let told = command.latency().percentiles();
     let mut fields = vec![("calls", Value::from(told.count)), ("errors", Value::from(command.errors))];
     fields.extend(times(&told));
     Value::map(fields)
@@ -46,12 +46,12 @@ pub fn of_table(table: &TableStats) -> Value {
 
 /// The commands' time, and where it went.
 fn latencies(book: &Book) -> Value {
-    let all = Latency::of_all(book.commands.iter().map(|command| &command.latency));
+    let all = Latency::of_all(book.commands.iter().flat_map(|command| [&command.at_once, &command.waited]));
     Value::map([
         ("command", percentiles(&all)),
         ("queue", percentiles(&book.queue)),
         ("postgres", percentiles(&book.postgres)),
-        ("main", percentiles(&book.main)),
+        ("main", percentiles(&book.main())),
     ])
 }
 
