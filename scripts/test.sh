@@ -71,6 +71,7 @@ themes() { # the arguments that name every other theme
 
 passed=0 failed=0
 tests unit --lib
+tests examples --doc
 tests postgresql "${once[@]/#/--test=}"
 mapfile -t every_theme < <(themes)
 for server in $servers; do

@@ -258,7 +258,7 @@ fn the_end_runs_hooks_whose_writes_reach_replicas() {
         with_library(&master);
         let replica = start(&kind, &database);
         let (mut on_master, mut on_replica) = (master.client(), replica.client());
-        follow(&replica, &master);
+        replica.follow(&master);
         add(&mut on_master, "down shutdown FUNCTION mark");
         add(&mut on_master, "down_stream shutdown STREAM ends");
         // WAIT would send the replica another word that it has not acknowledged.
@@ -374,8 +374,10 @@ fn a_function_is_asked_about_the_first_command_on_a_table_too() {
         let mut client = server.client();
         add(&mut client, "quota before_command TABLE users FUNCTION refuse");
         add(&mut client, "note before_command PRIORITY -1 FUNCTION note");
+        add(&mut client, "late before_command PRIORITY 1 FUNCTION mark");
         assert_eq!(client.read("users", ONE).code(), "QUOTA");
         assert!(!client.exists(KEY_ONE));
+        assert_eq!(figure(&mut client, "late", "runs"), 0, "nobody is asked about what was refused");
         let asked = &noted(&mut client, "before_command")[0];
         assert_eq!((&asked["keys"][0], &asked["event"]["key"]["id"]), (&KEY_ONE.into(), &1.into()));
         assert_eq!(asked["event"]["command"], "pgcache.read");
@@ -537,15 +539,6 @@ fn hooks_run_in_order_of_priority() {
     });
 }
 
-/// Makes `replica` follow `master` and waits until it does.
-fn follow(replica: &Server, master: &Server) {
-    let mut client = replica.client();
-    client.call(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
-    eventually("the replica is in step", || {
-        (client.info("replication", "master_link_status") == "up").then_some(())
-    });
-}
-
 #[test]
 fn hooks_reach_replicas_and_write_nothing_there() {
     on_every_server(|kind| {
@@ -554,7 +547,7 @@ fn hooks_reach_replicas_and_write_nothing_there() {
         let (mut on_master, mut on_replica) = (master.client(), replica.client());
         add(&mut on_replica, "own hit PUBLISH c");
         add(&mut on_master, "before hit PUBLISH c");
-        follow(&replica, &master);
+        replica.follow(&master);
         eventually("the replica has its master's hooks", || {
             (names(&mut on_replica) == ["before"]).then_some(())
         });

@@ -448,3 +448,24 @@ fn requests_by_the_thousand_harm_nobody() {
         assert!(files < 200, "{files} files are open");
     });
 }
+
+#[test]
+fn latencies_of_late_come_and_go() {
+    with_users(|_, _, client, port| {
+        for _ in 0..50 {
+            client.read("users", &user(1));
+        }
+        let count = |figures: &Value| figures["command"]["count"].as_u64().unwrap();
+        eventually("a second without commands", || {
+            let page = get(port, "/stats.json").json();
+            let (recent, all) = (count(&page["recent_latency_us"]), count(&page["stats"]["latency_us"]));
+            (recent == 0 && all >= 50).then_some(())
+        });
+        client.read("users", &user(1));
+        let recent = eventually("the command is told of", || {
+            let page = get(port, "/stats.json").json();
+            Some(page["recent_latency_us"].clone()).filter(|recent| count(recent) > 0)
+        });
+        assert_eq!(count(&recent), 1);
+    });
+}

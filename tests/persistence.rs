@@ -23,15 +23,6 @@ fn append_only(kind: &Kind, database: &Database<'_>) -> Server {
     Server::setup(kind).on(database).config("appendonly", "yes").config("appendfsync", "always").start()
 }
 
-/// Makes `replica` follow `master` and waits until it does.
-fn follow(replica: &Server, master: &Server) {
-    let mut client = replica.client();
-    client.call(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
-    eventually("the replica is in step", || {
-        (client.info("replication", "master_link_status") == "up").then_some(())
-    });
-}
-
 fn keys(client: &mut Client) -> BTreeSet<String> {
     match client.call(&["KEYS", "*"]) {
         Reply::Array(keys) => keys.iter().map(Reply::text).collect(),
@@ -243,7 +234,7 @@ fn a_new_generation_of_a_table_reaches_replicas() {
     on_every_server(|kind| {
         let database = spans();
         let (master, replica) = (Server::start(&kind, &database), Server::start(&kind, &database));
-        follow(&replica, &master);
+        replica.follow(&master);
         let (mut on_master, mut on_replica) = (master.client(), replica.client());
         on_master.read("spans", DAY);
         same_data(&mut on_master, &mut on_replica);
@@ -263,7 +254,7 @@ fn a_replica_that_is_copied_anew_knows_the_generation() {
     on_every_server(|kind| {
         let database = spans();
         let (master, replica) = (Server::start(&kind, &database), Server::start(&kind, &database));
-        follow(&replica, &master);
+        replica.follow(&master);
         let (mut on_master, mut on_replica) = (master.client(), replica.client());
         on_master.read("spans", DAY);
         same_data(&mut on_master, &mut on_replica);
@@ -273,7 +264,7 @@ fn a_replica_that_is_copied_anew_knows_the_generation() {
         database.execute("UPDATE spans SET name = 'two'");
         assert_eq!(on_master.invalidate("spans", NO_SPAN).text(), "OK");
         on_master.read("spans", DAY);
-        follow(&replica, &master);
+        replica.follow(&master);
         same_data(&mut on_master, &mut on_replica);
         let hits = on_replica.figure("hits");
         assert_eq!(on_replica.read("spans", DAY).json()["name"], "two");
@@ -286,7 +277,7 @@ fn a_swap_or_a_flush_leaves_master_and_replica_with_one_generation() {
     on_every_server(|kind| {
         let database = users();
         let (master, replica) = (Server::start(&kind, &database), Server::start(&kind, &database));
-        follow(&replica, &master);
+        replica.follow(&master);
         let (mut on_master, mut on_replica) = (master.client(), replica.client());
         on_master.read("users", ONE);
         same_data(&mut on_master, &mut on_replica);
@@ -310,7 +301,7 @@ fn a_replica_answers_hits_from_its_own_copy() {
     on_every_server(|kind| {
         let database = users();
         let (master, replica) = (Server::start(&kind, &database), Server::start(&kind, &database));
-        follow(&replica, &master);
+        replica.follow(&master);
         let (mut on_master, mut on_replica) = (master.client(), replica.client());
         let row = on_master.read("users", ONE);
         same_data(&mut on_master, &mut on_replica);
@@ -329,7 +320,7 @@ fn a_miss_on_a_replica_is_read_through_and_not_stored() {
     on_every_server(|kind| {
         let database = users();
         let (master, replica) = (Server::start(&kind, &database), Server::start(&kind, &database));
-        follow(&replica, &master);
+        replica.follow(&master);
         let mut client = replica.client();
         for misses in 1..=2 {
             assert_eq!(client.read("users", ONE).json()["id"], 1);
@@ -348,7 +339,7 @@ fn a_replica_refuses_to_write_and_to_invalidate() {
     on_every_server(|kind| {
         let database = users();
         let (master, replica) = (Server::start(&kind, &database), Server::start(&kind, &database));
-        follow(&replica, &master);
+        replica.follow(&master);
         let mut client = replica.client();
         assert_eq!(client.call(&["PGCACHE.WRITE", "users", ONE, r#"{"id":1}"#]).code(), "READONLY");
         assert_eq!(client.invalidate("users", ONE).code(), "READONLY");
@@ -360,7 +351,7 @@ fn a_writable_replica_is_not_written_to_either() {
     on_every_server(|kind| {
         let database = users();
         let (master, replica) = (Server::start(&kind, &database), Server::start(&kind, &database));
-        follow(&replica, &master);
+        replica.follow(&master);
         let mut client = replica.client();
         client.call(&["CONFIG", "SET", "replica-read-only", "no"]);
         assert_eq!(client.read("users", ONE).json()["id"], 1);
@@ -375,7 +366,7 @@ fn a_replica_without_the_module_follows() {
     on_every_server(|kind| {
         let master = Server::start(&kind, &users());
         let replica = Server::setup(&kind).without_module().start();
-        follow(&replica, &master);
+        replica.follow(&master);
         let (mut on_master, mut on_replica) = (master.client(), replica.client());
         let row = on_master.read("users", ONE).text();
         on_master.call(&["PGCACHE.WRITE", "users", TWO, r#"{"id":2}"#, "60"]);
@@ -394,7 +385,7 @@ fn a_promoted_replica_fills() {
     on_every_server(|kind| {
         let database = users();
         let (master, replica) = (Server::start(&kind, &database), Server::start(&kind, &database));
-        follow(&replica, &master);
+        replica.follow(&master);
         let mut client = replica.client();
         client.read("users", ONE);
         assert!(!client.exists(KEY_ONE));
@@ -411,7 +402,7 @@ fn traffic_on_a_replica_leaves_its_data_the_masters() {
     on_every_server(|kind| {
         let database = users();
         let (master, replica) = (Server::start(&kind, &database), Server::start(&kind, &database));
-        follow(&replica, &master);
+        replica.follow(&master);
         let (mut on_master, mut on_replica) = (master.client(), replica.client());
         for id in 1..=100 {
             let key = format!(r#"{{"id":{id}}}"#);
@@ -436,7 +427,7 @@ fn a_read_that_lands_during_a_pause_is_answered_and_not_stored() {
         let database = users();
         let mut master = append_only(&kind, &database);
         let replica = Server::start(&kind, &database);
-        follow(&replica, &master);
+        replica.follow(&master);
         let mut client = master.client();
         client.read("users", ONE);
         let lock = Lock::on(&database, "users");
@@ -463,7 +454,7 @@ fn an_invalidation_that_comes_due_during_a_pause_waits_for_its_end() {
         let database = spans();
         let mut master = append_only(&kind, &database);
         let replica = Server::start(&kind, &database);
-        follow(&replica, &master);
+        replica.follow(&master);
         let mut client = master.client();
         client.read("spans", DAY);
         let key = client.key("spans", DAY);
@@ -491,7 +482,7 @@ fn commands_on_a_table_that_becomes_known_during_a_pause_wait_for_its_end() {
         let database = users();
         let mut master = append_only(&kind, &database);
         let replica = Server::start(&kind, &database);
-        follow(&replica, &master);
+        replica.follow(&master);
         let mut client = master.client();
         client.call(&["SET", KEY_ONE, r#"{"id":1}"#]);
         // A connection is there: opening one reads the catalog too.
@@ -521,7 +512,7 @@ fn a_load_that_lands_during_a_failover_changes_no_data() {
         let database = users();
         let mut master = append_only(&kind, &database);
         let mut replica = Server::start(&kind, &database);
-        follow(&replica, &master);
+        replica.follow(&master);
         let (mut on_master, mut on_replica) = (master.client(), replica.client());
         on_master.read("users", ONE);
         same_data(&mut on_master, &mut on_replica);
@@ -560,7 +551,7 @@ fn a_load_that_lands_after_a_failover_writes_nothing_on_the_former_master() {
         let database = users();
         let mut master = append_only(&kind, &database);
         let mut replica = Server::start(&kind, &database);
-        follow(&replica, &master);
+        replica.follow(&master);
         let (mut on_master, mut on_replica) = (master.client(), replica.client());
         on_master.read("users", ONE);
         let lock = Lock::on(&database, "users");

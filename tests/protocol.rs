@@ -292,6 +292,36 @@ fn command_info_has_the_right_arity_and_flags() {
     });
 }
 
+/// Commands of several words: the arity, and a flag that they have.
+const CONTAINERS: [(&str, i64, &str); 5] = [
+    ("pgcache.flush", -2, "write"),
+    ("pgcache.watch", -2, "admin"),
+    ("pgcache.hook", -2, "admin"),
+    ("pgcache.slowlog", -2, "admin"),
+    ("pgcache.stats", -1, "admin"),
+];
+
+#[test]
+fn commands_of_several_words_are_described_as_well() {
+    with_server(|_, server| {
+        let mut client = server.client();
+        let Reply::Array(help) = client.call(&["PGCACHE.HELP"]) else { panic!("no list") };
+        let help: Vec<String> = help.iter().map(Reply::text).collect();
+        for (name, arity, flag) in CONTAINERS {
+            let Reply::Array(infos) = client.call(&["COMMAND", "INFO", name]) else { panic!("no list") };
+            let Reply::Array(info) = &infos[0] else { panic!("{infos:?}") };
+            assert_eq!(info[1], Reply::Integer(arity), "{name}");
+            let Reply::Array(flags) = &info[2] else { panic!("{info:?}") };
+            assert!(flags.iter().any(|known| known.text() == flag), "{name}: {flags:?}");
+            let docs = client.call(&["COMMAND", "DOCS", name]).field(name);
+            assert!(!docs.field("summary").text().is_empty() && !docs.field("complexity").text().is_empty());
+            assert!(help.iter().any(|line| line.starts_with(&name.to_uppercase())), "{name}: {help:?}");
+            assert_eq!(client.call(&[name, "NO_SUCH_WORD"]).code(), "ERR", "{name}");
+            assert!(matches!(client.call(&[name, "HELP"]), Reply::Array(_)), "{name}");
+        }
+    });
+}
+
 #[test]
 fn the_lookup_key_is_declared_as_no_key() {
     with_server(|_, server| {

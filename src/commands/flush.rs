@@ -15,6 +15,15 @@ use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 use crate::server::text::Text;
 
+const HELP: [&str; 6] = [
+    "PGCACHE.FLUSH ALL",
+    "    Drops every table from the cache, at once.",
+    "PGCACHE.FLUSH TABLE <table> [<table> ...]",
+    "    Drops these tables, all or none.",
+    "PGCACHE.FLUSH HELP",
+    "    Prints this.",
+];
+
 /// The command.
 #[derive(Debug)]
 pub struct Flush;
@@ -47,7 +56,8 @@ impl Command for Flush {
         match (arguments.required(0).to_ascii_uppercase().as_slice(), names.first()) {
             (b"ALL", None) => flush_all(ctx),
             (b"TABLE", Some(first)) => on_table(ctx, arguments, &first.clone(), &FlushTables { names }),
-            _ => Error::malformed("FLUSH takes ALL, or TABLE and at least one table").into(),
+            (b"HELP", None) => Reply::lines(&HELP),
+            _ => Error::malformed("FLUSH takes ALL, TABLE and at least one table, or HELP").into(),
         }
     }
 }

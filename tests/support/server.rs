@@ -211,6 +211,15 @@ impl Server {
         connection
     }
 
+    /// Makes it a replica of `master` and waits until it is in step.
+    pub fn follow(&self, master: &Self) {
+        let mut client = self.client();
+        client.call(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]);
+        eventually("the replica is in step", || {
+            (client.info("replication", "master_link_status") == "up").then_some(())
+        });
+    }
+
     /// Which server it is.
     pub fn kind(&self) -> Kind {
         self.setup.as_ref().unwrap().kind.clone()

@@ -5,6 +5,7 @@ use std::ptr;
 
 use super::latency::Latency;
 use super::rate::Rate;
+use super::recent::{Latencies, Recent};
 use super::table::TableStats;
 use crate::cache::spent::Spent;
 use crate::plugins::call::Ended;
@@ -58,6 +59,7 @@ pub struct Book {
     waited_main: Latency,
     /// Commands.
     pub rate: Rate,
+    recent: Recent,
 }
 
 impl Book {
@@ -80,6 +82,23 @@ impl Book {
             command.errors += 1;
             self.error(code);
         }
+    }
+
+    /// All times together.
+    pub fn latencies(&self) -> Latencies {
+        let commands = self.commands.iter().flat_map(|command| [&command.at_once, &command.waited]);
+        Latencies {
+            command: Latency::of_all(commands),
+            queue: self.queue.clone(),
+            postgres: self.postgres.clone(),
+            main: self.main(),
+        }
+    }
+
+    /// All times since this was asked for last.
+    pub fn recent_latencies(&mut self) -> Latencies {
+        let now = self.latencies();
+        self.recent.look(now)
     }
 
     /// The time of every command that is neither the queue's nor PostgreSQL's.

@@ -85,6 +85,25 @@ impl Latency {
         all
     }
 
+    /// Those that were added since it stood at `earlier`; all of them when it has begun anew since.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut since = self.clone();
+        let has_all = |(now, before): (&u64, &u64)| now >= before;
+        let mut goes_on =
+            self.short.len() >= earlier.short.len() && self.short.iter().zip(&earlier.short).all(has_all);
+        match (&mut since.long, &earlier.long) {
+            (Some(long), Some(before)) => goes_on &= long.subtract(before).is_ok(),
+            (None, Some(_)) => goes_on = false,
+            (_, None) => {}
+        }
+        if !goes_on {
+            return self.clone();
+        }
+        since.short.iter_mut().zip(&earlier.short).for_each(|(now, before)| *now -= before);
+        since.sum_us = self.sum_us.saturating_sub(earlier.sum_us);
+        since
+    }
+
     /// What there is to tell.
     pub fn percentiles(&self) -> Percentiles {
         if self.short.is_empty() {
@@ -136,6 +155,22 @@ mod tests {
         let parts = [of(&[]), of(&[1, 2]), of(&[]), of(&[3, 100])];
         assert_eq!(Latency::of_all(parts.iter()).percentiles(), of(&[1, 2, 3, 100]).percentiles());
         assert_eq!(Latency::of_all([].iter()).percentiles(), Percentiles::default());
+    }
+
+    #[test]
+    fn what_came_since_is_told_by_itself() {
+        let mut latency = Latency::default();
+        [3, 500, 70_000].iter().for_each(|us| latency.record(*us));
+        let earlier = latency.clone();
+        assert_eq!(latency.since(&earlier).percentiles().count, 0);
+        [5, 5, 900].iter().for_each(|us| latency.record(*us));
+        let told = latency.since(&earlier).percentiles();
+        assert_eq!((told.count, told.p50_us, told.average_us), (3, 5, 303));
+        assert!(told.max_us.abs_diff(900) <= 9, "{told:?}");
+        // One that has begun anew says what it has.
+        let mut anew = Latency::default();
+        anew.record(9);
+        assert_eq!(anew.since(&latency).percentiles(), anew.percentiles());
     }
 
     #[test]

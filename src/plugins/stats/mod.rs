@@ -3,6 +3,7 @@
 pub mod book;
 pub mod latency;
 pub mod rate;
+pub mod recent;
 pub mod report;
 pub mod table;
 
@@ -117,13 +118,16 @@ impl Plugin for Stats {
 
     fn pages(&self, report: &Report) -> Vec<Page> {
         let (stats, health) = (self.report(&report.overview), health::described(&report.overview));
+        // Asked for once a second, so that they are those of a second.
+        let recent = report::latencies(&self.0.borrow_mut().recent_latencies());
         let (at_ms, uptime_s) = (report.overview.at_ms, report.overview.uptime_s);
         vec![Page::new("/stats.json", JSON, move |age| {
             format!(
-                r#"{{"at_ms":{at_ms},"age_ms":{},"version":"{}","uptime_s":{uptime_s},"stats":{},"health":{}}}"#,
+                r#"{{"at_ms":{at_ms},"age_ms":{},"version":"{}","uptime_s":{uptime_s},"stats":{},"recent_latency_us":{},"health":{}}}"#,
                 age.as_millis(),
                 env!("CARGO_PKG_VERSION"),
                 stats.to_json(),
+                recent.to_json(),
                 health.to_json()
             )
         })]

@@ -2,6 +2,7 @@
 
 use super::book::{Book, CommandStats};
 use super::latency::{Latency, Percentiles};
+use super::recent::Latencies;
 use super::table::{hit_ratio, TableStats};
 use crate::plugins::overview::Overview;
 use crate::plugins::value::Value;
@@ -22,7 +23,7 @@ pub fn everything(book: &mut Book, overview: &Overview, now_s: u64) -> Value {
     let tables = book.busiest().into_iter().map(|table| (table.name.clone(), of_table(table)));
     fields.extend([
         ("errors_by_code", Value::Map(by_code.collect())),
-        ("latency_us", latencies(book)),
+        ("latency_us", latencies(&book.latencies())),
         ("commands", Value::Map(commands.collect())),
         ("busiest_tables", Value::Map(tables.collect())),
     ]);
@@ -45,13 +46,12 @@ pub fn of_table(table: &TableStats) -> Value {
 }
 
 /// The commands' time, and where it went.
-fn latencies(book: &Book) -> Value {
-    let all = Latency::of_all(book.commands.iter().flat_map(|command| [&command.at_once, &command.waited]));
+pub fn latencies(all: &Latencies) -> Value {
     Value::map([
-        ("command", percentiles(&all)),
-        ("queue", percentiles(&book.queue)),
-        ("postgres", percentiles(&book.postgres)),
-        ("main", percentiles(&book.main())),
+        ("command", percentiles(&all.command)),
+        ("queue", percentiles(&all.queue)),
+        ("postgres", percentiles(&all.postgres)),
+        ("main", percentiles(&all.main)),
     ])
 }
 
