@@ -12,7 +12,7 @@ use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::Access;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::server::text::Text;
@@ -34,10 +34,6 @@ impl Command for Invalidate {
             Argument::required(c"key-json", ArgumentKind::LookupKey),
         ],
     };
-
-    fn veto(_: Arguments<'_>) -> Veto {
-        Veto::OnceItsTableIsKnown
-    }
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
         on_table(ctx, arguments, arguments.required(0), &InvalidateRow { key: arguments.required(1).into() })

@@ -11,7 +11,7 @@ use crate::engine::resolve::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::server::acl::Access;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::keyspace::{self, Stored};
 use crate::server::reply::Reply;
@@ -33,10 +33,6 @@ impl Command for Key {
             Argument::required(c"key-json", ArgumentKind::LookupKey),
         ],
     };
-
-    fn veto(_: Arguments<'_>) -> Veto {
-        Veto::OnceItsTableIsKnown
-    }
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
         on_table(ctx, arguments, arguments.required(0), &KeyOfRow { key: arguments.required(1).into() })

@@ -19,7 +19,7 @@ use crate::engine::ticket::Ticket;
 use crate::engine::Engine;
 use crate::postgres::load::KeyValues;
 use crate::server::acl::{Access, User};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::server::text::Text;
@@ -41,10 +41,6 @@ impl Command for MultiRead {
             Argument::optional(c"ttl", ArgumentKind::Integer),
         ],
     };
-
-    fn veto(_: Arguments<'_>) -> Veto {
-        Veto::OnceItsTableIsKnown
-    }
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
         match arguments.get(2).map(Ttl::parse).transpose() {

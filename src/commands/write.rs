@@ -15,7 +15,7 @@ use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::Access;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::server::text::Text;
@@ -39,10 +39,6 @@ impl Command for Write {
             Argument::optional(c"ttl", ArgumentKind::Integer),
         ],
     };
-
-    fn veto(_: Arguments<'_>) -> Veto {
-        Veto::OnceItsTableIsKnown
-    }
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
         match (arguments.get(3).map(Ttl::parse).transpose(), row(arguments.required(2))) {

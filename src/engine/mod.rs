@@ -92,11 +92,6 @@ pub fn turn(ctx: Context<'_>) -> bool {
     is_done
 }
 
-/// The server's clock tick, ten times a second or more.
-pub fn tick(ctx: Context<'_>) {
-    with(|engine| engine.tick(ctx));
-}
-
 /// Handles the keyspace changes that our own work caused, and tells of the clients that it has answered.
 pub(crate) fn catch_up(engine: &mut Engine, ctx: Context<'_>) {
     engine.tell_answered(ctx);

@@ -382,7 +382,7 @@ impl Engine {
     }
 
     /// Runs a command whose client waits, or has it wait for those who may refuse it.
-    fn run_parked(&mut self, ctx: Context<'_>, parked: Parked, table: &Rc<Table>) {
+    fn run_parked(&mut self, ctx: Context<'_>, mut parked: Parked, table: &Rc<Table>) {
         if !self.waiters.is_waiting(parked.waiter) {
             return;
         }
@@ -394,17 +394,12 @@ impl Engine {
         } else {
             self.guarded(ctx, table, &*parked.command, &parked.caller)
         };
-        let mut caller = Caller { waiter: Some(parked.waiter), ..parked.caller };
         let answer = match guarded {
-            Ok(Some(guarded)) => {
-                let Parked { waiter, spelling, command, is_cleared, .. } = parked;
-                let parked = Parked { waiter, caller, spelling, command, is_cleared };
-                return self.vetoable.push_back((parked, guarded));
-            }
-            Ok(None) => parked.command.run(self, ctx, table, &mut caller),
+            Ok(Some(guarded)) => return self.vetoable.push_back((parked, guarded)),
+            Ok(None) => parked.command.run(self, ctx, table, &mut parked.caller),
             Err(error) => Err(error),
         };
-        self.conclude(&caller, answer);
+        self.conclude(&parked.caller, answer);
     }
 
     /// Goes on with a command that waited for those who may refuse it.

@@ -95,6 +95,18 @@ impl Spec {
         matches!(self.flags.to_bytes(), [b'w', b'r', b'i', b't', b'e', ..])
     }
 
+    /// Whether one of its arguments is a lookup key, or several.
+    const fn names_rows(&self) -> bool {
+        let mut index = 0;
+        while index < self.arguments.len() {
+            if matches!(self.arguments[index].kind, ArgumentKind::LookupKey) {
+                return true;
+            }
+            index += 1;
+        }
+        false
+    }
+
     /// How few arguments it takes, its own name included.
     fn min_arity(&self) -> usize {
         1 + self.arguments.iter().filter(|argument| !argument.is_optional).count()
@@ -155,9 +167,13 @@ pub trait Command {
     /// What it is called and takes.
     const SPEC: Spec;
 
-    /// When those are asked who may refuse it.
+    /// When those are asked who may refuse it. A command about rows asks once it knows which.
     fn veto(_: Arguments<'_>) -> Veto {
-        Veto::AtOnce
+        if const { Self::SPEC.names_rows() } {
+            Veto::OnceItsTableIsKnown
+        } else {
+            Veto::AtOnce
+        }
     }
 
     /// Runs it. `arguments` are those after the name; their number fits the spec.

@@ -37,7 +37,7 @@ unsafe extern "C" fn on_event(
     // SAFETY: the server passes a valid context for the time of this call.
     let ctx = unsafe { Context::new(ctx) };
     guard("a server event", || match event.id {
-        raw::REDISMODULE_EVENT_CRON_LOOP => crate::engine::tick(ctx),
+        raw::REDISMODULE_EVENT_CRON_LOOP => crate::engine::with(|engine| engine.tick(ctx)),
         raw::REDISMODULE_EVENT_FLUSHDB => {
             // SAFETY: the data of this event, alive for the time of this call.
             let database = unsafe { data.cast::<RedisModuleFlushInfo>().as_ref() }.map(|info| info.dbnum);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::event::HookEvent;
 use super::hook::{Definition, Figures, Hook};
 use crate::cache::error::Error;
-use crate::plugins::part::{Part, Parts};
+use crate::plugins::part::Parts;
 use crate::settings::glob;
 
 /// How many hooks there may be.
@@ -140,11 +140,6 @@ impl Shelf {
         enabled.flat_map(|hook| hook.definition.event.parts()).copied().collect::<Parts>()
     }
 
-    /// Whether anybody has to be told of such a part.
-    pub fn has(&self, part: Part) -> bool {
-        self.parts().contains(part)
-    }
-
     /// Those to be run on an event about a table, given by its number and name, or about none.
     pub fn on(&mut self, event: HookEvent, table: Option<(u64, &str)>) -> Ids {
         let place = (event, table.map_or(0, |(id, _)| id));
@@ -176,6 +171,7 @@ impl Shelf {
 mod tests {
     use super::super::action::Action;
     use super::*;
+    use crate::plugins::part::Part;
 
     fn definition(name: &str, table: Option<&str>, priority: i32) -> Definition {
         Definition {
@@ -246,7 +242,7 @@ mod tests {
         let mut shelf = Shelf::default();
         assert_eq!(shelf.parts(), Parts::default());
         shelf.add(definition("a", None, 0)).unwrap();
-        assert!(shelf.has(Part::Hit));
+        assert!(shelf.parts().contains(Part::Hit));
         shelf.enable("a", false);
         assert_eq!(shelf.parts(), Parts::default());
     }
