@@ -3,9 +3,11 @@ SERVER ?= redis-server
 SECONDS ?= 60
 NEMESIS ?= all
 MODE ?= notify
+BENCH ?= all
+PUBLISH ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench bench-writers check-consistency servers fmt lint deny clean
+.PHONY: help build run test bench bench-plugins bench-rules bench-writers check-consistency servers fmt lint deny clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -20,8 +22,15 @@ run: ## Try it: PostgreSQL with sample data and SERVER=redis-server|valkey-serve
 test: ## Check everything, on every server in PGCACHE_SERVERS (default: all three)
 	@scripts/test.sh
 
-bench: build servers ## Compare hits with GET, and with plugins switched off, on every server
-	cargo bench --locked --bench hits --bench plugins
+bench: build servers ## Measure it against GET, pgbench and cache-aside; BENCH=hits,cold: these groups, PUBLISH=1: into the README
+	PGCACHE_BENCH=$(BENCH) PGCACHE_BENCH_PUBLISH=$(PUBLISH) PGCACHE_SERVERS="$${PGCACHE_SERVERS:-redis-7.0}" \
+	cargo bench --locked --bench speed
+
+bench-plugins: build servers ## Measure what plugins cost a hit
+	PGCACHE_SERVERS="$${PGCACHE_SERVERS:-redis-7.0}" cargo bench --locked --bench plugins
+
+bench-rules: ## Measure the rules on the way of a hit and of a miss, each by itself
+	cargo bench --locked --bench rules
 
 check-consistency: build servers ## Writers, readers and faults for SECONDS each: NEMESIS=all|name MODE=notify|outbox|off|all
 	PGCACHE_CHECK_SECONDS=$(SECONDS) PGCACHE_CHECK_NEMESIS=$(NEMESIS) PGCACHE_CHECK_MODE=$(MODE) \

@@ -1,4 +1,4 @@
-//! What plugins cost a hit: all on, against each one and all of them off, as ratios in one run: `make bench`.
+//! What plugins cost a hit: all on, against each one and all of them off, as ratios in one run: `make bench-plugins`.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../tests/support/mod.rs"]
@@ -6,14 +6,13 @@ mod support;
 
 mod load;
 
-use load::{median, Load, PIPELINES};
+use load::pair::Pair;
+use load::{Load, PIPELINES};
 use support::{on_every_server, Postgres, Server};
 
 const KEY: &str = r#"{"id":1}"#;
 /// Short ones, since the machine's speed may change from second to second: each compares what comes one after the other.
 const ROUNDS: usize = 16;
-/// How much shorter than elsewhere.
-const SHORTER: u32 = 4;
 
 /// What is switched off and compared with everything on.
 const OFF: [&str; 7] =
@@ -33,34 +32,18 @@ fn main() {
         let server = Server::start(&kind, &database);
         server.client().read("users", KEY);
         for (pipeline, requests) in PIPELINES {
-            let load = Load { port: server.port(), pipeline, requests: requests / SHORTER };
+            let load = Load::on(server.port()).pipeline(pipeline).requests(requests);
             for off in OFF {
-                let pairs: Vec<(f64, f64)> =
-                    (0..ROUNDS).map(|round| pair(&server, &load, off, round)).collect();
-                let on_rate = median(pairs.iter().map(|pair| pair.0));
-                let off_rate = median(pairs.iter().map(|pair| pair.1));
-                let ratio = median(pairs.iter().map(|(on, off)| on / off));
+                let rate = |off: &str| {
+                    server.client().set("disabled_plugins", off);
+                    load.run(&["PGCACHE.READ", "users", KEY])
+                };
+                let Pair { ours, theirs, ratio } = Pair::of(ROUNDS, || rate("none"), || rate(off));
                 println!(
-                    "{:<10} {pipeline:>8} {off:>40} {on_rate:>12.0} {off_rate:>12.0} {ratio:>6.2}",
+                    "{:<10} {pipeline:>8} {off:>40} {ours:>12.0} {theirs:>12.0} {ratio:>6.2}",
                     kind.name
                 );
             }
         }
     });
-}
-
-/// The rates with everything on, and with `off` switched off; every other time the other way round.
-fn pair(server: &Server, load: &Load, off: &str, round: usize) -> (f64, f64) {
-    let mut client = server.client();
-    let mut run = |off: &str| {
-        client.set("disabled_plugins", off);
-        load.run(&["PGCACHE.READ", "users", KEY])
-    };
-    if round % 2 == 0 {
-        let on = run("none");
-        (on, run(off))
-    } else {
-        let rate = run(off);
-        (run("none"), rate)
-    }
 }

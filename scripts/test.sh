@@ -8,6 +8,8 @@ servers=${PGCACHE_SERVERS:-redis-7.0 valkey-8 redis-8}
 # One set of flags for every step: another set would be another build of every dependency.
 export RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }-D warnings"
 export CARGO_TERM_COLOR=never
+# Tests wait for servers more than they work.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 unset PGCACHE_MODULE
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -22,7 +22,7 @@ headline() { # the first sentence that a file says of itself
 tree() {
     local file
     echo '```'
-    git ls-files --cached --others --exclude-standard -- 'src/*' 'tests/*' 'scripts/*' 'examples/*' '.ci/*' build.rs \
+    git ls-files --cached --others --exclude-standard -- 'src/*' 'tests/*' 'benches/*' 'scripts/*' 'examples/*' '.ci/*' build.rs \
         | LC_ALL=C sort \
         | while read -r file; do printf '%-48s %s\n' "$file" "$(headline "$file")"; done
     echo '```'

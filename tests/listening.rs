@@ -292,7 +292,11 @@ fn a_terminated_backend_is_replaced() {
         let mut ear = live(&database, way);
         database.execute(&format!("SELECT pg_terminate_backend({})", backend(&database)));
         way.say(&database, 7);
-        assert!(ear.closed().contains("terminating connection"), "{way:?}");
+        let reason = ear.closed();
+        // A poll on its way may meet the closed socket first, whose reset takes PostgreSQL's last words with it.
+        let is_lost = ["reset by peer", "Broken pipe", "connection closed"];
+        let is_cut_short = matches!(way, Way::Outbox) && is_lost.iter().any(|words| reason.contains(words));
+        assert!(reason.contains("terminating connection") || is_cut_short, "{way:?}: {reason}");
         let gap = ear.opened();
         ear.catch_up();
         match way {

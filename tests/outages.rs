@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{eventually, on_every_server, Client, Database, Lock, Postgres, Reply, Server, FOREVER_MS};
+use support::server::Setup;
+use support::{
+    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
+};
 
 /// The bound of the project: nothing that happens to PostgreSQL keeps a client of the server waiting longer.
 const PING_MAX: Duration = Duration::from_millis(100);
@@ -21,8 +24,12 @@ fn status(client: &mut Client) -> String {
     client.call(&["PGCACHE.HEALTH"]).field("status").text()
 }
 
+fn source(client: &mut Client) -> Reply {
+    client.call(&["PGCACHE.HEALTH"]).field("sources").field("default")
+}
+
 fn reason(client: &mut Client) -> Reply {
-    client.call(&["PGCACHE.HEALTH"]).field("sources").field("default").field("reason")
+    source(client).field("reason")
 }
 
 fn await_status(client: &mut Client, wanted: &str) {
@@ -557,27 +564,55 @@ fn a_thousand_slow_loads_do_not_slow_the_server() {
 struct Refusing {
     port: u16,
     attempts: std::sync::Arc<AtomicU64>,
+    begin: std::sync::mpsc::Sender<()>,
 }
 
 impl Refusing {
     fn start() -> Self {
+        let refusing = Self::silent();
+        refusing.begin();
+        refusing
+    }
+
+    /// One that leaves whoever connects without an answer until it is to begin.
+    fn silent() -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let (port, attempts) =
             (listener.local_addr().unwrap().port(), std::sync::Arc::new(AtomicU64::new(0)));
         let count = std::sync::Arc::clone(&attempts);
+        let (begin, begun) = std::sync::mpsc::channel();
         // Ends with the process.
         thread::spawn(move || {
+            let _ = begun.recv();
             for connection in listener.incoming() {
                 count.fetch_add(1, Ordering::Relaxed);
                 drop(connection);
             }
         });
-        Self { port, attempts }
+        Self { port, attempts, begin }
+    }
+
+    fn begin(&self) {
+        self.begin.send(()).unwrap();
     }
 
     fn attempts(&self) -> u64 {
         self.attempts.load(Ordering::Relaxed)
     }
+
+    /// A server that takes this for its PostgreSQL. The thread that listens to notices would try by itself.
+    fn server(&self, kind: &Kind) -> Setup {
+        Server::setup(kind)
+            .setting("pg_host", "127.0.0.1")
+            .setting("pg_port", &self.port.to_string())
+            .setting("pg_sslmode", "disable")
+            .setting("load_timeout_ms", FOREVER_MS)
+            .setting("invalidation", "off")
+    }
+}
+
+fn await_down(client: &mut Client) {
+    eventually("the source is down", || (source(client).field("status").text() == "down").then_some(()));
 }
 
 #[test]
@@ -585,16 +620,10 @@ fn misses_in_an_outage_fail_at_once_and_about_one_probe_a_second_tries() {
     const MISSES: u32 = 2_000;
     on_every_server(|kind| {
         let refusing = Refusing::start();
-        let server = Server::setup(&kind)
-            .setting("pg_host", "127.0.0.1")
-            .setting("pg_port", &refusing.port.to_string())
-            .setting("pg_sslmode", "disable")
-            .setting("load_timeout_ms", FOREVER_MS)
-            // The thread that listens to notices tries by itself.
-            .setting("invalidation", "off")
-            .start();
+        let server = refusing.server(&kind).start();
         let mut client = server.client();
-        await_status(&mut client, "unhealthy");
+        // A cache is unhealthy before the first attempt has ended as well; a miss would ask for an attempt of its own then.
+        await_down(&mut client);
         let (began, before) = (Instant::now(), refusing.attempts());
         let stopwatch = Stopwatch::start(&server);
         let mut asked = 0;
@@ -607,6 +636,33 @@ fn misses_in_an_outage_fail_at_once_and_about_one_probe_a_second_tries() {
         let (attempts, took) = (refusing.attempts() - before, began.elapsed());
         assert!(attempts <= 3 + 2 * took.as_secs(), "{attempts} attempts in {took:?}");
         eventually("somebody tries", || (refusing.attempts() > before).then_some(()));
+    });
+}
+
+#[test]
+fn however_many_misses_an_outage_meets_few_attempts_are_made() {
+    const MISSES: usize = 20;
+    on_every_server(|kind| {
+        let refusing = Refusing::silent();
+        let server = refusing.server(&kind).setting("pool_size", &MISSES.to_string()).start();
+        let mut client = server.client();
+        let mut readers: Vec<Client> = (0..MISSES).map(|_| server.client()).collect();
+        for (number, reader) in readers.iter_mut().enumerate() {
+            reader.send(&["PGCACHE.READ", &format!("table_{number}"), &user(1)]);
+        }
+        eventually("each wants a connection", || {
+            (source(&mut client).field("waiting") == Reply::Integer(MISSES as i64)).then_some(())
+        });
+        refusing.begin();
+        for reader in &mut readers {
+            assert_eq!(reader.receive().code(), "PGDOWN");
+        }
+        let (began, before) = (Instant::now(), refusing.attempts());
+        let attempts = eventually("it is tried again and again", || {
+            Some(refusing.attempts() - before).filter(|attempts| *attempts >= 10)
+        });
+        let took = began.elapsed();
+        assert!(took > Duration::from_secs(2), "{attempts} attempts in {took:?}");
     });
 }
 

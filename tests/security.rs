@@ -209,6 +209,49 @@ fn the_commands_are_in_the_servers_categories() {
 }
 
 #[test]
+fn what_the_default_user_may_do_changes_at_once_however_it_is_changed() {
+    on_every_server(|kind| {
+        let database = shop();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("users.acl");
+        let admin = "user admin on nopass ~* &* +@all";
+        let default =
+            |keys: &str| fs::write(&file, format!("user default on nopass {keys} &* +@all\n{admin}\n"));
+        default("~*").unwrap();
+        let server = Server::setup(&kind).on(&database).config("aclfile", file.to_str().unwrap()).start();
+        let mut client = server.client();
+        // ACL LOAD ends the connections of all other users.
+        let as_admin = |arguments: &[&str]| {
+            let mut admin = server.client();
+            assert_eq!(admin.call(&["AUTH", "admin", "any"]).text(), "OK");
+            admin.call(arguments)
+        };
+        let assert_may = |client: &mut Client, users: bool, orders: bool| {
+            for (table, may) in [("users", users), ("orders", orders)] {
+                assert_eq!(client.read(table, ONE).code(), if may { "" } else { "NOPERM" }, "{table}");
+            }
+        };
+        assert_may(&mut client, true, true);
+        for (keys, users, orders) in
+            [("resetkeys", false, false), ("~pg_cache:orders:*", false, true), ("allkeys", true, true)]
+        {
+            assert_eq!(as_admin(&["ACL", "SETUSER", "default", keys]).text(), "OK");
+            assert_may(&mut client, users, orders);
+        }
+        for (keys, users, orders) in
+            [("~pg_cache:users:*", true, false), ("~pg_cache:orders:*", false, true), ("~*", true, true)]
+        {
+            default(keys).unwrap();
+            assert_eq!(as_admin(&["ACL", "LOAD"]).text(), "OK");
+            assert_may(&mut client, users, orders);
+            assert_may(&mut server.client(), users, orders);
+        }
+        assert_ne!(as_admin(&["ACL", "DELUSER", "default"]).code(), "", "it cannot be deleted");
+        assert_may(&mut client, true, true);
+    });
+}
+
+#[test]
 fn a_user_whose_rights_end_while_it_waits_is_served_or_refused_and_the_server_lives() {
     on_every_server(|kind| {
         let database = shop();

@@ -1,32 +1,79 @@
-//! Load on a server by redis-benchmark: one command, again and again, from 50 clients.
+//! Load on a server by redis-benchmark: one command, again and again, from many clients.
+//!
+//! Each bench uses a part of this only.
+#![allow(dead_code)]
+
+pub mod pair;
 
 use std::process::Command;
 
-/// How the load looks.
+/// How the load looks. Without a range `__rand_int__` stays as it is.
+#[derive(Clone, Copy)]
 pub struct Load {
-    /// The server's port.
-    pub port: u16,
-    /// Requests that a client sends before it waits.
-    pub pipeline: u32,
-    /// Requests in all.
-    pub requests: u32,
+    port: u16,
+    clients: u32,
+    pipeline: u32,
+    requests: u32,
+    range: u32,
 }
 
-/// One look at every pipeline that is measured, with as many requests as take about a second.
-pub const PIPELINES: [(u32, u32); 2] = [(1, 100_000), (32, 1_000_000)];
+/// One look at every pipeline that is measured, with as many requests as take a fraction of a second.
+pub const PIPELINES: [(u32, u32); 2] = [(1, 20_000), (32, 200_000)];
 
 impl Load {
-    /// Requests a second.
+    /// 50 clients that send one request at a time to a server on loopback.
+    pub fn on(port: u16) -> Self {
+        Self { port, clients: 50, pipeline: 1, requests: 50_000, range: 0 }
+    }
+
+    /// So many connections.
+    pub fn clients(self, clients: u32) -> Self {
+        Self { clients, ..self }
+    }
+
+    /// So many requests that a client sends before it waits.
+    pub fn pipeline(self, pipeline: u32) -> Self {
+        Self { pipeline, ..self }
+    }
+
+    /// So many requests in all.
+    pub fn requests(self, requests: u32) -> Self {
+        Self { requests, ..self }
+    }
+
+    /// Each `__rand_int__` in the command becomes twelve digits of a number below `range`.
+    pub fn range(self, range: u32) -> Self {
+        Self { range, ..self }
+    }
+
+    /// Requests a second. Panics when the server answered with an error.
     pub fn run(&self, command: &[&str]) -> f64 {
-        let (port, pipeline, requests) =
-            (self.port.to_string(), self.pipeline.to_string(), self.requests.to_string());
-        let options = ["-p", &port, "-c", "50", "-n", &requests, "-P", &pipeline, "--csv"];
-        let output = Command::new("redis-benchmark").args(options).args(command).output().unwrap();
+        let output = self.process(command).output().expect("redis-benchmark");
         let text = String::from_utf8(output.stdout).unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !errors.contains("Error"), "redis-benchmark: {errors} {text}");
         let line = text.lines().last().unwrap_or_else(|| panic!("redis-benchmark said nothing"));
-        // The command itself holds commas and quotes, so the figures are counted from the end.
-        let figures: Vec<&str> = line.rsplit("\",\"").collect();
-        figures[figures.len() - 2].parse().unwrap_or_else(|_| panic!("no figure in {line}"))
+        // The command itself holds commas and quotes, so the figures are counted from the end, behind six latencies.
+        let figure = line.rsplit("\",\"").nth(6).and_then(|figure| figure.parse().ok());
+        figure.unwrap_or_else(|| panic!("no figure in {line}"))
+    }
+
+    fn process(&self, command: &[&str]) -> Command {
+        let figures = [
+            ("-p", u32::from(self.port)),
+            ("-c", self.clients),
+            ("-n", self.requests),
+            ("-P", self.pipeline),
+        ];
+        let mut process = Command::new("redis-benchmark");
+        for (option, figure) in figures {
+            process.args([option, &figure.to_string()]);
+        }
+        if self.range > 0 {
+            process.args(["-r", &self.range.to_string()]);
+        }
+        process.arg("--csv").args(command);
+        process
     }
 }
 

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use foldhash::quality::RandomState;
+
 use super::ttl;
 
 /// Names one flight for as long as the process lives.
@@ -58,8 +60,10 @@ pub struct Landed<W> {
 /// All flights under way. `W` stands for whoever waits.
 #[derive(Debug)]
 pub struct Flights<W> {
-    joinable: HashMap<Rc<[u8]>, FlightId>,
-    live: HashMap<FlightId, Landed<W>>,
+    // Clients choose these keys: the hash has a seed of each process.
+    joinable: HashMap<Rc<[u8]>, FlightId, RandomState>,
+    // Own numbers need no defence against chosen collisions.
+    live: foldhash::HashMap<FlightId, Landed<W>>,
     uncertain: usize,
     next: u64,
 }
@@ -75,7 +79,7 @@ pub enum Joined {
 
 impl<W> Default for Flights<W> {
     fn default() -> Self {
-        Self { joinable: HashMap::new(), live: HashMap::new(), uncertain: 0, next: 0 }
+        Self { joinable: HashMap::default(), live: foldhash::HashMap::default(), uncertain: 0, next: 0 }
     }
 }
 

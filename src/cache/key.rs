@@ -5,6 +5,7 @@ mod many;
 mod members;
 mod row;
 mod scan;
+mod shape;
 
 use std::borrow::Cow;
 
@@ -13,6 +14,7 @@ use serde_json::value::RawValue;
 use self::fault::Fault;
 use self::members::Members;
 pub use self::row::write_canonical_row;
+pub use self::shape::{after_spaces, Shape};
 use super::canonical::{shown, write_string, Rule, Spelling, Token};
 use super::error::Error;
 
@@ -49,6 +51,13 @@ impl<'a> LookupKey<'a> {
         Ok(Self { members })
     }
 
+    /// Reads what [`LookupKey::write_canonical`] has written, which may be longer than what it was written from.
+    pub fn parse_written(json: &'a [u8]) -> Result<Self, Error> {
+        let text = std::str::from_utf8(json).map_err(|_| Fault::NotUtf8.of_key())?;
+        let members = members::parse_written(text).map_err(Fault::of_key)?;
+        Ok(Self { members })
+    }
+
     /// Reads a JSON array of at most `max` lookup keys, in its order; an empty one is an empty `Vec`.
     ///
     /// Every refusal is an `ERR`; it names the index of the element that is no lookup key, or `max_multiread_keys`.
@@ -76,9 +85,9 @@ impl<'a> LookupKey<'a> {
 
     /// Appends the canonical key, `{"a":1,"b":"x"}`; `rules` stand in the order of [`LookupKey::columns`].
     ///
-    /// After `Spelling::Ask` it is the same JSON with at least one value as the client spelled it, minified: no cache key,
-    /// but one text for what is to be asked, and an object that `json_to_recordset` reads. A value that its column cannot
-    /// hold is `PGBADVALUE`; `out` then keeps what it has been given so far.
+    /// After `Spelling::Ask` it is the same JSON with at least one value as the client spelled it: no cache key, but one text
+    /// for what is to be asked, and an object that `json_to_recordset` reads. A value that its column cannot hold is
+    /// `PGBADVALUE`; `out` then keeps what it has been given so far.
     pub fn write_canonical(&self, rules: &[Rule], out: &mut Vec<u8>) -> Result<Spelling, Error> {
         if rules.len() != self.members.len() {
             return Err(Error::malformed("lookup key has another number of columns than its table's rules"));
@@ -86,7 +95,14 @@ impl<'a> LookupKey<'a> {
         let mut spelling = Spelling::Canonical;
         for (index, ((name, value), rule)) in self.members.iter().zip(rules).enumerate() {
             write_name(index, name, out);
-            spelling = spelling.and(rule.write(name, value, out)?);
+            let start = out.len();
+            let spelled = rule.write(name, value, out)?;
+            if spelled == Spelling::Ask && matches!(value.get().as_bytes(), [b'[' | b'{', ..]) {
+                // A type such as citext reads an array as the text that it is, spaces and all: another text, another row.
+                out.truncate(start);
+                out.extend_from_slice(value.get().as_bytes());
+            }
+            spelling = spelling.and(spelled);
         }
         out.push(b'}');
         Ok(spelling)

@@ -42,6 +42,8 @@ pub struct Column {
     pub clock: Clock,
     /// Whether the type is a domain, whose checks only a cast to the domain itself applies.
     pub is_domain: bool,
+    /// Whether the JSON of a value can be made without PostgreSQL.
+    pub has_form: bool,
 }
 
 /// A relation as the catalog described it when it was last read.
@@ -94,6 +96,7 @@ mod tests {
             rule: Rule::Int { min: i64::from(i32::MIN), max: i64::from(i32::MAX) },
             clock: Clock::Unread,
             is_domain: false,
+            has_form: true,
         };
         TableDefinition {
             oid: 1,

@@ -6,7 +6,7 @@ use crate::cache::error::Error;
 use crate::engine;
 use crate::engine::caller::Caller;
 use crate::engine::lookup::Located;
-use crate::engine::resolve::{on_table, Answer, OnTable};
+use crate::engine::on_table::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::server::acl::{Access, User};
@@ -66,7 +66,7 @@ fn flush_all(ctx: Context<'_>) -> Reply {
     engine::with(|engine| {
         let prefix = engine.settings.get().cache_prefix.clone();
         let (user, prefix) = (User::of(ctx), Text::new(prefix.as_bytes()));
-        if let Err(error) = engine.may_access(ctx, &user, &prefix, Access::Delete) {
+        if let Err(error) = engine.may_access(ctx, &user, &[&prefix], Access::Delete) {
             return Reply::Error(error);
         }
         dropped(engine.flush_all(ctx))
@@ -112,7 +112,7 @@ impl OnTable for FlushTables {
             }
         }
         for table in &tables {
-            engine.may_access(ctx, &caller.user, &Text::new(&table.acl_prefix), Access::Delete)?;
+            engine.may_access(ctx, &caller.user, &[&Text::new(&table.acl_prefix)], Access::Delete)?;
         }
         for table in &tables {
             engine.start_epoch(ctx, table);

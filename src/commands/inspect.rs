@@ -6,10 +6,9 @@ use std::rc::Rc;
 use crate::cache::age::Age;
 use crate::cache::entry::Entry;
 use crate::cache::error::Error;
-use crate::cache::key::LookupKey;
 use crate::engine::caller::Caller;
-use crate::engine::lookup::{locate, locate_all, Located};
-use crate::engine::resolve::{on_table, Answer, OnTable};
+use crate::engine::lookup::{locate, Located};
+use crate::engine::on_table::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::server::acl::Access;
@@ -17,7 +16,6 @@ use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::keyspace::{self, Stored};
 use crate::server::reply::{Reply, Value};
-use crate::server::text::Text;
 
 /// The command.
 #[derive(Debug)]
@@ -56,7 +54,7 @@ impl OnTable for InspectRow<'_> {
     }
 
     fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
-        locate_all(engine, table, [LookupKey::parse(&self.key)?])
+        Ok(vec![locate(engine, table, &self.key)?])
     }
 
     fn run(
@@ -66,11 +64,9 @@ impl OnTable for InspectRow<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let key = LookupKey::parse(&self.key)?;
-        let located = locate(engine, table, &key)?;
-        let cache_key = Text::new(&located.cache_key);
-        engine.check(ctx, caller, table, &located, &cache_key, Access::Read)?;
-        Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &located, &cache_key))))
+        let located = locate(engine, table, &self.key)?;
+        engine.check(ctx, caller, table, &located, Access::Read)?;
+        Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &located))))
     }
 
     fn parked(&self) -> Box<dyn OnTable> {
@@ -107,24 +103,29 @@ fn life(engine: &Engine, entry: Kind, left_ms: Option<i64>) -> (Option<i64>, boo
     }
 }
 
-fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, located: &Located, cache_key: &Text) -> Value {
-    let ((bytes, entry), left_ms) = keyspace::read_with_ttl(ctx, cache_key, |stored| match stored {
+fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, located: &Located) -> Value {
+    let ((bytes, entry), left_ms) = keyspace::read_with_ttl(ctx, &located.cache_key, |stored| match stored {
         Stored::Bytes(bytes) => (Some(bytes.len()), Kind::of(bytes)),
         Stored::Nothing | Stored::OtherType => (None, Kind::Other),
     });
     let (ttl_ms, is_stale) = life(engine, entry, left_ms);
     let waiters = engine.flights.waiters_of(located.flight_key());
-    let waiters = waiters.or_else(|| engine.flights.waiters_of(&located.cache_key));
+    let waiters = waiters.or_else(|| engine.flights.waiters_of(located.cache_key.as_bytes()));
     let group = if located.asks { located.lookup.asking() } else { located.lookup.plain() };
     let source = engine.sources.get(table.source).map_or("", |source| &source.name);
     let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
     let fields = vec![
-        ("key", Value::Text(String::from_utf8_lossy(&located.cache_key).into_owned())),
+        ("key", Value::Text(String::from_utf8_lossy(located.cache_key.as_bytes()).into_owned())),
         ("cached", Value::Bool(bytes.is_some())),
         ("ttl_ms", ttl_ms.map_or(Value::Nil, Value::Integer)),
         ("bytes", number(bytes.unwrap_or_default())),
         ("negative", Value::Bool(entry == Kind::Absent)),
-        ("stale", Value::Bool(is_stale || (bytes.is_some() && !engine.may_serve(table, &located.cache_key)))),
+        (
+            "stale",
+            Value::Bool(
+                is_stale || (bytes.is_some() && !engine.may_serve(table, located.cache_key.as_bytes())),
+            ),
+        ),
         ("in_flight", Value::Bool(waiters.is_some())),
         ("waiters", number(waiters.unwrap_or_default())),
         (

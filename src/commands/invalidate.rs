@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::key::LookupKey;
 use crate::engine::caller::Caller;
-use crate::engine::lookup::{locate, locate_all, Located};
-use crate::engine::resolve::{on_table, Answer, OnTable};
+use crate::engine::lookup::{locate, Located};
+use crate::engine::on_table::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::plugins::occurrence::Occurrence;
@@ -15,7 +14,6 @@ use crate::server::acl::Access;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
-use crate::server::text::Text;
 use crate::settings::EventType;
 
 /// The command.
@@ -55,7 +53,7 @@ impl OnTable for InvalidateRow<'_> {
     }
 
     fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
-        locate_all(engine, table, [LookupKey::parse(&self.key)?])
+        Ok(vec![locate(engine, table, &self.key)?])
     }
 
     fn run(
@@ -65,21 +63,20 @@ impl OnTable for InvalidateRow<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let key = LookupKey::parse(&self.key)?;
-        let located = locate(engine, table, &key)?;
-        engine.check(ctx, caller, table, &located, &Text::new(&located.cache_key), Access::Delete)?;
+        let located = locate(engine, table, &self.key)?;
+        engine.check(ctx, caller, table, &located, Access::Delete)?;
         engine.counters.invalidations += 1;
-        engine.drop_entry(ctx, table, &located.cache_key)?;
+        engine.drop_entry(ctx, table, located.cache_key.as_bytes())?;
         if let Some(literal) = &located.literal {
             engine.drop_entry(ctx, table, literal)?;
         }
         let what = Occurrence::new(EventType::CacheInvalidate);
-        let what = what.key(&located.cache_key, located.prefix_len).reason("command");
+        let what = what.key(located.cache_key.as_bytes(), located.prefix_len).reason("command");
         engine.tell(ctx, table, what);
         if is_settled(&located) {
             return Ok(Answer::Now(Reply::Ok));
         }
-        drop_own_key(engine, ctx, table, &key, &located, caller)
+        drop_own_key(engine, ctx, table, &located, caller)
     }
 
     fn parked(&self) -> Box<dyn OnTable> {
@@ -103,7 +100,6 @@ fn drop_own_key(
     engine: &mut Engine,
     ctx: Context<'_>,
     table: &Rc<Table>,
-    key: &LookupKey<'_>,
     located: &Located,
     caller: &mut Caller,
 ) -> Result<Answer, Error> {
@@ -111,7 +107,6 @@ fn drop_own_key(
     let asked = engine.ask_for_own_key(
         ctx,
         table,
-        key,
         located,
         caller,
         Box::new(move |engine, ctx, brought| {

@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::cache::error::Error;
-use crate::cache::key::LookupKey;
 use crate::engine::caller::Caller;
-use crate::engine::lookup::{locate, locate_all, Located};
-use crate::engine::resolve::{on_table, Answer, OnTable};
+use crate::engine::lookup::{locate, Located};
+use crate::engine::on_table::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::server::acl::Access;
@@ -15,7 +14,6 @@ use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::keyspace::{self, Stored};
 use crate::server::reply::Reply;
-use crate::server::text::Text;
 
 /// The command.
 #[derive(Debug)]
@@ -54,7 +52,7 @@ impl OnTable for KeyOfRow<'_> {
     }
 
     fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
-        locate_all(engine, table, [LookupKey::parse(&self.key)?])
+        Ok(vec![locate(engine, table, &self.key)?])
     }
 
     fn run(
@@ -64,20 +62,17 @@ impl OnTable for KeyOfRow<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let key = LookupKey::parse(&self.key)?;
-        let located = locate(engine, table, &key)?;
-        let cache_key = Text::new(&located.cache_key);
-        engine.check(ctx, caller, table, &located, &cache_key, Access::Read)?;
+        let located = locate(engine, table, &self.key)?;
+        engine.check(ctx, caller, table, &located, Access::Read)?;
         // An entry is stored under its row's own key only: where one stands, that is it.
-        let stands = keyspace::read(ctx, &cache_key, |stored| stored != Stored::Nothing);
+        let stands = keyspace::read(ctx, &located.cache_key, |stored| stored != Stored::Nothing);
         if !located.asks || stands {
-            return Ok(Answer::Now(Reply::Buffer(located.cache_key)));
+            return Ok(Answer::Now(Reply::Buffer(located.cache_key.as_bytes().to_vec())));
         }
-        let literal = located.cache_key.clone();
+        let literal = located.cache_key.as_bytes().to_vec();
         engine.ask_for_own_key(
             ctx,
             table,
-            &key,
             &located,
             caller,
             Box::new(move |_, _, brought| match brought {

@@ -4,16 +4,19 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use crate::cache::age::Age;
+use crate::cache::entry::Entry;
 use crate::cache::error::Error;
-use crate::cache::key::LookupKey;
+use crate::cache::spent::Spent;
 use crate::cache::ttl::Ttl;
 use crate::engine::ask::Departures;
 use crate::engine::caller::Caller;
 use crate::engine::entries::Found;
-use crate::engine::gather::{json_array, Gather, Slot};
-use crate::engine::lookup::{locate, locate_all, values, Located};
+use crate::engine::gather::Gather;
+use crate::engine::lookup::{locate_all, Located};
+use crate::engine::on_table::{on_table, Answer, OnTable};
 use crate::engine::refresh::Aged;
-use crate::engine::resolve::{on_table, Answer, OnTable};
+use crate::engine::rows::Rows;
 use crate::engine::tables::Table;
 use crate::engine::ticket::Ticket;
 use crate::engine::Engine;
@@ -21,8 +24,7 @@ use crate::postgres::load::KeyValues;
 use crate::server::acl::{Access, User};
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
-use crate::server::reply::Reply;
-use crate::server::text::Text;
+use crate::server::reply::{self, Reply};
 
 /// The command.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ struct Missing {
 
 /// What the cache has of the keys.
 struct LookedUp {
-    slots: Vec<Slot>,
+    rows: Rows,
     missing: Vec<Missing>,
     aged: Vec<Aged>,
 }
@@ -85,11 +87,7 @@ impl OnTable for ReadRows<'_> {
     }
 
     fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
-        locate_all(
-            engine,
-            table,
-            LookupKey::parse_many(&self.keys, engine.settings.get().max_multiread_keys)?,
-        )
+        locate_all(engine, table, &self.keys)
     }
 
     fn run(
@@ -99,15 +97,28 @@ impl OnTable for ReadRows<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let keys = LookupKey::parse_many(&self.keys, engine.settings.get().max_multiread_keys)?;
-        let LookedUp { slots, missing, aged } = look_up_all(engine, ctx, table, caller, &keys, self.ttl)?;
+        let keys = locate_all(engine, table, &self.keys)?;
+        let LookedUp { rows, missing, aged } = look_up_all(engine, ctx, table, caller, keys, self.ttl)?;
         if missing.is_empty() {
             engine.refresh(ctx, table, aged, self.ttl);
-            return Ok(Answer::Now(Reply::Buffer(json_array(&slots))));
+            let json = rows.into_json();
+            return Ok(Answer::Now(if caller.is_in_command() {
+                reply::bulk(ctx, &json);
+                engine.keep_scratch(json);
+                Reply::Sent
+            } else {
+                Reply::Buffer(json)
+            }));
         }
         let waiter = caller.wait(engine, ctx)?;
         let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
-        let gather = engine.gathers.add(Gather { waiter, user, slots, pending: missing.len() });
+        let gather = engine.gathers.add(Gather {
+            waiter,
+            user,
+            slots: rows.slots(),
+            pending: missing.len(),
+            spent: Spent::default(),
+        });
         let (ttl_s, mut departures) = (engine.ttl_s(self.ttl), Departures::default());
         for Missing { index, located, values } in missing {
             engine.tell_miss(ctx, table, &located);
@@ -129,34 +140,32 @@ fn look_up_all(
     ctx: Context<'_>,
     table: &Rc<Table>,
     caller: &Caller,
-    keys: &[LookupKey<'_>],
+    keys: Vec<Located>,
     ttl: Option<Ttl>,
 ) -> Result<LookedUp, Error> {
-    let mut all = Vec::with_capacity(keys.len());
-    for key in keys {
-        let located = locate(engine, table, key)?;
-        let cache_key = Text::new(&located.cache_key);
-        engine.check(ctx, caller, table, &located, &cache_key, Access::Read)?;
-        all.push((located, cache_key));
-    }
-    let slots = Vec::with_capacity(keys.len());
-    let mut looked_up = LookedUp { slots, missing: Vec::new(), aged: Vec::new() };
-    let LookedUp { slots, missing, aged } = &mut looked_up;
-    for (index, ((located, cache_key), key)) in all.into_iter().zip(keys).enumerate() {
-        let (found, age) = engine.look_up(ctx, table, &cache_key, ttl, |row| Slot::Row(row.into()));
+    engine.check_all(ctx, caller, table, &keys, Access::Read)?;
+    let is_reliable = engine.may_rely_on(table);
+    let rows = Rows::new(keys.len(), engine.scratch.take());
+    let mut looked_up = LookedUp { rows, missing: Vec::new(), aged: Vec::new() };
+    let LookedUp { rows, missing, aged } = &mut looked_up;
+    for (index, located) in keys.into_iter().enumerate() {
+        let (found, age) =
+            engine.look_up(ctx, table, is_reliable, &located.cache_key, ttl, |row| rows.add(row));
         let is_negative = matches!(found, Found::Absent);
         match found {
-            Found::Row(slot) => slots.push(slot),
-            Found::Absent => slots.push(Slot::Absent),
+            Found::Row(()) => {}
+            Found::Absent => rows.add(Entry::ABSENT),
             Found::Foreign | Found::Nothing => {
-                slots.push(Slot::Pending);
-                let values = values(key, located.asks)?;
+                rows.add_pending();
+                let values = located.values()?;
                 missing.push(Missing { index, located, values });
                 continue;
             }
         }
         engine.tell_hit(ctx, table, &located, age, is_negative);
-        aged.extend(Aged::of(age, key, located));
+        if age != Age::Fresh {
+            aged.extend(Aged::of(located));
+        }
     }
     Ok(looked_up)
 }

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use crate::cache::age::Age;
 use crate::cache::error::Error;
-use crate::cache::key::LookupKey;
 use crate::cache::ttl::Ttl;
 use crate::engine::ask::Departures;
 use crate::engine::caller::Caller;
-use crate::engine::lookup::{locate, locate_all, values, Located};
+use crate::engine::lookup::{locate, Located};
+use crate::engine::on_table::{on_table, Answer, OnTable};
 use crate::engine::refresh::Aged;
-use crate::engine::resolve::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::ticket::Ticket;
 use crate::engine::Engine;
@@ -18,7 +18,6 @@ use crate::server::acl::{Access, User};
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
-use crate::server::text::Text;
 
 /// The command.
 #[derive(Debug)]
@@ -67,7 +66,7 @@ impl OnTable for ReadRow<'_> {
     }
 
     fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
-        locate_all(engine, table, [LookupKey::parse(&self.key)?])
+        Ok(vec![locate(engine, table, &self.key)?])
     }
 
     fn run(
@@ -77,19 +76,20 @@ impl OnTable for ReadRow<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let key = LookupKey::parse(&self.key)?;
-        let located = locate(engine, table, &key)?;
-        let cache_key = Text::new(&located.cache_key);
-        engine.check(ctx, caller, table, &located, &cache_key, Access::Read)?;
+        let located = locate(engine, table, &self.key)?;
+        engine.check(ctx, caller, table, &located, Access::Read)?;
         let in_command = caller.is_in_command();
-        if let Some((reply, age)) = engine.reply_from_cache(ctx, table, &cache_key, self.ttl, in_command) {
+        if let Some((reply, age)) =
+            engine.reply_from_cache(ctx, table, &located.cache_key, self.ttl, in_command)
+        {
             let is_negative = matches!(reply, Reply::Nil);
             engine.tell_hit(ctx, table, &located, age, is_negative);
-            let aged = Aged::of(age, &key, located).into_iter().collect();
-            engine.refresh(ctx, table, aged, self.ttl);
+            if age != Age::Fresh {
+                engine.refresh(ctx, table, Aged::of(located).into_iter().collect(), self.ttl);
+            }
             return Ok(Answer::Now(reply));
         }
-        let values = values(&key, located.asks)?;
+        let values = located.values()?;
         let waiter = caller.wait(engine, ctx)?;
         let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
         engine.tell_miss(ctx, table, &located);

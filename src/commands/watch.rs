@@ -2,7 +2,7 @@
 
 use crate::cache::error::Error;
 use crate::cache::name::TableName;
-use crate::engine::resolve::Answer;
+use crate::engine::on_table::Answer;
 use crate::engine::{self, Engine};
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;

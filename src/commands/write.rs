@@ -6,11 +6,10 @@ use std::rc::Rc;
 use serde_json::value::RawValue;
 
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::key::LookupKey;
 use crate::cache::ttl::Ttl;
 use crate::engine::caller::Caller;
-use crate::engine::lookup::{locate, locate_all, Located};
-use crate::engine::resolve::{on_table, Answer, OnTable};
+use crate::engine::lookup::{locate, Located};
+use crate::engine::on_table::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::plugins::occurrence::Occurrence;
@@ -18,7 +17,6 @@ use crate::server::acl::Access;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
-use crate::server::text::Text;
 use crate::settings::EventType;
 
 /// The command.
@@ -80,7 +78,7 @@ impl OnTable for WriteRow<'_> {
     }
 
     fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
-        locate_all(engine, table, [LookupKey::parse(&self.key)?])
+        Ok(vec![locate(engine, table, &self.key)?])
     }
 
     fn run(
@@ -93,19 +91,17 @@ impl OnTable for WriteRow<'_> {
         if self.data.len() > engine.settings.get().max_entry_bytes {
             return Err(Error::malformed("the data is larger than max_entry_bytes"));
         }
-        let key = LookupKey::parse(&self.key)?;
-        let located = locate(engine, table, &key)?;
-        engine.check(ctx, caller, table, &located, &Text::new(&located.cache_key), Access::Write)?;
+        let located = locate(engine, table, &self.key)?;
+        engine.check(ctx, caller, table, &located, Access::Write)?;
         let ttl_s = engine.ttl_s(self.ttl);
         if !located.asks {
-            put(engine, ctx, table, &located.cache_key, &self.data, ttl_s)?;
+            put(engine, ctx, table, located.cache_key.as_bytes(), &self.data, ttl_s)?;
             return Ok(Answer::Now(Reply::Ok));
         }
         let (data, table_then) = (self.data.to_vec(), Rc::clone(table));
         engine.ask_for_own_key(
             ctx,
             table,
-            &key,
             &located,
             caller,
             Box::new(move |engine, ctx, brought| {

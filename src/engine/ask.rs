@@ -6,17 +6,17 @@ use std::time::Instant;
 
 use crate::cache::error::Error;
 use crate::cache::flight::{FlightId, FlightPlan, Joined};
-use crate::cache::key::LookupKey;
 use crate::cache::ttl::{self, Ttl};
 use crate::postgres::load::KeyValues;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
+use crate::server::turn;
 use crate::workers::mail::SourceIndex;
-use crate::workers::queue::{Group, Task};
+use crate::workers::queue::{Group, Limits, Task};
 
 use super::caller::Caller;
-use super::lookup::{values, Located};
-use super::resolve::Answer;
+use super::lookup::Located;
+use super::on_table::Answer;
 use super::sources::queue_is_full;
 use super::state::Engine;
 use super::tables::Table;
@@ -74,13 +74,18 @@ impl Engine {
     /// source that is down, land at once with `PGBUSY` or `PGDOWN`.
     pub fn depart(&mut self, ctx: Context<'_>, source: SourceIndex, departures: Departures) {
         let settings = self.settings.get();
+        let limits = Limits {
+            queue_limit: settings.queue_limit,
+            batch_max: settings.batch_max,
+            calls: turn::number().is_none(),
+        };
         let pushed = Instant::now();
         let deadline = pushed + settings.load_timeout;
         for (group, keys) in departures.tasks {
             let flights: Vec<FlightId> = keys.iter().map(|(flight, _)| *flight).collect();
             let pushed = self.sources.get(source).map_or_else(
                 || Err(queue_is_full()),
-                |active| active.push(&group, Task { keys, pushed, deadline }, settings.queue_limit),
+                |active| active.push(&group, Task { keys, pushed, deadline }, limits),
             );
             if let Err(error) = pushed {
                 self.turn_back(ctx, &flights, &error);
@@ -93,12 +98,11 @@ impl Engine {
         &mut self,
         ctx: Context<'_>,
         table: &Rc<Table>,
-        key: &LookupKey<'_>,
         located: &Located,
         caller: &mut Caller,
         rest: Continuation,
     ) -> Result<Answer, Error> {
-        let values = values(key, located.asks)?;
+        let values = located.values()?;
         let waiter = caller.wait(self, ctx)?;
         let mut departures = Departures::default();
         let ttl_s = self.ttl_s(None);

@@ -33,9 +33,11 @@ impl Drops {
 
     /// Whether `table` has to start a new generation.
     pub fn hit(&self, table: &Table) -> bool {
-        table.drop < self.everything
-            || (table.definition.is_watched
-                && self.watched.get(&table.source).is_some_and(|drop| table.drop < *drop))
+        // Every hit asks, and nearly always the table is later than any drop.
+        table.drop < self.last
+            && (table.drop < self.everything
+                || (table.definition.is_watched
+                    && self.watched.get(&table.source).is_some_and(|drop| table.drop < *drop)))
     }
 
     fn next(&mut self) -> u64 {

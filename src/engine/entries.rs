@@ -68,16 +68,18 @@ impl Engine {
     }
 
     /// The same for a reader of `table`, and counts what was found. A value of another's is a miss: the load replaces it.
-    /// So is one that may be out of date: the load goes past it.
+    /// So is one that may be out of date: the load goes past it. `is_reliable`: whether [`may_rely_on`](Self::may_rely_on)
+    /// said so in this command, which looks at the clock.
     pub fn look_up<T>(
         &mut self,
         ctx: Context<'_>,
         table: &Table,
+        is_reliable: bool,
         key: &Text,
         ttl: Option<Ttl>,
         take: impl FnOnce(&[u8]) -> T,
     ) -> (Found<T>, Age) {
-        if !self.may_serve(table, key.as_bytes()) {
+        if !is_reliable || self.is_doubted(table, key.as_bytes()) {
             self.counters.misses += 1;
             self.counters.bypassed += 1;
             return (Found::Nothing, Age::Fresh);
@@ -110,7 +112,8 @@ impl Engine {
         ttl: Option<Ttl>,
         in_command: bool,
     ) -> Option<(Reply, Age)> {
-        let (found, age) = self.look_up(ctx, table, key, ttl, |row| {
+        let is_reliable = self.may_rely_on(table);
+        let (found, age) = self.look_up(ctx, table, is_reliable, key, ttl, |row| {
             if in_command {
                 reply::bulk(ctx, row);
                 Reply::Sent

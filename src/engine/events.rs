@@ -130,5 +130,5 @@ impl Engine {
 
 /// An occurrence about the row that `located` names.
 fn about(kind: EventType, located: &Located) -> Occurrence<'_> {
-    Occurrence::new(kind).key(&located.cache_key, located.prefix_len)
+    Occurrence::new(kind).key(located.cache_key.as_bytes(), located.prefix_len)
 }

@@ -207,7 +207,12 @@ impl Engine {
 
     /// Whether what stands under `key` of `table` may be served.
     pub fn may_serve(&self, table: &Table, key: &[u8]) -> bool {
-        self.may_rely_on(table) && (self.doubts.is_empty() || !self.doubts.cover(table, key))
+        self.may_rely_on(table) && !self.is_doubted(table, key)
+    }
+
+    /// Whether what stands under `key` of `table` is known to be out of date.
+    pub fn is_doubted(&self, table: &Table, key: &[u8]) -> bool {
+        !self.doubts.is_empty() && self.doubts.cover(table, key)
     }
 
     /// Whether what the cache holds of `table` may be served, and what is loaded may be stored: changes of a watched table

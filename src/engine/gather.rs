@@ -1,9 +1,11 @@
 //! MULTIREADs under way: answers that come from several flights.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use foldhash::HashMap;
+
+use crate::cache::spent::Spent;
 use crate::server::acl::User;
 use crate::server::blocked::WaiterId;
 
@@ -33,6 +35,8 @@ pub struct Gather {
     pub slots: Vec<Slot>,
     /// How many are pending.
     pub pending: usize,
+    /// Where the time of its loads went.
+    pub spent: Spent,
 }
 
 /// Every MULTIREAD that waits.
@@ -50,14 +54,15 @@ impl Gathers {
         GatherId(self.next)
     }
 
-    /// Who waits for a MULTIREAD, as long as it waits.
-    pub fn asker(&self, id: GatherId) -> Option<(WaiterId, Rc<User>)> {
-        self.under_way.get(&id).map(|gather| (gather.waiter, Rc::clone(&gather.user)))
+    /// Who asks in a MULTIREAD, as long as it waits.
+    pub fn asker(&self, id: GatherId) -> Option<Rc<User>> {
+        self.under_way.get(&id).map(|gather| Rc::clone(&gather.user))
     }
 
-    /// Fills one slot. Returns the MULTIREAD when that was its last.
-    pub fn fill(&mut self, id: GatherId, index: usize, slot: Slot) -> Option<Gather> {
+    /// Fills one slot with what a load brought in that time. Returns the MULTIREAD when that was its last.
+    pub fn fill(&mut self, id: GatherId, index: usize, slot: Slot, spent: Spent) -> Option<Gather> {
         let gather = self.under_way.get_mut(&id)?;
+        gather.spent = gather.spent.max(spent);
         if let Some(place) = gather.slots.get_mut(index).filter(|place| **place == Slot::Pending) {
             *place = slot;
             gather.pending -= 1;

@@ -105,26 +105,44 @@ impl Engine {
     ) -> Result<Option<Arc<[u8]>>, Error> {
         let brought = answered.result.as_ref().map_err(Clone::clone)?;
         if let Some(acl_key) = &brought.acl_key {
-            self.may_access(ctx, user, &Text::new(acl_key), Access::Read)?;
+            self.may_access(ctx, user, &[&Text::new(acl_key)], Access::Read)?;
         }
         Ok(brought.row.clone())
     }
 
     fn answer_part(&mut self, ctx: Context<'_>, gather: GatherId, index: usize, answered: &Answered) {
-        let Some((waiter, user)) = self.gathers.asker(gather) else { return };
-        self.waiters.spend(waiter, answered.spent);
-        let slot = match self.row_for(ctx, &user, answered) {
+        let slot = match self.part_for(ctx, gather, answered) {
             Ok(Some(row)) => Slot::Row(row),
             Ok(None) => Slot::Absent,
             Err(error) => {
                 if let Some(gather) = self.gathers.remove(gather) {
+                    self.waiters.spend(gather.waiter, gather.spent.max(answered.spent));
                     self.fail(gather.waiter, error);
                 }
                 return;
             }
         };
-        if let Some(done) = self.gathers.fill(gather, index, slot) {
+        if let Some(done) = self.gathers.fill(gather, index, slot, answered.spent) {
+            self.waiters.spend(done.waiter, done.spent);
             self.waiters.answer(done.waiter, Reply::Buffer(json_array(&done.slots)));
+        }
+    }
+
+    /// The row for a MULTIREAD. Only under another key than was asked for does it matter whose it is.
+    fn part_for(
+        &mut self,
+        ctx: Context<'_>,
+        gather: GatherId,
+        answered: &Answered,
+    ) -> Result<Option<Arc<[u8]>>, Error> {
+        match &answered.result {
+            Ok(Brought { acl_key: None, row, .. }) => Ok(row.clone()),
+            Ok(_) => match self.gathers.asker(gather) {
+                Some(user) => self.row_for(ctx, &user, answered),
+                // Answered already: nobody is shown it.
+                None => Ok(None),
+            },
+            Err(error) => Err(error.clone()),
         }
     }
 }

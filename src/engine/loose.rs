@@ -28,10 +28,14 @@ impl Loose {
         }
     }
 
-    /// What the cache keys of loose entries start with, for one that may be stored.
-    pub fn prefix(&self) -> Rc<[u8]> {
+    /// Appends what the cache keys of loose entries start with.
+    pub fn write_prefix(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.prefix.borrow());
+    }
+
+    /// An entry of this generation may be stored.
+    pub fn set_used(&self) {
         self.is_used.set(true);
-        Rc::clone(&self.prefix.borrow())
     }
 
     /// The generation.
@@ -78,10 +82,16 @@ mod tests {
     fn each_change_ends_the_generation_once_it_was_used() {
         let loose = Loose::new("pg_cache:users", 0);
         assert!(!loose.drop_all());
-        let first = loose.prefix();
+        let prefix = || {
+            let mut prefix = Vec::new();
+            loose.write_prefix(&mut prefix);
+            prefix
+        };
+        let first = prefix();
+        loose.set_used();
         assert!(loose.drop_all() && !loose.drop_all());
-        assert_ne!(first, loose.prefix());
-        assert!(loose.owns(&[&loose.prefix(), &b"{}"[..]].concat()) && !loose.owns(&first));
+        assert_ne!(first, prefix());
+        assert!(loose.owns(&[prefix(), b"{}".to_vec()].concat()) && !loose.owns(&first));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::server::context::{replicas_are_paused, Context};
 use crate::server::keyspace::{self, Refusal};
 use crate::server::text::Text;
 
-use super::resolve::Parked;
+use super::parked::Parked;
 use super::state::{Answered, Engine};
 use super::tables::Table;
 use super::ticket::Ticket;

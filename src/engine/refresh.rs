@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::cache::age::{Age, Ageing};
+use crate::cache::age::Ageing;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::{FlightPlan, Landed};
-use crate::cache::key::LookupKey;
 use crate::cache::ttl::Ttl;
 use crate::postgres::load::KeyValues;
 use crate::server::clock::monotonic_ms;
@@ -14,7 +13,7 @@ use crate::server::keyspace;
 use crate::workers::mail::SourceIndex;
 
 use super::ask::Departures;
-use super::lookup::{values, Located};
+use super::lookup::Located;
 use super::state::Engine;
 use super::tables::Table;
 use super::ticket::Ticket;
@@ -27,12 +26,9 @@ pub struct Aged {
 }
 
 impl Aged {
-    /// What to load anew after a hit on an entry of this age, if anything.
-    pub fn of(age: Age, key: &LookupKey<'_>, located: Located) -> Option<Self> {
-        if age == Age::Fresh {
-            return None;
-        }
-        let values = values(key, located.asks).ok()?;
+    /// The row that `located` names, if its values can be told.
+    pub fn of(located: Located) -> Option<Self> {
+        let values = located.values().ok()?;
         Some(Self { located, values })
     }
 }
@@ -66,7 +62,7 @@ impl Engine {
             is_refresh: true,
         };
         for Aged { located, values } in aged {
-            if self.resting.holds(&located.cache_key, now_ms) {
+            if self.resting.holds(located.cache_key.as_bytes(), now_ms) {
                 continue;
             }
             let plan = FlightPlan {
@@ -75,7 +71,7 @@ impl Engine {
                 prefix_len: located.prefix_len,
                 ..plan.clone()
             };
-            if let Some(flight) = self.flights.refresh(&located.cache_key, plan) {
+            if let Some(flight) = self.flights.refresh(located.cache_key.as_bytes(), plan) {
                 self.counters.refreshed += 1;
                 departures.add(located.lookup.refreshing(located.asks), flight, values);
             }
@@ -88,7 +84,7 @@ impl Engine {
         let Some(active) = self.sources.get(source) else { return false };
         keyspace::may_write(ctx).is_ok()
             && active.queue.has_time(self.settings.get().queue_limit)
-            && !active.pace.is_restrained()
+            && !active.queue.is_restrained()
             && active.source.refuse_if_down().is_ok()
     }
 

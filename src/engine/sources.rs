@@ -11,8 +11,7 @@ use crate::settings::Shared;
 use crate::workers::errand::Errands;
 use crate::workers::listener::Ears;
 use crate::workers::mail::{Message, Postbox, SourceIndex};
-use crate::workers::pace::Pace;
-use crate::workers::queue::{Group, Job, Queue, Task};
+use crate::workers::queue::{Group, Job, Limits, Queue, Task};
 use crate::workers::threads::Threads;
 
 use super::listening::Listening;
@@ -31,10 +30,10 @@ pub struct ActiveSource {
     pub source: Arc<Source>,
     /// What waits for a worker.
     pub queue: Queue,
-    /// How many connections may load at once.
-    pub pace: Arc<Pace>,
     /// Whether it was down when it was last heard of.
     was_down: Cell<bool>,
+    /// Whether something was pushed without a worker being called.
+    is_calling_due: Cell<bool>,
     /// The relations whose definitions are compared with the catalog.
     pub known: Arc<Known>,
     listening: Listening,
@@ -98,6 +97,12 @@ impl Sources {
         self.active.iter().for_each(ActiveSource::restart_pace);
     }
 
+    /// Calls workers for what was pushed without: the turn of the event loop in which more might have come is over.
+    pub fn call_workers(&self, batch_max: usize) {
+        let due = self.active.iter().filter(|source| source.is_calling_due.take());
+        due.for_each(|source| source.queue.call(batch_max));
+    }
+
     /// How many tasks wait, for all sources together.
     pub fn queued(&self) -> usize {
         self.active.iter().map(|source| source.queue.len()).sum()
@@ -111,7 +116,6 @@ impl Sources {
     /// Ends every worker that PostgreSQL lets go of.
     pub fn stop(&mut self) {
         for source in &mut self.active {
-            source.pace.end();
             source.threads.stop(&source.queue);
             source.listening.stop();
         }
@@ -129,13 +133,14 @@ impl Sources {
 }
 
 impl ActiveSource {
-    /// Hands a task to the workers. `PGDOWN` when they could do nothing with it, `PGBUSY` when `limit` tasks wait.
-    pub fn push(&self, group: &Arc<Group>, task: Task, limit: usize) -> Result<(), Error> {
+    /// Hands a task to the workers. `PGDOWN` when they could do nothing with it, `PGBUSY` when too many tasks wait.
+    pub fn push(&self, group: &Arc<Group>, task: Task, limits: Limits) -> Result<(), Error> {
         self.source.refuse_if_down()?;
-        self.queue.push(group, task, limit).map_err(|_| queue_is_full())
+        self.is_calling_due.set(self.is_calling_due.get() || !limits.calls);
+        self.queue.push(group, task, limits).map_err(|_| queue_is_full())
     }
 
-    /// Hands another errand to the workers, on the same terms.
+    /// Hands another errand to the workers, on the same terms: `limit` tasks may wait.
     pub fn push_job(&self, job: Job, limit: usize) -> Result<(), Error> {
         self.source.refuse_if_down()?;
         self.queue.push_job(job, limit).map_err(|_| queue_is_full())
@@ -143,7 +148,7 @@ impl ActiveSource {
 
     /// Much of what was cached of this source is lost: it is asked for that step by step, not at once.
     pub fn restart_pace(&self) {
-        self.pace.restart();
+        self.queue.restart_pace();
     }
 
     /// The source went up or down. One that comes back has everyone who waited for that at its door.
@@ -159,18 +164,16 @@ impl ActiveSource {
         settings: &Arc<Shared>,
         postbox: &Postbox,
     ) -> Result<Self, Error> {
-        let (queue, jobs) = Queue::new();
-        let (name, pool_size) = (source.settings().name.clone(), source.settings().pool_size);
-        let pace = Pace::new(pool_size as usize);
+        let (name, pool_size) = (source.settings().name.clone(), source.settings().pool_size as usize);
+        let queue = Queue::new(pool_size);
         let errands = Errands {
             index,
             source: Arc::clone(&source),
             queue: queue.clone(),
-            pace: Arc::clone(&pace),
             postbox: postbox.clone(),
             settings: Arc::clone(settings),
         };
-        let threads = Threads::start(pool_size as usize, &jobs, &errands)
+        let threads = Threads::start(pool_size, &errands)
             .map_err(|error| Error::malformed(format!("cannot start the worker threads: {error}")))?;
         let known = Arc::<Known>::default();
         let listening = Listening::start(Ears {
@@ -183,7 +186,17 @@ impl ActiveSource {
         })
         .map_err(|error| Error::malformed(format!("cannot start the listening threads: {error}")))?;
         let prefix = if index == 0 { String::new() } else { format!("{name}:") };
-        Ok(Self { name, prefix, source, queue, pace, was_down: Cell::new(false), known, listening, threads })
+        Ok(Self {
+            name,
+            prefix,
+            source,
+            queue,
+            was_down: Cell::new(false),
+            is_calling_due: Cell::new(false),
+            known,
+            listening,
+            threads,
+        })
     }
 }
 

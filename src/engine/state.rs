@@ -1,5 +1,6 @@
 //! The engine's state, and its turn: starting, ticking, taking mail, stopping.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -103,6 +104,8 @@ pub struct Engine {
     pub drops: Drops,
     /// The generation that every table has reached at least, once everything was flushed.
     pub everything_epoch: Option<u64>,
+    /// Where cache keys and arrays of rows are put together.
+    pub scratch: RefCell<Vec<u8>>,
     /// What is out of date and cannot be removed here now.
     pub doubts: Doubts,
     /// The search for entries of earlier generations.
@@ -158,6 +161,7 @@ impl Engine {
             watches: Watches::default(),
             gathers: Gathers::default(),
             aliases: Aliases::default(),
+            scratch: RefCell::default(),
             freshness,
             drops: Drops::default(),
             everything_epoch: None,
@@ -266,6 +270,8 @@ impl Engine {
             self.give_up(ctx, landed, timed_out());
         }
         self.give_up_resolutions(now);
+        // The turns may not be counted any more.
+        self.call_workers();
         let reads = self.counters.hits + self.counters.misses;
         turn::count(ctx, reads.saturating_sub(self.reads_at_tick) > BUSY_READS);
         self.reads_at_tick = reads;
@@ -282,6 +288,11 @@ impl Engine {
         }
         super::catch_up(self, ctx);
         self.publish(now);
+    }
+
+    /// A turn of the event loop is over: the loads that were gathered in it go to the workers.
+    pub fn call_workers(&mut self) {
+        self.sources.call_workers(self.settings.get().batch_max);
     }
 
     /// The server became a master or a replica: what is under way belongs to the one before. Nobody knows what a

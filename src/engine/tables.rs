@@ -10,7 +10,7 @@ use once_cell::unsync::OnceCell;
 
 use crate::cache::canonical::{shown, Rule};
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::key::LookupKey;
+use crate::cache::key::{LookupKey, Shape};
 use crate::cache::notice::Relation;
 use crate::cache::table::TableDefinition;
 use crate::postgres::load::KeyValues;
@@ -85,6 +85,8 @@ pub struct Lookup {
     columns: Vec<usize>,
     /// The columns' rules, in that order.
     pub rules: Vec<Rule>,
+    /// How its keys look.
+    shape: Shape,
     /// Whether no unique key of a watched table names its rows, so that any change of the table may be about them.
     pub is_loose: bool,
     plain: OnceCell<Arc<Group>>,
@@ -99,12 +101,14 @@ impl Lookup {
         for name in key.columns() {
             columns.push(table.column(name).ok_or_else(|| no_column(table, name))?);
         }
-        let rules = columns.iter().map(|position| table.columns[*position].rule).collect();
+        let rules: Vec<Rule> = columns.iter().map(|position| table.columns[*position].rule).collect();
+        let shape = Shape::new(key.columns().zip(rules.iter().copied()));
         let is_loose = table.is_watched && !table.has_unique_key(&columns);
         Ok(Self {
             table: Arc::clone(table),
             columns,
             rules,
+            shape,
             is_loose,
             plain: OnceCell::new(),
             asking: OnceCell::new(),
@@ -120,6 +124,11 @@ impl Lookup {
                 .iter()
                 .zip(key.columns())
                 .all(|(position, name)| self.table.columns[*position].name == name)
+    }
+
+    /// The values of a canonical key of these columns as its plain statement takes them; `None`: a case for the parser.
+    pub fn plain_values(&self, key: &[u8]) -> Option<KeyValues> {
+        self.shape.texts(key)
     }
 
     /// Whether the meaning of a lookup key with these values (JSON) depends on when it is read.
@@ -156,24 +165,38 @@ fn no_column(table: &TableDefinition, name: &str) -> Error {
 }
 
 impl Table {
-    /// What the cache keys of the rows that `lookup` finds start with.
-    pub fn prefix_for(&self, lookup: &Lookup) -> Rc<[u8]> {
-        if lookup.is_loose {
-            self.loose.prefix()
+    /// Appends what the cache keys of its rows start with, of loose entries or of the others.
+    pub fn write_prefix(&self, is_loose: bool, out: &mut Vec<u8>) {
+        if is_loose {
+            self.loose.write_prefix(out);
         } else {
-            Rc::clone(&self.prefix)
+            out.extend_from_slice(&self.prefix);
         }
     }
 
+    /// Writes the cache key for the lookup key that `json` begins with, if its columns are known and it is spelled as nearly
+    /// all are. Returns how it is looked up, where in `out` the lookup key starts, and what follows it in `json`.
+    pub fn copy_key<'j>(&self, json: &'j [u8], out: &mut Vec<u8>) -> Option<(Rc<Lookup>, usize, &'j [u8])> {
+        self.lookups.borrow().iter().find_map(|lookup| {
+            out.clear();
+            self.write_prefix(lookup.is_loose, out);
+            let prefix_len = out.len();
+            let rest = lookup.shape.copy(json, out)?;
+            Some((Rc::clone(lookup), prefix_len, rest))
+        })
+    }
+
     /// `cache_key`, in which the lookup key begins at `prefix_len`, without the generation: what the server's ACL is asked
-    /// about. In a table without one it is the same, and nothing is made.
-    pub fn acl_key<'k>(&self, cache_key: &'k Text, prefix_len: usize) -> AclKey<'k> {
+    /// about. In a table without one it is the same, and nothing is made; elsewhere it is put together in `scratch`.
+    pub fn acl_key<'k>(&self, cache_key: &'k Text, prefix_len: usize, scratch: &mut Vec<u8>) -> AclKey<'k> {
         let bytes = cache_key.as_bytes();
         if bytes.get(..prefix_len) == Some(&*self.acl_prefix) {
             return AclKey::Same(cache_key);
         }
-        let lookup_key = bytes.get(prefix_len..).unwrap_or_default();
-        AclKey::Other(Text::new(&[&self.acl_prefix, lookup_key].concat()))
+        scratch.clear();
+        scratch.extend_from_slice(&self.acl_prefix);
+        scratch.extend_from_slice(bytes.get(prefix_len..).unwrap_or_default());
+        AclKey::Other(Text::new(scratch))
     }
 
     /// The lookup key within `cache_key`, if that is one of this table's generation.
@@ -200,9 +223,9 @@ impl Table {
 /// Every table that was resolved.
 #[derive(Debug, Default)]
 pub struct Tables {
-    by_name: HashMap<Box<[u8]>, Rc<Table>>,
+    by_name: foldhash::HashMap<Box<[u8]>, Rc<Table>>,
     by_oid: HashMap<(SourceIndex, u32), Rc<Table>>,
-    by_id: HashMap<u64, Rc<Table>>,
+    by_id: foldhash::HashMap<u64, Rc<Table>>,
     /// The tables that a relation's changes concern.
     concerned: HashMap<(SourceIndex, u32), Vec<u64>>,
     next: u64,

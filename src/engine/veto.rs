@@ -14,11 +14,11 @@ use crate::plugins::subject::{Subject, SubjectKey};
 use crate::server::acl::User;
 use crate::server::command::{Arguments, Spec};
 use crate::server::context::Context;
-use crate::server::text::Text;
 use crate::settings::Settings;
 
 use super::caller::Caller;
-use super::resolve::{OnTable, Parked};
+use super::on_table::OnTable;
+use super::parked::Parked;
 use super::state::Engine;
 use super::tables::Table;
 
@@ -80,6 +80,11 @@ impl Engine {
         (Several::clone(self.plugins.having(&settings, Part::BeforeCommand)), settings)
     }
 
+    fn has_guards(&mut self) -> bool {
+        let settings = self.settings.get();
+        !self.plugins.having(&settings, Part::BeforeCommand).is_empty()
+    }
+
     /// Who may refuse this command, if anybody. Access comes first: nobody else is asked about what is forbidden.
     pub fn guarded(
         &mut self,
@@ -88,17 +93,15 @@ impl Engine {
         command: &dyn OnTable,
         caller: &Caller,
     ) -> Result<Option<Guarded>, Error> {
-        let (guards, settings) = self.guards();
-        if guards.is_empty() {
+        if !self.has_guards() {
             return Ok(None);
         }
+        let (guards, settings) = self.guards();
         let located = command.located(self, table)?;
-        for one in &located {
-            self.check(ctx, caller, table, one, &Text::new(&one.cache_key), command.access())?;
-        }
+        self.check_all(ctx, caller, table, &located, command.access())?;
         let keys = located
             .into_iter()
-            .map(|one| SubjectKey { cache_key: one.cache_key.into(), prefix_len: one.prefix_len });
+            .map(|one| SubjectKey { cache_key: one.cache_key.as_bytes().into(), prefix_len: one.prefix_len });
         let subject = Subject {
             source: self.sources.name(table.source).into(),
             table: table.id,

@@ -14,7 +14,7 @@ use crate::workers::queue::Job;
 use crate::workers::watch_request::{WatchAnswer, Watching};
 
 use super::caller::Caller;
-use super::resolve::Answer;
+use super::on_table::Answer;
 use super::sources::queue_is_full;
 use super::state::Engine;
 

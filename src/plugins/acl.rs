@@ -20,7 +20,13 @@ impl Plugin for Acl {
         [Part::Access].into_iter().collect()
     }
 
-    fn may_access(&self, moment: Moment<'_>, user: &User, key: &Text, access: Access) -> Result<(), Error> {
-        user.check(moment.ctx, key, access)
+    fn may_access(
+        &self,
+        moment: Moment<'_>,
+        user: &User,
+        keys: &[&Text],
+        access: Access,
+    ) -> Result<(), Error> {
+        user.check(moment.ctx, keys.iter().copied(), access)
     }
 }

@@ -44,8 +44,8 @@ pub trait Plugin: Debug {
         vec![]
     }
 
-    /// Whether `user` may do that with `key`. The first error is the command's answer.
-    fn may_access(&self, _: Moment<'_>, _: &User, _key: &Text, _: Access) -> Result<(), Error> {
+    /// Whether `user` may do that with all of `keys`. The first error is the command's answer.
+    fn may_access(&self, _: Moment<'_>, _: &User, _keys: &[&Text], _: Access) -> Result<(), Error> {
         Ok(())
     }
 

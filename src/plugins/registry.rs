@@ -104,17 +104,17 @@ impl Plugins {
         !self.having(settings, Part::of(kind)).is_empty()
     }
 
-    /// Whether `user` may do that with `key`.
+    /// Whether `user` may do that with all of `keys`.
     pub fn may_access(
         &mut self,
         ctx: Context<'_>,
         settings: &Rc<Settings>,
         user: &User,
-        key: &Text,
+        keys: &[&Text],
         access: Access,
     ) -> Result<(), Error> {
         let mut asked = self.having(settings, Part::Access).iter();
-        asked.try_for_each(|plugin| plugin.may_access(Moment { ctx, settings }, user, key, access))
+        asked.try_for_each(|plugin| plugin.may_access(Moment { ctx, settings }, user, keys, access))
     }
 
     /// Tells that a command was answered.

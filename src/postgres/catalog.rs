@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use ::postgres::types::Oid;
+use ::postgres::types::{Oid, Type};
 use ::postgres::Row;
 
+use super::row_json::Form;
 use super::watch::fingerprint;
 use super::Session;
 use crate::cache::canonical::{rule_for, TypeFacts};
@@ -151,7 +152,7 @@ fn columns(session: &mut Session, oid: Oid) -> Result<(Vec<Column>, Vec<i16>), :
 
 fn column(types: &Types, name: String, type_oid: Oid, deterministic: bool) -> Option<Column> {
     let declared = types.get(&type_oid)?;
-    let (_, base) = base_type(types, type_oid)?;
+    let (base_oid, base) = base_type(types, type_oid)?;
     let facts = facts(types, type_oid, deterministic, 0)?;
     Some(Column {
         name,
@@ -160,6 +161,8 @@ fn column(types: &Types, name: String, type_oid: Oid, deterministic: bool) -> Op
         rule: rule_for(&facts),
         clock: clock(&facts),
         is_domain: declared.kind == 'd',
+        // A result names the type behind a domain.
+        has_form: Type::from_oid(base_oid).is_some_and(|base| Form::of(&base).is_some()),
     })
 }
 

@@ -42,6 +42,9 @@ pub(super) enum ConnectError {
     /// The server answers, but it is not one to read from.
     #[error("{0}")]
     Unfit(&'static str),
+    /// The source is down, and another attempt began just now.
+    #[error("another attempt to connect began just now")]
+    TooSoon,
 }
 
 impl ConnectError {

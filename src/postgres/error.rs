@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io;
 
 use ::postgres::error::Severity;
+use ::postgres::types::WrongType;
 
 use crate::cache::error::{Error, ErrorKind};
 
@@ -37,7 +38,9 @@ pub fn is_lost(error: &::postgres::Error) -> bool {
 pub fn means_catalog_changed(error: &::postgres::Error) -> bool {
     let changed =
         |code: &str| matches!(code, "42703" | "42P01" | "42883" | "42804" | "0A000" | "3F000" | "42704");
-    error.code().is_some_and(|code| changed(code.code()))
+    // A column has another type than the one that its rows were to be read by.
+    let is_retyped = error.source().is_some_and(|cause| cause.is::<WrongType>());
+    is_retyped || error.code().is_some_and(|code| changed(code.code()))
 }
 
 /// Whether one of the values was at fault, so that the others of a batch may still be answered.

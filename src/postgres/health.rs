@@ -5,6 +5,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
+/// While a source is down, attempts to connect begin so far apart, however many want one. Shorter than the first pause of
+/// whoever tries alone (r2d2: 400 ms).
+const ATTEMPT_INTERVAL: Duration = Duration::from_millis(350);
+
 /// What is known about a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
@@ -80,6 +84,8 @@ struct State {
     answered: Instant,
     /// The number of the next attempt.
     next: u64,
+    /// When the last attempt began.
+    attempted: Option<Instant>,
     /// When an open connection was asked whether the server is there, while it has not answered.
     asked: Option<Instant>,
 }
@@ -96,18 +102,27 @@ impl Health {
             loads: 0,
             answered: Instant::now(),
             next: 0,
+            attempted: None,
             asked: None,
         };
         Self { source: source.into(), state: Mutex::new(state), listener: Mutex::new(listener) }
     }
 
-    /// An attempt to connect begins. Returns its number.
-    pub(super) fn begin(&self) -> u64 {
+    /// An attempt to connect begins, unless it is too soon for one: all who waited for a connection when the source went
+    /// down go on trying, each by itself. Returns its number.
+    pub(super) fn begin(&self) -> Option<u64> {
         let mut state = self.state.lock();
+        let now = Instant::now();
+        let is_soon =
+            state.attempted.is_some_and(|last| now.saturating_duration_since(last) < ATTEMPT_INTERVAL);
+        if is_soon && state.condition == Condition::Down {
+            return None;
+        }
         let number = state.next;
         state.next += 1;
-        state.attempts.insert(number, Instant::now());
-        number
+        state.attempts.insert(number, now);
+        state.attempted = Some(now);
+        Some(number)
     }
 
     /// The attempt `number` ended.
@@ -286,7 +301,7 @@ mod tests {
     #[test]
     fn an_attempt_without_an_end_is_silence_unless_others_are_alive() {
         let (health, _) = recorded();
-        let number = health.begin();
+        let number = health.begin().expect("nobody has tried yet");
         std::thread::sleep(Duration::from_millis(2));
         health.judge_silence(Duration::from_secs(60), || false);
         health.judge_silence(Duration::from_millis(1), || true);
@@ -294,6 +309,20 @@ mod tests {
         health.judge_silence(Duration::from_millis(1), || false);
         assert!(health.why_down().is_some_and(|why| why.contains("no answer for 1 ms")));
         health.end(number);
+    }
+
+    #[test]
+    fn while_a_source_is_down_attempts_are_apart() {
+        let (health, _) = recorded();
+        assert!(health.begin().is_some() && health.begin().is_some(), "connecting");
+        health.failed("refused".into(), || false);
+        assert_eq!(health.begin(), None);
+        let long_ago = Instant::now().checked_sub(ATTEMPT_INTERVAL);
+        health.state.lock().attempted = long_ago;
+        assert!(health.begin().is_some());
+        assert_eq!(health.begin(), None);
+        health.succeeded();
+        assert!(health.begin().is_some() && health.begin().is_some(), "up");
     }
 
     #[test]

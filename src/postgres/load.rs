@@ -6,7 +6,8 @@ use ::postgres::types::ToSql;
 use ::postgres::Row;
 
 use super::error::{may_be_about_values, value_error};
-use super::statement::{Binding, Bindings, LoadPlan};
+use super::row_json::RowJson;
+use super::statement::{Binding, Bindings, LoadPlan, RowsAs};
 use super::{means_bad_data, Session};
 use crate::cache::canonical::Rule;
 use crate::cache::error::Error;
@@ -123,12 +124,25 @@ fn json_array(keys: &[&KeyValues]) -> String {
 
 fn collect(plan: &LoadPlan, keys: &[&KeyValues], rows: &[Row]) -> Result<Vec<Fetched>, ::postgres::Error> {
     let mut fetched = vec![Fetched::Absent { own_key: None }; keys.len()];
+    let Some(first) = rows.first() else { return Ok(fetched) };
+    let made = match plan.rows {
+        RowsAs::Columns => Some(RowJson::of(first, 1)?),
+        RowsAs::Json => None,
+    };
+    let mut json = Vec::new();
     for row in rows {
         let ordinal: i64 = row.try_get(0)?;
         let index = usize::try_from(ordinal - 1).unwrap_or(usize::MAX);
         let (Some(slot), Some(key)) = (fetched.get_mut(index), keys.get(index)) else { continue };
         *slot = match slot {
-            Fetched::Absent { .. } => one(plan, key, row)?,
+            Fetched::Absent { .. } => match &made {
+                Some(made) => {
+                    json.clear();
+                    made.write(row, &mut json)?;
+                    Fetched::Row { json: json.as_slice().into(), own_key: None }
+                }
+                None => one(plan, key, row)?,
+            },
             Fetched::Row { .. } | Fetched::Ambiguous => Fetched::Ambiguous,
         };
     }

@@ -6,6 +6,7 @@ mod error;
 mod health;
 pub mod load;
 mod pool;
+mod row_json;
 mod session;
 pub mod statement;
 mod tls;

@@ -402,7 +402,7 @@ impl ManageConnection for Manager {
     type Error = ConnectError;
 
     fn connect(&self) -> Result<Counted, ConnectError> {
-        let attempt = self.shared.health.begin();
+        let attempt = self.shared.health.begin().ok_or(ConnectError::TooSoon)?;
         let result = self.connector.open().and_then(Session::prepare);
         self.shared.health.end(attempt);
         let made = match result {

@@ -22,6 +22,15 @@ pub enum Bindings {
     Json,
 }
 
+/// How rows travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowsAs {
+    /// As the columns they have, of which their JSON is made here: where each is of a type for that.
+    Columns,
+    /// As JSON, by PostgreSQL: the way for every type.
+    Json,
+}
+
 /// A statement that loads any number of keys of one table by the same columns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadPlan {
@@ -29,9 +38,11 @@ pub struct LoadPlan {
     pub table: Arc<TableDefinition>,
     /// Key columns as positions in the table's columns, sorted by column name.
     pub columns: Vec<usize>,
-    /// The statement. Columns of its result: ordinal, row as JSON, then (`reports_keys`) each key column's
-    /// text as the row has it, then as the lookup value reads.
+    /// The statement. Columns of its result: ordinal, then the row, as its columns or as JSON (see `rows`), then
+    /// (`reports_keys`) each key column's text as the row has it, then as the lookup value reads.
     pub sql: String,
+    /// How the rows come back.
+    pub rows: RowsAs,
     /// What its parameters are.
     pub bindings: Bindings,
     /// Whether it also returns key texts, for types whose spelling only PostgreSQL knows.
@@ -69,9 +80,11 @@ impl LoadPlan {
         reports_keys: bool,
     ) -> Self {
         let key: Vec<&Column> = columns.iter().map(|position| &table.columns[*position]).collect();
-        let sql = sql(&table, &key, &bindings, reports_keys);
+        let has_forms = table.columns.iter().all(|column| column.has_form);
+        let rows = if has_forms && !reports_keys { RowsAs::Columns } else { RowsAs::Json };
+        let sql = sql(&table, &key, &bindings, rows, reports_keys);
         let is_unique = table.has_unique_key(&columns);
-        Self { table, columns, sql, bindings, reports_keys, is_unique }
+        Self { table, columns, sql, rows, bindings, reports_keys, is_unique }
     }
 
     /// The key columns' descriptions, sorted by name.
@@ -91,14 +104,21 @@ fn binding(column: &Column) -> Binding {
 /// Each key is looked up by itself (LATERAL with a LIMIT): PostgreSQL pushes the restriction down to an
 /// index, or into a view, and never turns it into a join that scans. Two rows are enough to see that a key
 /// is not unique.
-fn sql(table: &TableDefinition, key: &[&Column], bindings: &Bindings, reports_keys: bool) -> String {
+fn sql(
+    table: &TableDefinition,
+    key: &[&Column],
+    bindings: &Bindings,
+    rows: RowsAs,
+    reports_keys: bool,
+) -> String {
     let keys = (1..=key.len()).map(|n| format!("c{n}")).collect::<Vec<_>>().join(", ");
     let relation = format!("{}.{}", quoted(&table.schema), quoted(&table.relation));
     let join = if reports_keys { "LEFT JOIN LATERAL" } else { "CROSS JOIN LATERAL" };
     let on = if reports_keys { " ON true" } else { "" };
     format!(
-        "SELECT k.ord, row_to_json(r.*)::text{texts} FROM {input} WITH ORDINALITY AS k({keys}, ord) \
+        "SELECT k.ord, {row}{texts} FROM {input} WITH ORDINALITY AS k({keys}, ord) \
          {join} (SELECT * FROM {relation} AS t WHERE {condition} LIMIT 2) AS r{on}",
+        row = if rows == RowsAs::Columns { "r.*" } else { "row_to_json(r.*)::text" },
         texts = if reports_keys { key_texts(key) } else { String::new() },
         input = input(key, bindings),
         condition = condition(key),
@@ -157,6 +177,7 @@ mod tests {
             rule,
             clock: Clock::Unread,
             is_domain: false,
+            has_form: true,
         }
     }
 
@@ -181,10 +202,19 @@ mod tests {
         assert!(plan.is_unique);
         assert_eq!(
             plan.sql,
-            "SELECT k.ord, row_to_json(r.*)::text FROM unnest($1::int8[]) WITH ORDINALITY AS k(c1, ord) \
+            "SELECT k.ord, r.* FROM unnest($1::int8[]) WITH ORDINALITY AS k(c1, ord) \
              CROSS JOIN LATERAL (SELECT * FROM \"Odd \"\"one\"\"\".\"k\" AS t \
              WHERE t.\"id\" OPERATOR(pg_catalog.=) k.c1 LIMIT 2) AS r"
         );
+    }
+
+    #[test]
+    fn rows_with_a_column_whose_json_is_left_to_postgresql_come_as_json() {
+        let id = column("id", "\"pg_catalog\".\"int4\"", Rule::Int { min: 0, max: 9 });
+        let ratio = Column { has_form: false, ..column("ratio", "\"pg_catalog\".\"float8\"", Rule::Float8) };
+        let plan = LoadPlan::plain(table(vec![id, ratio]), vec![0]);
+        assert_eq!(plan.rows, RowsAs::Json);
+        assert!(plan.sql.starts_with("SELECT k.ord, row_to_json(r.*)::text FROM unnest"));
     }
 
     #[test]

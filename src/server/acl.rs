@@ -1,5 +1,6 @@
 //! Who may touch which cache key, by the server's own ACL.
 
+use std::cell::Cell;
 use std::io;
 use std::os::raw::c_int;
 use std::ptr::NonNull;
@@ -9,6 +10,21 @@ use redis_module::raw::{self, RedisModuleUser};
 use super::context::Context;
 use super::text::Text;
 use crate::cache::error::{Error, ErrorKind};
+
+thread_local! {
+    /// Clients that were found to be connected: such a client has a user for as long as it lives, and its id is never used
+    /// again. Looking it up once more for each command would cost more than asking for the user.
+    static CONNECTED: [Cell<u64>; CONNECTED_MAX] = const { [const { Cell::new(0) }; CONNECTED_MAX] };
+    /// The server's record of its default user, once it was asked for. That user cannot be deleted, and whatever changes
+    /// what it may do changes this same record, ACL LOAD included.
+    static DEFAULT: Cell<Option<NonNull<RedisModuleUser>>> = const { Cell::new(None) };
+}
+
+/// How many clients are remembered; those whose ids differ by a multiple of it take each other's place.
+const CONNECTED_MAX: usize = 256;
+
+/// The user of clients that have not said who they are.
+const DEFAULT_NAME: &[u8] = b"default";
 
 /// What is about to be done with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,15 +57,19 @@ pub struct User {
 impl User {
     /// The user of the command under way.
     pub fn of(ctx: Context<'_>) -> Self {
+        let id = ctx.client_id();
+        if is_connected(id) {
+            return Self { name: current_user(ctx) };
+        }
         // SAFETY: a valid context; the server looks the id up and returns null when no client has it.
-        let by_id =
-            unsafe { Text::from_raw(api!(RedisModule_GetClientUserNameById)(ctx.as_raw(), ctx.client_id())) };
+        let by_id = unsafe { Text::from_raw(api!(RedisModule_GetClientUserNameById)(ctx.as_raw(), id)) };
+        if by_id.is_some() {
+            place_of(id, |place| place.set(id));
+        }
         // A script's own client is in no list, but carries its caller's user. A call from a module carries none, nor does a
         // script that one calls, and asking for its name would end the server.
         let name =
-            by_id.or_else(
-                || if ctx.flags().in_script() && has_user(ctx) { user_of_script(ctx) } else { None },
-            );
+            by_id.or_else(|| if ctx.flags().in_script() && has_user(ctx) { current_user(ctx) } else { None });
         Self { name }
     }
 
@@ -63,18 +83,37 @@ impl User {
         Self { name: None }
     }
 
-    /// `NOPERM` unless the user may do `access` with `key`. A refusal is entered in the server's ACL LOG.
-    pub fn check(&self, ctx: Context<'_>, key: &Text, access: Access) -> Result<(), Error> {
+    /// `NOPERM` unless the user may do `access` with each of `keys`. A refusal is entered in the server's ACL LOG.
+    pub fn check<'k>(
+        &self,
+        ctx: Context<'_>,
+        keys: impl IntoIterator<Item = &'k Text>,
+        access: Access,
+    ) -> Result<(), Error> {
         let Some(name) = &self.name else { return Ok(()) };
-        let user = ModuleUser::named(name);
-        if user.as_ref().is_some_and(|user| user.may(key, access)) {
-            return Ok(());
+        // A user that has been deleted meanwhile may do nothing.
+        let Some(user) = ModuleUser::named(name) else { return Err(denied()) };
+        match keys.into_iter().find(|key| !user.may(key, access)) {
+            None => Ok(()),
+            Some(key) => {
+                user.log_refusal(ctx, key);
+                Err(denied())
+            }
         }
-        if let Some(user) = user {
-            user.log_refusal(ctx, key);
-        }
-        Err(Error::new(ErrorKind::Denied, "this user's ACL does not allow the cache key of this row"))
     }
+}
+
+/// Whether the client with this id was found to be connected before.
+fn is_connected(id: u64) -> bool {
+    id != 0 && place_of(id, |place| place.get() == id)
+}
+
+fn place_of<T>(id: u64, look: impl FnOnce(&Cell<u64>) -> T) -> T {
+    CONNECTED.with(|places| look(&places[id as usize % CONNECTED_MAX]))
+}
+
+fn denied() -> Error {
+    Error::new(ErrorKind::Denied, "this user's ACL does not allow the cache key of this row")
 }
 
 /// Whether the client of `ctx` has a user. The server says so when it is told to run a command, which need not exist, as
@@ -90,22 +129,31 @@ fn has_user(ctx: Context<'_>) -> bool {
 /// `ENOTSUP`, by which the server says that a client has no user.
 const NO_USER: i32 = 95;
 
-fn user_of_script(ctx: Context<'_>) -> Option<Text> {
-    // SAFETY: a valid context, whose client has a user while a script runs.
+/// The name of the user of a client that has one.
+fn current_user(ctx: Context<'_>) -> Option<Text> {
+    // SAFETY: a valid context, whose client is known to have a user.
     unsafe { Text::from_raw(api!(RedisModule_GetCurrentUserName)(ctx.as_raw())) }
 }
 
-/// The server's record of a user, released on drop.
+/// The server's record of a user, released on drop unless it is kept for ever.
 struct ModuleUser {
     raw: NonNull<RedisModuleUser>,
+    is_kept: bool,
 }
 
 impl ModuleUser {
     /// `None` when the user has been deleted meanwhile.
     fn named(name: &Text) -> Option<Self> {
+        let is_kept = name.as_bytes() == DEFAULT_NAME;
+        if let (true, Some(raw)) = (is_kept, DEFAULT.get()) {
+            return Some(Self { raw, is_kept });
+        }
         // SAFETY: a live server string.
-        let raw = unsafe { api!(RedisModule_GetModuleUserFromUserName)(name.as_raw()) };
-        NonNull::new(raw).map(|raw| Self { raw })
+        let raw = NonNull::new(unsafe { api!(RedisModule_GetModuleUserFromUserName)(name.as_raw()) })?;
+        if is_kept {
+            DEFAULT.set(Some(raw));
+        }
+        Some(Self { raw, is_kept })
     }
 
     fn may(&self, key: &Text, access: Access) -> bool {
@@ -125,7 +173,9 @@ impl ModuleUser {
 
 impl Drop for ModuleUser {
     fn drop(&mut self) {
-        // SAFETY: ours, freed once.
-        unsafe { api!(RedisModule_FreeModuleUser)(self.raw.as_ptr()) };
+        if !self.is_kept {
+            // SAFETY: ours, freed once.
+            unsafe { api!(RedisModule_FreeModuleUser)(self.raw.as_ptr()) };
+        }
     }
 }

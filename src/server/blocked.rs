@@ -1,9 +1,9 @@
 //! Clients that wait for an answer.
 
-use std::collections::HashMap;
 use std::os::raw::{c_int, c_void};
 use std::ptr::NonNull;
 
+use foldhash::HashMap;
 use redis_module::raw::{self, RedisModuleBlockedClient, RedisModuleCtx, RedisModuleString};
 
 use super::context::Context;

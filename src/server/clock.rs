@@ -21,6 +21,11 @@ pub fn monotonic_ms_of(moment: Instant) -> u64 {
     moment.saturating_duration_since(*START).as_millis() as u64
 }
 
+/// Whole seconds of the same clock at `moment`.
+pub fn monotonic_s_of(moment: Instant) -> u64 {
+    moment.saturating_duration_since(*START).as_secs()
+}
+
 /// Milliseconds since 1970, as the server's `PXAT` takes them.
 pub fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)

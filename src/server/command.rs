@@ -8,7 +8,7 @@ use std::{ptr, slice};
 
 use redis_module::raw::{self, RedisModuleCommandArg, RedisModuleCtx, RedisModuleString};
 
-use super::clock::monotonic_ms_of;
+use super::clock::monotonic_s_of;
 use super::context::Context;
 use super::guard::guard;
 use super::reply::Reply;
@@ -391,7 +391,7 @@ fn end(
                 is_write,
                 client,
                 subject: subject.as_ref(),
-                at_s: monotonic_ms_of(now) / 1000,
+                at_s: monotonic_s_of(now),
                 duration_us: micros(now - began),
                 spent: Spent::default(),
                 error: error.as_deref(),

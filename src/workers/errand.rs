@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::mail::{Message, Postbox, SourceIndex};
-use super::pace::Pace;
-use super::queue::{Group, Job, Queue, Task};
+use super::queue::{Job, Queue, Task, Turn, Work};
 use crate::cache::canonical::Rule;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::FlightId;
@@ -26,8 +25,6 @@ pub struct Errands {
     pub source: Arc<Source>,
     /// Where the batches come from.
     pub queue: Queue,
-    /// How many may load at once.
-    pub pace: Arc<Pace>,
     /// Where results go.
     pub postbox: Postbox,
     /// The settings as they stand when a piece of work starts.
@@ -35,28 +32,17 @@ pub struct Errands {
 }
 
 impl Errands {
-    /// Runs one errand to its end.
-    pub fn run(&self, job: Job) {
-        match job {
-            Job::Load(group) => self.load(&group),
-            Job::Describe(name) => {
-                self.queue.took_one();
-                self.describe(name);
-            }
-            Job::Redescribe { oid, name } => {
-                self.queue.took_one();
-                self.redescribe(oid, &name);
-            }
-            Job::Watch { number, what } => {
-                self.queue.took_one();
-                self.watch(number, &what);
-            }
-            Job::Panic => {
-                self.queue.took_one();
-                panic!("asked for by a test");
-            }
-            Job::Stop => {}
+    /// Waits for something to do and does it. Returns false when the thread is to end.
+    pub fn run_next(&self) -> bool {
+        match self.queue.next(|| self.settings.get().batch_max) {
+            Work::Load(turn) => self.load(&turn),
+            Work::Job(Job::Describe(name)) => self.describe(name),
+            Work::Job(Job::Redescribe { oid, name }) => self.redescribe(oid, &name),
+            Work::Job(Job::Watch { number, what }) => self.watch(number, &what),
+            Work::Job(Job::Panic) => panic!("asked for by a test"),
+            Work::Job(Job::Stop) => return false,
         }
+        true
     }
 
     fn describe(&self, name: String) {
@@ -89,22 +75,18 @@ impl Errands {
         })
     }
 
-    fn load(&self, group: &Arc<Group>) {
-        let batch_max = if group.plan.is_unique { self.settings.get().batch_max } else { 1 };
-        let _turn = self.queue.turn(group);
-        // Before anything is taken: what comes until then is loaded as well.
-        let loading = self.pace.enter();
-        let now = Instant::now();
-        let mut tasks = self.queue.take(group, batch_max);
+    fn load(&self, turn: &Turn<'_>) {
+        let (now, plan) = (Instant::now(), turn.plan());
+        let mut tasks = turn.take(self.settings.get().batch_max);
         // Nobody waits for these any more: the main thread has told them so.
         tasks.retain(|task| task.deadline > now);
         if tasks.is_empty() {
             return;
         }
         // A panic in here must still answer those who wait.
-        let outcomes = catch_unwind(AssertUnwindSafe(|| self.load_tasks(&group.plan, &tasks)))
-            .unwrap_or_else(|_| {
-                log::error!("a worker panicked while loading {}", group.plan.table.display);
+        let outcomes =
+            catch_unwind(AssertUnwindSafe(|| self.load_tasks(plan, &tasks))).unwrap_or_else(|_| {
+                log::error!("a worker panicked while loading {}", plan.table.display);
                 everyone(
                     &tasks,
                     &Error::new(ErrorKind::Malformed, "internal error: a worker panicked, see the log"),
@@ -113,7 +95,6 @@ impl Errands {
         let waited = tasks.iter().map(|task| now.saturating_duration_since(task.pushed)).max();
         let spent =
             Spent { queue_us: micros(waited.unwrap_or_default()), postgres_us: micros(now.elapsed()) };
-        drop(loading);
         self.dawdle();
         self.postbox.send(Message::Landed { outcomes, spent });
     }

@@ -1,107 +1,131 @@
-//! The pace: how many connections may load at once while a cache that lost its entries fills again.
+//! The pace: how many connections may load at once, and when one more joins those that do.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use parking_lot::{Condvar, Mutex};
 
 /// How long each step of the way up takes.
 const STEP: Duration = Duration::from_millis(250);
 /// In how many steps, at most, every connection may load again, however many there are.
 const STEPS: usize = 8;
+/// What waits is left to a busy connection for so many times as long as its statements usually take,
+const PATIENCE_FACTOR: u32 = 2;
+/// but for so long at least
+const PATIENCE_MIN: Duration = Duration::from_micros(500);
+/// and for so long at most.
+const PATIENCE_MAX: Duration = Duration::from_millis(2);
+/// How much the last statement counts for what they usually take: one part in so many.
+const USUAL_WEIGHT: u32 = 8;
 
-/// One source's pace. It starts with one connection and goes up by the clock, also when loads are slow; what waits
-/// meanwhile goes in larger batches.
-#[derive(Debug)]
-pub struct Pace {
-    state: Mutex<State>,
-    changed: Condvar,
+/// Whether one more connection may load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// At once.
+    Now,
+    /// Not before this moment, unless another one is done.
+    At(Instant),
+    /// Once another one is done.
+    Freed,
 }
 
+/// One source's pace: plain state, which is told the time.
+///
+/// As few connections load as keep PostgreSQL busy: what waits meanwhile goes together in the next statement. One more joins
+/// when what waits is worth a statement of its own, or when all that are at work have been so for long: those are slow, or
+/// hang, and nobody waits for them.
+///
+/// After a loss of entries it starts with one connection and goes up by the clock, also when loads are slow.
 #[derive(Debug)]
-struct State {
+pub(super) struct Pace {
     pool_size: usize,
-    /// How many load now.
-    loading: usize,
+    /// When each load under way began, the youngest last.
+    under_way: Vec<Instant>,
+    /// What a statement usually takes.
+    usual: Duration,
     /// When the way up began, while it lasts.
     began: Option<Instant>,
 }
 
-impl State {
-    fn restart(&mut self, now: Instant) {
+impl Pace {
+    /// The pace of a source with so many connections, all of which may load.
+    pub fn new(pool_size: usize) -> Self {
+        Self { pool_size, under_way: Vec::new(), usual: Duration::ZERO, began: None }
+    }
+
+    /// Goes back to one connection, unless it is on its way up already.
+    pub fn restart(&mut self, now: Instant) {
         self.allowed(now);
         // Who is on the way up already has seen PostgreSQL cope with that.
         self.began = self.began.or(Some(now));
     }
 
+    /// Whether it is on its way up at `now`.
+    pub fn is_restrained(&mut self, now: Instant) -> bool {
+        self.allowed(now);
+        self.began.is_some()
+    }
+
+    /// Lets everyone load.
+    pub fn end(&mut self) {
+        self.began = None;
+    }
+
+    /// Whether one more may load at `now`; `is_enough`: as much waits as is worth a statement of its own.
+    pub fn admission(&mut self, now: Instant, is_enough: bool) -> Admission {
+        if self.under_way.len() >= self.allowed(now) {
+            return self.next_step(now).map_or(Admission::Freed, Admission::At);
+        }
+        let Some(youngest) = self.under_way.last().filter(|_| !is_enough) else { return Admission::Now };
+        let at = *youngest + self.patience();
+        if at <= now {
+            Admission::Now
+        } else {
+            Admission::At(at)
+        }
+    }
+
+    /// One more loads from `now` on. No call tells of an earlier moment than the one before.
+    pub fn begin(&mut self, now: Instant) {
+        self.under_way.push(now);
+    }
+
+    /// The load that began at `began` is done; it took that long, if there was something to load.
+    pub fn done(&mut self, began: Instant, took: Option<Duration>) {
+        let Some(position) = self.under_way.iter().position(|other| *other == began) else { return };
+        self.under_way.remove(position);
+        let Some(took) = took else { return };
+        // A slow one says enough when it counts as the longest patience.
+        let took = took.min(PATIENCE_MAX);
+        self.usual = (self.usual * (USUAL_WEIGHT - 1) + took) / USUAL_WEIGHT;
+    }
+
+    /// For how long what waits is left to the connection that has begun last.
+    fn patience(&self) -> Duration {
+        (self.usual * PATIENCE_FACTOR).clamp(PATIENCE_MIN, PATIENCE_MAX)
+    }
+
     /// How many may load at `now`.
     fn allowed(&mut self, now: Instant) -> usize {
         let Some(began) = self.began else { return self.pool_size };
-        let steps = now.saturating_duration_since(began).as_millis() / STEP.as_millis();
-        let steps = usize::try_from(steps).unwrap_or(usize::MAX);
-        let allowed = steps.saturating_mul(self.pool_size.div_ceil(STEPS)).saturating_add(1);
+        let allowed = steps(began, now).saturating_mul(self.pool_size.div_ceil(STEPS)).saturating_add(1);
         if allowed >= self.pool_size {
             self.began = None;
         }
         allowed.min(self.pool_size)
     }
 
-    fn admit(&mut self, now: Instant) -> bool {
-        let admits = self.loading < self.allowed(now);
-        self.loading += usize::from(admits);
-        admits
+    /// When more may load than at `now`.
+    fn next_step(&self, now: Instant) -> Option<Instant> {
+        let began = self.began?;
+        Some(
+            began
+                + STEP.saturating_mul(u32::try_from(steps(began, now)).unwrap_or(u32::MAX).saturating_add(1)),
+        )
     }
 }
 
-impl Pace {
-    /// The pace of a source with so many connections, all of which may load.
-    pub fn new(pool_size: usize) -> Arc<Self> {
-        let state = Mutex::new(State { pool_size, loading: 0, began: None });
-        Arc::new(Self { state, changed: Condvar::new() })
-    }
-
-    /// Goes back to one connection, unless it is on its way up already.
-    pub fn restart(&self) {
-        self.state.lock().restart(Instant::now());
-    }
-
-    /// Whether it is on its way up.
-    pub fn is_restrained(&self) -> bool {
-        let mut state = self.state.lock();
-        state.allowed(Instant::now());
-        state.began.is_some()
-    }
-
-    /// Lets everyone load, so that nobody is waited for when the workers are to end.
-    pub fn end(&self) {
-        self.state.lock().began = None;
-        self.changed.notify_all();
-    }
-
-    /// Waits until one more may load. It counts until the result is dropped.
-    pub(super) fn enter(&self) -> Loading<'_> {
-        let mut state = self.state.lock();
-        while !state.admit(Instant::now()) {
-            self.changed.wait_for(&mut state, STEP);
-        }
-        Loading { pace: self }
-    }
-}
-
-/// A connection that loads.
-#[derive(Debug)]
-pub(super) struct Loading<'p> {
-    pace: &'p Pace,
-}
-
-impl Drop for Loading<'_> {
-    fn drop(&mut self) {
-        let mut state = self.pace.state.lock();
-        state.loading -= 1;
-        if state.began.is_some() {
-            self.pace.changed.notify_one();
-        }
-    }
+/// How many steps have been taken at `now` since `began`.
+fn steps(began: Instant, now: Instant) -> usize {
+    let steps = now.saturating_duration_since(began).as_millis() / STEP.as_millis();
+    usize::try_from(steps).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -109,80 +133,194 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn state(pool_size: usize) -> State {
-        State { pool_size, loading: 0, began: None }
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A pace at which nothing is left to a busy connection, to look at the way up alone.
+    fn admit(pace: &mut Pace, now: Instant) -> bool {
+        let admits = pace.admission(now, true) == Admission::Now;
+        if admits {
+            pace.begin(now);
+        }
+        admits
     }
 
     #[test]
     fn all_may_load_as_long_as_nothing_was_lost() {
-        assert_eq!(state(8).allowed(Instant::now()), 8);
+        assert_eq!(Pace::new(8).allowed(Instant::now()), 8);
     }
 
     #[test]
     fn after_a_loss_one_may_and_with_each_step_one_more() {
-        let (mut state, began) = (state(8), Instant::now());
-        state.restart(began);
-        let allowed: Vec<usize> = (0..9).map(|step| state.allowed(began + step * STEP)).collect();
+        let (mut pace, began) = (Pace::new(8), Instant::now());
+        pace.restart(began);
+        let allowed: Vec<usize> = (0..9).map(|step| pace.allowed(began + step * STEP)).collect();
         assert_eq!(allowed, [1, 2, 3, 4, 5, 6, 7, 8, 8]);
-        assert_eq!(state.began, None);
+        assert_eq!(pace.began, None);
     }
 
     #[test]
     fn another_loss_on_the_way_up_changes_nothing_and_one_after_it_does() {
-        let (mut state, began) = (state(8), Instant::now());
-        state.restart(began);
-        state.restart(began + 3 * STEP);
-        assert_eq!(state.allowed(began + 3 * STEP), 4);
-        state.restart(began + 20 * STEP);
-        assert_eq!(state.allowed(began + 20 * STEP), 1);
+        let (mut pace, began) = (Pace::new(8), Instant::now());
+        pace.restart(began);
+        pace.restart(began + 3 * STEP);
+        assert_eq!(pace.allowed(began + 3 * STEP), 4);
+        pace.restart(began + 20 * STEP);
+        assert_eq!(pace.allowed(began + 20 * STEP), 1);
     }
 
     #[test]
     fn loads_from_before_the_loss_count() {
-        let (mut state, began) = (state(4), Instant::now());
-        assert!(state.admit(began) && state.admit(began));
-        state.restart(began);
-        assert!(!state.admit(began) && !state.admit(began + STEP) && state.admit(began + 2 * STEP));
+        let (mut pace, began) = (Pace::new(4), Instant::now());
+        assert!(admit(&mut pace, began) && admit(&mut pace, began));
+        pace.restart(began);
+        assert!(!admit(&mut pace, began) && !admit(&mut pace, began + STEP));
+        assert!(admit(&mut pace, began + 2 * STEP));
     }
 
     #[test]
-    fn who_waits_goes_on_when_another_is_done() {
-        let pace = Pace::new(4);
-        pace.restart();
-        let first = pace.enter();
-        std::thread::scope(|scope| {
-            let second = scope.spawn(|| drop(pace.enter()));
-            drop(first);
-            assert!(second.join().is_ok());
-        });
-        assert_eq!(pace.state.lock().loading, 0);
-    }
-
-    #[test]
-    fn the_end_lets_everyone_go_on() {
-        let pace = Pace::new(1_000);
-        pace.restart();
-        let _loading = pace.enter();
+    fn who_waits_for_a_step_is_told_when_it_comes() {
+        let (mut pace, began) = (Pace::new(4), Instant::now());
+        pace.restart(began);
+        pace.begin(began);
+        let at = began + STEP;
+        assert_eq!(pace.admission(began + 10 * MS, true), Admission::At(at));
+        assert_eq!(pace.admission(at, true), Admission::Now);
         pace.end();
-        let _others: Vec<_> = (1..1_000).map(|_| pace.enter()).collect();
-        assert!(!pace.is_restrained());
+        assert_eq!(pace.admission(began, true), Admission::Now);
+    }
+
+    #[test]
+    fn where_the_way_up_ends_while_all_load_one_more_waits_for_one_of_them() {
+        let (mut pace, began) = (Pace::new(2), Instant::now());
+        assert!(admit(&mut pace, began) && admit(&mut pace, began));
+        pace.restart(began);
+        assert_eq!(pace.admission(began, false), Admission::At(began + STEP));
+        assert_eq!(pace.admission(began + STEP, false), Admission::Freed);
+    }
+
+    #[test]
+    fn nobody_waits_where_nobody_loads() {
+        let (mut pace, now) = (Pace::new(4), Instant::now());
+        assert_eq!(pace.admission(now, false), Admission::Now);
+        pace.begin(now);
+        pace.done(now, Some(MS));
+        assert_eq!(pace.admission(now + MS, false), Admission::Now);
+    }
+
+    #[test]
+    fn what_waits_is_left_to_the_one_that_loads_until_that_takes_long() {
+        let (mut pace, began) = (Pace::new(4), Instant::now());
+        pace.begin(began);
+        let at = began + PATIENCE_MIN;
+        assert_eq!(pace.admission(began, false), Admission::At(at));
+        assert_eq!(pace.admission(at, false), Admission::Now);
+        pace.begin(at);
+        assert_eq!(pace.admission(at, false), Admission::At(at + PATIENCE_MIN), "the youngest counts");
+    }
+
+    #[test]
+    fn what_is_worth_a_statement_waits_for_nobody_but_a_connection() {
+        let (mut pace, now) = (Pace::new(2), Instant::now());
+        pace.begin(now);
+        assert_eq!(pace.admission(now, true), Admission::Now);
+        pace.begin(now);
+        assert_eq!(pace.admission(now, true), Admission::Freed);
+    }
+
+    #[test]
+    fn patience_follows_what_statements_take_within_its_limits() {
+        let (mut pace, mut now) = (Pace::new(2), Instant::now());
+        for (took, patience) in [
+            (Duration::from_micros(700), Duration::from_micros(1400)),
+            (Duration::from_secs(3), PATIENCE_MAX),
+            (Duration::ZERO, PATIENCE_MIN),
+        ] {
+            for _ in 0..100 {
+                pace.begin(now);
+                pace.done(now, Some(took));
+                now += took;
+            }
+            let off = pace.patience().abs_diff(patience);
+            assert!(off < Duration::from_micros(10), "{:?} for {took:?}", pace.patience());
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Wait(u64),
+        Ask(bool),
+        Finish(usize),
+        Lose,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => (0u64..3000).prop_map(Step::Wait),
+            4 => any::<bool>().prop_map(Step::Ask),
+            3 => any::<usize>().prop_map(Step::Finish),
+            1 => Just(Step::Lose),
+        ]
     }
 
     proptest! {
         #[test]
-        fn it_only_goes_up_and_reaches_every_connection(pool_size in 1..=1_024usize, times in prop::collection::vec(0..3_000u64, 1..50)) {
-            let (mut state, began) = (state(pool_size), Instant::now());
-            let mut times = times;
+        fn the_way_up_never_goes_down_and_ends_in_time(
+            pool_size in 1usize..2000,
+            mut times in prop::collection::vec(0u64..3000, 1..50),
+        ) {
             times.sort_unstable();
-            state.restart(began);
+            let (mut pace, began) = (Pace::new(pool_size), Instant::now());
+            pace.restart(began);
             let mut last = 1;
             for ms in times {
-                let allowed = state.allowed(began + Duration::from_millis(ms));
+                let allowed = pace.allowed(began + Duration::from_millis(ms));
                 prop_assert!(allowed >= last && allowed <= pool_size);
                 last = allowed;
             }
             let steps = u32::try_from(STEPS).unwrap_or(u32::MAX);
-            prop_assert_eq!(state.allowed(began + steps * STEP), pool_size);
+            prop_assert_eq!(pace.allowed(began + steps * STEP), pool_size);
+        }
+
+        /// Whatever happens: no more load than there are connections; whoever is told to come later may load by then, unless
+        /// all connections do, and that is soon; without a loss nobody is put off for longer than the longest patience.
+        #[test]
+        fn nobody_is_put_off_for_ever(
+            pool_size in 1usize..20,
+            steps in prop::collection::vec(step(), 1..200),
+        ) {
+            let (mut pace, mut now, mut loads) = (Pace::new(pool_size), Instant::now(), vec![]);
+            for step in steps {
+                match step {
+                    Step::Wait(us) => now += Duration::from_micros(us),
+                    Step::Lose => pace.restart(now),
+                    Step::Finish(pick) if !loads.is_empty() => {
+                        let began = loads.remove(pick % loads.len());
+                        pace.done(began, Some(now - began));
+                    }
+                    Step::Finish(_) => {}
+                    Step::Ask(is_enough) => match pace.admission(now, is_enough) {
+                        Admission::Now => {
+                            pace.begin(now);
+                            loads.push(now);
+                        }
+                        Admission::At(at) => {
+                            let longest = if pace.is_restrained(now) { STEP } else { PATIENCE_MAX };
+                            prop_assert!(!loads.is_empty(), "a connection is idle");
+                            prop_assert!(at > now && at <= now + longest);
+                            let mut later = Pace { under_way: pace.under_way.clone(), ..pace };
+                            let is_kept = match later.admission(at, is_enough) {
+                                Admission::Now => true,
+                                Admission::At(_) => later.is_restrained(at),
+                                Admission::Freed => loads.len() == pool_size,
+                            };
+                            prop_assert!(is_kept);
+                        }
+                        Admission::Freed => prop_assert_eq!(loads.len(), pool_size),
+                    },
+                }
+                prop_assert!(loads.len() <= pool_size);
+                prop_assert_eq!(pace.under_way.len(), loads.len());
+            }
         }
     }
 }

@@ -1,16 +1,24 @@
 //! What waits for a worker. Loads of the same table and key columns wait in one group, and a worker that
 //! comes for one of them takes them all: a batch is what piled up while the connections were busy.
 
+use std::cell::Cell;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
+use parking_lot::{Condvar, Mutex};
 
+use super::pace::{Admission, Pace};
 use super::watch_request::Watching;
 use crate::cache::flight::FlightId;
 use crate::postgres::load::KeyValues;
 use crate::postgres::statement::LoadPlan;
+
+/// So many keys are worth a statement of their own: what it costs by itself is little beside them, and to wait for more
+/// would leave PostgreSQL idle.
+const ENOUGH: usize = 64;
 
 /// The misses of one command: one key for a READ, all of them for a MULTIREAD.
 #[derive(Debug)]
@@ -29,6 +37,8 @@ pub struct Group {
     /// Their statement.
     pub plan: Arc<LoadPlan>,
     tasks: (Sender<Task>, Receiver<Task>),
+    /// The keys of all its tasks.
+    keys: AtomicUsize,
     /// Whether nobody waits for what it loads.
     is_background: bool,
     /// Whether the queue holds a ticket for this group: one is enough to bring a worker for all its tasks.
@@ -49,15 +59,48 @@ impl Group {
 
     fn with(plan: Arc<LoadPlan>, is_background: bool) -> Arc<Self> {
         let tasks = crossbeam_channel::unbounded();
-        Arc::new(Self { plan, tasks, is_background, has_ticket: AtomicBool::new(false) })
+        let (keys, has_ticket) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Arc::new(Self { plan, tasks, keys, is_background, has_ticket })
+    }
+
+    /// Most keys that one statement takes, where `batch_max` is the setting.
+    fn room(&self, batch_max: usize) -> usize {
+        if self.plan.is_unique {
+            batch_max
+        } else {
+            1
+        }
+    }
+
+    /// How many keys are worth a statement of their own, whatever else might come.
+    fn enough(&self, batch_max: usize) -> usize {
+        self.room(batch_max).min(ENOUGH)
+    }
+
+    /// Whether as much waits as is worth a statement of its own.
+    fn has_enough(&self, batch_max: usize) -> bool {
+        self.keys.load(Ordering::Relaxed) >= self.enough(batch_max)
+    }
+
+    /// Adds a task. Returns whether there was not enough without it, and is now.
+    fn add(&self, task: Task, batch_max: usize) -> bool {
+        let (added, enough) = (task.keys.len(), self.enough(batch_max));
+        let before = self.keys.fetch_add(added, Ordering::Relaxed);
+        // The group owns both ends of its channel, so that sending cannot fail.
+        let _ = self.tasks.0.send(task);
+        before < enough && before + added >= enough
+    }
+
+    fn next(&self) -> Option<Task> {
+        let task = self.tasks.1.try_recv().ok()?;
+        self.keys.fetch_sub(task.keys.len(), Ordering::Relaxed);
+        Some(task)
     }
 }
 
-/// A worker's errand.
+/// A worker's errand that is no load.
 #[derive(Debug)]
 pub enum Job {
-    /// Take what waits in the group.
-    Load(Arc<Group>),
     /// Read the catalog for the relation that this text names.
     Describe(String),
     /// Read it again for a relation that is known.
@@ -80,13 +123,80 @@ pub enum Job {
     Stop,
 }
 
+/// What a worker has to do next.
+#[derive(Debug)]
+pub(super) enum Work<'q> {
+    /// Take what waits in a group.
+    Load(Turn<'q>),
+    /// Something else.
+    Job(Job),
+}
+
+/// How much may wait, and how much of it goes together.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most tasks that wait.
+    pub queue_limit: usize,
+    /// Most keys in one statement.
+    pub batch_max: usize,
+    /// Whether a worker is called for less than is worth a statement of its own. If not, the caller does so soon, with
+    /// [`Queue::call`]: more is about to come, and goes along.
+    pub calls: bool,
+}
+
 /// One source's queue, bounded by the caller's limit. The server's main thread pushes, the workers take.
 #[derive(Debug, Clone)]
 pub struct Queue {
-    jobs: Sender<Job>,
-    waiting: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    line: Mutex<Line>,
+    changed: Condvar,
+    waiting: AtomicUsize,
     /// Tasks of background groups, which take no place from the others.
-    in_background: Arc<AtomicUsize>,
+    in_background: AtomicUsize,
+}
+
+/// Who is next, and how many work already.
+#[derive(Debug)]
+struct Line {
+    pace: Pace,
+    /// Groups in which something waits. Both carry the number in which they came.
+    tickets: VecDeque<(u64, Arc<Group>)>,
+    jobs: VecDeque<(u64, Job)>,
+    next: u64,
+    /// Workers with nothing to do.
+    idle: usize,
+    /// When one of them looks again, because the pace admits one more then.
+    watched: Option<Instant>,
+}
+
+impl Line {
+    fn ticket(&mut self, group: &Arc<Group>) {
+        self.next += 1;
+        self.tickets.push_back((self.next, Arc::clone(group)));
+    }
+
+    /// Whether the pace admits one more for the first group, if something waits.
+    fn admission(&mut self, now: Instant, batch_max: usize) -> Option<Admission> {
+        let (_, group) = self.tickets.front()?;
+        let is_enough = group.has_enough(batch_max);
+        Some(self.pace.admission(now, is_enough))
+    }
+
+    /// Whether nobody looks again by then.
+    fn is_unwatched(&self, at: Instant) -> bool {
+        self.watched.is_none_or(|watched| at < watched)
+    }
+
+    fn is_load_next(&self) -> bool {
+        match (self.tickets.front(), self.jobs.front()) {
+            (Some((ticket, _)), Some((job, _))) => ticket < job,
+            (ticket, _) => ticket.is_some(),
+        }
+    }
 }
 
 /// The queue holds `queue_limit` tasks already.
@@ -94,45 +204,86 @@ pub struct Queue {
 pub struct Full;
 
 impl Queue {
-    /// An empty queue, and the end that the workers take from.
-    pub fn new() -> (Self, Receiver<Job>) {
-        let (jobs, receiver) = crossbeam_channel::unbounded();
-        (Self { jobs, waiting: Arc::default(), in_background: Arc::default() }, receiver)
+    /// An empty queue for a source with so many connections.
+    pub fn new(pool_size: usize) -> Self {
+        let line = Line {
+            pace: Pace::new(pool_size),
+            tickets: VecDeque::new(),
+            jobs: VecDeque::new(),
+            next: 0,
+            idle: 0,
+            watched: None,
+        };
+        let (waiting, in_background) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let shared = Shared { line: Mutex::new(line), changed: Condvar::new(), waiting, in_background };
+        Self { shared: Arc::new(shared) }
     }
 
-    /// Adds a task to `group`, unless `limit` tasks wait already, or, for one that nobody waits for, half as many.
-    pub fn push(&self, group: &Arc<Group>, task: Task, limit: usize) -> Result<(), Full> {
+    /// Adds a task to `group`, unless `queue_limit` tasks wait already, or, for one that nobody waits for, half as many.
+    pub fn push(&self, group: &Arc<Group>, task: Task, limits: Limits) -> Result<(), Full> {
         if !group.is_background {
-            self.admit(limit)?;
-        } else if self.has_time(limit) {
-            self.in_background.fetch_add(1, Ordering::Relaxed);
+            self.admit(limits.queue_limit)?;
+        } else if self.has_time(limits.queue_limit) {
+            self.shared.in_background.fetch_add(1, Ordering::Relaxed);
         } else {
             return Err(Full);
         }
-        // The group owns both ends of its channel, so that sending cannot fail.
-        let _ = group.tasks.0.send(task);
-        self.ticket(group);
+        let is_enough = group.add(task, limits.batch_max);
+        let needs_ticket = !group.has_ticket.swap(true, Ordering::AcqRel);
+        if needs_ticket || is_enough {
+            let mut line = self.shared.line.lock();
+            if needs_ticket {
+                line.ticket(group);
+            }
+            if limits.calls || is_enough {
+                self.call_one(&mut line, limits.batch_max);
+            }
+        }
         Ok(())
+    }
+
+    /// Calls a worker for what was added without one.
+    pub fn call(&self, batch_max: usize) {
+        self.call_one(&mut self.shared.line.lock(), batch_max);
     }
 
     /// Adds another errand, unless `limit` tasks wait already.
     pub fn push_job(&self, job: Job, limit: usize) -> Result<(), Full> {
         self.admit(limit)?;
-        let _ = self.jobs.send(job);
+        self.add_job(job);
         Ok(())
+    }
+
+    fn add_job(&self, job: Job) {
+        let mut line = self.shared.line.lock();
+        line.next += 1;
+        let number = line.next;
+        line.jobs.push_back((number, job));
+        self.shared.changed.notify_one();
     }
 
     fn admit(&self, limit: usize) -> Result<(), Full> {
-        if self.waiting.load(Ordering::Relaxed) >= limit {
+        if self.shared.waiting.load(Ordering::Relaxed) >= limit {
             return Err(Full);
         }
-        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
-    fn ticket(&self, group: &Arc<Group>) {
-        if !group.has_ticket.swap(true, Ordering::AcqRel) {
-            let _ = self.jobs.send(Job::Load(Arc::clone(group)));
+    /// Has a worker come for the first group: at once if the pace admits it, else to wait for that moment. Whoever comes
+    /// free looks by itself.
+    fn call_one(&self, line: &mut Line, batch_max: usize) {
+        if line.idle == 0 {
+            return;
+        }
+        match line.admission(Instant::now(), batch_max) {
+            Some(Admission::Now) => {
+                self.shared.changed.notify_one();
+            }
+            Some(Admission::At(at)) if line.is_unwatched(at) => {
+                self.shared.changed.notify_one();
+            }
+            Some(Admission::At(_) | Admission::Freed) | None => {}
         }
     }
 
@@ -143,7 +294,7 @@ impl Queue {
 
     /// How many tasks wait.
     pub fn len(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed) + self.in_background.load(Ordering::Relaxed)
+        self.shared.waiting.load(Ordering::Relaxed) + self.shared.in_background.load(Ordering::Relaxed)
     }
 
     /// Whether no task waits.
@@ -151,65 +302,126 @@ impl Queue {
         self.len() == 0
     }
 
-    /// Ends one worker, once it comes to it.
-    pub(super) fn stop_one(&self) {
-        let _ = self.jobs.send(Job::Stop);
+    /// Much of what was cached is lost: loads start again with one connection, unless they are on their way up already.
+    pub fn restart_pace(&self) {
+        self.shared.line.lock().pace.restart(Instant::now());
     }
 
-    /// A worker took an errand that is no group.
-    pub(super) fn took_one(&self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    /// Whether they are on their way up.
+    pub fn is_restrained(&self) -> bool {
+        self.shared.line.lock().pace.is_restrained(Instant::now())
     }
 
-    /// Takes what waits in `group`, up to `batch_max` keys (a task is never split), and calls for another
+    /// Ends `count` workers, once they come to it. All may load now, so that nobody is waited for.
+    pub(super) fn stop(&self, count: usize) {
+        self.shared.line.lock().pace.end();
+        (0..count).for_each(|_| self.add_job(Job::Stop));
+        self.shared.changed.notify_all();
+    }
+
+    /// Waits for something to do; `batch_max` tells the setting of now.
+    pub(super) fn next(&self, batch_max: impl Fn() -> usize) -> Work<'_> {
+        let mut line = self.shared.line.lock();
+        loop {
+            let (now, batch_max) = (Instant::now(), batch_max());
+            let admission = line.admission(now, batch_max);
+            let may_load = admission == Some(Admission::Now);
+            if may_load && (line.is_load_next() || line.jobs.is_empty()) {
+                if let Some((_, group)) = line.tickets.pop_front() {
+                    line.pace.begin(now);
+                    self.call_one(&mut line, batch_max);
+                    return Work::Load(Turn { queue: self, group, began: now, has_loads: Cell::new(false) });
+                }
+            }
+            if let Some((_, job)) = line.jobs.pop_front() {
+                self.call_one(&mut line, batch_max);
+                if !matches!(job, Job::Stop) {
+                    self.took_one();
+                }
+                return Work::Job(job);
+            }
+            line.idle += 1;
+            match admission {
+                Some(Admission::At(at)) if line.is_unwatched(at) => {
+                    line.watched = Some(at);
+                    self.shared.changed.wait_until(&mut line, at);
+                    // Another one may look earlier meanwhile.
+                    line.watched = line.watched.filter(|watched| *watched != at);
+                }
+                _ => self.shared.changed.wait(&mut line),
+            }
+            line.idle -= 1;
+        }
+    }
+
+    fn took_one(&self) {
+        self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn took_from(&self, group: &Group) {
+        if group.is_background {
+            self.shared.in_background.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.took_one();
+        }
+    }
+}
+
+/// A worker's turn with a group: it loads until this is dropped. Then the next worker may come for a background group.
+#[derive(Debug)]
+pub(super) struct Turn<'q> {
+    queue: &'q Queue,
+    group: Arc<Group>,
+    began: Instant,
+    /// Whether it found something to load: another worker may have taken everything before.
+    has_loads: Cell<bool>,
+}
+
+impl Turn<'_> {
+    /// The statement to be run.
+    pub fn plan(&self) -> &Arc<LoadPlan> {
+        &self.group.plan
+    }
+
+    /// Takes what waits in the group, up to `batch_max` keys (a task is never split), and calls for another
     /// worker when something is left.
-    pub(super) fn take(&self, group: &Arc<Group>, batch_max: usize) -> Vec<Task> {
+    pub fn take(&self, batch_max: usize) -> Vec<Task> {
+        let (queue, group) = (self.queue, &self.group);
         // Before the first look: a task that comes after it brings a ticket of its own.
         if !group.is_background {
             group.has_ticket.store(false, Ordering::Release);
         }
         let (mut tasks, mut keys) = (Vec::new(), 0);
-        while keys < batch_max {
-            let Ok(task) = group.tasks.1.try_recv() else { break };
-            self.took_from(group);
+        while keys < group.room(batch_max) {
+            let Some(task) = group.next() else { break };
+            queue.took_from(group);
             keys += task.keys.len();
             tasks.push(task);
         }
-        if !group.is_background && !group.tasks.1.is_empty() {
-            self.ticket(group);
+        if !group.is_background {
+            self.ticket_for_the_rest(batch_max);
         }
+        self.has_loads.set(self.has_loads.get() || !tasks.is_empty());
         tasks
     }
 
-    fn took_from(&self, group: &Group) {
-        if group.is_background {
-            self.in_background.fetch_sub(1, Ordering::Relaxed);
-        } else {
-            self.took_one();
+    fn ticket_for_the_rest(&self, batch_max: usize) {
+        let group = &self.group;
+        if !group.tasks.1.is_empty() && !group.has_ticket.swap(true, Ordering::AcqRel) {
+            let mut line = self.queue.shared.line.lock();
+            line.ticket(group);
+            self.queue.call_one(&mut line, batch_max);
         }
     }
-
-    /// A worker comes to take from `group`; the result is dropped once it is done with what it took.
-    pub(super) fn turn<'q>(&'q self, group: &'q Arc<Group>) -> Turn<'q> {
-        Turn { queue: self, group }
-    }
-}
-
-/// A worker's turn with a group. When it ends, the next worker may come for a background group.
-#[derive(Debug)]
-pub(super) struct Turn<'q> {
-    queue: &'q Queue,
-    group: &'q Arc<Group>,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if !self.group.is_background {
-            return;
-        }
-        self.group.has_ticket.store(false, Ordering::Release);
-        if !self.group.tasks.1.is_empty() {
-            self.queue.ticket(self.group);
+        let took = self.has_loads.get().then(|| self.began.elapsed());
+        self.queue.shared.line.lock().pace.done(self.began, took);
+        if self.group.is_background {
+            self.group.has_ticket.store(false, Ordering::Release);
+            self.ticket_for_the_rest(usize::MAX);
         }
     }
 }
@@ -217,6 +429,8 @@ impl Drop for Turn<'_> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::cache::table::TableDefinition;
 
@@ -232,7 +446,7 @@ mod tests {
             concerns: vec![1],
             fingerprint: 0,
         };
-        Group::new(LoadPlan::plain(Arc::new(table), vec![]))
+        Group::new(LoadPlan { is_unique: true, ..LoadPlan::plain(Arc::new(table), vec![]) })
     }
 
     fn task(keys: u64) -> Task {
@@ -240,70 +454,176 @@ mod tests {
         Task { keys, pushed: Instant::now(), deadline: Instant::now() }
     }
 
+    const LIMITS: Limits = Limits { queue_limit: 10, batch_max: 3, calls: true };
+
+    fn limits(queue_limit: usize) -> Limits {
+        Limits { queue_limit, ..LIMITS }
+    }
+
+    /// What a worker gets that comes now; it waits until there is something.
+    fn turn(queue: &Queue) -> Turn<'_> {
+        match queue.next(|| LIMITS.batch_max) {
+            Work::Load(turn) => turn,
+            Work::Job(job) => panic!("{job:?}"),
+        }
+    }
+
+    fn tickets(queue: &Queue) -> usize {
+        queue.shared.line.lock().tickets.len()
+    }
+
     #[test]
     fn one_worker_takes_all_that_waits_for_a_group() {
-        let (queue, jobs) = Queue::new();
-        let group = group();
-        for _ in 0..5 {
-            queue.push(&group, task(1), 10).unwrap();
+        let (queue, group) = (Queue::new(2), group());
+        for _ in 0..3 {
+            queue.push(&group, task(1), LIMITS).unwrap();
         }
-        assert_eq!(jobs.len(), 1, "one ticket brings one worker");
-        assert_eq!(queue.take(&group, 128).len(), 5);
-        assert!(queue.is_empty());
+        assert_eq!(tickets(&queue), 1, "one ticket brings one worker");
+        assert_eq!(turn(&queue).take(3).len(), 3);
+        assert!(queue.is_empty() && tickets(&queue) == 0);
     }
 
     #[test]
     fn what_a_full_batch_leaves_calls_another_worker() {
-        let (queue, jobs) = Queue::new();
-        let group = group();
+        let (queue, group) = (Queue::new(2), group());
         for _ in 0..3 {
-            queue.push(&group, task(2), 10).unwrap();
+            queue.push(&group, task(2), LIMITS).unwrap();
         }
-        assert!(matches!(jobs.try_recv(), Ok(Job::Load(_))));
-        assert_eq!(queue.take(&group, 3).len(), 2, "a task is never split");
-        assert_eq!((queue.len(), jobs.len()), (1, 1));
+        let first = turn(&queue);
+        assert_eq!(first.take(3).len(), 2, "a task is never split");
+        assert_eq!((queue.len(), tickets(&queue)), (1, 1));
+        assert_eq!(turn(&queue).take(3).len(), 1);
+    }
+
+    #[test]
+    fn a_worker_that_hangs_holds_up_neither_its_own_table_nor_another() {
+        let (queue, slow, fast) = (Queue::new(3), group(), group());
+        queue.push(&slow, task(1), LIMITS).unwrap();
+        let hangs = turn(&queue);
+        assert_eq!(hangs.take(3).len(), 1);
+        for group in [&fast, &slow] {
+            queue.push(group, task(1), LIMITS).unwrap();
+            assert_eq!(turn(&queue).take(3).len(), 1);
+        }
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_fills_a_statement_waits_for_no_other() {
+        let (queue, group) = (Queue::new(2), group());
+        queue.push(&group, task(1), LIMITS).unwrap();
+        let busy = turn(&queue);
+        assert_eq!(busy.take(3).len(), 1);
+        let admission = |queue: &Queue| queue.shared.line.lock().admission(busy.began, LIMITS.batch_max);
+        queue.push(&group, task(2), LIMITS).unwrap();
+        assert!(matches!(admission(&queue), Some(Admission::At(_))));
+        queue.push(&group, task(1), LIMITS).unwrap();
+        assert_eq!(admission(&queue), Some(Admission::Now));
+    }
+
+    #[test]
+    fn many_keys_wait_for_no_other_statement_though_more_would_fit() {
+        let (queue, group) = (Queue::new(2), group());
+        let limits = Limits { batch_max: 10 * ENOUGH, ..LIMITS };
+        queue.push(&group, task(1), limits).unwrap();
+        let busy = turn(&queue);
+        assert_eq!(busy.take(limits.batch_max).len(), 1);
+        let admission = |queue: &Queue| queue.shared.line.lock().admission(busy.began, limits.batch_max);
+        queue.push(&group, task(ENOUGH as u64 - 1), limits).unwrap();
+        assert!(matches!(admission(&queue), Some(Admission::At(_))));
+        queue.push(&group, task(1), limits).unwrap();
+        assert_eq!(admission(&queue), Some(Admission::Now));
     }
 
     #[test]
     fn one_worker_at_a_time_comes_for_what_nobody_waits_for() {
-        let (queue, jobs) = Queue::new();
-        let group = Group::in_background(Arc::clone(&group().plan));
+        let (queue, group) = (Queue::new(2), Group::in_background(Arc::clone(&group().plan)));
         for _ in 0..3 {
-            queue.push(&group, task(1), 10).unwrap();
+            queue.push(&group, task(2), LIMITS).unwrap();
         }
-        let turn = queue.turn(&group);
-        assert!(matches!(jobs.try_recv(), Ok(Job::Load(_))));
-        assert_eq!(queue.take(&group, 2).len(), 2);
-        queue.push(&group, task(1), 10).unwrap();
-        assert_eq!((queue.len(), jobs.len()), (2, 0), "until the worker is done");
-        drop(turn);
-        assert_eq!(jobs.len(), 1);
-        let turn = queue.turn(&group);
-        assert_eq!(queue.take(&group, 128).len(), 2);
-        drop(turn);
-        assert_eq!((queue.len(), jobs.len()), (0, 1), "nothing is left to come for");
+        let first = turn(&queue);
+        assert_eq!(first.take(3).len(), 2);
+        queue.push(&group, task(1), LIMITS).unwrap();
+        assert_eq!((queue.len(), tickets(&queue)), (2, 0), "until the worker is done");
+        drop(first);
+        assert_eq!(tickets(&queue), 1);
+        assert_eq!(turn(&queue).take(128).len(), 2);
+        assert_eq!((queue.len(), tickets(&queue)), (0, 0), "nothing is left to come for");
     }
 
     #[test]
     fn what_nobody_waits_for_is_shed_first_and_takes_no_place_from_others() {
-        let (queue, _jobs) = Queue::new();
+        let queue = Queue::new(2);
         let (group, background) = (group(), Group::in_background(Arc::clone(&group().plan)));
         for _ in 0..3 {
-            queue.push(&background, task(1), 4).unwrap();
+            queue.push(&background, task(1), limits(4)).unwrap();
         }
-        assert_eq!(queue.push(&background, task(1), 4), Err(Full));
+        assert_eq!(queue.push(&background, task(1), limits(4)), Err(Full));
         for _ in 0..4 {
-            queue.push(&group, task(1), 4).unwrap();
+            queue.push(&group, task(1), limits(4)).unwrap();
         }
-        assert_eq!(queue.push(&group, task(1), 4), Err(Full));
+        assert_eq!(queue.push(&group, task(1), limits(4)), Err(Full));
     }
 
     #[test]
     fn a_full_queue_sheds() {
-        let (queue, _jobs) = Queue::new();
-        let group = group();
-        queue.push(&group, task(1), 1).unwrap();
-        assert_eq!(queue.push(&group, task(1), 1), Err(Full));
+        let (queue, group) = (Queue::new(2), group());
+        queue.push(&group, task(1), limits(1)).unwrap();
+        assert_eq!(queue.push(&group, task(1), limits(1)), Err(Full));
         assert!(matches!(queue.push_job(Job::Panic, 1), Err(Full)));
+    }
+
+    #[test]
+    fn other_errands_wait_for_no_load_and_overtake_none_that_may_begin() {
+        let (queue, group) = (Queue::new(2), group());
+        queue.push(&group, task(1), LIMITS).unwrap();
+        queue.push_job(Job::Panic, 10).unwrap();
+        let busy = turn(&queue);
+        queue.restart_pace();
+        queue.push(&group, task(1), LIMITS).unwrap();
+        assert!(matches!(queue.next(|| 3), Work::Job(Job::Panic)));
+        assert_eq!(busy.take(3).len(), 2);
+    }
+
+    /// Workers sleep and wake as the queue tells them; one hangs all the time. Nothing is left behind.
+    #[test]
+    fn no_task_stays_behind_while_workers_are_idle() {
+        let (queue, groups) = (Queue::new(4), [group(), group(), group()]);
+        let began = Instant::now();
+        let (hung, released) = crossbeam_channel::bounded::<()>(0);
+        let (done, taken) = crossbeam_channel::unbounded();
+        let work = |queue: &Queue| {
+            while let Work::Load(turn) = queue.next(|| LIMITS.batch_max) {
+                let (hangs, tasks): (Vec<_>, Vec<_>) = turn
+                    .take(LIMITS.batch_max)
+                    .into_iter()
+                    .partition(|task| task.keys.iter().any(|(flight, _)| flight.0 == u64::MAX));
+                tasks.iter().for_each(|task| done.send(task.keys.len()).unwrap());
+                if !hangs.is_empty() {
+                    let _ = released.recv();
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| work(&queue));
+            }
+            let first = Task { keys: vec![(FlightId(u64::MAX), KeyValues::default())], ..task(0) };
+            queue.push(&groups[0], first, limits(10_000)).unwrap();
+            for n in 0..2_000usize {
+                queue.push(&groups[n % 3], task(1), limits(10_000)).unwrap();
+                if fastrand::u8(..) < 8 {
+                    // Everything is taken, so that the workers fall asleep.
+                    while taken.len() <= n {
+                        assert!(began.elapsed() < Duration::from_secs(60), "{} of {n}", taken.len());
+                        std::thread::yield_now();
+                    }
+                }
+            }
+            let keys: usize = taken.iter().take(2_000).sum();
+            assert_eq!((keys, queue.len()), (2_000, 0));
+            drop(hung);
+            queue.stop(4);
+        });
     }
 }

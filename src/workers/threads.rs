@@ -6,10 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
-
 use super::errand::Errands;
-use super::queue::{Job, Queue};
+use super::queue::Queue;
 
 /// Numbers the threads of all sources, since a thread's name has room for 15 bytes only.
 static NUMBER: AtomicUsize = AtomicUsize::new(1);
@@ -21,21 +19,20 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Starts `count` threads that run `errands` for what comes out of `jobs`. [`Threads::stop`] ends
-    /// them.
-    pub fn start(count: usize, jobs: &Receiver<Job>, errands: &Errands) -> io::Result<Self> {
+    /// Starts `count` threads that run `errands` for what comes out of their queue. [`Threads::stop`] ends them.
+    pub fn start(count: usize, errands: &Errands) -> io::Result<Self> {
         let mut handles = Vec::with_capacity(count);
         for _ in 0..count {
             let name = format!("pgcache-load-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-            let (jobs, errands) = (jobs.clone(), errands.clone());
-            handles.push(thread::Builder::new().name(name).spawn(move || work(&jobs, &errands))?);
+            let errands = errands.clone();
+            handles.push(thread::Builder::new().name(name).spawn(move || work(&errands))?);
         }
         Ok(Self { handles })
     }
 
     /// Tells the threads to end once they are done with what came before.
     pub fn stop(&self, queue: &Queue) {
-        self.handles.iter().for_each(|_| queue.stop_one());
+        queue.stop(self.handles.len());
     }
 
     /// Waits for the threads to end, until `deadline`. Returns how many are still inside PostgreSQL by then:
@@ -54,13 +51,12 @@ impl Threads {
     }
 }
 
-fn work(jobs: &Receiver<Job>, errands: &Errands) {
-    while let Ok(job) = jobs.recv() {
-        if matches!(job, Job::Stop) {
-            return;
-        }
-        if catch_unwind(AssertUnwindSafe(|| errands.run(job))).is_err() {
+fn work(errands: &Errands) {
+    let mut goes_on = true;
+    while goes_on {
+        goes_on = catch_unwind(AssertUnwindSafe(|| errands.run_next())).unwrap_or_else(|_| {
             log::error!("a worker panicked and goes on with the next load");
-        }
+            true
+        });
     }
 }

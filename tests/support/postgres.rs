@@ -265,7 +265,7 @@ impl Postgres {
     }
 
     /// One of PostgreSQL's programs, run as a user it accepts.
-    fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(programs().join(program));
         command.current_dir(&self.home).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {

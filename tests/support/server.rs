@@ -121,6 +121,9 @@ impl Setup {
             "log",
             "--save",
             "",
+            // A master would wait five seconds for more replicas before it copies itself to the first.
+            "--repl-diskless-sync-delay",
+            "0",
         ]);
         process
             .args(&self.config)

@@ -6,8 +6,10 @@
 mod ask;
 mod boolean;
 mod choose;
+mod copy;
 mod decimal;
 mod float;
+mod hex;
 mod integer;
 mod numeric;
 mod refusal;
@@ -16,8 +18,11 @@ mod token;
 mod uuid;
 
 pub use choose::{rule_for, TypeFacts};
+pub(crate) use hex::write_hex;
 pub(crate) use refusal::shown;
-pub(super) use token::{write_string, StringVisitor, Token};
+pub(crate) use token::write_string;
+pub(super) use token::{StringVisitor, Token};
+pub(crate) use uuid::write_hyphenated;
 
 use serde_json::value::RawValue;
 

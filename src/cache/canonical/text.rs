@@ -5,7 +5,7 @@ use super::Spelling;
 use crate::cache::error::Error;
 
 /// PostgreSQL cuts a `name` that is longer, in bytes.
-const MAX_NAME_BYTES: usize = 63;
+pub const MAX_NAME_BYTES: usize = 63;
 
 /// Appends `token` as a JSON string. PostgreSQL reads numbers, true, false, arrays and objects as the text in which they
 /// are written, whitespace included, and so does this.

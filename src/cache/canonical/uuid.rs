@@ -1,12 +1,11 @@
 //! `uuid`: 32 lower-case hexadecimal digits with hyphens.
 
 use super::ask;
+use super::hex::write_hex;
 use super::refusal::refused;
 use super::token::Token;
 use super::Spelling;
 use crate::cache::error::Error;
-
-const HEX: [u8; 16] = *b"0123456789abcdef";
 
 /// Appends the uuid that `token` spells; a string that is none is left to PostgreSQL.
 pub fn write(column: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<Spelling, Error> {
@@ -43,13 +42,14 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-fn write_hyphenated(uuid: &[u8; 16], out: &mut Vec<u8>) {
+/// Appends `uuid` as a JSON string.
+pub fn write_hyphenated(uuid: &[u8; 16], out: &mut Vec<u8>) {
     out.push(b'"');
     for (index, byte) in uuid.iter().enumerate() {
         if matches!(index, 4 | 6 | 8 | 10) {
             out.push(b'-');
         }
-        out.extend([byte >> 4, byte & 15].map(|value| HEX[usize::from(value)]));
+        write_hex(&[*byte], out);
     }
     out.push(b'"');
 }

@@ -33,6 +33,11 @@ pub fn parse_row(json: &str) -> Result<Members<'_>, Fault> {
     if !surrogates_are_paired(json) {
         return Err(Fault::LoneSurrogate);
     }
+    parse_written(json)
+}
+
+/// The same of an object of our own.
+pub fn parse_written(json: &str) -> Result<Members<'_>, Fault> {
     let mut members = split(json)?;
     members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     check_names(&members)?;

@@ -1,7 +1,9 @@
 //! Everything that is counted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ptr;
+
+use foldhash::HashMap;
 
 use super::latency::Latency;
 use super::rate::Rate;

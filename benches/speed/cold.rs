@@ -1,0 +1,85 @@
+//! Misses against asking PostgreSQL oneself: pgbench with prepared statements and the same number of clients.
+
+use std::process::Stdio;
+
+use crate::entries;
+use crate::figure::{Figure, Goal};
+use crate::load::pair::Pair;
+use crate::load::Load;
+use crate::stage::{prefix, Stage, ANY_KEY, FIRST_ID, ROWS};
+use crate::support::postgres::SUPERUSER;
+use crate::support::Server;
+
+const ROUNDS: usize = 5;
+
+/// 8, 50 and 200 clients.
+pub fn figures(stage: &Stage) -> Vec<Figure> {
+    let server = stage.with_all_rows().server();
+    let of = |clients: u32, requests: u32, goal: Goal| {
+        let load = Load::on(server.port()).clients(clients).requests(requests);
+        let select = Select::on(stage, clients);
+        let pair = Pair::of(
+            ROUNDS,
+            || cold_run(&server, load, requests, &["PGCACHE.READ", "users", ANY_KEY]),
+            || select.rows_per_second(),
+        );
+        Figure::new("cold", format!("miss against pgbench, {clients} clients"), "/s", pair).goal(goal)
+    };
+    vec![
+        of(8, 20_000, Goal::AtLeast(0.35, 0.6)),
+        of(50, 50_000, Goal::AtLeast(1.0, 1.4)),
+        of(200, 50_000, Goal::None),
+    ]
+}
+
+/// Runs a command on rows by chance, `keys` of them in all, with nothing cached before. Requests a second. Panics when more
+/// than three in a hundred were hits.
+pub fn cold_run(server: &Server, load: Load, keys: u32, command: &[&str]) -> f64 {
+    let mut client = server.client();
+    let prefix = prefix(&mut client, "users");
+    entries::clear(&mut client, &prefix);
+    let before = client.figure("hits");
+    let rate = load.range(ROWS).run(command);
+    let hits = client.figure("hits") - before;
+    assert!(hits * 100 <= u64::from(keys) * 3, "{hits} hits of {keys} reads");
+    rate
+}
+
+/// SELECTs of one row by its primary key.
+pub struct Select {
+    stage: Stage,
+    script: std::path::PathBuf,
+    clients: u32,
+}
+
+impl Select {
+    /// By so many clients of `stage`'s database.
+    pub fn on(stage: &Stage, clients: u32) -> Self {
+        let last = FIRST_ID + u64::from(ROWS) - 1;
+        let script = format!(
+            "\\set id random({FIRST_ID}, {last})\nSELECT id, email, name, bio FROM users WHERE id = :id;\n"
+        );
+        let script = stage.database().postgres.write_private("select.sql", &script);
+        Self { stage: Stage { kind: stage.kind.clone() }, script, clients }
+    }
+
+    /// Rows a second. The first second is left out: each new connection reads the catalog then.
+    pub fn rows_per_second(&self) -> f64 {
+        let database = self.stage.database();
+        let (port, clients) = (database.postgres.port().to_string(), self.clients.to_string());
+        let options =
+            ["-n", "-M", "prepared", "-h", "127.0.0.1", "-U", SUPERUSER, "-j", "2", "-T", "3", "-P", "1"];
+        let mut process = database.postgres.command("pgbench");
+        process.args(options).args(["-p", &port, "-c", &clients, "-f"]).arg(&self.script).arg(&database.name);
+        let output = process.stdout(Stdio::null()).output().expect("pgbench");
+        let text = String::from_utf8_lossy(&output.stderr);
+        let seconds: Vec<f64> = text.lines().filter_map(tps).skip(1).collect();
+        assert!(output.status.success() && !seconds.is_empty(), "pgbench: {text}");
+        seconds.iter().sum::<f64>() / seconds.len() as f64
+    }
+}
+
+/// `54321.0` of `progress: 1.0 s, 54321.0 tps, lat …`.
+fn tps(line: &str) -> Option<f64> {
+    line.strip_prefix("progress: ")?.split(", ").nth(1)?.strip_suffix(" tps")?.parse().ok()
+}

@@ -1,0 +1,96 @@
+//! The rows of a MULTIREAD as they are found: one JSON array in the making.
+
+use super::gather::Slot;
+use crate::cache::entry::Entry;
+
+/// How many bytes are asked for at once, at most.
+const MAX_RESERVED: usize = 1 << 20;
+
+/// Rows in the order asked, each as JSON; what is not known yet is empty. All stand in one piece of memory, which is the reply
+/// when none is missing.
+#[derive(Debug)]
+pub struct Rows {
+    /// `[`, and each row with a comma after it.
+    json: Vec<u8>,
+    /// Where each row ends.
+    ends: Vec<usize>,
+    /// How many there will be.
+    count: usize,
+}
+
+impl Rows {
+    /// None yet, but soon so many, in memory that was used before.
+    pub fn new(count: usize, mut memory: Vec<u8>) -> Self {
+        memory.clear();
+        memory.push(b'[');
+        Self { json: memory, ends: Vec::with_capacity(count), count }
+    }
+
+    /// Adds a row, or `null` for one that does not exist.
+    pub fn add(&mut self, row: &[u8]) {
+        if self.ends.is_empty() {
+            // The others will be as large, more or less.
+            let size = (row.len() + 1).saturating_mul(self.count);
+            self.json.reserve((size + size / 8).min(MAX_RESERVED));
+        }
+        self.json.extend_from_slice(row);
+        self.ends.push(self.json.len());
+        self.json.push(b',');
+    }
+
+    /// Adds one that is not known yet.
+    pub fn add_pending(&mut self) {
+        self.add(&[]);
+    }
+
+    /// The array, of rows that are all known.
+    pub fn into_json(self) -> Vec<u8> {
+        let mut json = self.json;
+        match self.ends.last() {
+            None => json.push(b']'),
+            Some(end) => {
+                json.truncate(*end);
+                json.push(b']');
+            }
+        }
+        json
+    }
+
+    /// Each row by itself, where others are waited for.
+    pub fn slots(&self) -> Vec<Slot> {
+        let starts = [1].into_iter().chain(self.ends.iter().map(|end| end + 1));
+        let row = |(start, end): (usize, &usize)| self.json.get(start..*end).unwrap_or_default();
+        starts.zip(&self.ends).map(row).map(slot).collect()
+    }
+}
+
+fn slot(row: &[u8]) -> Slot {
+    match row {
+        [] => Slot::Pending,
+        Entry::ABSENT => Slot::Absent,
+        row => Slot::Row(row.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_are_all_known_are_an_array() {
+        assert_eq!(Rows::new(0, b"used".to_vec()).into_json(), b"[]");
+        let mut rows = Rows::new(2, Vec::new());
+        rows.add(b"{\"id\":1}");
+        rows.add(Entry::ABSENT);
+        assert_eq!(rows.into_json(), b"[{\"id\":1},null]");
+    }
+
+    #[test]
+    fn what_is_not_known_waits_in_its_place() {
+        let mut rows = Rows::new(3, Vec::new());
+        rows.add_pending();
+        rows.add(b"{}");
+        rows.add(Entry::ABSENT);
+        assert_eq!(rows.slots(), [Slot::Pending, Slot::Row(b"{}"[..].into()), Slot::Absent]);
+    }
+}
