@@ -1,10 +1,17 @@
 //! One event as a JSON object. It names keys, never row data.
 
+use std::fmt::Write;
+
 use super::occurrence::Occurrence;
 
 /// The event of an occurrence at `ts_ms`.
 pub(super) fn json(what: &Occurrence<'_>, ts_ms: u64) -> String {
-    let mut event = Event::new(what.kind.name()).text("source", what.source).number("ts", ts_ms);
+    json_in(String::new(), what, ts_ms)
+}
+
+/// The same in memory that was used before.
+pub(super) fn json_in(memory: String, what: &Occurrence<'_>, ts_ms: u64) -> String {
+    let mut event = Event::new_in(memory, what.kind.name()).text("source", what.source).number("ts", ts_ms);
     if let Some((_, table)) = what.table {
         event = event.text("table", table);
     }
@@ -27,16 +34,23 @@ pub(super) fn json(what: &Occurrence<'_>, ts_ms: u64) -> String {
 /// One event on its way into JSON. The fields appear in the order they are added.
 #[derive(Debug)]
 pub(super) struct Event {
-    json: Vec<u8>,
+    json: String,
 }
 
 impl Event {
     /// An event of type `kind`, a plain word.
     pub(super) fn new(kind: &str) -> Self {
-        let mut json = Vec::with_capacity(256);
-        json.extend_from_slice(b"{\"type\":\"");
-        json.extend_from_slice(kind.as_bytes());
-        json.push(b'"');
+        Self::new_in(String::new(), kind)
+    }
+
+    /// The same in memory that was used before.
+    fn new_in(memory: String, kind: &str) -> Self {
+        let mut json = memory;
+        json.clear();
+        json.reserve(256);
+        json.push_str("{\"type\":\"");
+        json.push_str(kind);
+        json.push('"');
         Self { json }
     }
 
@@ -44,7 +58,7 @@ impl Event {
     pub(super) fn key(mut self, key: &[u8]) -> Self {
         if let Some(key) = std::str::from_utf8(key).ok().filter(|key| key.starts_with('{')) {
             self.name("key");
-            self.json.extend_from_slice(key.as_bytes());
+            self.json.push_str(key);
         }
         self
     }
@@ -52,15 +66,21 @@ impl Event {
     /// Adds a text.
     pub(super) fn text(mut self, name: &str, value: &str) -> Self {
         self.name(name);
-        // A text always serialises, and a vector takes everything.
-        let _written = serde_json::to_writer(&mut self.json, value);
+        if value.bytes().all(is_plain) {
+            self.json.push('"');
+            self.json.push_str(value);
+            self.json.push('"');
+        } else {
+            self.json.push_str(&serde_json::Value::from(value).to_string());
+        }
         self
     }
 
     /// Adds a number.
     pub(super) fn number(mut self, name: &str, value: u64) -> Self {
         self.name(name);
-        let _written = serde_json::to_writer(&mut self.json, &value);
+        // A string takes everything.
+        let _written = write!(self.json, "{value}");
         self
     }
 
@@ -69,31 +89,35 @@ impl Event {
         self.name("keys");
         let texts = keys.filter_map(|key| std::str::from_utf8(key).ok());
         let objects: Vec<&str> = texts.filter(|key| key.starts_with('{')).collect();
-        self.json.push(b'[');
-        self.json.extend_from_slice(objects.join(",").as_bytes());
-        self.json.push(b']');
+        self.json.push('[');
+        self.json.push_str(&objects.join(","));
+        self.json.push(']');
         self
     }
 
     /// Adds yes or no.
     pub(super) fn flag(mut self, name: &str, value: bool) -> Self {
         self.name(name);
-        self.json.extend_from_slice(if value { b"true" } else { b"false" });
+        self.json.push_str(if value { "true" } else { "false" });
         self
     }
 
     fn name(&mut self, name: &str) {
-        self.json.extend_from_slice(b",\"");
-        self.json.extend_from_slice(name.as_bytes());
-        self.json.extend_from_slice(b"\":");
+        self.json.push_str(",\"");
+        self.json.push_str(name);
+        self.json.push_str("\":");
     }
 
     /// The JSON text.
     pub(super) fn finish(mut self) -> String {
-        self.json.push(b'}');
-        // Made of texts alone.
-        String::from_utf8(self.json).unwrap_or_default()
+        self.json.push('}');
+        self.json
     }
+}
+
+/// Whether JSON has a byte of a text as it is.
+fn is_plain(byte: u8) -> bool {
+    byte >= b' ' && byte != b'"' && byte != b'\\'
 }
 
 #[cfg(test)]
@@ -101,6 +125,22 @@ impl Event {
 mod tests {
     use super::*;
     use crate::settings::EventType;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_text_arrives_as_it_is(text in any::<String>()) {
+            let json: serde_json::Value =
+                serde_json::from_str(&Event::new("some").text("text", &text).finish()).unwrap();
+            prop_assert_eq!(json["text"].as_str(), Some(&*text));
+        }
+    }
+
+    #[test]
+    fn memory_that_was_used_before_holds_the_new_event_alone() {
+        let what = Occurrence::new(EventType::CacheHit);
+        assert_eq!(json_in("{\"left\":\"over\"}".into(), &what, 5), json(&what, 5));
+    }
 
     #[test]
     fn an_event_is_one_json_object_whatever_the_names() {

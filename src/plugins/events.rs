@@ -1,6 +1,8 @@
 //! Events as JSON objects on the channel `pg_cache_events`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+
+use once_cell::unsync::OnceCell;
 
 use super::event;
 use super::occurrence::Occurrence;
@@ -8,11 +10,15 @@ use super::part::{Part, Parts};
 use super::plugin::{Moment, Plugin};
 use crate::server::clock::unix_ms;
 use crate::server::publish::publish;
+use crate::server::text::Text;
 use crate::server::turn;
 use crate::settings::{EventType, PluginName, Settings};
 
 /// The channel.
 pub const CHANNEL: &[u8] = b"pg_cache_events";
+
+/// More memory than this is given back when an event is made.
+const MAX_MEMORY: usize = 1 << 16;
 
 /// Publishes what the setting `events` names.
 ///
@@ -22,6 +28,23 @@ pub const CHANNEL: &[u8] = b"pg_cache_events";
 pub struct Events {
     /// The last turn in which nobody listened.
     unheard: Cell<Option<u64>>,
+    /// The channel as the server takes it.
+    channel: OnceCell<Text>,
+    /// Memory in which events are made.
+    memory: RefCell<String>,
+}
+
+impl Events {
+    /// Publishes one. Returns how many clients listen.
+    fn publish(&self, moment: Moment<'_>, what: &Occurrence<'_>) -> usize {
+        let event = event::json_in(self.memory.take(), what, unix_ms());
+        let channel = self.channel.get_or_init(|| Text::new(CHANNEL));
+        let listeners = publish(moment.ctx, channel, event.as_bytes());
+        if event.capacity() <= MAX_MEMORY {
+            self.memory.replace(event);
+        }
+        listeners
+    }
 }
 
 impl Plugin for Events {
@@ -38,7 +61,7 @@ impl Plugin for Events {
         let turn = turn::number();
         let is_unheard = turn.is_some() && turn == self.unheard.get();
         if !is_unheard && moment.settings.events.contains(what.kind) {
-            let listeners = publish(moment.ctx, CHANNEL, event::json(what, unix_ms()).as_bytes());
+            let listeners = self.publish(moment, what);
             self.unheard.set(turn.filter(|_| listeners == 0));
         }
     }

@@ -38,6 +38,7 @@ use crate::server::call;
 use crate::server::command::Registration;
 use crate::server::context::{replicas_are_paused, Context};
 use crate::server::publish::publish;
+use crate::server::text::Text;
 use crate::settings::{PluginName, Settings};
 
 /// The hooks, shared by the plugin and the command that changes them.
@@ -186,7 +187,7 @@ fn perform(ctx: Context<'_>, action: &Action, due: &Due) -> Result<(), String> {
     match action {
         Action::Function(name) => call::function(ctx, name, &due.keys, &due.json),
         Action::Publish(channel) => {
-            let _listeners = publish(ctx, channel.as_bytes(), due.json.as_bytes());
+            let _listeners = publish(ctx, &Text::new(channel.as_bytes()), due.json.as_bytes());
             Ok(())
         }
         Action::Stream { key, max_len } => call::add_to_stream(ctx, key, *max_len, &due.json),
