@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::occurrence::Occurrence;
+use crate::cache::canonical::is_plain;
 
 /// The event of an occurrence at `ts_ms`.
 pub(super) fn json(what: &Occurrence<'_>, ts_ms: u64) -> String {
@@ -113,11 +114,6 @@ impl Event {
         self.json.push('}');
         self.json
     }
-}
-
-/// Whether JSON has a byte of a text as it is.
-fn is_plain(byte: u8) -> bool {
-    byte >= b' ' && byte != b'"' && byte != b'\\'
 }
 
 #[cfg(test)]
