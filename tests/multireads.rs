@@ -166,6 +166,80 @@ fn ten_thousand_keys_are_one_statement() {
     });
 }
 
+fn ids(ids: impl IntoIterator<Item = i64>) -> String {
+    array(ids.into_iter().map(|id| format!(r#"{{"id":{id}}}"#)))
+}
+
+#[test]
+fn any_number_of_whole_numbers_names_the_same_rows() {
+    with_server(|database, client| {
+        for (table, kind, rest, first) in [
+            ("k_int2", "int2", "", i64::from(i16::MIN)),
+            ("k_int4", "int4", "", i64::from(i32::MAX) - 199),
+            ("k_int8", "int8", "", i64::MIN),
+            ("k_parts", "int8", "PARTITION BY HASH (id)", i64::MAX - 199),
+        ] {
+            database.execute(&format!("CREATE TABLE {table} (note text, id {kind} PRIMARY KEY) {rest}"));
+            if !rest.is_empty() {
+                for part in 0..3 {
+                    database.execute(&format!(
+                        "CREATE TABLE {table}_{part} PARTITION OF {table} FOR VALUES WITH (MODULUS 3, REMAINDER {part})"
+                    ));
+                }
+            }
+            database.execute(&format!(
+                "INSERT INTO {table} SELECT 'row ' || n, {first} + n FROM generate_series(0, 199, 2) AS n"
+            ));
+            for (seed, count) in (1..).zip([1, 15, 16, 17, 100]) {
+                // Some are absent, and some asked for twice.
+                let keys = ids(numbers(seed, count, 200).into_iter().map(|n| first + n as i64));
+                assert_eq!(client.multiread(table, &keys).text(), expected(database, table, "id", &keys));
+            }
+        }
+    });
+}
+
+#[test]
+fn one_key_with_two_rows_fails_many_as_it_fails_few() {
+    with_server(|database, client| {
+        // A unique index does not reach the tables that inherit.
+        database.execute(
+            "CREATE TABLE parent (id int PRIMARY KEY, v text); CREATE TABLE child () INHERITS (parent);
+             INSERT INTO parent SELECT n, 'parent' FROM generate_series(1, 50) AS n; INSERT INTO child VALUES (7, 'child')",
+        );
+        for last in [8, 40] {
+            assert_eq!(client.multiread("parent", &ids(1..=last)).code(), "PGNOTUNIQUE");
+        }
+        assert_eq!(client.multiread("parent", &ids(8..=40)), client.multiread("parent", &ids(8..=40)));
+        assert_eq!(client.multiread("parent", &ids(8..=40)).json()[32]["id"], 40);
+    });
+}
+
+#[test]
+fn a_key_column_that_changes_its_type_or_name_between_two_multireads() {
+    with_server(|database, client| {
+        database.execute("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT n, n FROM generate_series(1, 200) AS n");
+        for (first, change) in [
+            (1, "SELECT"),
+            (31, "ALTER TABLE t ALTER id TYPE int8"),
+            (61, "ALTER TABLE t ALTER id TYPE numeric"),
+            (91, "ALTER TABLE t ALTER id TYPE int2"),
+            (
+                121,
+                "ALTER TABLE t RENAME id TO was; ALTER TABLE t RENAME v TO id; ALTER TABLE t ADD UNIQUE (id)",
+            ),
+            (
+                151,
+                "DROP TABLE t; CREATE TABLE t (v bool, id int PRIMARY KEY); INSERT INTO t VALUES (true, 170)",
+            ),
+        ] {
+            database.execute(change);
+            let keys = ids(first..first + 30);
+            assert_eq!(client.multiread("t", &keys).text(), expected(database, "t", "id", &keys), "{change}");
+        }
+    });
+}
+
 /// A table, its key columns in SQL's order, and how to write the key of its row `n` as SQL's JSON.
 struct Keyed {
     table: &'static str,

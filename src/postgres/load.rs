@@ -5,9 +5,10 @@ use std::sync::Arc;
 use ::postgres::types::ToSql;
 use ::postgres::Row;
 
+use super::askers::Askers;
 use super::error::{may_be_about_values, value_error};
 use super::row_json::RowJson;
-use super::statement::{Binding, Bindings, LoadPlan, RowsAs};
+use super::statement::{Binding, Bindings, LoadPlan, RowsAs, MANY};
 use super::{means_bad_data, Session};
 use crate::cache::canonical::Rule;
 use crate::cache::error::Error;
@@ -71,16 +72,33 @@ fn fetch(
     plan: &LoadPlan,
     keys: &[&KeyValues],
 ) -> Result<Vec<Fetched>, ::postgres::Error> {
-    let rows = match &plan.bindings {
-        Bindings::Json => session.query(&plan.sql, &[&json_array(keys)])?,
+    match &plan.sql_for_many {
+        Some(sql) if keys.len() >= MANY => {
+            let askers = Askers::by_key(keys);
+            let rows = session.query(sql, &[&askers.keys()])?;
+            collect(plan, keys, &askers, &rows)
+        }
+        _ => {
+            let rows = fetch_each(session, plan, keys)?;
+            collect(plan, keys, &Askers::by_ordinal(keys.len()), &rows)
+        }
+    }
+}
+
+fn fetch_each(
+    session: &mut Session,
+    plan: &LoadPlan,
+    keys: &[&KeyValues],
+) -> Result<Vec<Row>, ::postgres::Error> {
+    match &plan.bindings {
+        Bindings::Json => session.query(&plan.sql, &[&json_array(keys)]),
         Bindings::Arrays(bindings) => {
             let arrays: Vec<Array<'_>> =
                 bindings.iter().enumerate().map(|(i, binding)| Array::new(*binding, i, keys)).collect();
             let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(Array::as_parameter).collect();
-            session.query(&plan.sql, &parameters)?
+            session.query(&plan.sql, &parameters)
         }
-    };
-    collect(plan, keys, &rows)
+    }
 }
 
 /// One column's values of all keys, as one parameter.
@@ -93,8 +111,8 @@ impl<'a> Array<'a> {
     fn new(binding: Binding, column: usize, keys: &[&'a KeyValues]) -> Self {
         let texts = keys.iter().map(|key| &*key[column]);
         match binding {
-            // A canonical integer always parses; should one not, NULL matches no row.
-            Binding::Integers => Self::Integers(texts.map(|text| text.trim().parse().ok()).collect()),
+            // NULL matches no row.
+            Binding::Integers => Self::Integers(texts.map(integer).collect()),
             Binding::Texts => Self::Texts(texts.collect()),
         }
     }
@@ -105,6 +123,11 @@ impl<'a> Array<'a> {
             Self::Texts(values) => values,
         }
     }
+}
+
+/// A canonical integer, which always parses.
+pub(super) fn integer(text: &str) -> Option<i64> {
+    text.trim().parse().ok()
 }
 
 /// `[{"c1":…,"c2":…},…]`, whose members carry the names that the statement gives them.
@@ -122,7 +145,12 @@ fn json_array(keys: &[&KeyValues]) -> String {
     json
 }
 
-fn collect(plan: &LoadPlan, keys: &[&KeyValues], rows: &[Row]) -> Result<Vec<Fetched>, ::postgres::Error> {
+fn collect(
+    plan: &LoadPlan,
+    keys: &[&KeyValues],
+    askers: &Askers,
+    rows: &[Row],
+) -> Result<Vec<Fetched>, ::postgres::Error> {
     let mut fetched = vec![Fetched::Absent { own_key: None }; keys.len()];
     let Some(first) = rows.first() else { return Ok(fetched) };
     let made = match plan.rows {
@@ -131,22 +159,33 @@ fn collect(plan: &LoadPlan, keys: &[&KeyValues], rows: &[Row]) -> Result<Vec<Fet
     };
     let mut json = Vec::new();
     for row in rows {
-        let ordinal: i64 = row.try_get(0)?;
-        let index = usize::try_from(ordinal - 1).unwrap_or(usize::MAX);
-        let (Some(slot), Some(key)) = (fetched.get_mut(index), keys.get(index)) else { continue };
-        *slot = match slot {
-            Fetched::Absent { .. } => match &made {
-                Some(made) => {
-                    json.clear();
-                    made.write(row, &mut json)?;
-                    Fetched::Row { json: json.as_slice().into(), own_key: None }
-                }
-                None => one(plan, key, row)?,
-            },
-            Fetched::Row { .. } | Fetched::Ambiguous => Fetched::Ambiguous,
-        };
+        let mut brought = None;
+        for asker in askers.of(row.try_get(0)?) {
+            let (Some(slot), Some(key)) = (fetched.get_mut(asker), keys.get(asker)) else { continue };
+            *slot = match slot {
+                Fetched::Absent { .. } => match &brought {
+                    Some(brought) => Fetched::clone(brought),
+                    None => brought.insert(read(plan, key, row, made.as_ref(), &mut json)?).clone(),
+                },
+                Fetched::Row { .. } | Fetched::Ambiguous => Fetched::Ambiguous,
+            };
+        }
     }
     Ok(fetched)
+}
+
+/// What `row` is to whoever asked for `key`. `json` is memory to work in.
+fn read(
+    plan: &LoadPlan,
+    key: &KeyValues,
+    row: &Row,
+    made: Option<&RowJson>,
+    json: &mut Vec<u8>,
+) -> Result<Fetched, ::postgres::Error> {
+    let Some(made) = made else { return one(plan, key, row) };
+    json.clear();
+    made.write(row, json)?;
+    Ok(Fetched::Row { json: json.as_slice().into(), own_key: None })
 }
 
 fn one(plan: &LoadPlan, key: &KeyValues, row: &Row) -> Result<Fetched, ::postgres::Error> {

@@ -1,5 +1,6 @@
 //! PostgreSQL: connections, their pool, and what its errors mean. Nothing here knows the server we live in.
 
+mod askers;
 pub mod catalog;
 mod connect;
 mod error;

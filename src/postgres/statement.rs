@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use crate::cache::table::{Column, TableDefinition};
 
+/// From so many keys on the statement for many is quicker. For fewer, PostgreSQL would plan it anew each time.
+pub const MANY: usize = 16;
+
 /// How a column's lookup values travel to PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binding {
@@ -41,6 +44,9 @@ pub struct LoadPlan {
     /// The statement. Columns of its result: ordinal, then the row, as its columns or as JSON (see `rows`), then
     /// (`reports_keys`) each key column's text as the row has it, then as the lookup value reads.
     pub sql: String,
+    /// The statement for [`MANY`] keys and more, where there is a quicker one: one key column, of integers, that a unique
+    /// index serves. Columns of its result: the row's key, then the row as its columns.
+    pub sql_for_many: Option<String>,
     /// How the rows come back.
     pub rows: RowsAs,
     /// What its parameters are.
@@ -84,7 +90,15 @@ impl LoadPlan {
         let rows = if has_forms && !reports_keys { RowsAs::Columns } else { RowsAs::Json };
         let sql = sql(&table, &key, &bindings, rows, reports_keys);
         let is_unique = table.has_unique_key(&columns);
-        Self { table, columns, sql, rows, bindings, reports_keys, is_unique }
+        let sql_for_many = match (&*key, &bindings, rows) {
+            ([key], Bindings::Arrays(bindings), RowsAs::Columns)
+                if is_unique && **bindings == [Binding::Integers] =>
+            {
+                Some(sql_for_many(&table, key))
+            }
+            _ => None,
+        };
+        Self { table, columns, sql, sql_for_many, rows, bindings, reports_keys, is_unique }
     }
 
     /// The key columns' descriptions, sorted by name.
@@ -112,7 +126,7 @@ fn sql(
     reports_keys: bool,
 ) -> String {
     let keys = (1..=key.len()).map(|n| format!("c{n}")).collect::<Vec<_>>().join(", ");
-    let relation = format!("{}.{}", quoted(&table.schema), quoted(&table.relation));
+    let relation = relation(table);
     let join = if reports_keys { "LEFT JOIN LATERAL" } else { "CROSS JOIN LATERAL" };
     let on = if reports_keys { " ON true" } else { "" };
     format!(
@@ -123,6 +137,17 @@ fn sql(
         input = input(key, bindings),
         condition = condition(key),
     )
+}
+
+/// One walk through the index for all keys: for a hundred of them a quarter less of PostgreSQL's time. Rows come in the index'
+/// order, and know by their key whom they are for.
+fn sql_for_many(table: &TableDefinition, key: &Column) -> String {
+    let (relation, key) = (relation(table), quoted(&key.name));
+    format!("SELECT t.{key}::int8, t.* FROM {relation} AS t WHERE t.{key} OPERATOR(pg_catalog.=) ANY ($1::int8[])")
+}
+
+fn relation(table: &TableDefinition) -> String {
+    format!("{}.{}", quoted(&table.schema), quoted(&table.relation))
 }
 
 fn key_texts(key: &[&Column]) -> String {
@@ -206,6 +231,31 @@ mod tests {
              CROSS JOIN LATERAL (SELECT * FROM \"Odd \"\"one\"\"\".\"k\" AS t \
              WHERE t.\"id\" OPERATOR(pg_catalog.=) k.c1 LIMIT 2) AS r"
         );
+        assert_eq!(
+            plan.sql_for_many.as_deref(),
+            Some(
+                "SELECT t.\"id\"::int8, t.* FROM \"Odd \"\"one\"\"\".\"k\" AS t \
+                 WHERE t.\"id\" OPERATOR(pg_catalog.=) ANY ($1::int8[])"
+            )
+        );
+    }
+
+    #[test]
+    fn only_rows_that_an_integer_names_by_itself_have_a_statement_for_many() {
+        let int = |name: &str| column(name, "\"pg_catalog\".\"int4\"", Rule::Int { min: 0, max: 9 });
+        let text = column("t", "\"pg_catalog\".\"text\"", Rule::Text);
+        let domain = Column { is_domain: true, ..int("d") };
+        let ratio = Column { has_form: false, ..column("ratio", "\"pg_catalog\".\"float8\"", Rule::Float8) };
+        for (columns, key) in [
+            (vec![text], vec![0]),
+            (vec![domain], vec![0]),
+            (vec![int("a"), int("b")], vec![1]),
+            (vec![int("a"), int("b")], vec![0, 1]),
+            (vec![int("a"), ratio], vec![0]),
+        ] {
+            assert_eq!(LoadPlan::plain(table(columns), key).sql_for_many, None);
+        }
+        assert!(LoadPlan::plain(table(vec![int("a"), int("b")]), vec![0]).sql_for_many.is_some());
     }
 
     #[test]
