@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{on_every_server, process, Client, Database, Kind, Lock, Postgres, Server};
+use support::{eventually, on_every_server, process, Client, Database, Kind, Lock, Postgres, Server};
 
 const POOL: u32 = 4;
 
@@ -143,5 +143,43 @@ fn many_quick_loads_go_together() {
         let keys = client.figure("keys_loaded") - before.1;
         assert_eq!(keys, 1_000);
         assert!(statements * 2 <= keys, "{statements} statements for {keys} rows");
+    });
+}
+
+#[test]
+fn a_load_is_planned_once_and_not_for_each_batch() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(3);
+        database.execute(
+            "CREATE VIEW planned AS SELECT id, current_setting('plan_cache_mode') AS plans FROM users",
+        );
+        let server = server_on(&kind, &database, &[]);
+        let row = server.client().read("planned", &user(1)).json();
+        assert_eq!(row["plans"], "force_generic_plan");
+    });
+}
+
+#[test]
+fn a_plan_that_was_made_for_a_small_table_does_not_stay() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.execute(
+            "CREATE TABLE growing (id int PRIMARY KEY, name text) WITH (autovacuum_enabled = off);
+             INSERT INTO growing SELECT n, 'name' FROM generate_series(1, 10) AS n; ANALYZE growing",
+        );
+        let plan = database.connect().query("EXPLAIN SELECT * FROM growing WHERE id = 1", &[]).unwrap();
+        assert!(plan[0].get::<_, String>(0).contains("Seq Scan"), "{plan:?}");
+        let server = server_on(&kind, &database, &[]);
+        let mut client = server.client();
+        client.read("growing", &user(1));
+        database.execute("INSERT INTO growing SELECT n, 'name' FROM generate_series(11, 50000) AS n");
+        let mut id = 1;
+        eventually("the index is used", || {
+            id += 1;
+            assert_eq!(client.read("growing", &user(id)).json()["id"], id);
+            let walks = "SELECT idx_scan FROM pg_stat_user_tables WHERE relname = 'growing'";
+            (database.number(walks) > 0).then_some(())
+        });
     });
 }

@@ -12,6 +12,10 @@ use super::error::is_lost;
 /// How many prepared statements a connection keeps.
 const STATEMENTS_MAX: usize = 256;
 
+/// How long a connection keeps a statement's plan: it was made for what its tables were then, and PostgreSQL makes it anew by
+/// itself only once it has analysed them.
+const PLAN_LIFE: Duration = Duration::from_secs(10);
+
 /// What every load relies on: one spelling of each value whatever the role's or the database's defaults.
 ///
 /// All in one message, the check for a standby included, so that it costs one round trip.
@@ -25,10 +29,15 @@ SET default_transaction_read_only = on;
 SELECT pg_catalog.pg_is_in_recovery()";
 
 /// What helps but does not exist in every version or on every platform, so that a failure is no matter:
-/// loads are too short for the JIT, and a server should notice when we die during a load.
+/// loads are too short for the JIT and for a plan of their own each, which would be the same one, since it does not depend on
+/// the keys; and a server should notice when we die during a load.
 const OPTIONAL_SETUP: &str = "\
 SELECT pg_catalog.set_config(wanted.name, wanted.value, false)
-FROM (VALUES ('jit', 'off'), ('client_connection_check_interval', '1000')) AS wanted (name, value)
+FROM (VALUES
+    ('jit', 'off'),
+    ('plan_cache_mode', 'force_generic_plan'),
+    ('client_connection_check_interval', '1000')
+) AS wanted (name, value)
 WHERE EXISTS (SELECT FROM pg_catalog.pg_settings AS known WHERE known.name = wanted.name)";
 
 /// One connection to a source, with the statements that it has prepared.
@@ -45,6 +54,7 @@ pub struct Session {
 
 struct Prepared {
     statement: Statement,
+    since: Instant,
     used: u64,
 }
 
@@ -89,7 +99,7 @@ impl Session {
         Ok(())
     }
 
-    /// Runs `sql`, prepared once per connection, and returns all its rows.
+    /// Runs `sql`, prepared once per connection and [`PLAN_LIFE`], and returns all its rows.
     ///
     /// A statement that the server no longer knows or whose result type changed (a pooler in between, an
     /// ALTER TABLE) is prepared again and run once more.
@@ -149,14 +159,16 @@ impl Session {
 
     fn statement(&mut self, sql: &str) -> Result<Statement, ::postgres::Error> {
         self.clock += 1;
-        if let Some(prepared) = self.statements.get_mut(sql) {
+        let known = self.statements.get_mut(sql);
+        if let Some(prepared) = known.filter(|prepared| prepared.since.elapsed() < PLAN_LIFE) {
             prepared.used = self.clock;
             return Ok(prepared.statement.clone());
         }
         let result = self.client.prepare(sql);
         let statement = self.noted(result)?;
         self.make_room();
-        self.statements.insert(sql.to_owned(), Prepared { statement: statement.clone(), used: self.clock });
+        let prepared = Prepared { statement: statement.clone(), since: Instant::now(), used: self.clock };
+        self.statements.insert(sql.to_owned(), prepared);
         Ok(statement)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cache::table::{Column, TableDefinition};
 
-/// From so many keys on the statement for many is quicker. For fewer, PostgreSQL would plan it anew each time.
+/// From so many keys on the statement for many is quicker.
 pub const MANY: usize = 16;
 
 /// How a column's lookup values travel to PostgreSQL.
