@@ -1,17 +1,21 @@
 //! One event as a JSON object. It names keys, never row data.
 
-use std::fmt::Write;
+use std::io::Write;
 
 use super::occurrence::Occurrence;
-use crate::cache::canonical::is_plain;
+use crate::cache::canonical::write_string;
 
 /// The event of an occurrence at `ts_ms`.
 pub(super) fn json(what: &Occurrence<'_>, ts_ms: u64) -> String {
-    json_in(String::new(), what, ts_ms)
+    told(Vec::new(), what, ts_ms).finish()
 }
 
 /// The same in memory that was used before.
-pub(super) fn json_in(memory: String, what: &Occurrence<'_>, ts_ms: u64) -> String {
+pub(super) fn json_in(memory: Vec<u8>, what: &Occurrence<'_>, ts_ms: u64) -> Vec<u8> {
+    told(memory, what, ts_ms).into_bytes()
+}
+
+fn told(memory: Vec<u8>, what: &Occurrence<'_>, ts_ms: u64) -> Event {
     let mut event = Event::new_in(memory, what.kind.name()).text("source", what.source).number("ts", ts_ms);
     if let Some((_, table)) = what.table {
         event = event.text("table", table);
@@ -29,29 +33,29 @@ pub(super) fn json_in(memory: String, what: &Occurrence<'_>, ts_ms: u64) -> Stri
     if let Some(reason) = what.reason {
         event = event.text("reason", reason);
     }
-    event.finish()
+    event
 }
 
 /// One event on its way into JSON. The fields appear in the order they are added.
 #[derive(Debug)]
 pub(super) struct Event {
-    json: String,
+    json: Vec<u8>,
 }
 
 impl Event {
     /// An event of type `kind`, a plain word.
     pub(super) fn new(kind: &str) -> Self {
-        Self::new_in(String::new(), kind)
+        Self::new_in(Vec::new(), kind)
     }
 
     /// The same in memory that was used before.
-    fn new_in(memory: String, kind: &str) -> Self {
+    fn new_in(memory: Vec<u8>, kind: &str) -> Self {
         let mut json = memory;
         json.clear();
         json.reserve(256);
-        json.push_str("{\"type\":\"");
-        json.push_str(kind);
-        json.push('"');
+        json.extend_from_slice(b"{\"type\":\"");
+        json.extend_from_slice(kind.as_bytes());
+        json.push(b'"');
         Self { json }
     }
 
@@ -59,7 +63,7 @@ impl Event {
     pub(super) fn key(mut self, key: &[u8]) -> Self {
         if let Some(key) = std::str::from_utf8(key).ok().filter(|key| key.starts_with('{')) {
             self.name("key");
-            self.json.push_str(key);
+            self.json.extend_from_slice(key.as_bytes());
         }
         self
     }
@@ -67,20 +71,14 @@ impl Event {
     /// Adds a text.
     pub(super) fn text(mut self, name: &str, value: &str) -> Self {
         self.name(name);
-        if value.bytes().all(is_plain) {
-            self.json.push('"');
-            self.json.push_str(value);
-            self.json.push('"');
-        } else {
-            self.json.push_str(&serde_json::Value::from(value).to_string());
-        }
+        write_string(value, &mut self.json);
         self
     }
 
     /// Adds a number.
     pub(super) fn number(mut self, name: &str, value: u64) -> Self {
         self.name(name);
-        // A string takes everything.
+        // A vector takes everything.
         let _written = write!(self.json, "{value}");
         self
     }
@@ -90,28 +88,33 @@ impl Event {
         self.name("keys");
         let texts = keys.filter_map(|key| std::str::from_utf8(key).ok());
         let objects: Vec<&str> = texts.filter(|key| key.starts_with('{')).collect();
-        self.json.push('[');
-        self.json.push_str(&objects.join(","));
-        self.json.push(']');
+        self.json.push(b'[');
+        self.json.extend_from_slice(objects.join(",").as_bytes());
+        self.json.push(b']');
         self
     }
 
     /// Adds yes or no.
     pub(super) fn flag(mut self, name: &str, value: bool) -> Self {
         self.name(name);
-        self.json.push_str(if value { "true" } else { "false" });
+        self.json.extend_from_slice(if value { b"true" } else { b"false" });
         self
     }
 
     fn name(&mut self, name: &str) {
-        self.json.push_str(",\"");
-        self.json.push_str(name);
-        self.json.push_str("\":");
+        self.json.extend_from_slice(b",\"");
+        self.json.extend_from_slice(name.as_bytes());
+        self.json.extend_from_slice(b"\":");
     }
 
     /// The JSON text.
-    pub(super) fn finish(mut self) -> String {
-        self.json.push('}');
+    pub(super) fn finish(self) -> String {
+        // Made of texts alone.
+        String::from_utf8(self.into_bytes()).unwrap_or_default()
+    }
+
+    fn into_bytes(mut self) -> Vec<u8> {
+        self.json.push(b'}');
         self.json
     }
 }
@@ -135,7 +138,7 @@ mod tests {
     #[test]
     fn memory_that_was_used_before_holds_the_new_event_alone() {
         let what = Occurrence::new(EventType::CacheHit);
-        assert_eq!(json_in("{\"left\":\"over\"}".into(), &what, 5), json(&what, 5));
+        assert_eq!(json_in("{\"left\":\"over\"}".into(), &what, 5), json(&what, 5).into_bytes());
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct Events {
     /// The channel as the server takes it.
     channel: OnceCell<Text>,
     /// Memory in which events are made.
-    memory: RefCell<String>,
+    memory: RefCell<Vec<u8>>,
 }
 
 impl Events {
@@ -39,7 +39,7 @@ impl Events {
     fn publish(&self, moment: Moment<'_>, what: &Occurrence<'_>) -> usize {
         let event = event::json_in(self.memory.take(), what, unix_ms());
         let channel = self.channel.get_or_init(|| Text::new(CHANNEL));
-        let listeners = publish(moment.ctx, channel, event.as_bytes());
+        let listeners = publish(moment.ctx, channel, &event);
         if event.capacity() <= MAX_MEMORY {
             self.memory.replace(event);
         }

@@ -274,9 +274,8 @@ impl Source {
         self.shared.health.judge_silence(self.settings.connect_timeout, || self.shared.any_alive());
     }
 
-    /// A source that is down is refused at once, its idle connections too: they are dead or silent, and the
-    /// check in the background finds out when they are not.
-    /// `PGDOWN` when the source is known to be down. Waits for nobody: a load that cannot succeed need not queue.
+    /// `PGDOWN` when the source is known to be down. Waits for nobody: a load that cannot succeed need not queue. Its idle
+    /// connections are refused too: they are dead or silent, and the check in the background finds out when they are not.
     ///
     /// # Errors
     /// Why the source is down.

@@ -20,7 +20,7 @@ mod uuid;
 pub use choose::{rule_for, TypeFacts};
 pub(crate) use hex::write_hex;
 pub(crate) use refusal::shown;
-pub(crate) use token::{is_plain, write_string};
+pub(crate) use token::write_string;
 pub(super) use token::{StringVisitor, Token};
 pub(crate) use uuid::write_hyphenated;
 

@@ -107,7 +107,7 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
 const PIECE: usize = 64;
 
 /// Whether a JSON string has a byte of its text as it is.
-pub fn is_plain(byte: u8) -> bool {
+fn is_plain(byte: u8) -> bool {
     (byte >= b' ') & (byte != b'"') & (byte != b'\\')
 }
 
