@@ -93,7 +93,7 @@ step dashboard jq -e "(.panels | length) > 0" examples/grafana/pgcache.json
 step clippy cargo clippy --all-targets --locked -- -D warnings
 
 # Themes about PostgreSQL alone: no server takes part, so once is enough.
-once=(listening triggers)
+once=(listening triggers queries_postgres)
 
 themes() { # the arguments that name every other theme
     local file theme

@@ -20,7 +20,7 @@ const UNIQUE_KEYS: &str = include_str!("catalog_unique_keys.sql");
 pub(super) const CONCERNS: &str = include_str!("catalog_concerns.sql");
 
 /// Relation kinds that hold rows: table, partitioned table, view, materialised view, foreign table.
-const READABLE_KINDS: [&str; 5] = ["r", "p", "v", "m", "f"];
+pub(super) const READABLE_KINDS: [&str; 5] = ["r", "p", "v", "m", "f"];
 
 /// How deep a column's type is unwrapped (domain over array over domain …) before it counts as unknown.
 const MAX_TYPE_DEPTH: usize = 8;
@@ -60,7 +60,8 @@ pub(super) fn no_table(name: &str) -> Error {
     )
 }
 
-fn definition(
+/// Describes `relation`, a row with the columns of `catalog_relation.sql`.
+pub(super) fn definition(
     session: &mut Session,
     relation: &Row,
     invalidation: Invalidation,

@@ -7,6 +7,7 @@ mod error;
 mod health;
 pub mod load;
 mod pool;
+pub mod query;
 mod row_json;
 mod session;
 pub mod statement;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use ::postgres::types::ToSql;
-use ::postgres::{Client, Row, SimpleQueryMessage, Statement};
+use ::postgres::{Client, Row, RowIter, SimpleQueryMessage, Statement};
 
 use super::connect::ConnectError;
 use super::error::is_lost;
@@ -50,6 +50,8 @@ pub struct Session {
     statement_timeout: Option<Duration>,
     opened: Instant,
     lost: bool,
+    /// Whether a transaction was begun that has not ended yet.
+    in_transaction: bool,
 }
 
 struct Prepared {
@@ -81,6 +83,7 @@ impl Session {
             statement_timeout: None,
             opened: Instant::now(),
             lost: false,
+            in_transaction: false,
         })
     }
 
@@ -132,9 +135,68 @@ impl Session {
         self.noted(result)
     }
 
-    /// Whether the connection is of no more use.
+    /// Whether the connection is of no more use. One that was left in a transaction is not.
     pub fn is_closed(&self) -> bool {
-        self.lost || self.client.is_closed()
+        self.lost || self.in_transaction || self.client.is_closed()
+    }
+
+    /// Begins a transaction by `sql`. Until [`Self::end`] has ended it the connection counts as closed to whoever gets it
+    /// next, also after a panic.
+    pub(super) fn begin(&mut self, sql: &str) -> Result<(), ::postgres::Error> {
+        self.in_transaction = true;
+        self.batch(sql)
+    }
+
+    /// Ends the transaction by `sql`, all of which succeeds or none. Returns what it answered.
+    pub(super) fn end(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>, ::postgres::Error> {
+        let answers = self.ask(sql)?;
+        self.in_transaction = false;
+        Ok(answers)
+    }
+
+    /// Runs statements without parameters and returns what they answered, as texts.
+    pub(super) fn ask(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>, ::postgres::Error> {
+        let result = self.client.simple_query(sql);
+        self.noted(result)
+    }
+
+    /// Runs one statement without parameters: more are refused.
+    pub(super) fn execute(&mut self, sql: &str) -> Result<(), ::postgres::Error> {
+        let result = self.client.execute(sql, &[]);
+        self.noted(result).map(|_| ())
+    }
+
+    /// Whether `sql` is prepared, and not for too long.
+    pub(super) fn is_prepared(&self, sql: &str) -> bool {
+        self.statements.get(sql).is_some_and(|prepared| prepared.since.elapsed() < PLAN_LIFE)
+    }
+
+    /// Forgets that `sql` is prepared, and the types that it needs: one may have been dropped and made anew under the same
+    /// name.
+    pub(super) fn forget(&mut self, sql: &str) {
+        self.statements.remove(sql);
+        self.client.clear_type_cache();
+    }
+
+    /// Prepares `sql`, which has to be one statement, for as long as the result lives.
+    pub(super) fn prepare_once(&mut self, sql: &str) -> Result<Statement, ::postgres::Error> {
+        let result = self.client.prepare(sql);
+        self.noted(result)
+    }
+
+    /// Runs a statement and returns its rows as they arrive. What goes wrong with these is told to [`Self::note`].
+    pub(super) fn stream<P: ToSql>(
+        &mut self,
+        statement: &Statement,
+        params: &[P],
+    ) -> Result<RowIter<'_>, ::postgres::Error> {
+        let params: Vec<&dyn ToSql> = params.iter().map(|param| param as &dyn ToSql).collect();
+        self.client.query_raw(statement, params)
+    }
+
+    /// Remembers when `error`, of a row that arrived, says that the connection is lost.
+    pub(super) fn note(&mut self, error: &::postgres::Error) {
+        self.lost |= is_lost(error);
     }
 
     /// When the connection was opened.
@@ -157,7 +219,8 @@ impl Session {
         self.noted(result)
     }
 
-    fn statement(&mut self, sql: &str) -> Result<Statement, ::postgres::Error> {
+    /// `sql`, prepared once per connection and [`PLAN_LIFE`].
+    pub(super) fn statement(&mut self, sql: &str) -> Result<Statement, ::postgres::Error> {
         self.clock += 1;
         let known = self.statements.get_mut(sql);
         if let Some(prepared) = known.filter(|prepared| prepared.since.elapsed() < PLAN_LIFE) {
@@ -185,10 +248,7 @@ impl Session {
 
     /// Remembers when a result says that the connection is lost: the client itself notices too late.
     fn noted<T>(&mut self, result: Result<T, ::postgres::Error>) -> Result<T, ::postgres::Error> {
-        if let Err(error) = &result {
-            self.lost |= is_lost(error);
-        }
-        result
+        result.inspect_err(|error| self.note(error))
     }
 }
 

@@ -1,0 +1,105 @@
+//! The functions that a query calls: which of them answer differently although no table has changed.
+
+use std::collections::BTreeSet;
+
+use ::postgres::types::Oid;
+use ::postgres::{Error, Row};
+
+use super::explain::Mentions;
+use super::expression::{in_source, Mention};
+use crate::postgres::Session;
+
+const FUNCTIONS: &str = include_str!("functions.sql");
+
+/// Functions of PostgreSQL's that read the clock and are not volatile, since it stands still in a transaction.
+const CLOCKS: [&str; 3] = ["now", "transaction_timestamp", "statement_timestamp"];
+
+/// Functions of PostgreSQL's that are not volatile and tell of the transaction, the connection or the server.
+const STATES: [&str; 11] = [
+    "txid_current",
+    "txid_current_if_assigned",
+    "txid_current_snapshot",
+    "pg_current_xact_id",
+    "pg_current_xact_id_if_assigned",
+    "pg_current_snapshot",
+    "pg_backend_pid",
+    "inet_client_port",
+    "pg_postmaster_start_time",
+    "pg_conf_load_time",
+    "pg_last_committed_xact",
+];
+
+/// How deep functions are followed into those that they call.
+const MAX_DEPTH: usize = 8;
+
+/// Why what `mentions` makes results change, a sentence each. A function that is not built in and says that it is stable is
+/// searched for what it calls.
+pub fn untracked(session: &mut Session, mentions: Mentions) -> Result<Vec<String>, Error> {
+    let mut found = Found { reasons: mentions.untracked.into_iter().collect(), searched: BTreeSet::new() };
+    let mut mentioned = mentions.expressions;
+    for _ in 0..MAX_DEPTH {
+        mentioned = found.add(session, mentioned)?;
+        if mentioned.is_empty() {
+            break;
+        }
+    }
+    Ok(found.reasons.into_iter().collect())
+}
+
+struct Found {
+    reasons: BTreeSet<String>,
+    /// Functions that were searched, so that those that call each other come to an end.
+    searched: BTreeSet<Oid>,
+}
+
+impl Found {
+    /// Adds what is wrong with `mentioned` and returns what is mentioned in turn.
+    fn add(
+        &mut self,
+        session: &mut Session,
+        mentioned: BTreeSet<Mention>,
+    ) -> Result<BTreeSet<Mention>, Error> {
+        let (mut schemas, mut names) = (Vec::new(), Vec::new());
+        for mention in mentioned {
+            match mention {
+                Mention::Clock(word) => drop(self.reasons.insert(format!("{word} reads the clock"))),
+                Mention::Call { schema, name } => {
+                    schemas.push(schema);
+                    names.push(name);
+                }
+            }
+        }
+        let mut further = BTreeSet::new();
+        if !names.is_empty() {
+            for row in session.query(FUNCTIONS, &[&schemas, &names])? {
+                further.extend(self.add_function(&row)?);
+            }
+        }
+        Ok(further)
+    }
+
+    fn add_function(&mut self, row: &Row) -> Result<Vec<Mention>, Error> {
+        let (name, volatility): (&str, &str) = (row.try_get(1)?, row.try_get(2)?);
+        let is_builtin: bool = row.try_get(3)?;
+        self.reasons.extend(why(name, volatility, is_builtin).map(|why| format!("{name}() {why}")));
+        let source: Option<&str> = row.try_get(4)?;
+        match source {
+            Some(source) if self.searched.insert(row.try_get(0)?) => Ok(in_source(source)),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+fn why(name: &str, volatility: &str, is_builtin: bool) -> Option<&'static str> {
+    if volatility == "v" {
+        return Some("is volatile");
+    }
+    if !is_builtin {
+        return None;
+    }
+    if CLOCKS.contains(&name) {
+        return Some("reads the clock");
+    }
+    let tells_state = STATES.contains(&name) || name.starts_with("pg_stat_get_");
+    tells_state.then_some("tells of the server's state")
+}
