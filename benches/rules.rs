@@ -94,6 +94,7 @@ fn added(tables: &mut Tables, oid: u32) -> Rc<Table> {
         definition: Arc::new(definition(oid)),
         epoch: None,
         drop: 0,
+        changes: Rc::default(),
     });
     tables.remember(table.name.as_bytes(), &table);
     table
@@ -127,6 +128,7 @@ fn plan() -> FlightPlan {
         is_loose: false,
         may_alias: false,
         is_refresh: false,
+        question: 0,
     }
 }
 

@@ -674,7 +674,6 @@ fn what_is_no_hook_is_refused() {
             &["ADD", "a", "miss", "PUBLISH", "c"],
             &["ADD", "", "hit", "PUBLISH", "c"],
             &["ADD", "b", "cache_hit", "PUBLISH", "c"],
-            &["ADD", "b", "tag_invalidate", "PUBLISH", "c"],
             &["ADD", "b", "hit", "EVAL", "c"],
             &["ADD", "b", "hit", "STREAM", "pg_cache:users:{}"],
             &["ADD", "b", "hit", "STREAM", "s", "MAXLEN", "many"],

@@ -213,13 +213,14 @@ fn health_tells_of_each_source() {
 }
 
 /// Name, arguments as HELP shows them, arity, a flag it must have, a flag it must not have.
-const COMMANDS: [(&str, &str, i64, &str, &str); 8] = [
+const COMMANDS: [(&str, &str, i64, &str, &str); 9] = [
     ("pgcache.read", "<table> <key-json> [ttl]", -3, "readonly", "write"),
     ("pgcache.multiread", "<table> <array-of-key-json> [ttl]", -3, "readonly", "write"),
     ("pgcache.write", "<table> <key-json> <data-json> [ttl]", -4, "denyoom", "readonly"),
     ("pgcache.invalidate", "<table> <key-json>", 3, "write", "denyoom"),
     ("pgcache.key", "<table> <key-json>", 3, "readonly", "write"),
-    ("pgcache.inspect", "<table> <key-json>", 3, "readonly", "write"),
+    ("pgcache.inspect", "<table> <key-json> [argument ...]", -3, "readonly", "write"),
+    ("pgcache.query", "<sql|NAME> [name|params-json-array|TTL|TAGS|SOURCE ...]", -2, "readonly", "write"),
     ("pgcache.health", "", 1, "readonly", "write"),
     ("pgcache.help", "", 1, "readonly", "write"),
 ];
@@ -254,19 +255,18 @@ fn command_docs_document_every_command() {
                 assert_eq!(arguments, "", "{docs:?}");
                 continue;
             };
-            let optional = Reply::Simple("optional".into());
+            let [optional, multiple] = ["optional", "multiple"].map(|flag| Reply::Simple(flag.into()));
             let usage: Vec<String> = documented
                 .iter()
                 .map(|argument| {
                     let Reply::Map(fields) = argument else { panic!("{argument:?}") };
                     let flags = fields.iter().find(|(name, _)| name.text() == "flags");
-                    let is_optional =
-                        matches!(flags, Some((_, Reply::Array(flags))) if flags.contains(&optional));
+                    let is = |flag| matches!(flags, Some((_, Reply::Array(flags))) if flags.contains(flag));
                     let name = argument.field("name").text();
-                    if is_optional {
-                        format!("[{name}]")
-                    } else {
-                        format!("<{name}>")
+                    match (is(&optional), is(&multiple)) {
+                        (true, true) => format!("[{name} ...]"),
+                        (true, false) => format!("[{name}]"),
+                        (false, _) => format!("<{name}>"),
                     }
                 })
                 .collect();
@@ -293,7 +293,8 @@ fn command_info_has_the_right_arity_and_flags() {
 }
 
 /// Commands of several words: the arity, and a flag that they have.
-const CONTAINERS: [(&str, i64, &str); 5] = [
+const CONTAINERS: [(&str, i64, &str); 6] = [
+    ("pgcache.define", -2, "admin"),
     ("pgcache.flush", -2, "write"),
     ("pgcache.watch", -2, "admin"),
     ("pgcache.hook", -2, "admin"),
@@ -326,7 +327,7 @@ fn commands_of_several_words_are_described_as_well() {
 fn the_lookup_key_is_declared_as_no_key() {
     with_server(|_, server| {
         let mut client = server.client();
-        for (name, arguments, ..) in COMMANDS.iter().filter(|(_, arguments, ..)| !arguments.is_empty()) {
+        for (name, arguments, ..) in COMMANDS.iter().filter(|(_, arguments, ..)| arguments.contains("key")) {
             let count = arguments.split_whitespace().filter(|word| word.starts_with('<')).count();
             let mut command = vec!["COMMAND", "GETKEYS", name];
             command.extend(["users", USER_1, "{}"].iter().take(count));
@@ -349,8 +350,9 @@ fn a_wrong_number_of_arguments_is_told_for_every_command() {
         for (name, arguments, ..) in COMMANDS {
             let words: Vec<&str> = arguments.split_whitespace().collect();
             let required = words.iter().filter(|word| word.starts_with('<')).count();
-            let too_many = words.len() + 1;
-            for count in (0..required).chain([too_many, too_many + 20]) {
+            let too_many =
+                if arguments.ends_with("...]") { vec![] } else { vec![words.len() + 1, words.len() + 21] };
+            for count in (0..required).chain(too_many) {
                 let command: Vec<&str> = [name].into_iter().chain(std::iter::repeat_n("{}", count)).collect();
                 let refusal = client.call(&command);
                 let wanted = format!("ERR wrong number of arguments for '{name}' command");

@@ -49,7 +49,7 @@ fn ttl(client: &mut Client, key: &str) -> i64 {
 }
 
 /// Every setting that can be shown: name, default, and another value if it may change.
-const SETTINGS: [(&str, &str, Option<&str>); 35] = [
+const SETTINGS: [(&str, &str, Option<&str>); 37] = [
     ("pg_host", "localhost", None),
     ("pg_port", "5432", None),
     ("pg_database", "postgres", None),
@@ -75,6 +75,8 @@ const SETTINGS: [(&str, &str, Option<&str>); 35] = [
     ("ttl_jitter_percent", "0", Some("100")),
     ("max_entry_bytes", "4194304", Some("1")),
     ("max_multiread_keys", "10000", Some("1")),
+    ("query", "named", None),
+    ("max_query_rows", "10000", Some("1")),
     ("grace", "0", Some("60")),
     ("refresh_ahead_percent", "0", Some("99")),
     ("on_gap", "bypass", Some("serve")),

@@ -34,6 +34,8 @@ pub struct FlightPlan {
     pub may_alias: bool,
     /// Whether it loads anew what is stored already, for nobody in particular.
     pub is_refresh: bool,
+    /// The number of the question that it asks of any number of tables; 0: it asks for a row of one.
+    pub question: u64,
 }
 
 impl FlightPlan {
@@ -188,6 +190,11 @@ impl<W> Flights<W> {
         ids.into_iter().filter_map(|id| self.land(id)).collect()
     }
 
+    /// The number of the question whose flight a reader of `key` would join.
+    pub fn question_of(&self, key: &[u8]) -> Option<u64> {
+        self.joinable.get(key).and_then(|id| self.live.get(id)).map(|flight| flight.plan.question)
+    }
+
     /// How many wait on the flight that a reader of `key` would join; `None` when there is none.
     pub fn waiters_of(&self, key: &[u8]) -> Option<usize> {
         self.joinable.get(key).and_then(|id| self.live.get(id)).map(|flight| flight.waiters.len())
@@ -220,6 +227,7 @@ mod tests {
             is_loose: false,
             may_alias: false,
             is_refresh: false,
+            question: 0,
         }
     }
 

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use self::fault::Fault;
 use self::members::Members;
 pub use self::row::write_canonical_row;
+pub(super) use self::scan::{is_deeper_than, write_compact};
 pub use self::shape::{after_spaces, Shape};
 use super::canonical::{shown, write_string, Rule, Spelling, Token};
 use super::error::Error;

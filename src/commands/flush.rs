@@ -1,8 +1,10 @@
-//! `PGCACHE.FLUSH ALL | TABLE <table> [<table> …]`: drops whole tables from the cache, at once.
+//! `PGCACHE.FLUSH ALL | TABLE <table> [<table> …] | TAG <tag> [<tag> …]`: drops whole tables from the cache, or all queries that
+//! carry a tag, at once.
 
 use std::rc::Rc;
 
 use crate::cache::error::Error;
+use crate::cache::tag;
 use crate::engine;
 use crate::engine::caller::Caller;
 use crate::engine::lookup::Located;
@@ -15,11 +17,13 @@ use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 use crate::server::text::Text;
 
-const HELP: [&str; 6] = [
+const HELP: [&str; 8] = [
     "PGCACHE.FLUSH ALL",
-    "    Drops every table from the cache, at once.",
+    "    Drops every table and every query from the cache, at once.",
     "PGCACHE.FLUSH TABLE <table> [<table> ...]",
-    "    Drops these tables, all or none.",
+    "    Drops these tables, all or none, and the queries that read them.",
+    "PGCACHE.FLUSH TAG <tag> [<tag> ...]",
+    "    Drops the queries that carry any of these tags.",
     "PGCACHE.FLUSH HELP",
     "    Prints this.",
 ];
@@ -34,11 +38,11 @@ impl Command for Flush {
         flags: c"write",
         categories: c"write",
         summary:
-            c"Drops all tables, or those named, from the cache; their memory is given back in the background",
-        complexity: c"O(N) for N tables, whatever they hold",
+            c"Drops all tables and queries, or those named or tagged, from the cache; their memory is given back in the background",
+        complexity: c"O(N) for N tables or tags, whatever they hold",
         arguments: &[
             Argument::required(c"what", ArgumentKind::Text),
-            Argument::many(c"table", ArgumentKind::Text),
+            Argument::many(c"table|tag", ArgumentKind::Text),
         ],
     };
 
@@ -56,21 +60,33 @@ impl Command for Flush {
         match (arguments.required(0).to_ascii_uppercase().as_slice(), names.first()) {
             (b"ALL", None) => flush_all(ctx),
             (b"TABLE", Some(first)) => on_table(ctx, arguments, &first.clone(), &FlushTables { names }),
+            (b"TAG", Some(_)) => flush_tags(ctx, &names).unwrap_or_else(Reply::Error),
             (b"HELP", None) => Reply::lines(&HELP),
-            _ => Error::malformed("FLUSH takes ALL, TABLE and at least one table, or HELP").into(),
+            _ => Error::malformed(
+                "FLUSH takes ALL, TABLE and at least one table, TAG and at least one tag, or HELP",
+            )
+            .into(),
         }
     }
 }
 
 fn flush_all(ctx: Context<'_>) -> Reply {
-    engine::with(|engine| {
-        let prefix = engine.settings.get().cache_prefix.clone();
-        let (user, prefix) = (User::of(ctx), Text::new(prefix.as_bytes()));
-        if let Err(error) = engine.may_access(ctx, &user, &[&prefix], Access::Delete) {
-            return Reply::Error(error);
-        }
-        dropped(engine.flush_all(ctx))
+    engine::with(|engine| match may_flush(engine, ctx) {
+        Ok(()) => dropped(engine.flush_all(ctx)),
+        Err(error) => Reply::Error(error),
     })
+}
+
+fn flush_tags(ctx: Context<'_>, names: &[Box<[u8]>]) -> Result<Reply, Error> {
+    let tags: Vec<&str> = names.iter().map(|name| tag::parse(name)).collect::<Result<_, _>>()?;
+    engine::with(|engine| Some(may_flush(engine, ctx).map(|()| dropped(engine.flush_tags(ctx, &tags)))))
+        .unwrap_or_else(|| Ok(Reply::default()))
+}
+
+/// What is dropped may stand under any key of the cache.
+fn may_flush(engine: &mut Engine, ctx: Context<'_>) -> Result<(), Error> {
+    let prefix = engine.settings.get().cache_prefix.clone();
+    engine.may_access(ctx, &User::of(ctx), &[&Text::new(prefix.as_bytes())], Access::Delete)
 }
 
 fn dropped(count: usize) -> Reply {

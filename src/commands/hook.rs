@@ -99,6 +99,8 @@ fn change(ctx: Context<'_>, work: impl FnOnce(&mut Engine) -> Result<(), Error>)
         return Err(Error::new(ErrorKind::ReadOnly, "You can't write against a read only replica."));
     }
     let changed = engine::with(|engine| {
+        // What was saved before is not to be lost by this.
+        engine.keep_hooks(ctx);
         let result = work(engine);
         if result.is_ok() {
             engine.hooks_changed(ctx);
@@ -131,9 +133,6 @@ fn parse(name: &str, event: &str, mut rest: &[&str]) -> Result<Definition, Error
 }
 
 fn event_named(name: &str) -> Result<HookEvent, Error> {
-    if name.eq_ignore_ascii_case("tag_invalidate") {
-        return Err(Error::malformed("there are no tags yet, so tag_invalidate would never happen"));
-    }
     HookEvent::named(name).ok_or_else(|| {
         let names: Vec<&str> = HookEvent::ALL.into_iter().map(HookEvent::name).collect();
         Error::malformed(format!("the event must be one of {}", names.join(", ")))
@@ -197,6 +196,16 @@ mod tests {
     }
 
     #[test]
+    fn every_event_may_have_a_hook() {
+        for event in HookEvent::ALL {
+            let hook = parsed(&format!("a {} PUBLISH c", event.name())).unwrap();
+            assert_eq!(hook.event, event);
+        }
+        assert_eq!(parsed("a TAG_Invalidate PUBLISH c").unwrap().event, HookEvent::TagInvalidate);
+        assert!(parsed("a tag PUBLISH c").unwrap_err().contains("table_flush, tag_invalidate, expire"));
+    }
+
+    #[test]
     fn what_is_not_understood_is_refused() {
         for words in [
             "a hit",
@@ -210,7 +219,6 @@ mod tests {
             "a hit PRIORITY 99999999999 PUBLISH c",
             "a hit TABLE PUBLISH",
             "a cache_hit PUBLISH c",
-            "a tag_invalidate PUBLISH c",
             "a hit PUBLISH ",
         ] {
             assert!(parsed(words).unwrap_err().starts_with("ERR "), "{words}");

@@ -1,18 +1,20 @@
-//! `PGCACHE.INSPECT <table> <key-json>`: what the cache knows of one row.
+//! `PGCACHE.INSPECT <table> <key-json> | QUERY <query> …`: what the cache knows of one row, or of one query.
 
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use super::query_words;
 use crate::cache::age::Age;
 use crate::cache::entry::Entry;
 use crate::cache::error::Error;
 use crate::engine::caller::Caller;
 use crate::engine::lookup::{locate, Located};
 use crate::engine::on_table::{on_table, Answer, OnTable};
+use crate::engine::queries::{ask, Wanted};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::server::acl::Access;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
 use crate::server::context::Context;
 use crate::server::keyspace::{self, Stored};
 use crate::server::reply::{Reply, Value};
@@ -26,17 +28,41 @@ impl Command for Inspect {
         name: c"pgcache.inspect",
         flags: c"readonly",
         categories: c"read",
-        summary: c"Describes what the cache holds for a key, and the statement that would load it",
+        summary: c"Describes what the cache holds for a key or a query, and the statement that would load it",
         complexity: c"O(1)",
         arguments: &[
             Argument::required(c"table", ArgumentKind::Text),
             Argument::required(c"key-json", ArgumentKind::LookupKey),
+            Argument::many(c"argument", ArgumentKind::Text),
         ],
     };
 
+    fn veto(arguments: Arguments<'_>) -> Veto {
+        if is_query(arguments) {
+            Veto::AtOnce
+        } else {
+            Veto::OnceItsTableIsKnown
+        }
+    }
+
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        if is_query(arguments) {
+            return match query_words::asked(arguments.all().get(1..).unwrap_or_default()) {
+                Ok(asked) => ask(ctx, asked, Wanted::Inspection),
+                Err(error) => error.into(),
+            };
+        }
+        if arguments.len() > 2 {
+            return Error::malformed("INSPECT takes a table and a key, or QUERY and a query").into();
+        }
         on_table(ctx, arguments, arguments.required(0), &InspectRow { key: arguments.required(1).into() })
     }
+}
+
+/// Whether it is about a query: a table may be called so, but no SQL begins like a lookup key.
+fn is_query(arguments: Arguments<'_>) -> bool {
+    arguments.required(0).eq_ignore_ascii_case(b"QUERY")
+        && !arguments.required(1).trim_ascii_start().starts_with(b"{")
 }
 
 /// The command on its table.
@@ -133,7 +159,7 @@ fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, located: &Located)
             Value::Integer(table.epoch.and_then(|epoch| i64::try_from(epoch).ok()).unwrap_or_default()),
         ),
         ("source", Value::from(source)),
-        ("sql", Value::Text(group.plan.sql.clone())),
+        ("sql", Value::from(group.plan.sql())),
     ];
     Value::map(fields)
 }

@@ -1,5 +1,6 @@
 //! One file per command: parse, ask the rules, reply.
 
+pub mod define;
 pub mod flush;
 pub mod health;
 pub mod help;
@@ -9,6 +10,8 @@ pub mod invalidate;
 pub mod key;
 pub mod multiread;
 pub mod panic;
+pub mod query;
+mod query_words;
 pub mod read;
 pub mod slowlog;
 pub mod stats;
@@ -27,6 +30,8 @@ pub fn all() -> Vec<Registration> {
         Registration::of::<multiread::MultiRead>(),
         Registration::of::<key::Key>(),
         Registration::of::<inspect::Inspect>(),
+        Registration::of::<query::Query>(),
+        Registration::of::<define::Define>(),
         Registration::of::<flush::Flush>(),
         Registration::of::<watch::Watch>(),
     ];

@@ -60,6 +60,7 @@ impl Engine {
             is_loose: located.lookup.is_loose,
             may_alias: located.asks && !located.lookup.reads_clock(&values),
             is_refresh: false,
+            question: 0,
         };
         match self.flights.join(located.flight_key(), plan, ticket) {
             Joined::Waiting(_) => self.counters.coalesced += 1,

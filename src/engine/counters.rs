@@ -35,6 +35,8 @@ pub struct Counters {
     pub errors: u64,
     /// Times a whole table was dropped.
     pub epochs: u64,
+    /// Tags that were dropped.
+    pub tags_dropped: u64,
     /// Change notices that were applied.
     pub notices: u64,
     /// Times when a change dropped entries that no unique key names.
@@ -75,6 +77,7 @@ impl Counters {
             ("evicted", self.evicted),
             ("errors", self.errors),
             ("epochs", self.epochs),
+            ("tags_dropped", self.tags_dropped),
             ("notices", self.notices),
             ("loose_drops", self.loose_drops),
             ("gaps", self.gaps),

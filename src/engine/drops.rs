@@ -51,6 +51,7 @@ impl Engine {
     /// Drops every table, also those that were not asked for yet.
     pub fn drop_everything(&mut self) {
         self.drops.everything = self.drops.next();
+        self.start_query_run();
         self.counters.superseded += self.flights.supersede_all() as u64;
         self.sources.restart_pace();
     }
@@ -70,6 +71,9 @@ impl Engine {
             active.restart_pace();
         }
         for id in watched {
+            if let Some(table) = self.tables.by_id(id) {
+                table.changes.add(self.queries.clock.next());
+            }
             self.counters.superseded += self.flights.supersede_table(id) as u64;
         }
     }

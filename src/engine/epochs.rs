@@ -51,6 +51,7 @@ impl Engine {
             return;
         }
         self.read_hooks(ctx);
+        self.read_definitions(ctx);
         for table in self.tables.all() {
             let epoch = self.saved_epoch(ctx, &table.name);
             if epoch != table.epoch {
@@ -95,20 +96,20 @@ impl Engine {
         table.asked.set(asked);
         match definition {
             Some(definition) if *definition == *table.definition => {}
-            Some(definition) if self.is_known_otherwise(&table, &definition) => {
-                self.start_epoch(ctx, &table);
-                self.tables.forget(source, oid);
-            }
+            Some(definition) if self.is_known_otherwise(&table, &definition) => self.gone(ctx, &table),
             Some(definition) => {
                 self.forget_names_of_renamed(&table, &definition);
                 self.renew(ctx, &table, definition);
             }
-            None => {
-                self.start_epoch(ctx, &table);
-                self.tables.forget(source, oid);
-            }
+            None => self.gone(ctx, &table),
         }
         self.tell_known(source);
+    }
+
+    fn gone(&mut self, ctx: Context<'_>, table: &Rc<Table>) {
+        self.start_epoch(ctx, table);
+        table.changes.add_definition(self.queries.clock.next());
+        self.tables.forget(table.source, table.definition.oid);
     }
 
     /// Whether the relation that `definition` describes is another one that is known already: it has taken the name.
@@ -150,6 +151,11 @@ impl Engine {
         definition: Arc<TableDefinition>,
         epoch: Option<u64>,
     ) -> Rc<Table> {
+        if *definition == *table.definition {
+            table.changes.add(self.queries.clock.next());
+        } else {
+            table.changes.add_definition(self.queries.clock.next());
+        }
         let settings = self.settings.get();
         let resolved = Resolved {
             source: table.source,
@@ -158,6 +164,7 @@ impl Engine {
             definition,
             epoch,
             drop: self.drops.last(),
+            changes: Rc::clone(&table.changes),
         };
         self.tables.replace(table, resolved)
     }

@@ -79,6 +79,8 @@ impl Engine {
         let mut found = tables.iter().filter_map(|table| Some((table, table.lookup_key_in(cache_key)?)));
         if let Some((table, lookup_key)) = found.next() {
             self.tell(ctx, table, Occurrence::new(kind).key(cache_key, cache_key.len() - lookup_key.len()));
+        } else {
+            self.tell_query_key_change(ctx, kind, cache_key);
         }
     }
 

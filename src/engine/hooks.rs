@@ -5,29 +5,12 @@ use std::time::Duration;
 use crate::plugins::hooks::record;
 use crate::server::bell;
 use crate::server::context::Context;
-use crate::server::keyspace::{self, Refusal, Stored};
 use crate::server::text::Text;
 
 use super::state::Engine;
 
 /// How long hooks are run before other clients have their turn.
 const SLICE: Duration = Duration::from_millis(1);
-
-/// What is known of the hooks' record, which lives among the entries: it is saved and replicated with them.
-#[derive(Debug, Default)]
-pub struct HookRecord {
-    /// Whether it has been read since the module was loaded.
-    is_read: bool,
-    /// Whether it may be missing from the keyspace, or differ from what is known.
-    is_due: bool,
-}
-
-impl HookRecord {
-    /// It may be gone: what the memory knows is to be written, if it knows anything.
-    pub fn lose(&mut self) {
-        self.is_due |= self.is_read;
-    }
-}
 
 /// Runs the hooks that are due, in slices. The engine must be free: they may use it.
 pub fn run_due(ctx: Context<'_>) {
@@ -53,7 +36,6 @@ impl Engine {
     /// The hooks were changed by a command.
     pub fn hooks_changed(&mut self, ctx: Context<'_>) {
         self.plugins.rearrange();
-        self.hook_record.is_read = true;
         self.save_hooks(ctx);
     }
 
@@ -62,12 +44,12 @@ impl Engine {
         if ctx.flags().is_loading() {
             return;
         }
-        if !self.hook_record.is_read {
+        if !self.hook_record.is_read() {
             self.read_hooks(ctx);
             let settings = self.settings.get();
             self.plugins.started(ctx, &settings);
         }
-        if self.hook_record.is_due {
+        if self.hook_record.is_due() {
             self.save_hooks(ctx);
         }
         // Those that waited for the end of a pause.
@@ -95,11 +77,8 @@ impl Engine {
 
     /// Takes over what the record says.
     pub fn read_hooks(&mut self, ctx: Context<'_>) {
-        let definitions = keyspace::read(ctx, &Text::new(&self.hook_key()), |stored| match stored {
-            Stored::Bytes(bytes) => record::read(bytes),
-            Stored::Nothing | Stored::OtherType => None,
-        });
-        self.hook_record = HookRecord { is_read: true, is_due: false };
+        let key = Text::new(&self.hook_key());
+        let definitions = self.hook_record.read(ctx, &key, record::read);
         self.plugins.hooks.shelf_mut().replace(definitions.unwrap_or_default());
         self.plugins.rearrange();
     }
@@ -111,11 +90,6 @@ impl Engine {
             let shelf = self.plugins.hooks.shelf();
             (!shelf.is_empty()).then(|| record::write(&shelf.all()))
         };
-        let saved = match record {
-            Some(record) => keyspace::store(ctx, &key, record.as_bytes(), None),
-            None => keyspace::remove(ctx, &key),
-        };
-        // What does not fit now is tried again.
-        self.hook_record.is_due = matches!(saved, Err(Refusal::Paused | Refusal::Refused));
+        self.hook_record.save(ctx, &key, record.as_deref());
     }
 }

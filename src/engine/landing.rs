@@ -24,6 +24,9 @@ impl Engine {
     /// A load came back for one flight.
     pub fn land(&mut self, ctx: Context<'_>, landing: Landing) {
         let Some(mut landed) = self.flights.land(landing.flight) else { return };
+        if landed.plan.question != 0 {
+            return self.land_query(ctx, landed, landing);
+        }
         let table = self.tables.by_id(landed.plan.table);
         let mut brought = landing.outcome.and_then(|fetched| brought(table.as_deref(), &landed, fetched));
         if let (Ok(brought), Some(table)) = (&mut brought, table) {
@@ -42,6 +45,7 @@ impl Engine {
 
     /// A flight ends without having landed.
     pub fn give_up(&mut self, ctx: Context<'_>, landed: Landed<Ticket>, error: Error) {
+        self.give_up_question(ctx, &landed, &error);
         self.tell_load(ctx, &landed, &Err(error.clone()), 0);
         self.fail_flight(ctx, landed, error, Spent::default());
     }
@@ -151,7 +155,7 @@ fn brought(table: Option<&Table>, landed: &Landed<Ticket>, fetched: Fetched) -> 
     let (row, own_key) = match fetched {
         Fetched::Row { json, own_key } => (Some(json), own_key),
         Fetched::Absent { own_key } => (None, own_key),
-        Fetched::Ambiguous => {
+        Fetched::Ambiguous | Fetched::Rows(..) => {
             return Err(Error::new(
                 ErrorKind::NotUnique,
                 "the lookup key matches more than one row: use the primary key or a unique one",

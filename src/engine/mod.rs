@@ -24,6 +24,8 @@ pub mod on_table;
 mod overtaken;
 pub mod overview;
 pub mod parked;
+pub mod queries;
+pub mod record;
 pub mod refresh;
 pub mod report;
 pub mod resolve;

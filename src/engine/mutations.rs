@@ -33,6 +33,7 @@ impl Engine {
             usize::from(self.flights.supersede_key(key)) + self.flights.supersede_uncertain(table.id);
         self.counters.superseded += superseded as u64;
         table.loose.drop_all();
+        table.changes.add(self.queries.clock.next());
     }
 
     /// Drops the entry under `key`: first the flights, then what is stored.

@@ -30,6 +30,7 @@ impl Engine {
         match notice {
             Notice::Rows { relation, rows } => {
                 for table in self.tables.concerned_by(source, relation) {
+                    table.changes.add(self.queries.clock.next());
                     if !self.drop_rows(ctx, &table, relation, rows) {
                         self.drop_table(ctx, &table);
                     }

@@ -156,7 +156,12 @@ impl Engine {
     }
 
     /// The end of a command's own call.
-    fn finish(&mut self, ctx: Context<'_>, caller: &Caller, answer: Result<Answer, Error>) -> Reply {
+    pub(super) fn finish(
+        &mut self,
+        ctx: Context<'_>,
+        caller: &Caller,
+        answer: Result<Answer, Error>,
+    ) -> Reply {
         super::catch_up(self, ctx);
         self.conclude(caller, answer)
     }

@@ -53,6 +53,11 @@ impl Engine {
             ("waiting_clients", self.waiters.len() as u64),
             ("queued_tasks", self.sources.queued() as u64),
             ("tables", self.tables.len() as u64),
+            ("queries", self.queries.known().count() as u64),
+            (
+                "queries_untracked",
+                self.queries.known().filter(|query| !query.is_tracked(&self.tables)).count() as u64,
+            ),
         ]
     }
 

@@ -60,6 +60,7 @@ impl Engine {
             is_loose: false,
             may_alias: false,
             is_refresh: true,
+            question: 0,
         };
         for Aged { located, values } in aged {
             if self.resting.holds(located.cache_key.as_bytes(), now_ms) {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::cache::change::Changes;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::table::TableDefinition;
 use crate::server::clock::monotonic_ms;
@@ -101,7 +102,12 @@ impl Engine {
         }
     }
 
-    fn allowed(&self, source: SourceIndex, definition: TableDefinition) -> Result<TableDefinition, Error> {
+    /// `definition`, if `allow_tables` opens it.
+    pub(super) fn allowed(
+        &self,
+        source: SourceIndex,
+        definition: TableDefinition,
+    ) -> Result<TableDefinition, Error> {
         let settings = self.settings.get();
         let allows = settings.sources.get(source).is_some_and(|source| {
             source.allow_tables.allows(&definition.schema, &definition.relation, &definition.display)
@@ -118,13 +124,27 @@ impl Engine {
         ))
     }
 
-    /// Enters a table in the memo: with the generation that it had before a restart, or with a new one when it is not
-    /// what it was.
+    /// Enters a table in the memo under the name that a client has for it.
     fn remember(
         &mut self,
         ctx: Context<'_>,
         source: SourceIndex,
         spelling: &[u8],
+        definition: Arc<TableDefinition>,
+        asked: Instant,
+    ) -> Rc<Table> {
+        let table = self.enter(ctx, source, definition, asked);
+        self.tables.remember(spelling, &table);
+        self.tell_known(source);
+        self.current(ctx, table)
+    }
+
+    /// Enters a table in the memo: with the generation that it had before a restart, or with a new one when it is not
+    /// what it was.
+    pub(super) fn enter(
+        &mut self,
+        ctx: Context<'_>,
+        source: SourceIndex,
         definition: Arc<TableDefinition>,
         asked: Instant,
     ) -> Rc<Table> {
@@ -138,9 +158,7 @@ impl Engine {
         };
         table.described_ms.set(monotonic_ms());
         table.asked.set(table.asked.get().max(asked));
-        self.tables.remember(spelling, &table);
-        self.tell_known(source);
-        self.current(ctx, table)
+        table
     }
 
     /// A relation that has another name now is not what its former names mean: whoever uses them asks anew.
@@ -161,7 +179,8 @@ impl Engine {
         let epoch = self.saved_epoch(ctx, &format!("{source_prefix}{}", definition.display));
         let settings = self.settings.get();
         let cache_prefix = &settings.cache_prefix;
-        self.tables.add(Resolved { source, source_prefix, cache_prefix, definition, epoch, drop: 0 })
+        let changes = Rc::new(Changes::since(self.queries.clock.next()));
+        self.tables.add(Resolved { source, source_prefix, cache_prefix, definition, epoch, drop: 0, changes })
     }
 
     /// Gives up the resolutions that take too long.

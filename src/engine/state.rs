@@ -33,8 +33,9 @@ use super::doubts::Doubts;
 use super::drops::Drops;
 use super::freshness::Freshnesses;
 use super::gather::Gathers;
-use super::hooks::HookRecord;
 use super::mutations::Held;
+use super::queries::Queries;
+use super::record::Record;
 use super::resolve::Resolutions;
 use super::sources::Sources;
 use super::sweep::Sweep;
@@ -119,7 +120,11 @@ pub struct Engine {
     /// Commands that somebody may refuse.
     pub vetoable: Vetoable,
     /// What is known of the hooks' record.
-    pub hook_record: HookRecord,
+    pub hook_record: Record,
+    /// Queries, their tags, and what they read.
+    pub queries: Queries,
+    /// What is known of the record of defined queries.
+    pub query_record: Record,
     /// Changes that wait for the end of a pause.
     pub held: Vec<Held>,
     /// Whether the records of the tables' generations may be missing from the keyspace.
@@ -170,7 +175,9 @@ impl Engine {
             notices: VecDeque::new(),
             counters: Counters::default(),
             plugins: Plugins::default(),
-            hook_record: HookRecord::default(),
+            hook_record: Record::default(),
+            queries: Queries::default(),
+            query_record: Record::default(),
             about: None,
             vetoable: Vetoable::default(),
             held: Vec::new(),
@@ -248,6 +255,9 @@ impl Engine {
             Message::Redefined { source, oid, definition, asked } => {
                 self.redefined(ctx, source, oid, definition, asked);
             }
+            Message::QueryDescribed { source, plan, result, asked } => {
+                self.query_described(ctx, source, &plan, result, asked);
+            }
             Message::Watched { number, source, result } => self.watched_by(number, source, result),
             Message::Source(transition) => self.source_changed(ctx, &transition),
             Message::Heard { source, session, news } => self.heard(ctx, source, session, news),
@@ -270,6 +280,7 @@ impl Engine {
             self.give_up(ctx, landed, timed_out());
         }
         self.give_up_resolutions(now);
+        self.give_up_descriptions(now);
         // The turns may not be counted any more.
         self.call_workers();
         let reads = self.counters.hits + self.counters.misses;
@@ -282,6 +293,7 @@ impl Engine {
         self.follow_drops(ctx);
         self.record_epochs(ctx);
         self.keep_hooks(ctx);
+        self.keep_definitions(ctx);
         self.sweep_on(ctx);
         if !self.answers.is_empty() || !self.vetoable.is_empty() {
             bell::ring();
@@ -308,6 +320,8 @@ impl Engine {
     /// The data set was emptied, loaded or taken over: what is under way belongs to the one before.
     pub fn keyspace_flushed(&mut self) {
         self.hook_record.lose();
+        self.query_record.lose();
+        self.start_query_run();
         self.counters.superseded += self.flights.supersede_all() as u64;
         self.aliases.clear();
         self.sources.restart_pace();
@@ -325,12 +339,14 @@ impl Engine {
                 self.counters.evicted += 1;
                 self.epochs_are_due |= self.is_record(key);
                 self.hook_key_changed(ctx, key);
+                self.definitions_key_changed(ctx, key);
             }
             Change::Touched => {
                 self.counters.superseded += self.flights.supersede_key(key) as u64;
                 self.epoch_key_changed(ctx, key);
                 self.doubted_key_changed(ctx, key);
                 self.hook_key_changed(ctx, key);
+                self.definitions_key_changed(ctx, key);
             }
         }
         self.tell_key_change(ctx, change, key);

@@ -11,6 +11,7 @@ use crate::server::scan::Cursor;
 use crate::server::text::Text;
 use crate::server::timer;
 
+use super::queries;
 use super::state::Engine;
 use super::tables::Table;
 
@@ -34,7 +35,7 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// A generation has ended.
+    /// A generation has ended, or a run of the cache, or a tag was dropped.
     pub fn begin(&mut self) {
         self.is_due = true;
     }
@@ -83,16 +84,20 @@ impl Engine {
             None => return false,
         };
         let settings = self.settings.get();
-        let (sweep, mut found, mut more) = (&self.sweep, Vec::new(), true);
+        let (sweep, mut found, mut results, mut more) = (&self.sweep, Vec::new(), Vec::new(), true);
         for _ in 0..STEPS_PER_LOOK {
             more = more
                 && cursor.step(ctx, |key| {
                     let text = std::str::from_utf8(key).ok();
                     if text.is_some_and(|text| sweep.is_outdated(text, &settings.cache_prefix)) {
                         found.push(Text::new(key));
+                    } else if text.is_some_and(|text| queries::is_result_key(text, &settings.cache_prefix)) {
+                        results.push(Text::new(key));
                     }
                 });
         }
+        results.retain(|key| self.is_outdated_result(ctx, key));
+        found.append(&mut results);
         for key in &found {
             self.counters.swept += u64::from(keyspace::remove(ctx, key).is_ok());
         }

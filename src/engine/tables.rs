@@ -9,6 +9,7 @@ use std::time::Instant;
 use once_cell::unsync::OnceCell;
 
 use crate::cache::canonical::{shown, Rule};
+use crate::cache::change::Changes;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::key::{LookupKey, Shape};
 use crate::cache::notice::Relation;
@@ -47,6 +48,8 @@ pub struct Table {
     pub acl_prefix: Rc<[u8]>,
     /// Entries that any change may be about.
     pub loose: Loose,
+    /// Its changes, for what was read of several tables at once. All its generations share them.
+    pub changes: Rc<Changes>,
     /// The number of the last mass drop before this generation began.
     pub drop: u64,
     /// When the catalog was last asked about it, on the clock that only goes forward.
@@ -155,7 +158,7 @@ impl Lookup {
         } else {
             (&self.refreshing_plain, self.plain())
         };
-        cell.get_or_init(|| Group::in_background(Arc::clone(&group.plan)))
+        cell.get_or_init(|| Group::in_background(group.plan.clone()))
     }
 }
 
@@ -246,6 +249,8 @@ pub struct Resolved<'a> {
     pub epoch: Option<u64>,
     /// The number of the last mass drop that this generation is later than.
     pub drop: u64,
+    /// Its changes so far.
+    pub changes: Rc<Changes>,
 }
 
 impl Tables {
@@ -380,7 +385,7 @@ impl Tables {
 }
 
 fn table(id: u64, resolved: Resolved<'_>, last_loose: u64) -> Table {
-    let Resolved { source, source_prefix, cache_prefix, definition, epoch, drop } = resolved;
+    let Resolved { source, source_prefix, cache_prefix, definition, epoch, drop, changes } = resolved;
     let name = format!("{source_prefix}{}", definition.display);
     let stem = format!("{cache_prefix}{name}");
     let acl_prefix: Rc<[u8]> = Rc::from(format!("{stem}:").into_bytes());
@@ -397,6 +402,7 @@ fn table(id: u64, resolved: Resolved<'_>, last_loose: u64) -> Table {
         prefix,
         acl_prefix,
         loose: Loose::new(&stem, last_loose.max(epoch.unwrap_or_default())),
+        changes,
         drop,
         described_ms: Cell::new(monotonic_ms()),
         asked: Cell::new(beginning()),

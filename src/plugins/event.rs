@@ -16,9 +16,20 @@ pub(super) fn json_in(memory: Vec<u8>, what: &Occurrence<'_>, ts_ms: u64) -> Vec
 }
 
 fn told(memory: Vec<u8>, what: &Occurrence<'_>, ts_ms: u64) -> Event {
-    let mut event = Event::new_in(memory, what.kind.name()).text("source", what.source).number("ts", ts_ms);
+    let mut event = Event::new_in(memory, what.kind.name());
+    // A tag belongs to no source.
+    if !what.source.is_empty() {
+        event = event.text("source", what.source);
+    }
+    event = event.number("ts", ts_ms);
     if let Some((_, table)) = what.table {
         event = event.text("table", table);
+    }
+    if let Some(tag) = what.tag {
+        event = event.text("tag", tag);
+    }
+    if let Some(query) = what.query {
+        event = event.text("query", query);
     }
     event = event.key(what.lookup_key());
     if let Some(ttl_s) = what.ttl_s {
@@ -154,5 +165,29 @@ mod tests {
         assert_eq!(json["table"], "\"A\nb\"");
         assert_eq!(json["key"]["id"], 1);
         assert_eq!((&json["ts"], &json["ttl"]), (&5.into(), &60.into()));
+        assert!(json.get("tag").is_none() && json.get("query").is_none(), "{json}");
+    }
+
+    #[test]
+    fn the_event_of_a_tag_names_it() {
+        let what =
+            Occurrence { source: "default", tag: Some("a\"b"), ..Occurrence::new(EventType::TagInvalidate) };
+        let wanted = r#"{"type":"tag_invalidate","source":"default","ts":5,"tag":"a\"b"}"#;
+        assert_eq!(json(&what, 5), wanted);
+    }
+
+    #[test]
+    fn the_event_of_a_query_names_it_and_has_no_key() {
+        let cache_key = br#"pg_cache:@query:{"a":1}:[{"b":2}]"#;
+        let what = Occurrence {
+            source: "default",
+            query: Some(r#"{"a":1}"#),
+            ..Occurrence::new(EventType::CacheHit)
+        };
+        let wanted = r#"{"type":"cache_hit","source":"default","ts":5,"query":"{\"a\":1}"}"#;
+        // Wherever its parameters are said to start: names and parameters may hold what looks like a lookup key.
+        for prefix_len in 0..=cache_key.len() + 1 {
+            assert_eq!(json(&what.key(cache_key, prefix_len), 5), wanted, "{prefix_len}");
+        }
     }
 }

@@ -12,6 +12,10 @@ pub struct Occurrence<'a> {
     pub source: &'a str,
     /// The table's number, and its name as it stands in cache keys.
     pub table: Option<(u64, &'a str)>,
+    /// The tag that was dropped.
+    pub tag: Option<&'a str>,
+    /// The query that it is about: the name of a defined one, the SHA-256 of free SQL. It has no table then.
+    pub query: Option<&'a str>,
     /// The cache key; empty: it is about no key.
     pub cache_key: &'a [u8],
     /// Where in it the lookup key starts.
@@ -35,6 +39,8 @@ impl<'a> Occurrence<'a> {
             kind,
             source: "",
             table: None,
+            tag: None,
+            query: None,
             cache_key: &[],
             prefix_len: 0,
             is_negative: false,
@@ -50,8 +56,11 @@ impl<'a> Occurrence<'a> {
         Self { cache_key, prefix_len, ..self }
     }
 
-    /// The lookup key, as it stands in the cache key.
+    /// The lookup key, as it stands in the cache key. That of a query has none.
     pub fn lookup_key(&self) -> &'a [u8] {
+        if self.query.is_some() {
+            return &[];
+        }
         self.cache_key.get(self.prefix_len..).unwrap_or_default()
     }
 

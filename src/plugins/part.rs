@@ -30,6 +30,8 @@ pub enum Part {
     Invalidate,
     /// [`Plugin::on_table_flush`](super::plugin::Plugin::on_table_flush).
     TableFlush,
+    /// [`Plugin::on_tag_invalidate`](super::plugin::Plugin::on_tag_invalidate).
+    TagInvalidate,
     /// [`Plugin::on_expire`](super::plugin::Plugin::on_expire).
     Expire,
     /// [`Plugin::on_evict`](super::plugin::Plugin::on_evict).
@@ -40,7 +42,7 @@ pub enum Part {
 
 impl Part {
     /// Every part, in the order of the enum.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Access,
         Self::BeforeCommand,
         Self::AfterCommand,
@@ -53,6 +55,7 @@ impl Part {
         Self::Write,
         Self::Invalidate,
         Self::TableFlush,
+        Self::TagInvalidate,
         Self::Expire,
         Self::Evict,
         Self::Source,
@@ -68,6 +71,7 @@ impl Part {
             EventType::CacheWrite => Self::Write,
             EventType::CacheInvalidate => Self::Invalidate,
             EventType::TableFlush => Self::TableFlush,
+            EventType::TagInvalidate => Self::TagInvalidate,
             EventType::CacheExpire => Self::Expire,
             EventType::CacheEvict => Self::Evict,
             EventType::SourceUp | EventType::SourceDown => Self::Source,
@@ -103,6 +107,12 @@ mod tests {
     #[test]
     fn every_part_has_its_place() {
         assert!(Part::ALL.into_iter().enumerate().all(|(place, part)| part as usize == place));
+    }
+
+    #[test]
+    fn a_dropped_tag_is_no_dropped_table() {
+        assert_eq!(Part::of(EventType::TagInvalidate), Part::TagInvalidate);
+        assert_eq!(Part::of(EventType::TableFlush), Part::TableFlush);
     }
 
     #[test]

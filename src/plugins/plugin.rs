@@ -112,6 +112,11 @@ pub trait Plugin: Debug {
         self.on_any(moment, what);
     }
 
+    /// A tag was dropped.
+    fn on_tag_invalidate(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
+        self.on_any(moment, what);
+    }
+
     /// An entry's time to live passed.
     fn on_expire(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         self.on_any(moment, what);
@@ -139,6 +144,7 @@ pub(super) fn tell(plugin: &dyn Plugin, part: Part, moment: Moment<'_>, what: &O
         Part::Write => plugin.on_write(moment, what),
         Part::Invalidate => plugin.on_invalidate(moment, what),
         Part::TableFlush => plugin.on_table_flush(moment, what),
+        Part::TagInvalidate => plugin.on_tag_invalidate(moment, what),
         Part::Expire => plugin.on_expire(moment, what),
         Part::Evict => plugin.on_evict(moment, what),
         Part::Source => plugin.on_source(moment, what),

@@ -7,6 +7,7 @@ use ::postgres::Row;
 
 use super::askers::Askers;
 use super::error::{may_be_about_values, value_error};
+use super::query::{Discovery, QueryRows};
 use super::row_json::RowJson;
 use super::statement::{Binding, Bindings, LoadPlan, RowsAs, MANY};
 use super::{means_bad_data, Session};
@@ -18,7 +19,7 @@ use crate::cache::key::write_canonical_row;
 /// plan's bindings are [`Bindings::Json`].
 pub type KeyValues = Box<[Box<str>]>;
 
-/// What PostgreSQL knows of one lookup key.
+/// What PostgreSQL knows of one lookup key, or of one query.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fetched {
     /// The row, as `row_to_json` writes it.
@@ -35,6 +36,8 @@ pub enum Fetched {
     },
     /// More than one row matches.
     Ambiguous,
+    /// What a query brought, and what it has turned out to read.
+    Rows(QueryRows, Option<Box<Discovery>>),
 }
 
 /// What one key came to; the error is its own.
@@ -167,7 +170,7 @@ fn collect(
                     Some(brought) => Fetched::clone(brought),
                     None => brought.insert(read(plan, key, row, made.as_ref(), &mut json)?).clone(),
                 },
-                Fetched::Row { .. } | Fetched::Ambiguous => Fetched::Ambiguous,
+                Fetched::Row { .. } | Fetched::Ambiguous | Fetched::Rows(..) => Fetched::Ambiguous,
             };
         }
     }

@@ -193,6 +193,11 @@ impl<'a> Arguments<'a> {
         self.strings.get(index).map(|string| unsafe { bytes_of(*string) })
     }
 
+    /// The bytes of each.
+    pub fn all(&self) -> Vec<&'a [u8]> {
+        (0..self.len()).filter_map(|index| self.get(index)).collect()
+    }
+
     /// A copy of the first ones, each cut.
     pub fn kept(&self) -> Vec<Box<[u8]>> {
         call::kept((0..self.len()).filter_map(|index| self.get(index)))

@@ -31,7 +31,7 @@ impl AllowTables {
     /// A pattern with a dot matches schema and relation whatever was written. One without a dot matches
     /// the relation's own name, and only where `display` names no schema: the search path led there.
     pub fn allows(&self, schema: &str, relation: &str, display: &str) -> bool {
-        if is_system(schema) {
+        if is_system_schema(schema) {
             return false;
         }
         let unqualified = !display.contains('.');
@@ -57,8 +57,8 @@ impl Pattern {
     }
 }
 
-/// PostgreSQL reserves names that start with `pg_` for itself (catalog, TOAST and temporary schemas).
-fn is_system(schema: &str) -> bool {
+/// Whether a schema is the system's: PostgreSQL reserves names that start with `pg_` for itself (catalog, TOAST and temporary schemas).
+fn is_system_schema(schema: &str) -> bool {
     schema.starts_with("pg_") || schema == "information_schema"
 }
 

@@ -6,6 +6,7 @@ use super::error::SettingError;
 use super::event_types::EventTypes;
 use super::freshness::{Invalidation, OnGap};
 use super::plugin_names::PluginNames;
+use super::query_policy::QueryPolicy;
 
 /// What values a setting takes.
 #[derive(Debug, Clone, Copy)]
@@ -235,6 +236,13 @@ pub const ALL: &[Definition] = &[
         .runtime(),
     number("max_entry_bytes", "4194304", 1, 536_870_912, "Larger rows are answered but not stored").runtime(),
     number("max_multiread_keys", "10000", 1, 1_000_000, "Most keys in one MULTIREAD").runtime(),
+    number("max_query_rows", "10000", 1, 1_000_000, "Most rows that a query may return").runtime(),
+    define(
+        "query",
+        "named",
+        Kind::Choice(QueryPolicy::WORDS),
+        "Which queries may be sent: none (off), those that were defined (named), or any SQL (any)",
+    ),
     number(
         "grace",
         "0",

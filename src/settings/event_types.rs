@@ -19,6 +19,8 @@ pub enum EventType {
     CacheEvict,
     /// All entries of a table were dropped.
     TableFlush,
+    /// All entries that carry a tag were dropped.
+    TagInvalidate,
     /// A source answers again.
     SourceUp,
     /// A source no longer answers.
@@ -29,7 +31,7 @@ pub enum EventType {
 
 impl EventType {
     /// Every type, in the order of the documentation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::CacheHit,
         Self::CacheMiss,
         Self::CacheWrite,
@@ -38,6 +40,7 @@ impl EventType {
         Self::CacheExpire,
         Self::CacheEvict,
         Self::TableFlush,
+        Self::TagInvalidate,
         Self::SourceUp,
         Self::SourceDown,
         Self::CacheError,
@@ -54,6 +57,7 @@ impl EventType {
             Self::CacheExpire => "cache_expire",
             Self::CacheEvict => "cache_evict",
             Self::TableFlush => "table_flush",
+            Self::TagInvalidate => "tag_invalidate",
             Self::SourceUp => "source_up",
             Self::SourceDown => "source_down",
             Self::CacheError => "cache_error",
@@ -108,9 +112,10 @@ mod tests {
 
     #[test]
     fn a_list_names_its_members() {
-        let events = EventTypes::parse("cache_hit, source_down").unwrap();
-        assert!(events.contains(EventType::CacheHit) && events.contains(EventType::SourceDown));
-        assert!(!events.contains(EventType::CacheMiss));
+        let events = EventTypes::parse("cache_hit, tag_invalidate, source_down").unwrap();
+        let named: Vec<EventType> =
+            EventType::ALL.into_iter().filter(|event| events.contains(*event)).collect();
+        assert_eq!(named, [EventType::CacheHit, EventType::TagInvalidate, EventType::SourceDown]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod input;
 mod local;
 mod password_file;
 mod plugin_names;
+mod query_policy;
 mod shared;
 mod source;
 mod values;
@@ -26,6 +27,7 @@ pub use freshness::{Invalidation, OnGap};
 pub use glob::glob;
 pub use local::Local;
 pub use plugin_names::{PluginName, PluginNames};
+pub use query_policy::QueryPolicy;
 pub use shared::Shared;
 pub use source::{SourceSettings, SslMode, DEFAULT_SOURCE};
 
@@ -58,6 +60,10 @@ pub struct Settings {
     pub max_entry_bytes: usize,
     /// Most keys in one `MULTIREAD`.
     pub max_multiread_keys: usize,
+    /// Most rows of one query.
+    pub max_query_rows: usize,
+    /// Which queries may be sent.
+    pub query: QueryPolicy,
     /// How long beyond its life an entry may be served while it is loaded anew or PostgreSQL is down.
     pub grace: Duration,
     /// In the last so many percent of its life an entry that is read is loaded anew.
@@ -143,6 +149,8 @@ impl Settings {
             ttl_jitter_percent: global.integer("ttl_jitter_percent"),
             max_entry_bytes: global.integer("max_entry_bytes"),
             max_multiread_keys: global.integer("max_multiread_keys"),
+            max_query_rows: global.integer("max_query_rows"),
+            query: QueryPolicy::named(global.text("query")),
             grace: global.seconds("grace").unwrap_or_default(),
             refresh_ahead_percent: global.integer("refresh_ahead_percent"),
             on_gap: OnGap::named(global.text("on_gap")),
@@ -230,9 +238,10 @@ mod tests {
         assert_eq!(settings.sources[0].name, "default");
         assert_eq!(settings.sources[0].pg_sslmode, SslMode::Prefer);
         assert_eq!((settings.sources[0].pool_size, settings.sources[0].pg_port), (8, 5432));
-        assert!(
-            settings.events.contains(EventType::CacheHit) && !settings.events.contains(EventType::CacheLoad)
-        );
+        assert!(settings.events.contains(EventType::CacheHit));
+        for kind in [EventType::CacheLoad, EventType::TableFlush, EventType::TagInvalidate] {
+            assert!(!settings.events.contains(kind), "{kind:?}");
+        }
     }
 
     #[test]

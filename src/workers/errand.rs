@@ -1,10 +1,11 @@
-//! One errand of a worker: load a batch, or read the catalog.
+//! One errand of a worker: load a batch, run a query, or read the catalog.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::mail::{Message, Postbox, SourceIndex};
+use super::plan::Plan;
 use super::queue::{Job, Queue, Task, Turn, Work};
 use crate::cache::canonical::Rule;
 use crate::cache::error::{Error, ErrorKind};
@@ -38,6 +39,7 @@ impl Errands {
             Work::Load(turn) => self.load(&turn),
             Work::Job(Job::Describe(name)) => self.describe(name),
             Work::Job(Job::Redescribe { oid, name }) => self.redescribe(oid, &name),
+            Work::Job(Job::DescribeQuery(plan)) => self.describe_query(plan),
             Work::Job(Job::Watch { number, what }) => self.watch(number, &what),
             Work::Job(Job::Panic) => panic!("asked for by a test"),
             Work::Job(Job::Stop) => return false,
@@ -86,7 +88,7 @@ impl Errands {
         // A panic in here must still answer those who wait.
         let outcomes =
             catch_unwind(AssertUnwindSafe(|| self.load_tasks(plan, &tasks))).unwrap_or_else(|_| {
-                log::error!("a worker panicked while loading {}", plan.table.display);
+                log::error!("a worker panicked while loading {}", plan.title());
                 everyone(
                     &tasks,
                     &Error::new(ErrorKind::Malformed, "internal error: a worker panicked, see the log"),
@@ -106,7 +108,14 @@ impl Errands {
         }
     }
 
-    fn load_tasks(&self, plan: &Arc<LoadPlan>, tasks: &[Task]) -> Vec<(FlightId, Result<Fetched, Error>)> {
+    fn load_tasks(&self, plan: &Plan, tasks: &[Task]) -> Vec<(FlightId, Result<Fetched, Error>)> {
+        match plan {
+            Plan::Rows(plan) => self.load_rows(plan, tasks),
+            Plan::Query(plan) => self.run_queries(plan, tasks),
+        }
+    }
+
+    fn load_rows(&self, plan: &LoadPlan, tasks: &[Task]) -> Vec<(FlightId, Result<Fetched, Error>)> {
         let keys: Vec<&KeyValues> =
             tasks.iter().flat_map(|task| &task.keys).map(|(_, values)| values).collect();
         let deadline = tasks.iter().map(|task| task.deadline).max().unwrap_or_else(Instant::now);

@@ -11,6 +11,7 @@ use crate::cache::flight::FlightId;
 use crate::cache::spent::Spent;
 use crate::cache::table::TableDefinition;
 use crate::postgres::load::Fetched;
+use crate::postgres::query::{QueryDescription, QueryPlan};
 use crate::postgres::Transition;
 
 pub use crate::postgres::watch::News;
@@ -47,6 +48,17 @@ pub enum Message {
         oid: u32,
         /// What it is now; `None`: it is gone.
         definition: Option<Arc<TableDefinition>>,
+        /// When the catalog was asked.
+        asked: Instant,
+    },
+    /// What PostgreSQL says of a query that is not known yet.
+    QueryDescribed {
+        /// Where it was asked.
+        source: SourceIndex,
+        /// The query.
+        plan: Arc<QueryPlan>,
+        /// What it reads, or why it cannot be run.
+        result: Result<QueryDescription, Error>,
         /// When the catalog was asked.
         asked: Instant,
     },

@@ -11,10 +11,11 @@ use crossbeam_channel::{Receiver, Sender};
 use parking_lot::{Condvar, Mutex};
 
 use super::pace::{Admission, Pace};
+use super::plan::Plan;
 use super::watch_request::Watching;
 use crate::cache::flight::FlightId;
 use crate::postgres::load::KeyValues;
-use crate::postgres::statement::LoadPlan;
+use crate::postgres::query::QueryPlan;
 
 /// So many keys are worth a statement of their own: what it costs by itself is little beside them, and to wait for more
 /// would leave PostgreSQL idle.
@@ -35,7 +36,7 @@ pub struct Task {
 #[derive(Debug)]
 pub struct Group {
     /// Their statement.
-    pub plan: Arc<LoadPlan>,
+    pub plan: Plan,
     tasks: (Sender<Task>, Receiver<Task>),
     /// The keys of all its tasks.
     keys: AtomicUsize,
@@ -47,17 +48,17 @@ pub struct Group {
 
 impl Group {
     /// An empty group for `plan`.
-    pub fn new(plan: LoadPlan) -> Arc<Self> {
-        Self::with(Arc::new(plan), false)
+    pub fn new(plan: impl Into<Plan>) -> Arc<Self> {
+        Self::with(plan.into(), false)
     }
 
     /// An empty group for loads that nobody waits for. They take one connection at a time, so that others are not kept
     /// waiting by them, and what piles up meanwhile goes in the next batch.
-    pub fn in_background(plan: Arc<LoadPlan>) -> Arc<Self> {
+    pub fn in_background(plan: Plan) -> Arc<Self> {
         Self::with(plan, true)
     }
 
-    fn with(plan: Arc<LoadPlan>, is_background: bool) -> Arc<Self> {
+    fn with(plan: Plan, is_background: bool) -> Arc<Self> {
         let tasks = crossbeam_channel::unbounded();
         let (keys, has_ticket) = (AtomicUsize::new(0), AtomicBool::new(false));
         Arc::new(Self { plan, tasks, keys, is_background, has_ticket })
@@ -65,7 +66,7 @@ impl Group {
 
     /// Most keys that one statement takes, where `batch_max` is the setting.
     fn room(&self, batch_max: usize) -> usize {
-        if self.plan.is_unique {
+        if self.plan.is_batched() {
             batch_max
         } else {
             1
@@ -110,6 +111,8 @@ pub enum Job {
         /// Its name, as `regclass` prints it.
         name: String,
     },
+    /// Ask what a query reads.
+    DescribeQuery(Arc<QueryPlan>),
     /// Do what a WATCH command asks for.
     Watch {
         /// Under which number the answer is waited for.
@@ -379,7 +382,7 @@ pub(super) struct Turn<'q> {
 
 impl Turn<'_> {
     /// The statement to be run.
-    pub fn plan(&self) -> &Arc<LoadPlan> {
+    pub fn plan(&self) -> &Plan {
         &self.group.plan
     }
 
@@ -433,6 +436,7 @@ mod tests {
 
     use super::*;
     use crate::cache::table::TableDefinition;
+    use crate::postgres::statement::LoadPlan;
 
     fn group() -> Arc<Group> {
         let table = TableDefinition {
@@ -537,7 +541,7 @@ mod tests {
 
     #[test]
     fn one_worker_at_a_time_comes_for_what_nobody_waits_for() {
-        let (queue, group) = (Queue::new(2), Group::in_background(Arc::clone(&group().plan)));
+        let (queue, group) = (Queue::new(2), Group::in_background(group().plan.clone()));
         for _ in 0..3 {
             queue.push(&group, task(2), LIMITS).unwrap();
         }
@@ -554,7 +558,7 @@ mod tests {
     #[test]
     fn what_nobody_waits_for_is_shed_first_and_takes_no_place_from_others() {
         let queue = Queue::new(2);
-        let (group, background) = (group(), Group::in_background(Arc::clone(&group().plan)));
+        let (group, background) = (group(), Group::in_background(group().plan.clone()));
         for _ in 0..3 {
             queue.push(&background, task(1), limits(4)).unwrap();
         }

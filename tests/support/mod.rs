@@ -14,6 +14,7 @@ pub mod pgbouncer;
 pub mod port;
 pub mod postgres;
 pub mod process;
+pub mod queries;
 pub mod server;
 pub mod watchdog;
 pub mod watched;

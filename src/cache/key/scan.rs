@@ -14,6 +14,12 @@ pub fn is_deeper_than(json: &str, max: usize) -> bool {
     })
 }
 
+/// Appends `json` without the whitespace between its tokens; strings stay as they are.
+pub fn write_compact(json: &str, out: &mut Vec<u8>) {
+    let mut structure = Structure::default();
+    out.extend(json.bytes().filter(|byte| !structure.contains(*byte) || !byte.is_ascii_whitespace()));
+}
+
 /// Tells what stands outside of strings, byte by byte.
 #[derive(Default)]
 struct Structure {

@@ -22,6 +22,8 @@ pub enum HookEvent {
     Invalidate,
     /// A whole table was dropped.
     TableFlush,
+    /// A tag was dropped.
+    TagInvalidate,
     /// An entry's time to live passed.
     Expire,
     /// The server evicted an entry.
@@ -34,7 +36,7 @@ pub enum HookEvent {
 
 impl HookEvent {
     /// Every event, in the order of the documentation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::BeforeCommand,
         Self::AfterCommand,
         Self::Hit,
@@ -43,6 +45,7 @@ impl HookEvent {
         Self::Write,
         Self::Invalidate,
         Self::TableFlush,
+        Self::TagInvalidate,
         Self::Expire,
         Self::Evict,
         Self::Startup,
@@ -60,6 +63,7 @@ impl HookEvent {
             Self::Write => "write",
             Self::Invalidate => "invalidate",
             Self::TableFlush => "table_flush",
+            Self::TagInvalidate => "tag_invalidate",
             Self::Expire => "expire",
             Self::Evict => "evict",
             Self::Startup => "startup",
@@ -81,6 +85,7 @@ impl HookEvent {
             EventType::CacheWrite => Self::Write,
             EventType::CacheInvalidate => Self::Invalidate,
             EventType::TableFlush => Self::TableFlush,
+            EventType::TagInvalidate => Self::TagInvalidate,
             EventType::CacheExpire => Self::Expire,
             EventType::CacheEvict => Self::Evict,
             EventType::CacheError | EventType::SourceUp | EventType::SourceDown => return None,
@@ -99,6 +104,7 @@ impl HookEvent {
             Self::Write => &[Part::Write],
             Self::Invalidate => &[Part::Invalidate],
             Self::TableFlush => &[Part::TableFlush],
+            Self::TagInvalidate => &[Part::TagInvalidate],
             Self::Expire => &[Part::Expire],
             Self::Evict => &[Part::Evict],
             Self::Startup => &[Part::Startup],
@@ -116,5 +122,14 @@ mod tests {
         assert!(HookEvent::ALL.into_iter().all(|event| HookEvent::named(event.name()) == Some(event)));
         assert_eq!(HookEvent::named("BEFORE_Command"), Some(HookEvent::BeforeCommand));
         assert_eq!(HookEvent::named("cache_hit"), None);
+    }
+
+    #[test]
+    fn the_part_of_an_event_is_that_of_its_occurrences() {
+        for kind in EventType::ALL {
+            let Some(event) = HookEvent::of(kind) else { continue };
+            assert_eq!(event.parts(), [Part::of(kind)], "{kind:?}");
+        }
+        assert_eq!(HookEvent::of(EventType::TagInvalidate), Some(HookEvent::TagInvalidate));
     }
 }

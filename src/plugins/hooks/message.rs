@@ -16,7 +16,7 @@ use crate::server::context::Context;
 /// Keys and event.
 pub(super) type Message = (Keys, Rc<str>);
 
-/// That of an occurrence.
+/// That of an occurrence. A function gets the cache key of a query like that of a row.
 pub(super) fn of(what: &Occurrence<'_>) -> Message {
     let key = Some(what.cache_key).filter(|key| !key.is_empty());
     (key.into_iter().map(Into::into).collect(), event::json(what, unix_ms()).into())
@@ -75,5 +75,21 @@ fn by_client(event: Event, id: u64, user: Option<String>, ctx: Context<'_>) -> E
     match user {
         Some(user) => event.text("user", &user),
         None => event,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::EventType;
+
+    #[test]
+    fn a_query_has_its_cache_key_and_a_tag_has_none() {
+        let what = Occurrence { query: Some("top"), ..Occurrence::new(EventType::CacheHit) };
+        let (keys, json) = of(&what.key(b"pg_cache:@query:top:[1]", 20));
+        assert_eq!(keys.iter().map(|key| &**key).collect::<Vec<_>>(), [b"pg_cache:@query:top:[1]"]);
+        assert!(json.contains(r#""query":"top""#) && !json.contains(r#""key""#), "{json}");
+        let (keys, json) = of(&Occurrence { tag: Some("t"), ..Occurrence::new(EventType::TagInvalidate) });
+        assert!(keys.is_empty() && json.contains(r#""tag":"t""#), "{json}");
     }
 }

@@ -203,6 +203,20 @@ mod tests {
     }
 
     #[test]
+    fn a_dropped_tag_runs_hooks_without_a_table_alone() {
+        let mut shelf = Shelf::default();
+        let on_tag =
+            |name: &str, table| Definition { event: HookEvent::TagInvalidate, ..definition(name, table, 0) };
+        shelf.add(on_tag("any", None)).unwrap();
+        shelf.add(on_tag("every table", Some("*"))).unwrap();
+        shelf.add(definition("hit", None, 0)).unwrap();
+        let ids = shelf.on(HookEvent::TagInvalidate, None);
+        let names: Vec<&str> = ids.iter().map(|id| &*shelf.get(*id).unwrap().definition.name).collect();
+        assert_eq!(names, ["any"]);
+        assert!(shelf.parts().contains(Part::TagInvalidate) && !shelf.parts().contains(Part::TableFlush));
+    }
+
+    #[test]
     fn what_was_found_is_found_anew_once_something_changes() {
         let mut shelf = Shelf::default();
         shelf.add(definition("a", Some("users"), 0)).unwrap();

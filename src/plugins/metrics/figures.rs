@@ -6,7 +6,7 @@ use super::family::Family;
 use crate::plugins::overview::Overview;
 
 /// The counter of STATS, its metric, and what it is.
-const COUNTERS: [(&str, &str, &str); 23] = [
+const COUNTERS: [(&str, &str, &str); 24] = [
     ("hits", "pgcache_hits_total", "Reads answered from the cache, by key."),
     ("negative_hits", "pgcache_negative_hits_total", "Hits on rows that are known to be absent."),
     ("misses", "pgcache_misses_total", "Reads that needed PostgreSQL, by key."),
@@ -25,6 +25,7 @@ const COUNTERS: [(&str, &str, &str); 23] = [
     ("invalidations", "pgcache_invalidations_total", "INVALIDATE commands."),
     ("expired", "pgcache_expired_entries_total", "Entries whose time to live ended."),
     ("evicted", "pgcache_evicted_entries_total", "Entries evicted for memory."),
+    ("tags_dropped", "pgcache_tag_flushes_total", "Tags that were dropped."),
     ("notices", "pgcache_notices_total", "Change notices that were applied."),
     (
         "loose_drops",
@@ -45,11 +46,17 @@ const COUNTERS: [(&str, &str, &str); 23] = [
 ];
 
 /// The same of gauges.
-const GAUGES: [(&str, &str, &str); 4] = [
+const GAUGES: [(&str, &str, &str); 6] = [
     ("flights", "pgcache_flights", "Loads under way."),
     ("waiting_clients", "pgcache_waiting_clients", "Clients that wait for loads."),
     ("queued_tasks", "pgcache_queued_tasks", "Tasks that wait for a worker."),
     ("tables", "pgcache_tables", "Tables that are known."),
+    ("queries", "pgcache_queries", "Queries that are known."),
+    (
+        "queries_untracked",
+        "pgcache_untracked_queries",
+        "Queries of which PostgreSQL does not tell all changes: their entries live by their time to live.",
+    ),
 ];
 
 /// As the page takes them.

@@ -143,6 +143,7 @@ mod tests {
             "pgcache_hits_total 3",
             "pgcache_table_hits_total{table=\"\\\"a\\\\\\n\\\"b\"} 3",
             "pgcache_table_flushes_total 7",
+            "pgcache_tag_flushes_total 0",
             "pgcache_errors_total{code=\"PGDOWN\"} 1",
             "pgcache_command_errors_total{command=\"pgcache.read\"} 1",
             "pgcache_command_duration_seconds_bucket{command=\"pgcache.read\",le=\"0.001\"} 1",

@@ -129,7 +129,7 @@ impl Book {
         }
     }
 
-    /// The figures of the table that an occurrence is about.
+    /// The figures of the table that an occurrence is about; those about queries, tags and sources have none.
     pub fn table(&mut self, what: &Occurrence<'_>) -> Option<&mut TableStats> {
         let (id, name) = what.table?;
         let place = self.place_of(id);

@@ -50,7 +50,7 @@ impl Stats {
         self.0.borrow_mut().ended(call);
     }
 
-    /// Counts for the table that an occurrence is about.
+    /// Counts for the table that an occurrence is about, if it is about one.
     pub(super) fn count(&self, what: &Occurrence<'_>, count: impl FnOnce(&mut table::TableStats)) {
         if let Some(table) = self.0.borrow_mut().table(what) {
             count(table);
@@ -131,5 +131,28 @@ impl Plugin for Stats {
                 health.to_json()
             )
         })]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::EventType;
+
+    #[test]
+    fn what_is_about_no_table_counts_for_none() {
+        let stats = Stats::default();
+        let what = Occurrence { query: Some("top"), ..Occurrence::new(EventType::CacheHit) };
+        stats.count(&what.key(b"pg_cache:@query:top:[1]", 20), |table| table.hits += 1);
+        assert!(stats.book().all_tables().is_empty() && stats.book().busiest().is_empty());
+    }
+
+    #[test]
+    fn queries_count_in_the_totals() {
+        let stats = Stats::default();
+        // The engine counts hits and misses, whatever they are about.
+        let overview = Overview { counters: vec![("hits", 3), ("misses", 1)], ..Overview::default() };
+        let told = stats.report(&overview).to_json();
+        assert!(told.contains(r#""hit_ratio":0.75"#) && told.contains(r#""busiest_tables":{}"#), "{told}");
     }
 }

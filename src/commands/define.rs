@@ -1,0 +1,105 @@
+//! `PGCACHE.DEFINE <name> <sql> [TTL <s>] [TAGS <n> <tag> …] | DEL <name> | LIST | HELP`: queries that may be asked by name.
+
+use super::query_words::Options;
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::named_query::{parse_name, parse_sql, NamedQuery};
+use crate::cache::ttl::Ttl;
+use crate::engine::{self, Engine};
+use crate::server::acl::User;
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::context::Context;
+use crate::server::reply::{Reply, Value};
+
+const HELP: [&str; 8] = [
+    "PGCACHE.DEFINE <name> <sql> [TTL <seconds>] [TAGS <n> <tag> ...]",
+    "    Defines a query, in the place of one that has its name. It is checked when it is asked.",
+    "PGCACHE.DEFINE DEL <name>",
+    "    Removes a definition.",
+    "PGCACHE.DEFINE LIST",
+    "    Returns all definitions.",
+    "PGCACHE.DEFINE HELP",
+    "    Prints this.",
+];
+
+/// The command.
+#[derive(Debug)]
+pub struct Define;
+
+impl Command for Define {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.define",
+        flags: c"admin",
+        categories: c"admin dangerous",
+        summary: c"Defines queries that may be asked by name",
+        complexity: c"O(N) for N definitions, which are saved together",
+        arguments: &[
+            Argument::required(c"name|DEL|LIST|HELP", ArgumentKind::Text),
+            Argument::many(c"sql|name|TTL|TAGS", ArgumentKind::Text),
+        ],
+    };
+
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        run(ctx, &arguments.all()).unwrap_or_else(Reply::Error)
+    }
+}
+
+fn run(ctx: Context<'_>, words: &[&[u8]]) -> Result<Reply, Error> {
+    let Some((first, rest)) = words.split_first() else { return Err(malformed()) };
+    match (first.to_ascii_uppercase().as_slice(), rest) {
+        (b"DEL", [name]) => {
+            let name = parse_name(name)?;
+            change(ctx, |engine| engine.remove_query(ctx, name))
+        }
+        (b"LIST", []) => Ok(engine::with(|engine| list(engine, ctx))),
+        (b"HELP", []) => Ok(Reply::lines(&HELP)),
+        (_, [sql, options @ ..]) => {
+            let query = query(first, sql, options)?;
+            change(ctx, |engine| {
+                engine.define_query(ctx, query);
+                Ok(())
+            })
+        }
+        _ => Err(malformed()),
+    }
+}
+
+fn query(name: &[u8], sql: &[u8], options: &[&[u8]]) -> Result<NamedQuery, Error> {
+    let (name, sql) = (parse_name(name)?.to_owned(), parse_sql(sql)?.to_owned());
+    let Options { ttl, tags, source } = Options::parse(options)?;
+    if source.is_some() {
+        return Err(Error::malformed("SOURCE belongs to PGCACHE.QUERY: a definition is for every source"));
+    }
+    Ok(NamedQuery { name, sql, ttl, tags: tags.unwrap_or_default() })
+}
+
+/// Changes the definitions, and saves them. On a replica they are the master's.
+fn change(ctx: Context<'_>, work: impl FnOnce(&mut Engine) -> Result<(), Error>) -> Result<Reply, Error> {
+    if ctx.flags().is_replica() {
+        return Err(Error::new(ErrorKind::ReadOnly, "You can't write against a read only replica."));
+    }
+    let changed = engine::with(|engine| {
+        // What was saved before is not to be lost by this.
+        engine.know_definitions(ctx);
+        Some(engine.may_define(ctx, &User::of(ctx)).and_then(|()| work(engine)))
+    });
+    changed.unwrap_or(Ok(())).map(|()| Reply::Ok)
+}
+
+fn list(engine: &mut Engine, ctx: Context<'_>) -> Reply {
+    engine.know_definitions(ctx);
+    Reply::Value(Value::List(engine.queries.named.iter().map(described).collect()))
+}
+
+fn described(query: &NamedQuery) -> Value {
+    let tags = query.tags.iter().map(|tag| Value::from(tag.as_str())).collect();
+    Value::map(vec![
+        ("name", Value::from(query.name.as_str())),
+        ("sql", Value::from(query.sql.as_str())),
+        ("ttl", query.ttl.map(Ttl::seconds).map_or(Value::Nil, |seconds| Value::Integer(seconds.into()))),
+        ("tags", Value::List(tags)),
+    ])
+}
+
+fn malformed() -> Error {
+    Error::malformed("DEFINE takes a name and a query, DEL <name>, LIST or HELP; see PGCACHE.DEFINE HELP")
+}

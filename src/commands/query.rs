@@ -1,0 +1,33 @@
+//! `PGCACHE.QUERY <sql> | NAME <name> [<params>] [TTL <s>] [TAGS <n> <tag> …] [SOURCE <name>]`: the rows of a statement, from
+//! memory or from PostgreSQL.
+
+use super::query_words;
+use crate::engine::queries::{ask, Wanted};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::context::Context;
+use crate::server::reply::Reply;
+
+/// The command.
+#[derive(Debug)]
+pub struct Query;
+
+impl Command for Query {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.query",
+        flags: c"readonly",
+        categories: c"read",
+        summary: c"Returns the rows of a read-only SQL statement as a JSON array, from the cache or from PostgreSQL",
+        complexity: c"O(N) for N tables and tags of the query; a miss runs it",
+        arguments: &[
+            Argument::required(c"sql|NAME", ArgumentKind::Text),
+            Argument::many(c"name|params-json-array|TTL|TAGS|SOURCE", ArgumentKind::Text),
+        ],
+    };
+
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        match query_words::asked(&arguments.all()) {
+            Ok(asked) => ask(ctx, asked, Wanted::Rows),
+            Err(error) => error.into(),
+        }
+    }
+}

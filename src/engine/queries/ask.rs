@@ -1,0 +1,184 @@
+//! Asking a query: its entry, or the load that brings one.
+
+use std::rc::Rc;
+
+use crate::cache::error::Error;
+use crate::cache::flight::{FlightPlan, Joined};
+use crate::cache::result_set;
+use crate::plugins::occurrence::Occurrence;
+use crate::server::acl::{Access, User};
+use crate::server::clock::monotonic_ms;
+use crate::server::context::Context;
+use crate::server::keyspace::{self, Stored};
+use crate::server::reply::{self, Reply};
+use crate::server::text::Text;
+use crate::settings::EventType;
+
+use super::super::ask::Departures;
+use super::super::caller::Caller;
+use super::super::entries::Found;
+use super::super::on_table::Answer;
+use super::super::state::Engine;
+use super::super::ticket::Ticket;
+use super::{Asked, Query, Request};
+
+/// What is wanted of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Its rows.
+    Rows,
+    /// What is known of it.
+    Inspection,
+}
+
+/// Answers `asked` for the client of `ctx`.
+pub fn ask(ctx: Context<'_>, asked: Asked, wanted: Wanted) -> Reply {
+    super::super::with(|engine| {
+        let mut caller = Caller::of(ctx);
+        engine.know_definitions(ctx);
+        let request = engine.request(asked);
+        let answer = request.and_then(|request| engine.query(ctx, &request, wanted, &mut caller));
+        engine.finish(ctx, &caller, answer)
+    })
+}
+
+impl Engine {
+    /// Answers `request`, now or once PostgreSQL has.
+    pub(super) fn query(
+        &mut self,
+        ctx: Context<'_>,
+        request: &Request,
+        wanted: Wanted,
+        caller: &mut Caller,
+    ) -> Result<Answer, Error> {
+        let key = request.cache_key();
+        self.may_access(ctx, &caller.user, &[&key], Access::Read)?;
+        let Some(query) = self.known_query(request) else {
+            return self.park_query(ctx, request, wanted, caller);
+        };
+        if wanted == Wanted::Inspection {
+            return Ok(Answer::Now(self.inspect_query(ctx, request, &query, &key)));
+        }
+        if let Some(reply) = self.reply_with_rows(ctx, request, &query, &key, caller.is_in_command()) {
+            self.counters.hits += 1;
+            self.tell_query(ctx, request, EventType::CacheHit, &key);
+            return Ok(Answer::Now(reply));
+        }
+        self.counters.misses += 1;
+        let waiter = caller.wait(self, ctx)?;
+        let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
+        self.tell_query(ctx, request, EventType::CacheMiss, &key);
+        self.join_query(ctx, request, &query, &key, Ticket::Row { waiter, user });
+        Ok(Answer::Later)
+    }
+
+    /// What is known of the query, unless a table that it reads has become another one.
+    fn known_query(&mut self, request: &Request) -> Option<Rc<Query>> {
+        let query = Rc::clone(self.queries.known.get(&request.stem)?);
+        if query.sql() != &*request.sql || query.is_outdated(&self.tables) {
+            self.queries.forget(&query);
+            return None;
+        }
+        Some(query)
+    }
+
+    fn reply_with_rows(
+        &mut self,
+        ctx: Context<'_>,
+        request: &Request,
+        query: &Query,
+        key: &Text,
+        in_command: bool,
+    ) -> Option<Reply> {
+        if !self.may_rely_on_query(ctx, query) {
+            self.counters.bypassed += 1;
+            return None;
+        }
+        let found = self.with_rows(ctx, query, &request.tags, key, |rows| {
+            if in_command {
+                reply::bulk(ctx, rows);
+                Reply::Sent
+            } else {
+                Reply::Bulk(rows.into())
+            }
+        });
+        match found {
+            Found::Row(reply) => Some(reply),
+            Found::Foreign => {
+                self.counters.foreign_values += 1;
+                None
+            }
+            Found::Absent | Found::Nothing => None,
+        }
+    }
+
+    /// Passes the rows of the entry under `key`, which carries `tags`, to `take`, if they are what PostgreSQL says as far as
+    /// it has told.
+    pub(super) fn with_rows<T>(
+        &mut self,
+        ctx: Context<'_>,
+        query: &Query,
+        tags: &[Box<str>],
+        key: &Text,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Found<T> {
+        let queries = &mut self.queries;
+        keyspace::read(ctx, key, |stored| match stored {
+            Stored::Nothing => Found::Nothing,
+            Stored::OtherType => Found::Foreign,
+            Stored::Bytes(entry) => match result_set::read(entry) {
+                Some((stamp, rows)) if queries.is_fresh(stamp, query, tags) => Found::Row(take(rows)),
+                Some(_) => Found::Nothing,
+                None => Found::Foreign,
+            },
+        })
+    }
+
+    /// Whether entries of `query` may be served and stored: here its changes are known, which a replica's master does not
+    /// pass on, and told as far as they have to be.
+    pub(super) fn may_rely_on_query(&self, ctx: Context<'_>, query: &Query) -> bool {
+        !ctx.flags().is_replica() && query.reads_only(&self.tables, |table| self.may_rely_on(table))
+    }
+
+    fn join_query(
+        &mut self,
+        ctx: Context<'_>,
+        request: &Request,
+        query: &Rc<Query>,
+        key: &Text,
+        ticket: Ticket,
+    ) {
+        let under_way = self.flights.question_of(key.as_bytes());
+        if under_way.is_some_and(|number| !self.queries.is_question_fresh(number, query, &request.tags)) {
+            self.counters.superseded += u64::from(self.flights.supersede_key(key.as_bytes()));
+        }
+        let question = self.queries.ask(query, &request.tags);
+        let plan = FlightPlan {
+            table: 0,
+            ttl_s: request.ttl_s,
+            deadline_ms: monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64,
+            prefix_len: request.stem.len(),
+            asks: false,
+            is_loose: false,
+            may_alias: false,
+            is_refresh: false,
+            question,
+        };
+        match self.flights.join(key.as_bytes(), plan, ticket) {
+            Joined::Waiting(_) => {
+                self.queries.questions.remove(&question);
+                self.counters.coalesced += 1;
+            }
+            Joined::Started(flight) => {
+                let mut departures = Departures::default();
+                departures.add(&query.group, flight, Box::new([Box::from(&*request.params)]));
+                self.depart(ctx, query.source, departures);
+            }
+        }
+    }
+
+    fn tell_query(&mut self, ctx: Context<'_>, request: &Request, kind: EventType, key: &Text) {
+        let what = Occurrence::new(kind).key(key.as_bytes(), request.stem.len());
+        self.tell_of_query(ctx, request.source, &request.name, what);
+    }
+}

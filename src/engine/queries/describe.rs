@@ -1,0 +1,167 @@
+//! Describing queries: what PostgreSQL says that they read, and the commands that wait for that.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cache::error::Error;
+use crate::cache::table::TableDefinition;
+use crate::postgres::query::{Discovery, QueryDescription, QueryPlan};
+use crate::server::acl::User;
+use crate::server::clock::monotonic_ms;
+use crate::server::context::Context;
+use crate::workers::mail::SourceIndex;
+use crate::workers::queue::Job;
+
+use super::super::caller::Caller;
+use super::super::on_table::Answer;
+use super::super::sources::queue_is_full;
+use super::super::state::{timed_out, Engine};
+use super::super::tables::Table;
+use super::ask::Wanted;
+use super::{Query, Request};
+
+/// A query that PostgreSQL is being asked about.
+#[derive(Debug)]
+pub(super) struct Description {
+    stem: Rc<str>,
+    plan: Arc<QueryPlan>,
+    parked: Vec<ParkedQuery>,
+    deadline_ms: u64,
+}
+
+/// A command that waits for that.
+#[derive(Debug)]
+struct ParkedQuery {
+    caller: Caller,
+    request: Request,
+    wanted: Wanted,
+}
+
+impl Engine {
+    /// Has PostgreSQL asked what the query reads, unless it is being asked, and goes on with `request` then.
+    pub(super) fn park_query(
+        &mut self,
+        ctx: Context<'_>,
+        request: &Request,
+        wanted: Wanted,
+        caller: &mut Caller,
+    ) -> Result<Answer, Error> {
+        let waiter = caller.wait(self, ctx)?;
+        let client = caller.client;
+        let caller = std::mem::replace(caller, Caller { waiter: Some(waiter), user: User::server(), client });
+        let parked = ParkedQuery { caller, request: request.clone(), wanted };
+        let is_same = |known: &&mut Description| known.stem == request.stem && known.plan.sql == *request.sql;
+        if let Some(description) = self.queries.descriptions.iter_mut().find(is_same) {
+            description.parked.push(parked);
+            return Ok(Answer::Later);
+        }
+        let settings = self.settings.get();
+        let plan = Arc::new(QueryPlan { sql: (*request.sql).into(), title: request.title.clone() });
+        let active = self.sources.get(request.source).ok_or_else(queue_is_full)?;
+        active.push_job(Job::DescribeQuery(Arc::clone(&plan)), settings.queue_limit)?;
+        let deadline_ms = monotonic_ms() + settings.load_timeout.as_millis() as u64;
+        let stem = Rc::clone(&request.stem);
+        self.queries.descriptions.push(Description { stem, plan, parked: vec![parked], deadline_ms });
+        Ok(Answer::Later)
+    }
+
+    /// PostgreSQL has said what a query reads, or why it cannot be run.
+    pub fn query_described(
+        &mut self,
+        ctx: Context<'_>,
+        source: SourceIndex,
+        plan: &Arc<QueryPlan>,
+        result: Result<QueryDescription, Error>,
+        asked: Instant,
+    ) {
+        let found = self.queries.descriptions.iter().position(|known| Arc::ptr_eq(&known.plan, plan));
+        let Some(found) = found else { return };
+        let description = self.queries.descriptions.swap_remove(found);
+        let result =
+            result.and_then(|described| self.enter_query(ctx, source, &description, described, asked));
+        for ParkedQuery { mut caller, request, wanted } in description.parked {
+            let Some(waiter) = caller.waiter.filter(|waiter| self.waiters.is_waiting(*waiter)) else {
+                continue;
+            };
+            match &result {
+                Err(error) => self.fail(waiter, error.clone()),
+                Ok(()) => {
+                    let answer = self.query(ctx, &request, wanted, &mut caller);
+                    self.conclude(&caller, answer);
+                }
+            }
+        }
+    }
+
+    /// Enters a query in the memo, and the tables that it reads in theirs: their changes are heard from now on.
+    fn enter_query(
+        &mut self,
+        ctx: Context<'_>,
+        source: SourceIndex,
+        description: &Description,
+        described: QueryDescription,
+        asked: Instant,
+    ) -> Result<(), Error> {
+        let QueryDescription { tables, relations, untracked } = described;
+        let allowed: Result<Vec<TableDefinition>, Error> =
+            tables.into_iter().map(|table| self.allowed(source, table)).collect();
+        let tables = self.enter_all(ctx, source, allowed?, asked);
+        self.queries.last_query += 1;
+        let (number, since) = (self.queries.last_query, self.queries.clock.next());
+        let stem = Rc::clone(&description.stem);
+        let query = Rc::new(Query::new(number, source, stem, Arc::clone(&description.plan), since));
+        query.add(&tables, &relations, untracked);
+        self.queries.remember(&query);
+        Ok(())
+    }
+
+    fn enter_all(
+        &mut self,
+        ctx: Context<'_>,
+        source: SourceIndex,
+        definitions: Vec<TableDefinition>,
+        asked: Instant,
+    ) -> Vec<Rc<Table>> {
+        let enter = |definition| self.enter(ctx, source, Arc::new(definition), asked);
+        let tables = definitions.into_iter().map(enter).collect();
+        self.tell_known(source);
+        tables
+    }
+
+    /// A run has read relations that planning did not show: functions did. From now on their changes are heard; `NOPERM` when
+    /// one of them is not allowed.
+    pub(super) fn account_for(
+        &mut self,
+        ctx: Context<'_>,
+        query: &Query,
+        discovery: Discovery,
+    ) -> Result<(), Error> {
+        let Discovery { description: QueryDescription { tables, relations, untracked }, asked } = discovery;
+        let allowed: Result<Vec<TableDefinition>, Error> =
+            tables.into_iter().map(|table| self.allowed(query.source, table)).collect();
+        let tables = self.enter_all(ctx, query.source, allowed?, asked);
+        query.add(&tables, &relations, untracked);
+        Ok(())
+    }
+
+    /// Gives up the descriptions that take too long.
+    pub fn give_up_descriptions(&mut self, now_ms: u64) {
+        let (late, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.queries.descriptions)
+            .into_iter()
+            .partition(|description| description.deadline_ms <= now_ms);
+        self.queries.descriptions = others;
+        for waiter in late.into_iter().flat_map(|late| late.parked).filter_map(|parked| parked.caller.waiter)
+        {
+            self.fail(waiter, timed_out());
+        }
+    }
+}
+
+impl Query {
+    /// What events call it: its name, or the digest of its statement.
+    pub fn name(&self) -> &str {
+        let stem = self.stem.strip_suffix(':').unwrap_or(&self.stem);
+        stem.rsplit_once(':').map_or(stem, |(_, name)| name)
+    }
+}

@@ -1,0 +1,54 @@
+//! What INSPECT tells of a query.
+
+use crate::server::context::Context;
+use crate::server::keyspace::{self, Stored};
+use crate::server::reply::{Reply, Value};
+use crate::server::text::Text;
+
+use super::super::entries::Found;
+use super::super::state::Engine;
+use super::{Query, Request};
+
+impl Engine {
+    /// Describes what the cache holds under `key`, and what drops it.
+    pub(super) fn inspect_query(
+        &mut self,
+        ctx: Context<'_>,
+        request: &Request,
+        query: &Query,
+        key: &Text,
+    ) -> Reply {
+        // What is out of date is as good as gone.
+        let found = self.with_rows(ctx, query, &request.tags, key, |_| ());
+        let ((), left_ms) = keyspace::read_with_ttl(ctx, key, |_| ());
+        let bytes = match found {
+            Found::Row(()) => Some(keyspace::read(ctx, key, |stored| match stored {
+                Stored::Bytes(bytes) => bytes.len(),
+                Stored::Nothing | Stored::OtherType => 0,
+            })),
+            Found::Absent | Found::Foreign | Found::Nothing => None,
+        };
+        let may_serve = self.may_rely_on_query(ctx, query);
+        let waiters = self.flights.waiters_of(key.as_bytes());
+        let untracked = query.untracked(&self.tables);
+        let mut tables: Vec<String> =
+            query.tables(&self.tables).iter().map(|table| table.name.clone()).collect();
+        tables.sort_unstable();
+        let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+        let texts = |texts: Vec<String>| Value::List(texts.into_iter().map(Value::Text).collect());
+        Reply::Value(Value::map(vec![
+            ("key", Value::Text(String::from_utf8_lossy(key.as_bytes()).into_owned())),
+            ("cached", Value::Bool(bytes.is_some())),
+            ("ttl_ms", left_ms.filter(|_| bytes.is_some()).map_or(Value::Nil, Value::Integer)),
+            ("bytes", number(bytes.unwrap_or_default())),
+            ("stale", Value::Bool(bytes.is_some() && !may_serve)),
+            ("in_flight", Value::Bool(waiters.is_some())),
+            ("waiters", number(waiters.unwrap_or_default())),
+            ("source", Value::from(self.sources.name(query.source))),
+            ("sql", Value::from(query.sql())),
+            ("tracked", Value::Bool(untracked.is_empty())),
+            ("untracked", texts(untracked)),
+            ("tables", texts(tables)),
+        ]))
+    }
+}

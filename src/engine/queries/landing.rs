@@ -1,0 +1,169 @@
+//! Queries that land: what they brought is stored if nothing has changed meanwhile, and everyone who waited is answered.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::flight::Landed;
+use crate::cache::result_set::{self, Stamp};
+use crate::cache::ttl::{self, Ttl};
+use crate::plugins::occurrence::Occurrence;
+use crate::postgres::load::Fetched;
+use crate::postgres::query::QueryRows;
+use crate::server::clock::unix_ms;
+use crate::server::context::Context;
+use crate::server::keyspace;
+use crate::server::text::Text;
+use crate::settings::EventType;
+use crate::workers::mail::SourceIndex;
+
+use super::super::entries::Found;
+use super::super::state::{Engine, Landing};
+use super::super::ticket::{Brought, Ticket};
+use super::sweep::ResultKey;
+use super::{Query, Question};
+
+impl Engine {
+    /// A query came back for one flight.
+    pub fn land_query(&mut self, ctx: Context<'_>, mut landed: Landed<Ticket>, landing: Landing) {
+        let Some(question) = self.queries.questions.remove(&landed.plan.question) else { return };
+        let rows = landing.outcome.and_then(|fetched| self.rows_of(ctx, &question.query, fetched));
+        self.tell_query_load(ctx, &question.query, &landed, &rows, landing.spent.postgres_us);
+        let rows = rows.map(|rows| self.settle(ctx, &question, &mut landed, rows));
+        let own_key = Some(Rc::clone(&landed.key));
+        let brought = rows.map(|rows| Brought { row: Some(rows), own_key, is_renamed: false, acl_key: None });
+        self.answer_all(landed.waiters, brought, landing.spent);
+    }
+
+    /// Stores what a query brought, if it may be, and returns what those get who waited.
+    fn settle(
+        &mut self,
+        ctx: Context<'_>,
+        question: &Question,
+        landed: &mut Landed<Ticket>,
+        rows: QueryRows,
+    ) -> Arc<[u8]> {
+        if !landed.may_fill || !self.is_fresh(question) {
+            return self.pass_on(ctx, question, landed, rows.json);
+        }
+        if rows.reads_clock {
+            question.query.add(&[], &[], vec!["a parameter reads the clock".to_owned()]);
+        }
+        if question.query.knows(&rows.relations) {
+            self.fill_query(ctx, question, landed, &rows.json);
+        }
+        rows.json
+    }
+
+    /// What a query brought, once everything is accounted for that it has read.
+    fn rows_of(&mut self, ctx: Context<'_>, query: &Query, fetched: Fetched) -> Result<QueryRows, Error> {
+        match fetched {
+            Fetched::Rows(rows, None) => Ok(rows),
+            Fetched::Rows(rows, Some(discovery)) => self.account_for(ctx, query, *discovery).map(|()| rows),
+            Fetched::Row { .. } | Fetched::Absent { .. } | Fetched::Ambiguous => {
+                Err(Error::new(ErrorKind::Malformed, "internal error: a query was answered with a row"))
+            }
+        }
+    }
+
+    /// A question ends without an answer from PostgreSQL.
+    pub fn give_up_question(&mut self, ctx: Context<'_>, landed: &Landed<Ticket>, error: &Error) {
+        if let Some(question) = self.queries.questions.remove(&landed.plan.question) {
+            self.tell_query_load(ctx, &question.query, landed, &Err(error.clone()), 0);
+        }
+    }
+
+    fn is_fresh(&mut self, question: &Question) -> bool {
+        let is_known = self
+            .queries
+            .known
+            .get(&question.query.stem)
+            .is_some_and(|known| Rc::ptr_eq(known, &question.query));
+        is_known
+            && !question.query.is_outdated(&self.tables)
+            && self.queries.is_fresh(question.stamp, &question.query, &question.tags)
+    }
+
+    /// What those get who waited for a load that was superseded: nobody may find an older answer when they ask again. They
+    /// get the entry that was stored meanwhile, or wait for the load that began meanwhile; else this is the newest.
+    fn pass_on(
+        &mut self,
+        ctx: Context<'_>,
+        question: &Question,
+        landed: &mut Landed<Ticket>,
+        rows: Arc<[u8]>,
+    ) -> Arc<[u8]> {
+        let key = Text::new(&landed.key);
+        let standing = self.queries.known.get(&question.query.stem).map(Rc::clone);
+        let standing = standing.filter(|query| self.may_rely_on_query(ctx, query));
+        let found =
+            standing.map(|query| self.with_rows(ctx, &query, &question.tags, &key, |rows| Arc::from(rows)));
+        if let Some(Found::Row(rows)) = found {
+            return rows;
+        }
+        let key = Rc::clone(&landed.key);
+        self.counters.superseded += u64::from(self.flights.hand_over(&key, landed));
+        rows
+    }
+
+    fn fill_query(&mut self, ctx: Context<'_>, question: &Question, landed: &Landed<Ticket>, rows: &[u8]) {
+        if !self.may_rely_on_query(ctx, &question.query) {
+            return;
+        }
+        let settings = self.settings.get();
+        let is_stored = rows.len() <= settings.max_entry_bytes
+            && self.store_rows(ctx, &landed.key, question.stamp, rows, landed.plan.ttl_s);
+        if is_stored {
+            self.counters.fills += 1;
+        } else {
+            self.counters.fills_skipped += 1;
+        }
+    }
+
+    /// There is no grace for them: each is asked anew when its time has come.
+    fn store_rows(&self, ctx: Context<'_>, key: &[u8], stamp: Stamp, rows: &[u8], ttl_s: u32) -> bool {
+        let settings = self.settings.get();
+        let life = ttl::expiry(Ttl::from_seconds(ttl_s), settings.ttl_jitter_percent, fastrand::u64(..));
+        let at = life.map(|after| unix_ms() + after.as_millis() as u64);
+        keyspace::store(ctx, &Text::new(key), &result_set::write(stamp, rows), at).is_ok()
+    }
+
+    fn tell_query_load(
+        &mut self,
+        ctx: Context<'_>,
+        query: &Query,
+        landed: &Landed<Ticket>,
+        rows: &Result<QueryRows, Error>,
+        duration_us: u64,
+    ) {
+        let what = match rows {
+            Ok(_) => Occurrence { duration_us: Some(duration_us), ..Occurrence::new(EventType::CacheLoad) },
+            Err(error) => Occurrence { error: Some(error), ..Occurrence::new(EventType::CacheError) },
+        };
+        self.tell_of_query(ctx, query.source, query.name(), what.key(&landed.key, landed.plan.prefix_len));
+    }
+
+    /// The entry of a query expired or was evicted.
+    pub fn tell_query_key_change(&mut self, ctx: Context<'_>, kind: EventType, cache_key: &[u8]) {
+        let Ok(key) = std::str::from_utf8(cache_key) else { return };
+        let prefix = self.settings.get().cache_prefix.clone();
+        let Some(key) = ResultKey::of(key, &prefix) else { return };
+        let source = self.sources.iter().position(|source| source.prefix == key.source_prefix);
+        if let Some(source) = source {
+            self.tell_of_query(ctx, source, key.name, Occurrence::new(kind).key(cache_key, 0));
+        }
+    }
+
+    /// Tells of something that has happened to the query called `name`.
+    pub(super) fn tell_of_query(
+        &mut self,
+        ctx: Context<'_>,
+        source: SourceIndex,
+        name: &str,
+        what: Occurrence<'_>,
+    ) {
+        let settings = self.settings.get();
+        let what = Occurrence { source: self.sources.name(source), query: Some(name), ..what };
+        self.plugins.tell(ctx, &settings, &what);
+    }
+}

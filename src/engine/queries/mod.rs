@@ -1,0 +1,150 @@
+//! Queries at work: what was asked, what it reads, and what drops its entries.
+//!
+//! An entry carries the number of the last change before it was asked for. It may be served for as long as nothing that it hangs on
+//! (a table that it reads, a tag that it carries) has changed later; so each of these is dropped by one number.
+
+mod ask;
+mod definitions;
+mod describe;
+mod inspect;
+mod landing;
+mod query;
+mod request;
+mod sweep;
+mod tags;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use foldhash::quality::RandomState;
+
+pub use ask::{ask, Wanted};
+pub use query::Query;
+pub use request::{Asked, Request, What};
+pub use sweep::is_result_key;
+
+use crate::cache::change::ChangeClock;
+use crate::cache::named_query::NamedQueries;
+use crate::cache::result_set::Stamp;
+use crate::cache::tag::Tags;
+
+use describe::Description;
+
+/// Queries that are remembered before the memo starts anew: clients may send any SQL.
+const MAX_KNOWN: usize = 10_000;
+
+/// And of how many bytes of SQL.
+const MAX_KNOWN_BYTES: usize = 64 << 20;
+
+/// Everything that is known of queries.
+#[derive(Debug)]
+pub struct Queries {
+    /// Counts the changes of all tables and tags.
+    pub clock: ChangeClock,
+    /// Which tags there are.
+    pub tags: Tags,
+    /// Those that were defined.
+    pub named: NamedQueries,
+    /// What PostgreSQL has said of a query, by what its cache keys start with.
+    known: HashMap<Rc<str>, Rc<Query>, RandomState>,
+    /// How many bytes of SQL were entered there.
+    known_bytes: usize,
+    /// Those that PostgreSQL is being asked about, with the commands that wait for that.
+    descriptions: Vec<Description>,
+    /// Those that are under way, by number.
+    questions: HashMap<u64, Question>,
+    last_question: u64,
+    last_query: u64,
+    /// The run of the cache that entries belong to: others are as good as gone.
+    run: u64,
+}
+
+impl Default for Queries {
+    fn default() -> Self {
+        Self {
+            clock: ChangeClock::default(),
+            tags: Tags::default(),
+            named: NamedQueries::default(),
+            known: HashMap::default(),
+            known_bytes: 0,
+            descriptions: Vec::new(),
+            questions: HashMap::new(),
+            last_question: 0,
+            last_query: 0,
+            run: fastrand::u64(..),
+        }
+    }
+}
+
+/// A query under way.
+#[derive(Debug)]
+struct Question {
+    query: Rc<Query>,
+    tags: Rc<[Box<str>]>,
+    /// When it was asked.
+    stamp: Stamp,
+}
+
+impl Queries {
+    /// Drops the entries of all queries: from now on they belong to an earlier run.
+    fn start_run(&mut self) {
+        self.run = fastrand::u64(..);
+    }
+
+    /// Each that is known.
+    pub fn known(&self) -> impl Iterator<Item = &Rc<Query>> {
+        self.known.values()
+    }
+
+    /// Forgets what was known of the query whose cache keys start with `stem`: the entries that there are of it are dropped.
+    fn forget_stem(&mut self, stem: &str) {
+        self.known.remove(stem);
+    }
+
+    /// Forgets what was known of a query and may be so no more.
+    fn forget(&mut self, query: &Query) {
+        if self.known.get(&query.stem).is_some_and(|known| known.number == query.number) {
+            self.known.remove(&query.stem);
+        }
+    }
+
+    fn remember(&mut self, query: &Rc<Query>) {
+        self.known_bytes += query.sql().len();
+        if self.known.len() >= MAX_KNOWN || self.known_bytes > MAX_KNOWN_BYTES {
+            self.known.clear();
+            self.known_bytes = query.sql().len();
+        }
+        self.known.insert(Rc::clone(&query.stem), Rc::clone(query));
+    }
+
+    /// The last change of anything that an entry of `query` with `tags` hangs on.
+    fn last_change(&mut self, query: &Query, tags: &[Box<str>]) -> u64 {
+        let tags = tags.iter().map(|tag| self.tags.carried(tag, &self.clock)).max();
+        query.last_change().max(tags.unwrap_or_default())
+    }
+
+    /// Whether an entry with `stamp` is what PostgreSQL says, as far as it has told.
+    fn is_fresh(&mut self, stamp: Stamp, query: &Query, tags: &[Box<str>]) -> bool {
+        stamp.run == self.run && stamp.began >= self.last_change(query, tags)
+    }
+
+    /// Whether the question with that `number` may still be answered by a load that is under way.
+    fn is_question_fresh(&mut self, number: u64, query: &Rc<Query>, tags: &[Box<str>]) -> bool {
+        let Some(question) = self.questions.get(&number) else { return false };
+        let (stamp, is_same) = (question.stamp, Rc::ptr_eq(&question.query, query));
+        is_same && self.is_fresh(stamp, query, tags)
+    }
+
+    /// Enters a question that is asked now, and returns its number.
+    fn ask(&mut self, query: &Rc<Query>, tags: &Rc<[Box<str>]>) -> u64 {
+        self.last_question += 1;
+        // A tag that is dropped from now on is one that somebody carries.
+        for tag in tags.iter() {
+            self.tags.carried(tag, &self.clock);
+        }
+        let stamp = Stamp { run: self.run, began: self.clock.now() };
+        let question = Question { query: Rc::clone(query), tags: Rc::clone(tags), stamp };
+        self.questions.insert(self.last_question, question);
+        self.last_question
+    }
+}

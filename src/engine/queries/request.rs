@@ -1,0 +1,148 @@
+//! Requests: what a client asks, brought together with what was defined.
+
+use std::rc::Rc;
+
+use crate::cache::canonical::{write_hex, write_string};
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::ttl::Ttl;
+use crate::server::text::Text;
+use crate::settings::QueryPolicy;
+use crate::workers::mail::SourceIndex;
+
+use super::super::state::Engine;
+
+/// What stands before the name of a defined query in a cache key: no relation's name looks like it, because SQL would
+/// quote it.
+pub(super) const NAMED: &str = "@query:";
+
+/// What stands there before the digest of other SQL.
+pub(super) const FREE: &str = "@sql:";
+
+/// What a client has sent.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Which query.
+    pub what: What,
+    /// Its parameters, as they stand in cache keys.
+    pub params: String,
+    /// How long the entry lives.
+    pub ttl: Option<Ttl>,
+    /// What it carries.
+    pub tags: Vec<String>,
+    /// Where it is run.
+    pub source: Option<String>,
+}
+
+/// Which query is asked.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// This one.
+    Sql(String),
+    /// The one that was defined under this name.
+    Name(String),
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Where.
+    pub source: SourceIndex,
+    /// The statement.
+    pub sql: Rc<str>,
+    /// What errors call it.
+    pub title: String,
+    /// What events call it: its name, or the digest of its statement.
+    pub name: Rc<str>,
+    /// The parameters.
+    pub params: Rc<str>,
+    /// How long the entry lives, in seconds; 0: it does not expire.
+    pub ttl_s: u32,
+    /// What it carries, sorted.
+    pub tags: Rc<[Box<str>]>,
+    /// What all cache keys of the query start with.
+    pub stem: Rc<str>,
+}
+
+impl Request {
+    /// The cache key of the entry. Tags belong to it: the same query with others has another entry.
+    pub fn cache_key(&self) -> Text {
+        let mut key = Vec::with_capacity(self.stem.len() + self.params.len());
+        key.extend_from_slice(self.stem.as_bytes());
+        key.extend_from_slice(self.params.as_bytes());
+        for (index, tag) in self.tags.iter().enumerate() {
+            key.extend_from_slice(if index == 0 { b":[" } else { b"," });
+            write_string(tag, &mut key);
+        }
+        if !self.tags.is_empty() {
+            key.push(b']');
+        }
+        Text::new(&key)
+    }
+}
+
+impl Engine {
+    /// What `asked` means. `NOPERM` where the setting `query` forbids it, `ERR` for a name that was not defined.
+    pub fn request(&self, asked: Asked) -> Result<Request, Error> {
+        let settings = self.settings.get();
+        self.may_query(&asked.what)?;
+        let source = asked.source.as_deref().map_or(Ok(0), |name| self.sources.named(name))?;
+        let (cache_prefix, source_prefix) = (&settings.cache_prefix, self.sources.prefix(source));
+        let mut tags = asked.tags;
+        let mut ttl = asked.ttl;
+        let (sql, title, name, stem) = match asked.what {
+            What::Sql(sql) => {
+                let name = digest(&sql);
+                let stem = stem(cache_prefix, source_prefix, FREE, &name);
+                (Rc::from(sql), "the query".to_owned(), name, stem)
+            }
+            What::Name(name) => {
+                let named = self.queries.named.find(&name).ok_or_else(no_such_query)?;
+                tags.extend_from_slice(&named.tags);
+                ttl = ttl.or(named.ttl);
+                let stem = stem(cache_prefix, source_prefix, NAMED, &name);
+                (Rc::from(named.sql.as_str()), format!("query {name}"), name, stem)
+            }
+        };
+        tags.sort_unstable();
+        tags.dedup();
+        Ok(Request {
+            source,
+            sql,
+            title,
+            name: name.into(),
+            params: asked.params.into(),
+            ttl_s: self.ttl_s(ttl),
+            tags: tags.into_iter().map(String::into_boxed_str).collect(),
+            stem: stem.into(),
+        })
+    }
+
+    fn may_query(&self, what: &What) -> Result<(), Error> {
+        let denied = |text: &str| Err(Error::new(ErrorKind::Denied, text));
+        match (self.settings.get().query, what) {
+            (QueryPolicy::Any, _) | (QueryPolicy::Named, What::Name(_)) => Ok(()),
+            (QueryPolicy::Named, What::Sql(_)) => {
+                denied("only defined queries may be asked: see PGCACHE.DEFINE, or start with query any")
+            }
+            (QueryPolicy::Off, _) => denied("queries are switched off: see the setting query"),
+        }
+    }
+}
+
+/// What all cache keys of a query start with. `kind` is [`NAMED`] or [`FREE`].
+pub(super) fn stem(cache_prefix: &str, source_prefix: &str, kind: &str, name: &str) -> String {
+    format!("{cache_prefix}{source_prefix}{kind}{name}:")
+}
+
+/// `ERR`: no query has that name.
+pub(super) fn no_such_query() -> Error {
+    Error::malformed("there is no query of that name: see PGCACHE.DEFINE LIST")
+}
+
+/// The SHA-256 of a statement: clients choose statements, and no two of them may share entries.
+fn digest(sql: &str) -> String {
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(sql.as_bytes());
+    let mut hex = Vec::with_capacity(64);
+    write_hex(&digest, &mut hex);
+    hex.into_iter().map(char::from).collect()
+}

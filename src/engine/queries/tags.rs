@@ -1,0 +1,27 @@
+//! Tags at work: all queries that carry one are dropped at once.
+
+use crate::plugins::occurrence::Occurrence;
+use crate::server::context::Context;
+use crate::settings::EventType;
+
+use super::super::state::Engine;
+
+impl Engine {
+    /// Drops the entries of all queries that carry any of `tags`. Returns how many of the tags may have been carried.
+    pub fn flush_tags(&mut self, ctx: Context<'_>, tags: &[&str]) -> usize {
+        let mut tags = tags.to_vec();
+        tags.sort_unstable();
+        tags.dedup();
+        tags.retain(|tag| self.queries.tags.drop_tag(tag, &self.queries.clock));
+        if !tags.is_empty() {
+            self.sweep.begin();
+        }
+        self.counters.tags_dropped += tags.len() as u64;
+        let settings = self.settings.get();
+        for tag in &tags {
+            let what = Occurrence { tag: Some(tag), ..Occurrence::new(EventType::TagInvalidate) };
+            self.plugins.tell(ctx, &settings, &what);
+        }
+        tags.len()
+    }
+}

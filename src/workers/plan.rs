@@ -1,0 +1,53 @@
+//! Plans: which statement a group of loads is served by.
+
+use std::sync::Arc;
+
+use super::accounted::AccountedQuery;
+use crate::postgres::statement::LoadPlan;
+
+/// A statement, with what it is for.
+#[derive(Debug, Clone)]
+pub enum Plan {
+    /// Loads rows by their keys.
+    Rows(Arc<LoadPlan>),
+    /// Runs a query, whose parameters stand in the place of a key.
+    Query(Arc<AccountedQuery>),
+}
+
+impl Plan {
+    /// Whether any number of keys may share one statement.
+    pub fn is_batched(&self) -> bool {
+        match self {
+            Self::Rows(plan) => plan.is_unique,
+            Self::Query(_) => false,
+        }
+    }
+
+    /// The statement.
+    pub fn sql(&self) -> &str {
+        match self {
+            Self::Rows(plan) => &plan.sql,
+            Self::Query(query) => &query.plan.sql,
+        }
+    }
+
+    /// What errors call that which it reads.
+    pub fn title(&self) -> &str {
+        match self {
+            Self::Rows(plan) => &plan.table.display,
+            Self::Query(query) => &query.plan.title,
+        }
+    }
+}
+
+impl From<LoadPlan> for Plan {
+    fn from(plan: LoadPlan) -> Self {
+        Self::Rows(Arc::new(plan))
+    }
+}
+
+impl From<Arc<AccountedQuery>> for Plan {
+    fn from(query: Arc<AccountedQuery>) -> Self {
+        Self::Query(query)
+    }
+}
