@@ -77,6 +77,21 @@ fn fifty_clients_that_ask_what_nobody_has_asked_before_cost_one_statement() {
 }
 
 #[test]
+fn a_table_that_is_emptied_and_filled_in_one_transaction_is_not_seen_empty() {
+    with_any(|database, server, client| {
+        store(client, ONE);
+        client.call(&["PGCACHE.FLUSH", "ALL"]);
+        let mut writer = database.connect();
+        let refill = "CREATE TEMPORARY TABLE kept AS SELECT * FROM users; BEGIN; TRUNCATE users; INSERT INTO users TABLE kept";
+        writer.batch_execute(refill).unwrap();
+        let mut early = asking(server, ONE);
+        eventually("it waits for the table", || (database.number(STATEMENTS) == 1).then_some(()));
+        writer.batch_execute("COMMIT").unwrap();
+        assert_eq!(early.receive().json(), user(1));
+    });
+}
+
+#[test]
 fn other_parameters_and_other_spellings_join_as_they_should() {
     with_any(|database, server, client| {
         inspect(client, ONE);

@@ -54,8 +54,9 @@ impl Expected {
     fn fits(&self, key: Key, reply: &Reply) -> bool {
         match (self.state(key), reply) {
             (None, Reply::Nil) => true,
+            (None, Reply::Bulk(_)) => key.row(reply).is_null(),
             (Some(row), Reply::Bulk(_)) => {
-                let json = reply.json();
+                let json = key.row(reply);
                 Row::parse(&json) == Some(row) && shape(&json) == self.shape
             }
             _ => false,
@@ -79,7 +80,7 @@ fn expected(world: &World) -> Expected {
 fn answers(client: &mut Client, keys: &[Key]) -> Vec<Reply> {
     let mut answers = vec![];
     for keys in keys.chunks(TOGETHER) {
-        keys.iter().for_each(|key| client.send(&["PGCACHE.READ", "t", &key.json()]));
+        keys.iter().for_each(|key| client.send(&key.command()));
         answers.extend(keys.iter().map(|_| client.receive()));
     }
     answers

@@ -72,6 +72,7 @@ impl Plan {
             ("invalidation", self.mode.name().into()),
             ("max_staleness_ms", self.max_staleness.as_millis().to_string()),
             ("test_hooks", "yes".into()),
+            ("query", "any".into()),
         ]
     }
 

@@ -55,8 +55,9 @@ impl Plot {
 
     /// The keys of plot `number`.
     pub fn keys(number: u32) -> impl Iterator<Item = Key> {
-        let ids = (number * IDS..(number + 1) * IDS).map(Key::Id);
-        ids.chain((number * EMAILS..(number + 1) * EMAILS).map(Key::Email))
+        let ids = number * IDS..(number + 1) * IDS;
+        let emails = number * EMAILS..(number + 1) * EMAILS;
+        ids.clone().map(Key::Id).chain(ids.map(Key::Asked)).chain(emails.map(Key::Email))
     }
 
     /// What `key` leads to when these are the rows.

@@ -50,7 +50,7 @@ impl Row {
     /// Whether a lookup by `key` may find it.
     pub fn answers(self, key: Key) -> bool {
         match key {
-            Key::Id(id) => self.id == id,
+            Key::Id(id) | Key::Asked(id) => self.id == id,
             Key::Email(email) => self.email == email,
         }
     }

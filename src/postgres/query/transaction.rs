@@ -1,12 +1,16 @@
-//! The transaction that a query is run in: it reads one snapshot, writes nothing, and leaves nothing behind.
+//! The transaction that a query is run in: it writes nothing, and leaves nothing behind.
 
 use ::postgres::{Error, SimpleQueryMessage};
 
 use crate::postgres::Session;
 
+/// One statement has one snapshot, which PostgreSQL takes once the statement's tables are locked. With a snapshot of the
+/// transaction it would be taken before: a table whose TRUNCATE was waited for would then seem to be empty, although rows were
+/// put there in the same transaction.
+///
 /// Locks of parallel workers end with these, so there are none: what a function reads in one would not be seen.
 const BEGIN: &str = "\
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;
 SET LOCAL max_parallel_workers_per_gather = 0";
 
 /// What is done between these two leaves no lock: parsing locks what the statement names, and the client library reads
