@@ -69,11 +69,14 @@ demonstrate() {
     show 'A key of two columns, in any order.' PGCACHE.READ orders '{"line_no":1,"user_id":7}'
     show 'A typed error: the first word says what is wrong.' PGCACHE.READ users '{"id":"abc"}'
     show 'From now on PostgreSQL tells of every change of users.' PGCACHE.WATCH ADD users
-    show 'The row is cached again …' PGCACHE.READ users '{"id":1}'
+    show 'The row is cached again.' PGCACHE.READ users '{"id":1}'
+    show 'A query gets a name …' PGCACHE.DEFINE named 'SELECT id, name FROM users WHERE name LIKE $1 ORDER BY id LIMIT 3'
+    show '… and its result is cached as well: nobody is called Ada …' PGCACHE.QUERY NAME named '["Ada%"]'
     printf '\n… then it changes in PostgreSQL …\n  psql> %s\n' "$change"
     sql -c "$change"
     wait_until 'the change' "${pids[0]}" reads_ada
-    show '… and the next read sees it.' PGCACHE.READ users '{"id":1}'
+    show '… and the next read sees it …' PGCACHE.READ users '{"id":1}'
+    show '… as the next query does.' PGCACHE.QUERY NAME named '["Ada%"]'
 }
 
 scripts/install.sh
