@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pgcache::cache::error::Error;
 use pgcache::postgres::query::{
-    describe, describe_relations, run, QueryDescription, QueryLimits, QueryPlan, QueryRows,
+    describe, describe_relations, run, run_plain, QueryDescription, QueryLimits, QueryPlan, QueryRows,
 };
 use pgcache::postgres::{Session, Source};
 use pgcache::settings::{self, Invalidation};
@@ -409,6 +409,49 @@ fn functions_show_what_they_read() {
         let shown = describe_relations(session, &ran.relations, Invalidation::Notify).unwrap();
         assert_eq!(names(&shown), ["orders", "users"]);
         assert!(ran.relations.iter().all(|oid| shown.relations.contains(oid)));
+    });
+}
+
+/// Only what does nothing but read what planning shows may be run without a look at its locks.
+#[test]
+fn queries_that_only_read_tables_are_plain() {
+    let sql = format!(
+        "{USERS} CREATE VIEW people AS SELECT id, lower(name) AS name FROM users;
+         CREATE FUNCTION inlined() RETURNS SETOF users STABLE LANGUAGE sql AS 'SELECT * FROM users';
+         CREATE FUNCTION one() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
+         CREATE FUNCTION app_sum(numeric, numeric) RETURNS numeric LANGUAGE plpgsql AS 'BEGIN RETURN $1 + $2; END';
+         CREATE AGGREGATE total_of(numeric) (SFUNC = app_sum, STYPE = numeric, INITCOND = 0);
+         CREATE VIEW hidden AS SELECT * FROM inlined()"
+    );
+    with(&sql, |_, session| {
+        for plain in [
+            "SELECT 1",
+            "SELECT count(*), max(upper(name)) FROM people WHERE id = ANY ($1::bigint[])",
+            "WITH u AS (SELECT * FROM users) SELECT row_number() OVER (ORDER BY id) FROM u WHERE name LIKE $1",
+            "SELECT now(), coalesce(name, '') FROM users",
+        ] {
+            assert!(described(session, plain).is_plain, "{plain}");
+        }
+        for other in [
+            "SELECT * FROM inlined()",
+            "SELECT * FROM Inlined ( )",
+            "SELECT * FROM hidden",
+            "SELECT one() FROM users",
+            "SELECT total_of(id) FROM users",
+            "SELECT random()",
+            "SELECT set_config('TimeZone', 'UTC', false)",
+            "SELECT pg_advisory_lock(1)",
+            "SELECT table_to_xml('users', false, false, '')",
+            "SELECT query_to_xml('SELECT 1', false, false, '')",
+        ] {
+            assert!(!described(session, other).is_plain, "{other}");
+        }
+        let sql = "SELECT id, name FROM users WHERE id = $1 ORDER BY id";
+        let alone = run_plain(session, &plan(sql), "[1]", LIMITS).unwrap().unwrap();
+        assert_eq!(text(&alone), rows(session, sql, "[1]"));
+        assert!(alone.relations.is_empty());
+        let wrong = run_plain(session, &plan(sql), r#"["x"]"#, LIMITS).unwrap().unwrap_err();
+        assert_eq!(wrong.code(), "PGBADVALUE");
     });
 }
 

@@ -105,6 +105,16 @@ impl Value {
     }
 }
 
+/// The reply with `bytes`: sent at once, without a copy of ours, to a client that is still in its command.
+pub fn of_bytes(ctx: Context<'_>, bytes: &[u8], in_command: bool) -> Reply {
+    if in_command {
+        bulk(ctx, bytes);
+        Reply::Sent
+    } else {
+        Reply::Bulk(bytes.into())
+    }
+}
+
 /// Sends a bulk string; the server copies `bytes` into the client's buffer.
 pub fn bulk(ctx: Context<'_>, bytes: &[u8]) {
     // SAFETY: a valid context, pointer and length of a live slice.

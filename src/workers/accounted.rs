@@ -11,14 +11,16 @@ use crate::postgres::query::QueryPlan;
 pub struct AccountedQuery {
     /// What is run.
     pub plan: Arc<QueryPlan>,
+    /// Whether it does nothing but read the relations of its description.
+    pub is_plain: bool,
     /// `pg_class.oid` of each relation that is accounted for, sorted.
     relations: RwLock<Vec<u32>>,
 }
 
 impl AccountedQuery {
-    /// A query of which nothing is known.
-    pub fn new(plan: Arc<QueryPlan>) -> Self {
-        Self { plan, relations: RwLock::default() }
+    /// A query of which no relation is known.
+    pub fn new(plan: Arc<QueryPlan>, is_plain: bool) -> Self {
+        Self { plan, is_plain, relations: RwLock::default() }
     }
 
     /// These are accounted for as well.
@@ -43,7 +45,7 @@ mod tests {
     #[test]
     fn what_was_added_is_known() {
         let plan = QueryPlan { sql: "SELECT 1".into(), title: "the query".into() };
-        let query = AccountedQuery::new(Arc::new(plan));
+        let query = AccountedQuery::new(Arc::new(plan), false);
         assert_eq!(*query.unknown(&[3, 1]), [3, 1]);
         query.add(&[3, 2]);
         query.add(&[1, 3]);

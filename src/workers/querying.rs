@@ -36,7 +36,8 @@ impl Errands {
         let params = values.first().map_or("[]", |params| &**params);
         let invalidation = self.source.settings().invalidation;
         let ran = self.with_session(deadline, |session| {
-            let rows = match query::run(session, &query.plan, params, limits)? {
+            let run = if query.is_plain { query::run_plain } else { query::run };
+            let rows = match run(session, &query.plan, params, limits)? {
                 Ok(rows) => rows,
                 Err(error) => return Ok(Err(error)),
             };

@@ -94,14 +94,8 @@ impl Engine {
             self.counters.bypassed += 1;
             return None;
         }
-        let found = self.with_rows(ctx, query, &request.tags, key, |rows| {
-            if in_command {
-                reply::bulk(ctx, rows);
-                Reply::Sent
-            } else {
-                Reply::Bulk(rows.into())
-            }
-        });
+        let found =
+            self.with_rows(ctx, query, &request.tags, key, |rows| reply::of_bytes(ctx, rows, in_command));
         match found {
             Found::Row(reply) => Some(reply),
             Found::Foreign => {

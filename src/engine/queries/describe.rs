@@ -10,6 +10,7 @@ use crate::postgres::query::{Discovery, QueryDescription, QueryPlan};
 use crate::server::acl::User;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
+use crate::workers::accounted::AccountedQuery;
 use crate::workers::mail::SourceIndex;
 use crate::workers::queue::Job;
 
@@ -103,14 +104,15 @@ impl Engine {
         described: QueryDescription,
         asked: Instant,
     ) -> Result<(), Error> {
-        let QueryDescription { tables, relations, untracked } = described;
+        let QueryDescription { tables, relations, untracked, is_plain } = described;
         let allowed: Result<Vec<TableDefinition>, Error> =
             tables.into_iter().map(|table| self.allowed(source, table)).collect();
         let tables = self.enter_all(ctx, source, allowed?, asked);
         self.queries.last_query += 1;
         let (number, since) = (self.queries.last_query, self.queries.clock.next());
         let stem = Rc::clone(&description.stem);
-        let query = Rc::new(Query::new(number, source, stem, Arc::clone(&description.plan), since));
+        let accounted = AccountedQuery::new(Arc::clone(&description.plan), is_plain);
+        let query = Rc::new(Query::new(number, source, stem, accounted, since));
         query.add(&tables, &relations, untracked);
         self.queries.remember(&query);
         Ok(())
@@ -137,7 +139,8 @@ impl Engine {
         query: &Query,
         discovery: Discovery,
     ) -> Result<(), Error> {
-        let Discovery { description: QueryDescription { tables, relations, untracked }, asked } = discovery;
+        let Discovery { description, asked } = discovery;
+        let QueryDescription { tables, relations, untracked, is_plain: _ } = description;
         let allowed: Result<Vec<TableDefinition>, Error> =
             tables.into_iter().map(|table| self.allowed(query.source, table)).collect();
         let tables = self.enter_all(ctx, query.source, allowed?, asked);

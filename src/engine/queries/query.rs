@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::change::Changes;
-use crate::postgres::query::QueryPlan;
 use crate::workers::accounted::AccountedQuery;
 use crate::workers::mail::SourceIndex;
 use crate::workers::queue::Group;
@@ -40,9 +39,15 @@ struct Read {
 }
 
 impl Query {
-    /// Of which nothing is known but that it can be run.
-    pub fn new(number: u64, source: SourceIndex, stem: Rc<str>, plan: Arc<QueryPlan>, since: u64) -> Self {
-        let accounted = Arc::new(AccountedQuery::new(plan));
+    /// Of which nothing is known but that it can be run, and that nothing has changed since change `since`.
+    pub fn new(
+        number: u64,
+        source: SourceIndex,
+        stem: Rc<str>,
+        accounted: AccountedQuery,
+        since: u64,
+    ) -> Self {
+        let accounted = Arc::new(accounted);
         Self {
             number,
             source,

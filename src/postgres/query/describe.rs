@@ -31,6 +31,8 @@ pub struct QueryDescription {
     pub relations: Vec<u32>,
     /// Why its result may change without a change of a table being told, a sentence each.
     pub untracked: Vec<String>,
+    /// Whether it does nothing but read these relations: it may be run like any load.
+    pub is_plain: bool,
 }
 
 /// What PostgreSQL tells of a statement that it has planned.
@@ -56,8 +58,19 @@ pub fn describe(
         Err(trouble) => return trouble.told(TITLE).map(Err),
     };
     let mut description = describe_relations(session, &explained.relations, invalidation)?;
-    description.untracked.extend(functions::untracked(session, explained.mentions)?);
+    let functions = functions::examined(session, explained.mentions)?;
+    description.untracked.extend(functions.untracked);
+    let mut sources = view_sources(session, &explained.relations)?;
+    sources.push(sql.to_owned());
+    description.is_plain = functions.are_plain && functions::are_plain(session, &sources)?;
     Ok(Ok(description))
+}
+
+/// The statements of the views among `relations`.
+fn view_sources(session: &mut Session, relations: &[u32]) -> Result<Vec<String>, PgError> {
+    let sql = "SELECT pg_catalog.pg_get_viewdef(oid) FROM pg_catalog.pg_class
+               WHERE oid = ANY ($1::pg_catalog.oid[]) AND relkind = 'v'";
+    session.query(sql, &[&relations])?.iter().map(|row| row.try_get(0)).collect()
 }
 
 /// The same for relations (`pg_class.oid`) that only a run has shown. Those that are gone are left out.
@@ -73,7 +86,7 @@ pub fn describe_relations(
     let roots: Vec<u32> = tables.iter().map(|table| table.oid).collect();
     let accounted = accounted(session, &roots, relations)?;
     tables.retain(|table| accounted.binary_search(&table.oid).is_ok());
-    Ok(QueryDescription { tables, relations: accounted, untracked })
+    Ok(QueryDescription { tables, relations: accounted, untracked, is_plain: false })
 }
 
 fn explained(session: &mut Session, sql: &str) -> Result<Explained, Trouble> {

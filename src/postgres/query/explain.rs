@@ -27,6 +27,8 @@ pub struct Mentions {
     pub expressions: BTreeSet<Mention>,
     /// What else makes its result change, a sentence each.
     pub untracked: Vec<String>,
+    /// Whether that is all.
+    pub is_complete: bool,
 }
 
 /// Strings that mean another moment each time they are read as a date or a time: PostgreSQL does so when it parses the
@@ -37,7 +39,10 @@ const MOMENTS: [&str; 4] = ["now", "today", "tomorrow", "yesterday"];
 pub fn mentions(sql: &str, plan: &str) -> Mentions {
     let mut mentions = Mentions { untracked: moments(sql, plan), ..Mentions::default() };
     match serde_json::from_str(plan) {
-        Ok(plan) => mentions.add(&plan),
+        Ok(plan) => {
+            mentions.is_complete = true;
+            mentions.add(&plan);
+        }
         // The parser goes only so deep.
         Err(_) => mentions.untracked.push("its plan is too large to be looked through".into()),
     }

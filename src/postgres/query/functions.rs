@@ -32,10 +32,23 @@ const STATES: [&str; 11] = [
 /// How deep functions are followed into those that they call.
 const MAX_DEPTH: usize = 8;
 
-/// Why what `mentions` makes results change, a sentence each. A function that is not built in and says that it is stable is
-/// searched for what it calls.
-pub fn untracked(session: &mut Session, mentions: Mentions) -> Result<Vec<String>, Error> {
-    let mut found = Found { reasons: mentions.untracked.into_iter().collect(), searched: BTreeSet::new() };
+/// What the functions of a query mean for it.
+#[derive(Debug)]
+pub struct Functions {
+    /// Why they make results change, a sentence each.
+    pub untracked: Vec<String>,
+    /// Whether each of them is PostgreSQL's own, reads no table and does nothing but compute.
+    pub are_plain: bool,
+}
+
+/// What those that `mentions` names mean. A function that is not built in and says that it is stable is searched for what it
+/// calls.
+pub fn examined(session: &mut Session, mentions: Mentions) -> Result<Functions, Error> {
+    let mut found = Found {
+        reasons: mentions.untracked.into_iter().collect(),
+        searched: BTreeSet::new(),
+        are_plain: mentions.is_complete,
+    };
     let mut mentioned = mentions.expressions;
     for _ in 0..MAX_DEPTH {
         mentioned = found.add(session, mentioned)?;
@@ -43,13 +56,30 @@ pub fn untracked(session: &mut Session, mentions: Mentions) -> Result<Vec<String
             break;
         }
     }
-    Ok(found.reasons.into_iter().collect())
+    Ok(Functions { untracked: found.reasons.into_iter().collect(), are_plain: found.are_plain })
+}
+
+/// Whether nothing is called in `sources`, a statement and the views that it reads, but functions of PostgreSQL's own that do
+/// nothing but compute. A plan does not show those that were put in the place of their call.
+pub fn are_plain(session: &mut Session, sources: &[String]) -> Result<bool, Error> {
+    let calls = sources.iter().flat_map(|source| in_source(source)).filter_map(|mention| match mention {
+        Mention::Call { schema, name } => Some((schema, name)),
+        Mention::Clock(_) => None,
+    });
+    let (schemas, names): (Vec<_>, Vec<_>) = calls.unzip();
+    for row in session.query(FUNCTIONS, &[&schemas, &names])? {
+        if !row.try_get::<_, bool>(5)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 struct Found {
     reasons: BTreeSet<String>,
     /// Functions that were searched, so that those that call each other come to an end.
     searched: BTreeSet<Oid>,
+    are_plain: bool,
 }
 
 impl Found {
@@ -82,6 +112,7 @@ impl Found {
         let (name, volatility): (&str, &str) = (row.try_get(1)?, row.try_get(2)?);
         let is_builtin: bool = row.try_get(3)?;
         self.reasons.extend(why(name, volatility, is_builtin).map(|why| format!("{name}() {why}")));
+        self.are_plain &= row.try_get::<_, bool>(5)?;
         let source: Option<&str> = row.try_get(4)?;
         match source {
             Some(source) if self.searched.insert(row.try_get(0)?) => Ok(in_source(source)),

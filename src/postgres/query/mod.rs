@@ -17,4 +17,4 @@ mod trouble;
 pub use describe::{describe, describe_relations, QueryDescription};
 pub use discovery::Discovery;
 pub use plan::{QueryLimits, QueryPlan};
-pub use run::{run, QueryRows};
+pub use run::{run, run_plain, QueryRows};

@@ -41,7 +41,29 @@ pub fn run(
         Err(error) => return Ok(Err(error)),
     };
     let query = Query { plan, params, limits, sql: wrapped(&plan.sql, limits.max_rows) };
-    match query.run_prepared(session) {
+    match query.run_again(session, Query::run_once) {
+        Ok(rows) => Ok(Ok(rows)),
+        Err(trouble) => trouble.told(&plan.title).map(Err),
+    }
+}
+
+/// The same for a query that was described as plain, in a transaction of PostgreSQL's own: one round trip instead of three, without
+/// the question for its locks. The relations that it has read are those of its description, so none are told.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_plain(
+    session: &mut Session,
+    plan: &QueryPlan,
+    params: &str,
+    limits: QueryLimits,
+) -> Result<Result<QueryRows, Error>, PgError> {
+    let params = match Parameters::parse(params, &plan.title) {
+        Ok(params) => params,
+        Err(error) => return Ok(Err(error)),
+    };
+    let query = Query { plan, params, limits, sql: wrapped(&plan.sql, limits.max_rows) };
+    match query.run_again(session, Query::run_alone) {
         Ok(rows) => Ok(Ok(rows)),
         Err(trouble) => trouble.told(&plan.title).map(Err),
     }
@@ -56,17 +78,27 @@ struct Query<'q> {
 }
 
 impl Query<'_> {
-    /// Runs the statement as it was prepared earlier; prepares it again when the server no longer knows it or it was
-    /// prepared for what its tables are no more.
-    fn run_prepared(&self, session: &mut Session) -> Result<QueryRows, Trouble> {
+    /// Does `run` with the statement as it was prepared earlier; prepares it again when the server no longer knows it or it
+    /// was prepared for what its tables are no more.
+    fn run_again(
+        &self,
+        session: &mut Session,
+        run: fn(&Self, &mut Session) -> Result<QueryRows, Trouble>,
+    ) -> Result<QueryRows, Trouble> {
         let was_prepared = session.is_prepared(&self.sql);
-        match self.run_once(session) {
+        match run(self, session) {
             Err(trouble) if was_prepared && !session.is_closed() && is_outdated(&trouble) => {
                 session.forget(&self.sql);
-                self.run_once(session)
+                run(self, session)
             }
             result => result,
         }
+    }
+
+    fn run_alone(&self, session: &mut Session) -> Result<QueryRows, Trouble> {
+        let statement = session.statement(&self.sql).map_err(Trouble::Parse)?;
+        let (json, reads_clock) = self.rows_of(session, &statement)?;
+        Ok(QueryRows { json, relations: Box::default(), reads_clock })
     }
 
     fn run_once(&self, session: &mut Session) -> Result<QueryRows, Trouble> {
@@ -84,8 +116,12 @@ impl Query<'_> {
     /// The rows, and whether the parameters read the clock.
     fn rows(&self, session: &mut Session) -> Result<(Arc<[u8]>, bool), Trouble> {
         let statement = self.statement(session)?;
+        self.rows_of(session, &statement)
+    }
+
+    fn rows_of(&self, session: &mut Session, statement: &Statement) -> Result<(Arc<[u8]>, bool), Trouble> {
         let texts = self.params.texts(statement.params(), &self.plan.title)?;
-        let result = self.stream(session, &statement, &texts);
+        let result = self.stream(session, statement, &texts);
         if let Err(trouble) = &result {
             trouble.cause().into_iter().for_each(|error| session.note(error));
         }
