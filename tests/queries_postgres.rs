@@ -455,6 +455,25 @@ fn queries_that_only_read_tables_are_plain() {
     });
 }
 
+#[test]
+fn no_query_is_plain_where_functions_run_without_being_called() {
+    let reads = "BEGIN RETURN EXISTS (SELECT FROM orders); END";
+    let function =
+        format!("CREATE FUNCTION f(text, text) RETURNS bool STABLE LANGUAGE plpgsql AS '{reads}';");
+    for hidden in [
+        format!("{function} CREATE OPERATOR === (LEFTARG = text, RIGHTARG = text, FUNCTION = f)"),
+        "CREATE TYPE pair AS (a int, b int);
+         CREATE FUNCTION f(pair) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1.a::text';
+         CREATE CAST (pair AS text) WITH FUNCTION f(pair)"
+            .to_owned(),
+        format!("{function} CREATE DOMAIN name_of AS text CHECK (f(VALUE, VALUE))"),
+    ] {
+        with(&format!("{USERS} {hidden}"), |_, session| {
+            assert!(!described(session, "SELECT * FROM users").is_plain, "{hidden}");
+        });
+    }
+}
+
 /// The locks of parallel workers end with these.
 #[test]
 fn what_functions_read_is_found_where_workers_would_run_them() {

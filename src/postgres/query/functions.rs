@@ -10,6 +10,7 @@ use super::expression::{in_source, Mention};
 use crate::postgres::Session;
 
 const FUNCTIONS: &str = include_str!("functions.sql");
+const HIDDEN: &str = include_str!("hidden_functions.sql");
 
 /// Functions of PostgreSQL's that read the clock and are not volatile, since it stands still in a transaction.
 const CLOCKS: [&str; 3] = ["now", "transaction_timestamp", "statement_timestamp"];
@@ -60,7 +61,8 @@ pub fn examined(session: &mut Session, mentions: Mentions) -> Result<Functions, 
 }
 
 /// Whether nothing is called in `sources`, a statement and the views that it reads, but functions of PostgreSQL's own that do
-/// nothing but compute. A plan does not show those that were put in the place of their call.
+/// nothing but compute. A plan does not show those that were put in the place of their call, and neither shows those that run
+/// without being called by name: a database that has such is left alone.
 pub fn are_plain(session: &mut Session, sources: &[String]) -> Result<bool, Error> {
     let calls = sources.iter().flat_map(|source| in_source(source)).filter_map(|mention| match mention {
         Mention::Call { schema, name } => Some((schema, name)),
@@ -72,7 +74,10 @@ pub fn are_plain(session: &mut Session, sources: &[String]) -> Result<bool, Erro
             return Ok(false);
         }
     }
-    Ok(true)
+    match session.query(HIDDEN, &[])?.first() {
+        Some(row) => Ok(!row.try_get::<_, bool>(0)?),
+        None => Ok(false),
+    }
 }
 
 struct Found {
