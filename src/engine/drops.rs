@@ -51,7 +51,8 @@ impl Engine {
     /// Drops every table, also those that were not asked for yet.
     pub fn drop_everything(&mut self) {
         self.drops.everything = self.drops.next();
-        self.start_query_run();
+        self.queries.start_run();
+        self.sweep.begin();
         self.counters.superseded += self.flights.supersede_all() as u64;
         self.sources.restart_pace();
     }

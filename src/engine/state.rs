@@ -321,7 +321,7 @@ impl Engine {
     pub fn keyspace_flushed(&mut self) {
         self.hook_record.lose();
         self.query_record.lose();
-        self.start_query_run();
+        self.queries.start_run();
         self.counters.superseded += self.flights.supersede_all() as u64;
         self.aliases.clear();
         self.sources.restart_pace();

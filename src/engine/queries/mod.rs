@@ -87,7 +87,7 @@ struct Question {
 
 impl Queries {
     /// Drops the entries of all queries: from now on they belong to an earlier run.
-    fn start_run(&mut self) {
+    pub fn start_run(&mut self) {
         self.run = fastrand::u64(..);
     }
 

@@ -57,12 +57,6 @@ pub fn is_result_key(key: &str, cache_prefix: &str) -> bool {
 }
 
 impl Engine {
-    /// The entries of all queries belong to an earlier run from now on.
-    pub fn start_query_run(&mut self) {
-        self.queries.start_run();
-        self.sweep.begin();
-    }
-
     /// Whether the result under `key` will not be served again, whatever happens.
     pub fn is_outdated_result(&mut self, ctx: Context<'_>, key: &Text) -> bool {
         let stamp = keyspace::read(ctx, key, |stored| match stored {
