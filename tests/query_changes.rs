@@ -30,9 +30,23 @@ fn with_watched(test: impl Fn(&Database<'_>, &Server, &mut Client)) {
             let mut client = server.client();
             watch(&mut client, "users");
             watch(&mut client, "orders");
+            settle(&database, &mut client);
             test(&database, &server, &mut client);
         }
     });
+}
+
+/// Waits until everything is heard that watching has told of itself, which drops what was stored: notices come in order.
+fn settle(database: &Database<'_>, client: &mut Client) {
+    let probe = &["SELECT count(*) FROM orders WHERE id = -1"];
+    for (change, count) in [
+        ("INSERT INTO orders SELECT -1, user_id, item FROM orders LIMIT 1", 1),
+        ("DELETE FROM orders WHERE id = -1", 0),
+    ] {
+        store(client, probe);
+        database.execute(change);
+        await_result(client, probe, &json!([{ "count": count }]));
+    }
 }
 
 /// On every server: the same tables, which nobody watches.

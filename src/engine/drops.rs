@@ -84,7 +84,16 @@ impl Engine {
         if !self.drops.hit(&table) || ctx.flags().is_replica() {
             return table;
         }
-        self.start_epoch(ctx, &table)
+        self.follow(ctx, &table)
+    }
+
+    /// Has one table follow the last mass drop. What was read of it and others was dropped when that was, and what has been
+    /// stored since stays.
+    fn follow(&mut self, ctx: Context<'_>, table: &Rc<Table>) -> Rc<Table> {
+        let last_change = table.changes.last();
+        let table = self.start_epoch(ctx, table);
+        table.changes.add(last_change);
+        table
     }
 
     /// Has a few more tables follow the last mass drop, so that replicas hear of it and memory is given back.
@@ -101,7 +110,7 @@ impl Engine {
             .collect();
         self.drops.is_due = behind.len() == TABLES_PER_TICK;
         for table in behind {
-            self.start_epoch(ctx, &table);
+            self.follow(ctx, &table);
         }
     }
 }
