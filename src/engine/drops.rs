@@ -61,21 +61,16 @@ impl Engine {
     pub fn drop_watched(&mut self, source: SourceIndex) {
         let drop = self.drops.next();
         self.drops.watched.insert(source, drop);
-        let watched: Vec<u64> = self
-            .tables
-            .of_source(source)
-            .filter(|table| table.definition.is_watched)
-            .map(|table| table.id)
-            .collect();
+        let of_source = self.tables.of_source(source);
+        let watched: Vec<Rc<Table>> =
+            of_source.filter(|table| table.definition.is_watched).map(Rc::clone).collect();
         // Without a watched table nothing is lost.
         if let Some(active) = self.sources.get(source).filter(|_| !watched.is_empty()) {
             active.restart_pace();
         }
-        for id in watched {
-            if let Some(table) = self.tables.by_id(id) {
-                table.changes.add(self.queries.clock.next());
-            }
-            self.counters.superseded += self.flights.supersede_table(id) as u64;
+        for table in watched {
+            table.changes.add(self.queries.clock.next());
+            self.counters.superseded += self.flights.supersede_table(table.id) as u64;
         }
     }
 

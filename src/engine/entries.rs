@@ -125,9 +125,21 @@ impl Engine {
     /// Stores an entry for `ttl_s` seconds (0: no expiry), spread by `ttl_jitter_percent`, and for `grace` on top. A row that
     /// is known to be absent has no grace: once it appears it must not stay nil.
     pub fn store(&self, ctx: Context<'_>, key: &[u8], value: &[u8], ttl_s: u32) -> Result<(), Refusal> {
-        let settings = self.settings.get();
-        let life = ttl::expiry(Ttl::from_seconds(ttl_s), settings.ttl_jitter_percent, fastrand::u64(..));
-        let grace = if value == Entry::ABSENT { Duration::ZERO } else { settings.grace };
+        let grace = if value == Entry::ABSENT { Duration::ZERO } else { self.settings.get().grace };
+        self.store_with_grace(ctx, key, value, ttl_s, grace)
+    }
+
+    /// The same with another grace.
+    pub fn store_with_grace(
+        &self,
+        ctx: Context<'_>,
+        key: &[u8],
+        value: &[u8],
+        ttl_s: u32,
+        grace: Duration,
+    ) -> Result<(), Refusal> {
+        let jitter_percent = self.settings.get().ttl_jitter_percent;
+        let life = ttl::expiry(Ttl::from_seconds(ttl_s), jitter_percent, fastrand::u64(..));
         let at = ttl::kept(life, grace).map(|after| unix_ms() + after.as_millis() as u64);
         keyspace::store(ctx, &Text::new(key), value, at)
     }

@@ -76,7 +76,7 @@ impl Engine {
     fn known_query(&mut self, request: &Request) -> Option<Rc<Query>> {
         let query = Rc::clone(self.queries.known.get(&request.stem)?);
         if query.sql() != &*request.sql || query.is_outdated(&self.tables) {
-            self.queries.forget(&query);
+            self.queries.forget(&request.stem);
             return None;
         }
         Some(query)

@@ -24,7 +24,7 @@ impl Engine {
         let cache_prefix = self.settings.get().cache_prefix.clone();
         for source in self.sources.iter() {
             let stem = stem(&cache_prefix, &source.prefix, NAMED, name);
-            self.queries.forget_stem(&stem);
+            self.queries.forget(&stem);
         }
         self.save_definitions(ctx);
         Ok(())

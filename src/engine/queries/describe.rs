@@ -108,11 +108,10 @@ impl Engine {
         let allowed: Result<Vec<TableDefinition>, Error> =
             tables.into_iter().map(|table| self.allowed(source, table)).collect();
         let tables = self.enter_all(ctx, source, allowed?, asked);
-        self.queries.last_query += 1;
-        let (number, since) = (self.queries.last_query, self.queries.clock.next());
+        let since = self.queries.clock.next();
         let stem = Rc::clone(&description.stem);
         let accounted = AccountedQuery::new(Arc::clone(&description.plan), is_plain);
-        let query = Rc::new(Query::new(number, source, stem, accounted, since));
+        let query = Rc::new(Query::new(source, stem, accounted, since));
         query.add(&tables, &relations, untracked);
         self.queries.remember(&query);
         Ok(())

@@ -20,14 +20,11 @@ impl Engine {
     ) -> Reply {
         // What is out of date is as good as gone.
         let found = self.with_rows(ctx, query, &request.tags, key, |_| ());
-        let ((), left_ms) = keyspace::read_with_ttl(ctx, key, |_| ());
-        let bytes = match found {
-            Found::Row(()) => Some(keyspace::read(ctx, key, |stored| match stored {
-                Stored::Bytes(bytes) => bytes.len(),
-                Stored::Nothing | Stored::OtherType => 0,
-            })),
-            Found::Absent | Found::Foreign | Found::Nothing => None,
-        };
+        let (bytes, left_ms) = keyspace::read_with_ttl(ctx, key, |stored| match stored {
+            Stored::Bytes(bytes) => bytes.len(),
+            Stored::Nothing | Stored::OtherType => 0,
+        });
+        let bytes = matches!(found, Found::Row(())).then_some(bytes);
         let may_serve = self.may_rely_on_query(ctx, query);
         let waiters = self.flights.waiters_of(key.as_bytes());
         let untracked = query.untracked(&self.tables);

@@ -2,17 +2,15 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::Landed;
-use crate::cache::result_set::{self, Stamp};
-use crate::cache::ttl::{self, Ttl};
+use crate::cache::result_set;
 use crate::plugins::occurrence::Occurrence;
 use crate::postgres::load::Fetched;
 use crate::postgres::query::QueryRows;
-use crate::server::clock::unix_ms;
 use crate::server::context::Context;
-use crate::server::keyspace;
 use crate::server::text::Text;
 use crate::settings::EventType;
 use crate::workers::mail::SourceIndex;
@@ -111,21 +109,15 @@ impl Engine {
             return;
         }
         let settings = self.settings.get();
+        let entry = || result_set::write(question.stamp, rows);
+        // There is no grace for it: it is asked anew when its time has come.
         let is_stored = rows.len() <= settings.max_entry_bytes
-            && self.store_rows(ctx, &landed.key, question.stamp, rows, landed.plan.ttl_s);
+            && self.store_with_grace(ctx, &landed.key, &entry(), landed.plan.ttl_s, Duration::ZERO).is_ok();
         if is_stored {
             self.counters.fills += 1;
         } else {
             self.counters.fills_skipped += 1;
         }
-    }
-
-    /// There is no grace for them: each is asked anew when its time has come.
-    fn store_rows(&self, ctx: Context<'_>, key: &[u8], stamp: Stamp, rows: &[u8], ttl_s: u32) -> bool {
-        let settings = self.settings.get();
-        let life = ttl::expiry(Ttl::from_seconds(ttl_s), settings.ttl_jitter_percent, fastrand::u64(..));
-        let at = life.map(|after| unix_ms() + after.as_millis() as u64);
-        keyspace::store(ctx, &Text::new(key), &result_set::write(stamp, rows), at).is_ok()
     }
 
     fn tell_query_load(

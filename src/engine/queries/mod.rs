@@ -47,14 +47,13 @@ pub struct Queries {
     pub named: NamedQueries,
     /// What PostgreSQL has said of a query, by what its cache keys start with.
     known: HashMap<Rc<str>, Rc<Query>, RandomState>,
-    /// How many bytes of SQL were entered there.
+    /// How many bytes of SQL stand there.
     known_bytes: usize,
     /// Those that PostgreSQL is being asked about, with the commands that wait for that.
     descriptions: Vec<Description>,
     /// Those that are under way, by number.
     questions: HashMap<u64, Question>,
     last_question: u64,
-    last_query: u64,
     /// The run of the cache that entries belong to: others are as good as gone.
     run: u64,
 }
@@ -70,7 +69,6 @@ impl Default for Queries {
             descriptions: Vec::new(),
             questions: HashMap::new(),
             last_question: 0,
-            last_query: 0,
             run: fastrand::u64(..),
         }
     }
@@ -97,18 +95,14 @@ impl Queries {
     }
 
     /// Forgets what was known of the query whose cache keys start with `stem`: the entries that there are of it are dropped.
-    fn forget_stem(&mut self, stem: &str) {
-        self.known.remove(stem);
-    }
-
-    /// Forgets what was known of a query and may be so no more.
-    fn forget(&mut self, query: &Query) {
-        if self.known.get(&query.stem).is_some_and(|known| known.number == query.number) {
-            self.known.remove(&query.stem);
+    fn forget(&mut self, stem: &str) {
+        if let Some(query) = self.known.remove(stem) {
+            self.known_bytes -= query.sql().len();
         }
     }
 
     fn remember(&mut self, query: &Rc<Query>) {
+        self.forget(&query.stem);
         self.known_bytes += query.sql().len();
         if self.known.len() >= MAX_KNOWN || self.known_bytes > MAX_KNOWN_BYTES {
             self.known.clear();

@@ -14,8 +14,6 @@ use super::super::tables::{Table, Tables};
 /// A query that is known.
 #[derive(Debug)]
 pub struct Query {
-    /// Of all that were ever known, which.
-    pub number: u64,
     /// Where it is run.
     pub source: SourceIndex,
     /// What its cache keys start with.
@@ -40,16 +38,9 @@ struct Read {
 
 impl Query {
     /// Of which nothing is known but that it can be run, and that nothing has changed since change `since`.
-    pub fn new(
-        number: u64,
-        source: SourceIndex,
-        stem: Rc<str>,
-        accounted: AccountedQuery,
-        since: u64,
-    ) -> Self {
+    pub fn new(source: SourceIndex, stem: Rc<str>, accounted: AccountedQuery, since: u64) -> Self {
         let accounted = Arc::new(accounted);
         Self {
-            number,
             source,
             stem,
             group: Group::new(Arc::clone(&accounted)),

@@ -36,15 +36,7 @@ pub fn run(
     params: &str,
     limits: QueryLimits,
 ) -> Result<Result<QueryRows, Error>, PgError> {
-    let params = match check(&plan.sql, &plan.title).and_then(|()| Parameters::parse(params, &plan.title)) {
-        Ok(params) => params,
-        Err(error) => return Ok(Err(error)),
-    };
-    let query = Query { plan, params, limits, sql: wrapped(&plan.sql, limits.max_rows) };
-    match query.run_again(session, Query::run_once) {
-        Ok(rows) => Ok(Ok(rows)),
-        Err(trouble) => trouble.told(&plan.title).map(Err),
-    }
+    run_by(session, plan, params, limits, |query, session| query.run_once(session))
 }
 
 /// The same for a query that was described as plain, in a transaction of PostgreSQL's own: one round trip instead of three, without
@@ -58,12 +50,25 @@ pub fn run_plain(
     params: &str,
     limits: QueryLimits,
 ) -> Result<Result<QueryRows, Error>, PgError> {
-    let params = match Parameters::parse(params, &plan.title) {
+    run_by(session, plan, params, limits, |query, session| query.run_alone(session))
+}
+
+/// One way to run a query.
+type Way = fn(&Query<'_>, &mut Session) -> Result<QueryRows, Trouble>;
+
+fn run_by(
+    session: &mut Session,
+    plan: &QueryPlan,
+    params: &str,
+    limits: QueryLimits,
+    way: Way,
+) -> Result<Result<QueryRows, Error>, PgError> {
+    let params = match check(&plan.sql, &plan.title).and_then(|()| Parameters::parse(params, &plan.title)) {
         Ok(params) => params,
         Err(error) => return Ok(Err(error)),
     };
     let query = Query { plan, params, limits, sql: wrapped(&plan.sql, limits.max_rows) };
-    match query.run_again(session, Query::run_alone) {
+    match query.run_again(session, way) {
         Ok(rows) => Ok(Ok(rows)),
         Err(trouble) => trouble.told(&plan.title).map(Err),
     }
@@ -78,18 +83,14 @@ struct Query<'q> {
 }
 
 impl Query<'_> {
-    /// Does `run` with the statement as it was prepared earlier; prepares it again when the server no longer knows it or it
-    /// was prepared for what its tables are no more.
-    fn run_again(
-        &self,
-        session: &mut Session,
-        run: fn(&Self, &mut Session) -> Result<QueryRows, Trouble>,
-    ) -> Result<QueryRows, Trouble> {
+    /// Runs it in this way with the statement as it was prepared earlier; prepares it again when the server no longer knows it
+    /// or it was prepared for what its tables are no more.
+    fn run_again(&self, session: &mut Session, way: Way) -> Result<QueryRows, Trouble> {
         let was_prepared = session.is_prepared(&self.sql);
-        match run(self, session) {
+        match way(self, session) {
             Err(trouble) if was_prepared && !session.is_closed() && is_outdated(&trouble) => {
                 session.forget(&self.sql);
-                run(self, session)
+                way(self, session)
             }
             result => result,
         }
