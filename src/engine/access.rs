@@ -10,45 +10,72 @@ use super::lookup::{with_scratch, Located};
 use super::state::Engine;
 use super::tables::Table;
 
+/// What the server's ACL is asked about.
+enum AclKey<'k> {
+    /// The cache key itself.
+    Same(&'k Text),
+    /// The cache key without its generation.
+    Other(Text),
+}
+
+impl AclKey<'_> {
+    fn text(&self) -> &Text {
+        match self {
+            Self::Same(text) => text,
+            Self::Other(text) => text,
+        }
+    }
+}
+
 impl Engine {
     /// `NOPERM` unless `user` may do `access` with all of `keys`, each a cache key or what many of them start with.
     pub fn may_access(
-        &mut self,
+        &self,
         ctx: Context<'_>,
         user: &User,
         keys: &[&Text],
         access: Access,
     ) -> Result<(), Error> {
-        let settings = self.settings.get();
-        self.plugins.may_access(ctx, &settings, user, keys, access)
+        self.plugins.may_access(self.moment(ctx), user, keys, access)
     }
 
     /// The same for the row that `located` names.
     pub fn check(
-        &mut self,
+        &self,
         ctx: Context<'_>,
         caller: &Caller,
         table: &Table,
         located: &Located,
         access: Access,
     ) -> Result<(), Error> {
-        let key = with_scratch(self, |bytes| table.acl_key(&located.cache_key, located.prefix_len, bytes));
+        let key = self.acl_key(table, located);
         self.may_access(ctx, &caller.user, &[key.text()], access)
     }
 
     /// The same for all of `located`.
     pub fn check_all(
-        &mut self,
+        &self,
         ctx: Context<'_>,
         caller: &Caller,
         table: &Table,
         located: &[Located],
         access: Access,
     ) -> Result<(), Error> {
-        let keys: Vec<_> = with_scratch(self, |bytes| {
-            located.iter().map(|one| table.acl_key(&one.cache_key, one.prefix_len, bytes)).collect()
-        });
+        let keys: Vec<_> = located.iter().map(|one| self.acl_key(table, one)).collect();
         let keys: Vec<_> = keys.iter().map(|key| key.text()).collect();
         self.may_access(ctx, &caller.user, &keys, access)
+    }
+
+    /// The cache key of the row that `located` names, without its table's generation. Where there is none it is the same, and
+    /// nothing is made.
+    fn acl_key<'k>(&self, table: &Table, located: &'k Located) -> AclKey<'k> {
+        if table.is_acl_prefix(located.prefix_len) {
+            return AclKey::Same(&located.cache_key);
+        }
+        with_scratch(self, |bytes| {
+            bytes.extend_from_slice(&table.acl_prefix);
+            bytes.extend_from_slice(located.lookup_key());
+            AclKey::Other(Text::new(bytes))
+        })
     }
 }

@@ -5,8 +5,8 @@ use crate::cache::error::Error;
 use crate::cache::flight::Landed;
 use crate::plugins::call::{Ended, Words};
 use crate::plugins::occurrence::Occurrence;
+use crate::plugins::plugin::Moment;
 use crate::postgres::Transition;
-use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::notifications::Change;
 use crate::settings::EventType;
@@ -17,34 +17,34 @@ use super::tables::Table;
 use super::ticket::{Brought, Ticket};
 
 impl Engine {
+    /// What the plugins are told in.
+    pub fn moment<'a>(&'a self, ctx: Context<'a>) -> Moment<'a> {
+        Moment { ctx, settings: self.settings.get() }
+    }
+
+    /// The settings or a plugin's parts have changed.
+    pub fn arrange_plugins(&mut self) {
+        self.plugins.arrange(self.settings.get());
+    }
+
     /// Tells of something that has happened to `table`.
-    pub fn tell(&mut self, ctx: Context<'_>, table: &Table, what: Occurrence<'_>) {
-        let settings = self.settings.get();
+    pub fn tell(&self, ctx: Context<'_>, table: &Table, what: Occurrence<'_>) {
         let source = self.sources.name(table.source);
         let what = Occurrence { source, table: Some((table.id, &table.name)), ..what };
-        self.plugins.tell(ctx, &settings, &what);
+        self.plugins.tell(self.moment(ctx), &what);
     }
 
     /// A row, or that there is none (`is_negative`), was served from the cache.
-    pub fn tell_hit(
-        &mut self,
-        ctx: Context<'_>,
-        table: &Table,
-        located: &Located,
-        age: Age,
-        is_negative: bool,
-    ) {
-        let what = about(EventType::CacheHit, located);
-        let what = Occurrence { is_negative, ..what };
-        let what = match age {
-            Age::Stale => what.reason("stale"),
-            Age::Fresh | Age::Due => what,
+    pub fn tell_hit(&self, ctx: Context<'_>, table: &Table, located: &Located, age: Age, is_negative: bool) {
+        let reason = match age {
+            Age::Stale => Some("stale"),
+            Age::Fresh | Age::Due => None,
         };
-        self.tell(ctx, table, what);
+        self.tell(ctx, table, Occurrence { is_negative, reason, ..about(EventType::CacheHit, located) });
     }
 
     /// A read has to ask PostgreSQL.
-    pub fn tell_miss(&mut self, ctx: Context<'_>, table: &Table, located: &Located) {
+    pub fn tell_miss(&self, ctx: Context<'_>, table: &Table, located: &Located) {
         self.tell(ctx, table, about(EventType::CacheMiss, located));
     }
 
@@ -72,7 +72,7 @@ impl Engine {
             Change::Evicted => EventType::CacheEvict,
             Change::Touched => return,
         };
-        if !self.plugins.want(&self.settings.get(), kind) {
+        if !self.plugins.want(kind) {
             return;
         }
         let tables = self.tables.all();
@@ -91,13 +91,12 @@ impl Engine {
             Some(reason) => log::warn!("source {} is down: {reason}", transition.source),
             None => log::info!("source {} is up", transition.source),
         }
-        let settings = self.settings.get();
         let what = Occurrence {
             source: &transition.source,
             reason: transition.reason.as_deref(),
             ..Occurrence::new(kind)
         };
-        self.plugins.tell(ctx, &settings, &what);
+        self.plugins.tell(self.moment(ctx), &what);
         if let Some(source) =
             self.sources.named(&transition.source).ok().and_then(|index| self.sources.get(index))
         {
@@ -106,20 +105,26 @@ impl Engine {
     }
 
     /// A command was answered in its own call.
-    pub fn tell_ended(&mut self, ctx: Context<'_>, call: &Ended<'_>) {
-        let settings = self.settings.get();
-        self.plugins.ended(ctx, &settings, call);
+    pub fn tell_ended(&self, ctx: Context<'_>, call: &Ended<'_>) {
+        self.plugins.ended(self.moment(ctx), call);
     }
 
     /// Tells of the commands whose clients have waited and were answered since.
+    #[inline]
     pub fn tell_answered(&mut self, ctx: Context<'_>) {
+        if self.waiters.has_answered() {
+            self.tell_of_all_answered(ctx);
+        }
+    }
+
+    fn tell_of_all_answered(&mut self, ctx: Context<'_>) {
         for (call, duration_us, error) in self.waiters.take_answered() {
             let ended = Ended {
                 command: call.command,
                 is_write: call.is_write,
                 client: call.client,
                 subject: call.subject.as_ref(),
-                at_s: monotonic_ms() / 1000,
+                at_s: self.now_s,
                 duration_us,
                 spent: call.spent.within(duration_us),
                 error: error.as_deref(),

@@ -23,8 +23,7 @@ pub fn run_due(ctx: Context<'_>) {
 /// Tells the plugins that the module comes to its end, and runs what that makes due.
 pub fn shut_down(ctx: Context<'_>) {
     let hooks = super::with(|engine| {
-        let settings = engine.settings.get();
-        engine.plugins.stopped(ctx, &settings);
+        engine.plugins.stopped(engine.moment(ctx));
         Some(engine.plugins.hooks.clone())
     });
     if let Some(hooks) = hooks {
@@ -35,7 +34,7 @@ pub fn shut_down(ctx: Context<'_>) {
 impl Engine {
     /// The hooks were changed by a command.
     pub fn hooks_changed(&mut self, ctx: Context<'_>) {
-        self.plugins.rearrange();
+        self.arrange_plugins();
         self.save_hooks(ctx);
     }
 
@@ -46,8 +45,7 @@ impl Engine {
         }
         if !self.hook_record.is_read() {
             self.read_hooks(ctx);
-            let settings = self.settings.get();
-            self.plugins.started(ctx, &settings);
+            self.plugins.started(self.moment(ctx));
         }
         if self.hook_record.is_due() {
             self.save_hooks(ctx);
@@ -80,7 +78,7 @@ impl Engine {
         let key = Text::new(&self.hook_key());
         let definitions = self.hook_record.read(ctx, &key, record::read);
         self.plugins.hooks.shelf_mut().replace(definitions.unwrap_or_default());
-        self.plugins.rearrange();
+        self.arrange_plugins();
     }
 
     /// The record of no hooks is no record.

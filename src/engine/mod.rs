@@ -70,7 +70,11 @@ pub fn uninstall() {
 /// Runs `work` with the engine, on the main thread. Must not be called from inside itself; without an engine
 /// (before load and after unload) the result is the type's default.
 pub fn with<T: Default>(work: impl FnOnce(&mut Engine) -> T) -> T {
-    ENGINE.with_borrow_mut(|engine| engine.as_mut().map(work).unwrap_or_default())
+    ENGINE.with_borrow_mut(|engine| {
+        let Some(engine) = engine else { return T::default() };
+        engine.follow_settings();
+        work(engine)
+    })
 }
 
 /// Somebody else's command, expiry or eviction changed `key` of database 0.

@@ -139,6 +139,8 @@ pub struct Engine {
     pub publish_ms: u64,
     /// When the module was loaded. Both on the clock that only goes forward.
     pub started_ms: u64,
+    /// Whole seconds of that clock at the last tick.
+    pub now_s: u64,
     mail: Receiver<Message>,
     outcomes: VecDeque<Landing>,
     answers: VecDeque<(Ticket, Answered)>,
@@ -187,11 +189,20 @@ impl Engine {
             endpoint,
             publish_ms: 0,
             started_ms: monotonic_ms(),
+            now_s: monotonic_ms() / 1000,
             outcomes: VecDeque::new(),
             answers: VecDeque::new(),
         };
+        engine.arrange_plugins();
         engine.publish(engine.started_ms);
         Ok(engine)
+    }
+
+    /// Takes over settings that have changed since this was called last.
+    pub fn follow_settings(&mut self) {
+        if self.settings.follow() {
+            self.arrange_plugins();
+        }
     }
 
     /// Ends the workers. The server unloads only when nobody waits; should somebody, dropping its waiter answers.
@@ -276,6 +287,7 @@ impl Engine {
             panic!("asked for by a test");
         }
         let now = monotonic_ms();
+        self.now_s = now / 1000;
         for landed in self.flights.expire(now) {
             self.give_up(ctx, landed, timed_out());
         }

@@ -17,7 +17,6 @@ use crate::cache::table::TableDefinition;
 use crate::postgres::load::KeyValues;
 use crate::postgres::statement::LoadPlan;
 use crate::server::clock::{beginning, monotonic_ms};
-use crate::server::text::Text;
 use crate::workers::mail::SourceIndex;
 use crate::workers::queue::Group;
 
@@ -59,25 +58,6 @@ pub struct Table {
     /// When the record of its generation last came from a master, on the same clock.
     pub recorded_ms: Cell<u64>,
     lookups: RefCell<Vec<Rc<Lookup>>>,
-}
-
-/// What the server's ACL is asked about.
-#[derive(Debug)]
-pub enum AclKey<'k> {
-    /// The cache key itself.
-    Same(&'k Text),
-    /// The cache key without its generation.
-    Other(Text),
-}
-
-impl AclKey<'_> {
-    /// The key.
-    pub fn text(&self) -> &Text {
-        match self {
-            Self::Same(text) => text,
-            Self::Other(text) => text,
-        }
-    }
 }
 
 /// One set of columns that rows of a table are looked up by.
@@ -189,17 +169,10 @@ impl Table {
         })
     }
 
-    /// `cache_key`, in which the lookup key begins at `prefix_len`, without the generation: what the server's ACL is asked
-    /// about. In a table without one it is the same, and nothing is made; elsewhere it is put together in `scratch`.
-    pub fn acl_key<'k>(&self, cache_key: &'k Text, prefix_len: usize, scratch: &mut Vec<u8>) -> AclKey<'k> {
-        let bytes = cache_key.as_bytes();
-        if bytes.get(..prefix_len) == Some(&*self.acl_prefix) {
-            return AclKey::Same(cache_key);
-        }
-        scratch.clear();
-        scratch.extend_from_slice(&self.acl_prefix);
-        scratch.extend_from_slice(bytes.get(prefix_len..).unwrap_or_default());
-        AclKey::Other(Text::new(scratch))
+    /// Whether cache keys in which the lookup key begins at `prefix_len` have no generation: it makes what stands before
+    /// longer, and is all that ever comes into it.
+    pub fn is_acl_prefix(&self, prefix_len: usize) -> bool {
+        prefix_len == self.acl_prefix.len()
     }
 
     /// The lookup key within `cache_key`, if that is one of this table's generation.

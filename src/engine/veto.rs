@@ -75,14 +75,12 @@ pub fn of_waiting(ctx: Context<'_>) {
 }
 
 impl Engine {
-    fn guards(&mut self) -> (Several, Rc<Settings>) {
-        let settings = self.settings.get();
-        (Several::clone(self.plugins.having(&settings, Part::BeforeCommand)), settings)
+    fn guards(&self) -> (Several, Rc<Settings>) {
+        (Several::clone(self.plugins.having(Part::BeforeCommand)), Rc::clone(self.settings.get()))
     }
 
-    fn has_guards(&mut self) -> bool {
-        let settings = self.settings.get();
-        !self.plugins.having(&settings, Part::BeforeCommand).is_empty()
+    fn has_guards(&self) -> bool {
+        !self.plugins.having(Part::BeforeCommand).is_empty()
     }
 
     /// Who may refuse this command, if anybody. Access comes first: nobody else is asked about what is forbidden.

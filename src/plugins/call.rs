@@ -1,9 +1,8 @@
 //! Calls: a command from its arrival to its answer, and where its time went.
 
-use std::time::Instant;
-
 use super::subject::Subject;
 use crate::cache::spent::Spent;
+use crate::server::clock::Tick;
 
 /// Of how many arguments, and of how many bytes of each, a record is kept.
 pub const KEPT_ARGUMENTS: usize = 5;
@@ -15,7 +14,7 @@ pub struct Call {
     /// Its name in lower case: `pgcache.read`.
     pub command: &'static str,
     /// When it arrived.
-    pub began: Instant,
+    pub began: Tick,
     /// Its first arguments without the name, each cut.
     pub arguments: Vec<Box<[u8]>>,
     /// Whether it changes the cache.

@@ -35,8 +35,8 @@ pub trait Plugin: Debug {
     /// Its name in the setting `disabled_plugins`.
     fn name(&self) -> PluginName;
 
-    /// The parts that it has, as the settings stand. Asked again when they change, and after
-    /// [`rearrange`](super::registry::Plugins::rearrange).
+    /// The parts that it has, as the settings stand. Asked again whenever plugins are
+    /// [arranged](super::registry::Plugins::arrange).
     fn parts(&self, settings: &Settings) -> Parts;
 
     /// The commands that come with it, whether it is switched on or not.

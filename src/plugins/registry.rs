@@ -18,20 +18,17 @@ use super::stats::Stats;
 use crate::cache::error::Error;
 use crate::server::acl::{Access, User};
 use crate::server::command::Registration;
-use crate::server::context::Context;
 use crate::server::text::Text;
 use crate::settings::{EventType, Settings};
 
 /// Plugins in their order.
 pub type Several = Rc<[Rc<dyn Plugin>]>;
 
-/// All plugins, with those that have each part.
+/// All plugins, with those that have each part: nobody, until they are first [arranged](Self::arrange).
 #[derive(Debug)]
 pub struct Plugins {
     all: Several,
     by_part: [Several; Part::ALL.len()],
-    /// The settings that `by_part` was made for; `None`: it has to be made anew.
-    arranged_for: Option<Rc<Settings>>,
     /// What the slow log's own command shows.
     pub slowlog: SlowLog,
     /// What the command for statistics shows.
@@ -54,7 +51,7 @@ impl Default for Plugins {
             Rc::new(hooks.clone()),
         ]);
         let by_part = Part::ALL.map(|_| Several::from([]));
-        Self { all, by_part, arranged_for: None, slowlog, stats, hooks, metrics }
+        Self { all, by_part, slowlog, stats, hooks, metrics }
     }
 }
 
@@ -64,16 +61,8 @@ impl Plugins {
         self.all.iter().flat_map(|plugin| plugin.commands()).collect()
     }
 
-    /// A plugin's parts have changed otherwise than by the settings.
-    pub fn rearrange(&mut self) {
-        self.arranged_for = None;
-    }
-
-    /// Sees to it that `by_part` is what the settings make of it.
-    fn arrange(&mut self, settings: &Rc<Settings>) {
-        if self.arranged_for.as_ref().is_some_and(|known| Rc::ptr_eq(known, settings)) {
-            return;
-        }
+    /// Asks everyone anew what parts they have. To be called when the settings or a plugin's parts have changed.
+    pub fn arrange(&mut self, settings: &Settings) {
         let is_on = |plugin: &&Rc<dyn Plugin>| !settings.disabled_plugins.contains(plugin.name());
         let all: Vec<_> =
             self.all.iter().filter(is_on).map(|plugin| (plugin, plugin.parts(settings))).collect();
@@ -81,46 +70,42 @@ impl Plugins {
             let having = all.iter().filter(|(_, parts)| parts.contains(part));
             having.map(|(plugin, _)| Rc::clone(plugin)).collect()
         });
-        self.arranged_for = Some(Rc::clone(settings));
     }
 
     /// Those that have a part, in order.
-    pub fn having(&mut self, settings: &Rc<Settings>, part: Part) -> &Several {
-        self.arrange(settings);
+    pub fn having(&self, part: Part) -> &Several {
         // Every part has its place: a test says so.
         &self.by_part[part as usize]
     }
 
     /// Tells of an occurrence.
-    pub fn tell(&mut self, ctx: Context<'_>, settings: &Rc<Settings>, what: &Occurrence<'_>) {
+    pub fn tell(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
         let part = Part::of(what.kind);
-        for plugin in self.having(settings, part).iter() {
-            plugin::tell(&**plugin, part, Moment { ctx, settings }, what);
+        for plugin in self.having(part).iter() {
+            plugin::tell(&**plugin, part, moment, what);
         }
     }
 
     /// Whether anybody has a use for occurrences of this kind: for those that are costly to tell.
-    pub fn want(&mut self, settings: &Rc<Settings>, kind: EventType) -> bool {
-        !self.having(settings, Part::of(kind)).is_empty()
+    pub fn want(&self, kind: EventType) -> bool {
+        !self.having(Part::of(kind)).is_empty()
     }
 
     /// Whether `user` may do that with all of `keys`.
     pub fn may_access(
-        &mut self,
-        ctx: Context<'_>,
-        settings: &Rc<Settings>,
+        &self,
+        moment: Moment<'_>,
         user: &User,
         keys: &[&Text],
         access: Access,
     ) -> Result<(), Error> {
-        let mut asked = self.having(settings, Part::Access).iter();
-        asked.try_for_each(|plugin| plugin.may_access(Moment { ctx, settings }, user, keys, access))
+        self.having(Part::Access).iter().try_for_each(|plugin| plugin.may_access(moment, user, keys, access))
     }
 
     /// Tells that a command was answered.
-    pub fn ended(&mut self, ctx: Context<'_>, settings: &Rc<Settings>, call: &Ended<'_>) {
-        for plugin in self.having(settings, Part::AfterCommand).iter() {
-            plugin.after_command(Moment { ctx, settings }, call);
+    pub fn ended(&self, moment: Moment<'_>, call: &Ended<'_>) {
+        for plugin in self.having(Part::AfterCommand).iter() {
+            plugin.after_command(moment, call);
         }
     }
 
@@ -138,16 +123,16 @@ impl Plugins {
     }
 
     /// Tells that the module is at work.
-    pub fn started(&mut self, ctx: Context<'_>, settings: &Rc<Settings>) {
-        for plugin in self.having(settings, Part::Startup).iter() {
-            plugin.on_startup(Moment { ctx, settings });
+    pub fn started(&self, moment: Moment<'_>) {
+        for plugin in self.having(Part::Startup).iter() {
+            plugin.on_startup(moment);
         }
     }
 
     /// Tells that it comes to its end.
-    pub fn stopped(&mut self, ctx: Context<'_>, settings: &Rc<Settings>) {
-        for plugin in self.having(settings, Part::Shutdown).iter().rev() {
-            plugin.on_shutdown(Moment { ctx, settings });
+    pub fn stopped(&self, moment: Moment<'_>) {
+        for plugin in self.having(Part::Shutdown).iter().rev() {
+            plugin.on_shutdown(moment);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Who may touch which cache key, by the server's own ACL.
 
-use std::cell::Cell;
 use std::io;
 use std::os::raw::c_int;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use redis_module::raw::{self, RedisModuleUser};
 
@@ -11,14 +11,14 @@ use super::context::Context;
 use super::text::Text;
 use crate::cache::error::{Error, ErrorKind};
 
-thread_local! {
-    /// Clients that were found to be connected: such a client has a user for as long as it lives, and its id is never used
-    /// again. Looking it up once more for each command would cost more than asking for the user.
-    static CONNECTED: [Cell<u64>; CONNECTED_MAX] = const { [const { Cell::new(0) }; CONNECTED_MAX] };
-    /// The server's record of its default user, once it was asked for. That user cannot be deleted, and whatever changes
-    /// what it may do changes this same record, ACL LOAD included.
-    static DEFAULT: Cell<Option<NonNull<RedisModuleUser>>> = const { Cell::new(None) };
-}
+/// Clients that were found to be connected: such a client has a user for as long as it lives, and its id is never used
+/// again. Looking it up once more for each command would cost more than asking for the user.
+static CONNECTED: [AtomicU64; CONNECTED_MAX] = [const { AtomicU64::new(0) }; CONNECTED_MAX];
+
+/// The server's record of its default user, once it was asked for. That user cannot be deleted, and whatever changes
+/// what it may do changes this same record, ACL LOAD included. Both are the main thread's alone: a static that needs no
+/// lock and no look for the thread's own memory.
+static DEFAULT: AtomicPtr<RedisModuleUser> = AtomicPtr::new(ptr::null_mut());
 
 /// How many clients are remembered; those whose ids differ by a multiple of it take each other's place.
 const CONNECTED_MAX: usize = 256;
@@ -64,7 +64,7 @@ impl User {
         // SAFETY: a valid context; the server looks the id up and returns null when no client has it.
         let by_id = unsafe { Text::from_raw(api!(RedisModule_GetClientUserNameById)(ctx.as_raw(), id)) };
         if by_id.is_some() {
-            place_of(id, |place| place.set(id));
+            place_of(id).store(id, Relaxed);
         }
         // A script's own client is in no list, but carries its caller's user. A call from a module carries none, nor does a
         // script that one calls, and asking for its name would end the server.
@@ -105,11 +105,11 @@ impl User {
 
 /// Whether the client with this id was found to be connected before.
 fn is_connected(id: u64) -> bool {
-    id != 0 && place_of(id, |place| place.get() == id)
+    id != 0 && place_of(id).load(Relaxed) == id
 }
 
-fn place_of<T>(id: u64, look: impl FnOnce(&Cell<u64>) -> T) -> T {
-    CONNECTED.with(|places| look(&places[id as usize % CONNECTED_MAX]))
+fn place_of(id: u64) -> &'static AtomicU64 {
+    &CONNECTED[id as usize % CONNECTED_MAX]
 }
 
 fn denied() -> Error {
@@ -145,13 +145,13 @@ impl ModuleUser {
     /// `None` when the user has been deleted meanwhile.
     fn named(name: &Text) -> Option<Self> {
         let is_kept = name.as_bytes() == DEFAULT_NAME;
-        if let (true, Some(raw)) = (is_kept, DEFAULT.get()) {
+        if let (true, Some(raw)) = (is_kept, NonNull::new(DEFAULT.load(Relaxed))) {
             return Some(Self { raw, is_kept });
         }
         // SAFETY: a live server string.
         let raw = NonNull::new(unsafe { api!(RedisModule_GetModuleUserFromUserName)(name.as_raw()) })?;
         if is_kept {
-            DEFAULT.set(Some(raw));
+            DEFAULT.store(raw.as_ptr(), Relaxed);
         }
         Some(Self { raw, is_kept })
     }

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::guard::guard;
 use super::reply::{send_error, Reply};
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::spent::{micros, Spent};
+use crate::cache::spent::Spent;
 use crate::plugins::call::Call;
 use crate::plugins::subject::Subject;
 
@@ -132,6 +132,11 @@ impl Waiters {
         }
     }
 
+    /// Whether commands were answered since they were last taken.
+    pub fn has_answered(&self) -> bool {
+        !self.answered.is_empty()
+    }
+
     /// The commands that were answered since the last call.
     pub fn take_answered(&mut self) -> Vec<Answered> {
         std::mem::take(&mut self.answered)
@@ -142,7 +147,7 @@ impl Waiters {
         if let Some(mut waiter) = self.waiting.remove(&id) {
             self.by_handle.remove(&(waiter.handle.as_ptr() as usize));
             if let Some(call) = waiter.call.take() {
-                let duration_us = micros(call.began.elapsed());
+                let duration_us = call.began.elapsed_us();
                 self.answered.push((call, duration_us, reply.error_code()));
             }
             waiter.answer(reply);

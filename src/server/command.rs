@@ -3,18 +3,17 @@
 use std::ffi::{CStr, CString};
 use std::mem::{size_of, zeroed};
 use std::os::raw::{c_char, c_int};
-use std::time::Instant;
 use std::{ptr, slice};
 
 use redis_module::raw::{self, RedisModuleCommandArg, RedisModuleCtx, RedisModuleString};
 
-use super::clock::monotonic_s_of;
+use super::clock::Tick;
 use super::context::Context;
 use super::guard::guard;
 use super::reply::Reply;
 use super::text::bytes_of;
 use crate::cache::error::Error;
-use crate::cache::spent::{micros, Spent};
+use crate::cache::spent::Spent;
 use crate::engine::veto;
 use crate::plugins::call::{self, Call, Ended, Words};
 
@@ -347,7 +346,7 @@ unsafe extern "C" fn entry<C: Command>(
 ) -> c_int {
     // SAFETY: the server passes a valid context and `argc` arguments, the command's name first.
     let (ctx, strings) = unsafe { (Context::new(ctx), slice::from_raw_parts(argv, argc.max(0) as usize)) };
-    let began = Instant::now();
+    let began = Tick::now();
     let reply = if C::SPEC.accepts(strings.len()) {
         let arguments = Arguments { strings: strings.get(1..).unwrap_or_default() };
         let failed = || Reply::Error(Error::malformed("internal error, see the server's log"));
@@ -378,7 +377,7 @@ fn end(
     command: &'static str,
     is_write: bool,
     arguments: Arguments<'_>,
-    began: Instant,
+    began: Tick,
     reply: &Reply,
 ) {
     let keep = || arguments.kept();
@@ -390,14 +389,14 @@ fn end(
             engine.waiters.remember(waiter, call);
         }
         (None, subject) => {
-            let (now, error) = (Instant::now(), reply.error_code());
+            let error = reply.error_code();
             let ended = Ended {
                 command,
                 is_write,
                 client,
                 subject: subject.as_ref(),
-                at_s: monotonic_s_of(now),
-                duration_us: micros(now - began),
+                at_s: engine.now_s,
+                duration_us: began.elapsed_us(),
                 spent: Spent::default(),
                 error: error.as_deref(),
                 arguments: Words::Live(&keep),

@@ -10,7 +10,7 @@ use redis_module::{Context as CrateContext, RedisString, Status};
 use super::command::Registration;
 use super::context::Context;
 use super::guard::guard;
-use super::{bell, config, info, log as server_log, notifications, server_events, turn};
+use super::{bell, clock, config, info, log as server_log, notifications, server_events, turn};
 use crate::commands;
 use crate::engine::{self, Engine};
 use crate::settings::{self, Shared};
@@ -58,6 +58,7 @@ fn start(ctx: Context<'_>, arguments: &[String]) -> Result<(), String> {
         return Err("the server refused the INFO section".into());
     }
     // Threads and subscriptions last: Redis 7.0 does not take back the subscriptions of a failed load.
+    clock::start();
     bell::reset();
     turn::reset();
     let started = Engine::start(shared, Arc::new(bell::ring)).map_err(|error| error.to_string())?;

@@ -1,6 +1,5 @@
 //! The settings as one thread sees them: asked for many times with every command, changed now and then.
 
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,27 +9,39 @@ use super::{Settings, Shared};
 #[derive(Debug)]
 pub struct Local {
     shared: Arc<Shared>,
-    version: Cell<u64>,
-    current: RefCell<Rc<Settings>>,
+    version: u64,
+    current: Rc<Settings>,
 }
 
 impl Local {
     /// What `shared` has.
     pub fn new(shared: Arc<Shared>) -> Self {
         // Read first: should a change come in between, it is looked for once more than needed.
-        let version = Cell::new(shared.version());
-        let current = RefCell::new(Rc::new(Settings::clone(&shared.get())));
+        let version = shared.version();
+        let current = Rc::new(Settings::clone(&shared.get()));
         Self { shared, version, current }
     }
 
-    /// The snapshot of now, for one piece of work.
-    pub fn get(&self) -> Rc<Settings> {
+    /// Looks for a change, and returns whether there was one.
+    #[inline]
+    pub fn follow(&mut self) -> bool {
         let version = self.shared.version();
-        if version != self.version.get() {
-            *self.current.borrow_mut() = Rc::new(Settings::clone(&self.shared.get()));
-            self.version.set(version);
+        let has_changed = version != self.version;
+        if has_changed {
+            self.take(version);
         }
-        Rc::clone(&self.current.borrow())
+        has_changed
+    }
+
+    #[cold]
+    fn take(&mut self, version: u64) {
+        self.current = Rc::new(Settings::clone(&self.shared.get()));
+        self.version = version;
+    }
+
+    /// The snapshot of the last look, for one piece of work.
+    pub fn get(&self) -> &Rc<Settings> {
+        &self.current
     }
 }
 
@@ -40,14 +51,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_seen_and_nothing_else_makes_a_new_snapshot() {
+    fn a_change_is_seen_once_it_is_looked_for_and_nothing_else_makes_a_new_snapshot() {
         let shared = Arc::new(Shared::new(super::super::load(&[], []).unwrap().settings));
-        let local = Local::new(Arc::clone(&shared));
-        let before = local.get();
-        assert!(Rc::ptr_eq(&before, &local.get()));
+        let mut local = Local::new(Arc::clone(&shared));
+        let before = Rc::clone(local.get());
+        assert!(!local.follow() && Rc::ptr_eq(&before, local.get()));
         shared.set("batch_max", "7").unwrap();
+        assert!(local.follow());
         assert_eq!((before.batch_max, local.get().batch_max), (128, 7));
         assert!(shared.set("batch_max", "none").is_err());
-        assert!(Rc::ptr_eq(&local.get(), &local.get()));
+        assert!(!local.follow());
     }
 }

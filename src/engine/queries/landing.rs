@@ -148,14 +148,13 @@ impl Engine {
 
     /// Tells of something that has happened to the query called `name`.
     pub(super) fn tell_of_query(
-        &mut self,
+        &self,
         ctx: Context<'_>,
         source: SourceIndex,
         name: &str,
         what: Occurrence<'_>,
     ) {
-        let settings = self.settings.get();
         let what = Occurrence { source: self.sources.name(source), query: Some(name), ..what };
-        self.plugins.tell(ctx, &settings, &what);
+        self.plugins.tell(self.moment(ctx), &what);
     }
 }

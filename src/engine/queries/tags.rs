@@ -17,10 +17,9 @@ impl Engine {
             self.sweep.begin();
         }
         self.counters.tags_dropped += tags.len() as u64;
-        let settings = self.settings.get();
         for tag in &tags {
             let what = Occurrence { tag: Some(tag), ..Occurrence::new(EventType::TagInvalidate) };
-            self.plugins.tell(ctx, &settings, &what);
+            self.plugins.tell(self.moment(ctx), &what);
         }
         tags.len()
     }

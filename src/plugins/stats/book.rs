@@ -140,6 +140,16 @@ impl Book {
         Some(stats)
     }
 
+    /// The same for the table that was asked for last: whether it is called something else now shows with the next
+    /// occurrence that is not as frequent as a hit.
+    #[inline]
+    pub fn latest_table(&mut self, what: &Occurrence<'_>) -> Option<&mut TableStats> {
+        match (self.latest, what.table) {
+            (Some((latest, place)), Some((id, _))) if latest == id => self.by_place.get_mut(place),
+            _ => self.table(what),
+        }
+    }
+
     fn place_of(&mut self, id: u64) -> usize {
         if let Some((_, place)) = self.latest.filter(|(latest, _)| *latest == id) {
             return place;

@@ -86,10 +86,10 @@ impl Plugin for Stats {
     }
 
     fn on_hit(&self, _: Moment<'_>, what: &Occurrence<'_>) {
-        self.count(what, |table| {
+        if let Some(table) = self.0.borrow_mut().latest_table(what) {
             table.hits += 1;
             table.negative_hits += u64::from(what.is_negative);
-        });
+        }
     }
 
     fn on_miss(&self, _: Moment<'_>, what: &Occurrence<'_>) {
