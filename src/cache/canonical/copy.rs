@@ -16,11 +16,18 @@ const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 const UUID_BYTES: usize = 36;
 
 impl Rule {
-    /// Appends the value that `json` begins with, if it needs no change, and returns what follows it.
+    /// Appends the value that `json` begins with, if it needs no change but the quotes that many clients put around whole
+    /// numbers, and returns what follows it.
     ///
     /// `None`: it may be right or wrong, [`Rule::write`] tells. What follows has to be a space, a comma or a brace: a number
     /// that goes on is no such value.
     pub fn copy<'j>(&self, json: &'j [u8], out: &mut Vec<u8>) -> Option<&'j [u8]> {
+        if let (Self::Int { .. }, [b'"', inside @ ..]) = (self, json) {
+            let (value, rest) = self.split(inside)?;
+            let rest = rest.strip_prefix(b"\"")?;
+            out.extend_from_slice(value);
+            return Some(rest);
+        }
         let (value, rest) = self.split(json)?;
         out.extend_from_slice(value);
         Some(rest)
@@ -121,13 +128,30 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_lose_their_quotes() {
+        for (rule, json, number) in [
+            (Rule::INT4, "\"0\"", "0"),
+            (Rule::INT2, "\"-32768\"", "-32768"),
+            (Rule::INT8, "\"123456789012\"", "123456789012"),
+        ] {
+            assert_eq!(copied(rule, &format!("{json} ,")), Some((number.to_owned(), &b" ,"[..])), "{json}");
+            assert_eq!(spell(rule, json), number);
+        }
+    }
+
+    #[test]
     fn anything_else_is_left_to_the_rule() {
         for (rule, json) in [
             (Rule::INT2, "32768"),
             (Rule::INT4, "-0"),
             (Rule::INT4, "-"),
             (Rule::INT4, "007"),
-            (Rule::INT4, "\"7\""),
+            (Rule::INT4, "\"7"),
+            (Rule::INT4, "\" 7\""),
+            (Rule::INT4, "\"+7\""),
+            (Rule::INT4, "\"007\""),
+            (Rule::INT4, "\"\""),
+            (Rule::INT2, "\"32768\""),
             (Rule::INT8, "1000000000000000000"),
             (Rule::Text, "5"),
             (Rule::Text, "\"\\u0041\""),
