@@ -15,6 +15,7 @@ use secrecy::ExposeSecret;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::reason;
+use super::ownership::{marked, refuses_options};
 use super::tls;
 use crate::cache::error::Error;
 use crate::settings::{SourceSettings, SslMode};
@@ -71,31 +72,49 @@ impl Connector {
         Ok(Self { settings, tls, application_name })
     }
 
-    /// Opens one connection as the settings ask for it.
+    /// The name of the source.
+    pub(super) fn source(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// Opens one connection as the settings ask for it, [marked](super::ownership) unless a pooler refuses that.
     ///
     /// # Errors
     /// Everything that can stand in the way; the text is fit for a log line and a client.
     pub(super) fn open(&self) -> Result<Client, ConnectError> {
-        let Some(tls) = &self.tls else { return self.open_plain() };
-        if self.settings.pg_sslmode != SslMode::Prefer {
-            return self.open_with(tls, Negotiation::Require);
-        }
-        match self.open_with(tls, Negotiation::Prefer) {
-            Err(ConnectError::Postgres(error)) if is_refusal_of_tls(&error) => self.open_plain(),
+        let options = self.settings.pg_options.as_deref();
+        match self.open_by(Some(&marked(options))) {
+            Err(ConnectError::Postgres(error)) if refuses_options(&error) => self.open_by(options),
             result => result,
         }
     }
 
-    fn open_with(&self, tls: &MakeRustlsConnect, mode: Negotiation) -> Result<Client, ConnectError> {
-        Ok(PostgresConnectionManager::new(self.config(mode)?, tls.clone()).connect()?)
+    fn open_by(&self, options: Option<&str>) -> Result<Client, ConnectError> {
+        let Some(tls) = &self.tls else { return self.open_plain(options) };
+        if self.settings.pg_sslmode != SslMode::Prefer {
+            return self.open_with(tls, Negotiation::Require, options);
+        }
+        match self.open_with(tls, Negotiation::Prefer, options) {
+            Err(ConnectError::Postgres(error)) if is_refusal_of_tls(&error) => self.open_plain(options),
+            result => result,
+        }
     }
 
-    fn open_plain(&self) -> Result<Client, ConnectError> {
-        Ok(PostgresConnectionManager::new(self.config(Negotiation::Disable)?, NoTls).connect()?)
+    fn open_with(
+        &self,
+        tls: &MakeRustlsConnect,
+        mode: Negotiation,
+        options: Option<&str>,
+    ) -> Result<Client, ConnectError> {
+        Ok(PostgresConnectionManager::new(self.config(mode, options)?, tls.clone()).connect()?)
+    }
+
+    fn open_plain(&self, options: Option<&str>) -> Result<Client, ConnectError> {
+        Ok(PostgresConnectionManager::new(self.config(Negotiation::Disable, options)?, NoTls).connect()?)
     }
 
     /// Made anew for each connection, because the password may have been rotated.
-    fn config(&self, mode: Negotiation) -> Result<Config, ConnectError> {
+    fn config(&self, mode: Negotiation, options: Option<&str>) -> Result<Config, ConnectError> {
         let settings = &*self.settings;
         let mut config = Config::new();
         config
@@ -111,7 +130,7 @@ impl Connector {
             .keepalives_retries(KEEPALIVE.2)
             // The crate would log notices, whose bytes are the user's.
             .notice_callback(|_| {});
-        set_options(&mut config, settings.pg_options.as_deref(), self.application_name);
+        set_options(&mut config, options, self.application_name);
         set_password(&mut config, settings).map_err(ConnectError::PasswordFile)?;
         Ok(config)
     }
@@ -172,7 +191,7 @@ mod tests {
         let args: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
         let settings = crate::settings::load(&args, []).unwrap().settings;
         let connector = Connector::new(Arc::clone(&settings.sources[0]), application_name).unwrap();
-        connector.config(Negotiation::Disable).unwrap()
+        connector.config(Negotiation::Disable, settings.sources[0].pg_options.as_deref()).unwrap()
     }
 
     #[test]

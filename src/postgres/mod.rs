@@ -6,12 +6,14 @@ mod connect;
 mod error;
 mod health;
 pub mod load;
+mod ownership;
 mod pool;
 pub mod query;
 mod row_json;
 mod session;
 pub mod statement;
 mod tls;
+mod untyped;
 pub mod watch;
 
 pub use error::{error_from, is_lost, means_bad_data, means_catalog_changed};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,10 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// r2d2 doubles the pause between attempts up to half of this.
 const RETRY_PAUSE_TWICE: Duration = Duration::from_secs(2);
 
+/// What the log is told of a pooler.
+const BEHIND_A_POOLER: &str =
+    "a pooler stands in between: each statement is a transaction of its own, which takes three round trips";
+
 /// One PostgreSQL database: its connections, and whether it answers.
 pub struct Source {
     settings: Arc<SourceSettings>,
@@ -45,6 +49,8 @@ struct Shared {
     alive: AtomicU32,
     /// Who waits at the gate.
     waiting: AtomicU32,
+    /// Whether the log has been told that a pooler stands in between.
+    is_pooler_told: AtomicBool,
 }
 
 impl Shared {
@@ -163,6 +169,7 @@ impl Source {
             gate: Gate::default(),
             alive: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
+            is_pooler_told: AtomicBool::new(false),
         });
         let threads = connect_threads();
         let pool = Pool::builder()
@@ -232,7 +239,7 @@ impl Source {
             let result = work(&mut session);
             self.shared.health.loaded(!matches!(&result, Err(error) if is_lost(error)));
             let error = match result {
-                Err(error) if is_lost(&error) => error,
+                Err(error) if session.means_lost(&error) => error,
                 result => return result.map_err(Failure::Query),
             };
             losses += 1;
@@ -406,6 +413,9 @@ impl ManageConnection for Manager {
         self.shared.health.end(attempt);
         let made = match result {
             Ok(session) => {
+                if session.is_shared() && !self.shared.is_pooler_told.swap(true, Ordering::Relaxed) {
+                    log::info!("source {}: {BEHIND_A_POOLER}", self.connector.source());
+                }
                 let counted = Counted::new(session, &self.shared);
                 self.shared.health.succeeded();
                 Ok(counted)

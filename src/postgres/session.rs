@@ -8,6 +8,8 @@ use ::postgres::{Client, Row, RowIter, SimpleQueryMessage, Statement};
 
 use super::connect::ConnectError;
 use super::error::is_lost;
+use super::ownership::{is_marked, MARKED};
+use super::untyped::typed;
 
 /// How many prepared statements a connection keeps.
 const STATEMENTS_MAX: usize = 256;
@@ -17,16 +19,18 @@ const STATEMENTS_MAX: usize = 256;
 const PLAN_LIFE: Duration = Duration::from_secs(10);
 
 /// What every load relies on: one spelling of each value whatever the role's or the database's defaults.
-///
-/// All in one message, the check for a standby included, so that it costs one round trip.
-const SETUP: &str = "\
-SET TimeZone = 'UTC';
-SET DateStyle = 'ISO, YMD';
-SET IntervalStyle = 'postgres';
-SET extra_float_digits = 1;
-SET bytea_output = 'hex';
-SET default_transaction_read_only = on;
-SELECT pg_catalog.pg_is_in_recovery()";
+const SETTINGS: [&str; 5] = [
+    "TimeZone = 'UTC'",
+    "DateStyle = 'ISO, YMD'",
+    "IntervalStyle = 'postgres'",
+    "extra_float_digits = 1",
+    "bytea_output = 'hex'",
+];
+/// What only a session that has its server process to itself may set: others would find it there.
+const OWN_SETTINGS: &str = "SET default_transaction_read_only = on";
+
+/// The transaction of a statement in a session that shares its server process.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
 
 /// What helps but does not exist in every version or on every platform, so that a failure is no matter:
 /// loads are too short for the JIT and for a plan of their own each, which would be the same one, since it does not depend on
@@ -52,6 +56,10 @@ pub struct Session {
     lost: bool,
     /// Whether a transaction was begun that has not ended yet.
     in_transaction: bool,
+    /// Whether its server process is others' too: what it needs is set in each transaction, and nothing outlives that.
+    is_shared: bool,
+    /// Whether a statement was prepared since the last transaction ended.
+    has_named: bool,
 }
 
 struct Prepared {
@@ -66,15 +74,14 @@ impl Session {
     /// # Errors
     /// What PostgreSQL says, or that it is a standby.
     pub(super) fn prepare(mut client: Client) -> Result<Self, ConnectError> {
-        let answers = client.simple_query(SETUP)?;
-        if is_standby(&answers) {
+        let kind = Kind::of(&mut client)?;
+        if kind.is_standby {
             return Err(ConnectError::Unfit(
                 "the server is a standby (pg_is_in_recovery): loads must read the primary",
             ));
         }
-        match client.simple_query(OPTIONAL_SETUP) {
-            Err(error) if is_lost(&error) => return Err(error.into()),
-            _ => {}
+        if kind.is_own {
+            set_up(&mut client)?;
         }
         Ok(Self {
             client,
@@ -84,6 +91,8 @@ impl Session {
             opened: Instant::now(),
             lost: false,
             in_transaction: false,
+            is_shared: !kind.is_own,
+            has_named: false,
         })
     }
 
@@ -94,12 +103,17 @@ impl Session {
     /// What PostgreSQL says.
     pub fn use_statement_timeout(&mut self, timeout: Duration) -> Result<(), ::postgres::Error> {
         if self.statement_timeout != Some(timeout) {
-            // 0 would mean no limit at all.
-            let timeout_ms = timeout.as_millis().clamp(1, i32::MAX as u128);
-            self.batch(&format!("SET statement_timeout = {timeout_ms}"))?;
+            if !self.is_shared {
+                self.batch(&format!("SET {}", setting_of(timeout)))?;
+            }
             self.statement_timeout = Some(timeout);
         }
         Ok(())
+    }
+
+    /// Whether its server process is others' too, because a pooler stands in between.
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Runs `sql`, prepared once per connection and [`PLAN_LIFE`], and returns all its rows.
@@ -114,6 +128,9 @@ impl Session {
         sql: &str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, ::postgres::Error> {
+        if self.is_shared {
+            return self.query_unprepared(sql, params);
+        }
         let was_prepared = self.statements.contains_key(sql);
         match self.query_once(sql, params) {
             Err(error) if was_prepared && is_outdated(&error) => {
@@ -140,16 +157,30 @@ impl Session {
         self.lost || self.in_transaction || self.client.is_closed()
     }
 
-    /// Begins a transaction by `sql`. Until [`Self::end`] has ended it the connection counts as closed to whoever gets it
-    /// next, also after a panic.
-    pub(super) fn begin(&mut self, sql: &str) -> Result<(), ::postgres::Error> {
+    /// Begins a transaction by `sql`, and runs `then` in it. Until [`Self::end`] has ended it the connection counts as
+    /// closed to whoever gets it next, also after a panic.
+    pub(super) fn begin(&mut self, sql: &str, then: &str) -> Result<(), ::postgres::Error> {
         self.in_transaction = true;
-        self.batch(sql)
+        let settings = if self.is_shared { self.local_settings() } else { String::new() };
+        self.batch(&format!("{sql};{settings} {then}"))
+    }
+
+    /// What a transaction needs in a session that shares its server process.
+    fn local_settings(&self) -> String {
+        let timeout = self.statement_timeout.map(setting_of);
+        let settings = SETTINGS.into_iter().map(str::to_owned).chain(timeout);
+        settings.map(|setting| format!(" SET LOCAL {setting};")).collect()
     }
 
     /// Ends the transaction by `sql`, all of which succeeds or none. Returns what it answered.
     pub(super) fn end(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>, ::postgres::Error> {
-        let answers = self.ask(sql)?;
+        let answers = if std::mem::take(&mut self.has_named) && self.is_shared {
+            self.statements.clear();
+            // Our hold on the process ends with the message.
+            self.ask(&format!("{sql}; {FORGET_NAMES}"))?
+        } else {
+            self.ask(sql)?
+        };
         self.in_transaction = false;
         Ok(answers)
     }
@@ -180,6 +211,7 @@ impl Session {
 
     /// Prepares `sql`, which has to be one statement, for as long as the result lives.
     pub(super) fn prepare_once(&mut self, sql: &str) -> Result<Statement, ::postgres::Error> {
+        self.has_named = true;
         let result = self.client.prepare(sql);
         self.noted(result)
     }
@@ -196,7 +228,14 @@ impl Session {
 
     /// Remembers when `error`, of a row that arrived, says that the connection is lost.
     pub(super) fn note(&mut self, error: &::postgres::Error) {
-        self.lost |= is_lost(error);
+        self.lost |= self.means_lost(error);
+    }
+
+    /// Whether `error` says that the connection is of no more use: it is lost, or, where its server process changes under
+    /// it, a name that the client library has given is missing there or another's.
+    pub fn means_lost(&self, error: &::postgres::Error) -> bool {
+        let is_about_names = || error.code().is_some_and(|code| matches!(code.code(), "26000" | "42P05"));
+        is_lost(error) || (self.is_shared && is_about_names())
     }
 
     /// When the connection was opened.
@@ -207,6 +246,24 @@ impl Session {
     /// Whether the server still answers: one round trip without a statement.
     pub(super) fn ping(&mut self) -> Result<(), ::postgres::Error> {
         self.batch("")
+    }
+
+    /// Runs `sql` in a session that shares its server process: without a name, and in a transaction, unless it is in one.
+    fn query_unprepared(
+        &mut self,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, ::postgres::Error> {
+        if self.in_transaction {
+            let result = self.client.query_typed(sql, &typed(params));
+            return self.noted(result);
+        }
+        self.begin(BEGIN, "")?;
+        let result = self.client.query_typed(sql, &typed(params));
+        let result = self.noted(result);
+        let ended = self.end(if result.is_ok() { "COMMIT" } else { "ROLLBACK" });
+        let rows = result?;
+        ended.map(|_| rows)
     }
 
     fn query_once(
@@ -227,8 +284,7 @@ impl Session {
             prepared.used = self.clock;
             return Ok(prepared.statement.clone());
         }
-        let result = self.client.prepare(sql);
-        let statement = self.noted(result)?;
+        let statement = self.prepare_once(sql)?;
         self.make_room();
         let prepared = Prepared { statement: statement.clone(), since: Instant::now(), used: self.clock };
         self.statements.insert(sql.to_owned(), prepared);
@@ -252,8 +308,53 @@ impl Session {
     }
 }
 
-fn is_standby(answers: &[SimpleQueryMessage]) -> bool {
-    answers.iter().any(|answer| matches!(answer, SimpleQueryMessage::Row(row) if row.get(0) == Some("t")))
+/// Ends what the client library has named in a server process that is others' too: names are told from theirs by their form,
+/// since it numbers them in each process of ours alike. It keeps some for itself and never says so.
+const FORGET_NAMES: &str = "\
+DO $$
+DECLARE
+    named text;
+BEGIN
+    FOR named IN SELECT name FROM pg_catalog.pg_prepared_statements
+        WHERE NOT from_sql AND name OPERATOR(pg_catalog.~) '^s[0-9]+$'
+    LOOP
+        EXECUTE pg_catalog.concat('DEALLOCATE ', named);
+    END LOOP;
+END $$";
+
+/// What kind of connection it is.
+#[derive(Debug, Default, Clone, Copy)]
+struct Kind {
+    is_standby: bool,
+    is_own: bool,
+}
+
+impl Kind {
+    fn of(client: &mut Client) -> Result<Self, ::postgres::Error> {
+        let answers = client.simple_query(&format!("SELECT pg_catalog.pg_is_in_recovery(), {MARKED}"))?;
+        let kind = answers.iter().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => {
+                Some(Self { is_standby: row.get(0) == Some("t"), is_own: is_marked(row.get(1)) })
+            }
+            _ => None,
+        });
+        Ok(kind.unwrap_or_default())
+    }
+}
+
+/// Sets what holds for the whole session.
+fn set_up(client: &mut Client) -> Result<(), ::postgres::Error> {
+    let settings: String = SETTINGS.iter().map(|setting| format!("SET {setting}; ")).collect();
+    client.batch_execute(&format!("{settings}{OWN_SETTINGS}"))?;
+    match client.simple_query(OPTIONAL_SETUP) {
+        Err(error) if is_lost(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// 0 would mean no limit at all.
+fn setting_of(statement_timeout: Duration) -> String {
+    format!("statement_timeout = {}", statement_timeout.as_millis().clamp(1, i32::MAX as u128))
 }
 
 /// 26000: no such prepared statement. 0A000: cached plan must not change result type.

@@ -1,4 +1,4 @@
-//! A PgBouncer in transaction mode, in front of a throwaway PostgreSQL.
+//! A PgBouncer in front of a throwaway PostgreSQL.
 
 use std::fs;
 use std::net::TcpStream;
@@ -18,15 +18,20 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// One that keeps `pool_size` connections to each database.
+    /// One in transaction mode that keeps `pool_size` connections to each database.
     pub fn start(postgres: &Postgres, pool_size: u32) -> Self {
+        Self::start_in("transaction", postgres, pool_size, "")
+    }
+
+    /// The same in another mode, with `lines` in its configuration.
+    pub fn start_in(mode: &str, postgres: &Postgres, pool_size: u32, lines: &str) -> Self {
         let port = port::free();
         let folder = postgres.home().display();
         let users = postgres.write_private(&format!("users-{port}.txt"), &format!("\"{SUPERUSER}\" \"\"\n"));
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={port}\n\
-             unix_socket_dir=\nauth_type=trust\nauth_file={}\npool_mode=transaction\ndefault_pool_size={pool_size}\n\
-             pidfile={folder}/pgbouncer-{port}.pid\n",
+             unix_socket_dir=\nauth_type=trust\nauth_file={}\npool_mode={mode}\ndefault_pool_size={pool_size}\n\
+             pidfile={folder}/pgbouncer-{port}.pid\n{lines}\n",
             postgres.port(),
             users.display(),
         );

@@ -41,8 +41,8 @@ pub enum Purpose {
 /// more use.
 pub fn begin(session: &mut Session, purpose: Purpose) -> Result<(), Error> {
     match purpose {
-        Purpose::Run => session.begin(BEGIN),
-        Purpose::Prepare => session.begin(&format!("{BEGIN}; {FORGETTABLE}")),
+        Purpose::Run => session.begin(BEGIN, ""),
+        Purpose::Prepare => session.begin(BEGIN, FORGETTABLE),
     }
 }
 

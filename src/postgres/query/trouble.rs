@@ -68,7 +68,8 @@ fn of_statement(error: &PgError, title: &str) -> Option<Error> {
     match code.get(..2)? {
         "22" => Some(refused(code, format!("{title}: a literal in it does not fit its type"))),
         // Objects that are missing have wire codes of their own.
-        "42" if !matches!(code, "42P01" | "42703") => {
+        // A name that is taken is one that the client library gave to a statement.
+        "42" if !matches!(code, "42P01" | "42703" | "42P05") => {
             let message = if quotes_literal(db.message()) { "PostgreSQL refuses it" } else { db.message() };
             Some(refused(code, format!("{title}: {message}")))
         }

@@ -4,6 +4,7 @@ use ::postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use super::Lost;
 use crate::postgres::connect::Connector;
+use crate::postgres::ownership::{is_marked, MARKED};
 
 /// One connection of a feed.
 pub struct Line {
@@ -30,6 +31,24 @@ impl Line {
             _ => None,
         });
         Ok(rows.collect())
+    }
+
+    /// Whether it has a server process to itself: no pooler stands in between.
+    ///
+    /// # Errors
+    /// What PostgreSQL says.
+    pub(super) fn is_own(&mut self) -> Result<bool, ::postgres::Error> {
+        let rows = self.ask(&format!("SELECT {MARKED}"))?;
+        Ok(rows.first().is_some_and(|row| is_marked(row.get(0))))
+    }
+
+    /// The number of the server process that it has, for the moment at least.
+    ///
+    /// # Errors
+    /// What PostgreSQL says.
+    pub(super) fn process(&mut self) -> Result<Option<String>, ::postgres::Error> {
+        let rows = self.ask("SELECT pg_catalog.pg_backend_pid()")?;
+        Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
     }
 
     /// The connection itself.

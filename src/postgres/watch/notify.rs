@@ -18,16 +18,11 @@ use crate::cache::notice::Notice;
 use crate::postgres::connect::{Connector, NOTICES};
 use crate::settings::SourceSettings;
 
-/// What a session relies on, and the channel. LISTEN takes effect when the message as a whole is committed.
-const SETUP: &str = "\
-SET TimeZone = 'UTC';
-SET DateStyle = 'ISO, YMD';
-SET IntervalStyle = 'postgres';
-SET extra_float_digits = 1;
-SET bytea_output = 'hex';
-SET default_transaction_read_only = on;
-SET statement_timeout = '10s';
-LISTEN cache_invalidation";
+/// The channel.
+const LISTEN: &str = "LISTEN cache_invalidation";
+const UNLISTEN: &str = "UNLISTEN cache_invalidation";
+/// What a session sets besides, unless a pooler stands in between: others might find it in their sessions.
+const SETUP: &str = "SET default_transaction_read_only = on; SET statement_timeout = '10s'";
 
 /// How many heartbeats go into the longest time without one, and how long they are apart at least and at most.
 const BEATS_PER_LEASE: u32 = 8;
@@ -84,10 +79,16 @@ impl Feed for Notify {
         self.close();
         let mut line = Line::open(&self.connector)?;
         let lineage = Lineage::read(&mut line)?;
-        line.ask(SETUP)?;
         // A transaction-mode pooler would let us hear ourselves, since a server process answers with its own
         // notifications, but nobody else. So the first heartbeat comes from another connection.
         let mut proof = Line::open(&self.connector)?;
+        if line.is_own()? {
+            line.ask(SETUP)?;
+        } else if line.process()? == proof.process()? {
+            // Whoever has this process next would be told what we listen to.
+            return Err(unheard());
+        }
+        line.ask(LISTEN)?;
         let mut beats = Beats::new();
         proof.ask(&format!("SELECT {}", beats.next()))?;
         let proof = Some(proof);
@@ -120,6 +121,15 @@ impl Feed for Notify {
     }
 }
 
+/// Why notifications do not come.
+fn unheard() -> Lost {
+    Lost(
+        "LISTEN does not get through: a pooler in transaction mode stands in between, or NOTIFY is held up \
+         (connect without the pooler, or set invalidation outbox)"
+            .into(),
+    )
+}
+
 impl Listening {
     /// Sends a heartbeat when it is time for one, and looks after the queue of all notifications with it.
     fn beat_if_due(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
@@ -142,15 +152,13 @@ impl Listening {
         Ok(())
     }
 
-    fn check_proof(&self, max_staleness: Duration) -> Result<(), Lost> {
+    fn check_proof(&mut self, max_staleness: Duration) -> Result<(), Lost> {
         if self.beats.last.elapsed() < max_staleness.max(PROOF_PATIENCE) {
             return Ok(());
         }
-        Err(Lost(
-            "LISTEN does not get through: a pooler in transaction mode stands in between, or NOTIFY is held up \
-             (connect without the pooler, or set invalidation outbox)"
-                .into(),
-        ))
+        // Whatever server process that comes to.
+        self.line.ask(UNLISTEN)?;
+        Err(unheard())
     }
 
     /// Waits for a notification, and takes what else is there.

@@ -3,6 +3,8 @@
 use ::postgres::types::ToSql;
 use ::postgres::{Client, Error, Row};
 
+use crate::postgres::untyped::typed;
+
 /// Recursive queries look so expensive to the planner that PostgreSQL would compile them, which takes it seconds.
 const SETTINGS: &str = "SET LOCAL jit = off";
 
@@ -17,7 +19,8 @@ pub(super) fn ask(
 ) -> Result<Vec<Row>, Error> {
     let mut transaction = client.transaction()?;
     transaction.batch_execute(SETTINGS)?;
-    let rows = transaction.query(sql, parameters)?;
+    // Without a name: behind a pooler it would stay with a server process that others use.
+    let rows = transaction.query_typed(sql, &typed(parameters))?;
     transaction.commit()?;
     Ok(rows)
 }

@@ -7,6 +7,7 @@ use ::postgres::Client;
 
 use super::key::KeyColumns;
 use super::mode::Mode;
+use super::question::ask;
 use super::table::{self, Member};
 use super::template::{dollar_quote, fill, title};
 use crate::cache::error::Error;
@@ -63,9 +64,9 @@ pub(super) fn installation(
     let mut script = begin(trees.iter().flat_map(|(_, members)| members), "SHARE ROW EXCLUSIVE");
     script.push_str(&section(SCHEMA));
     if mode == Mode::Outbox {
-        let role: String =
-            client.query_one("SELECT pg_catalog.quote_ident(current_user)", &[])?.try_get(0)?;
-        script.push_str(&fill(&section(OUTBOX), &[("role", &role)]));
+        let rows = ask(client, "SELECT pg_catalog.quote_ident(current_user)", &[])?;
+        let role: &str = rows.first().map_or(Ok(""), |row| row.try_get(0))?;
+        script.push_str(&fill(&section(OUTBOX), &[("role", role)]));
     }
     for (table, members) in &trees {
         script.push_str(&functions(client, *table, members, mode)?);

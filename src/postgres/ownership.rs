@@ -1,0 +1,42 @@
+//! Whether a connection has a server process to itself. Behind a pooler it may not: what a session sets or prepares then stays
+//! with the process, where others find it, and is missing from the next one.
+//!
+//! Connections are opened with an option that PostgreSQL takes for a setting of the session. Poolers refuse it or leave it
+//! out, since their connections to PostgreSQL are older than ours to them.
+
+use ::postgres::error::SqlState;
+use ::postgres::Error;
+
+/// The option.
+pub(super) const MARK: &str = "-c pgcache.session=own";
+
+/// A column that is `own` in sessions that have a process to themselves, and NULL in all others.
+pub(super) const MARKED: &str = "pg_catalog.current_setting('pgcache.session', true)";
+
+/// Whether that column says so.
+pub(super) fn is_marked(column: Option<&str>) -> bool {
+    column == Some("own")
+}
+
+/// `options` of the user's, with the mark.
+pub(super) fn marked(options: Option<&str>) -> String {
+    options.map_or_else(|| MARK.to_owned(), |options| format!("{options} {MARK}"))
+}
+
+/// Whether a pooler has refused the connection for the mark, or for options of any kind.
+pub(super) fn refuses_options(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|db| {
+        *db.code() == SqlState::PROTOCOL_VIOLATION && db.message().contains("startup parameter")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_comes_after_the_users_options() {
+        assert_eq!(marked(None), "-c pgcache.session=own");
+        assert_eq!(marked(Some("-c search_path=app")), "-c search_path=app -c pgcache.session=own");
+    }
+}
