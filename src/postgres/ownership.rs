@@ -4,7 +4,6 @@
 //! Connections are opened with an option that PostgreSQL takes for a setting of the session. Poolers refuse it or leave it
 //! out, since their connections to PostgreSQL are older than ours to them.
 
-use ::postgres::error::SqlState;
 use ::postgres::Error;
 
 /// The option.
@@ -23,16 +22,35 @@ pub(super) fn marked(options: Option<&str>) -> String {
     options.map_or_else(|| MARK.to_owned(), |options| format!("{options} {MARK}"))
 }
 
-/// Whether a pooler has refused the connection for the mark, or for options of any kind.
+/// Whether a pooler may have refused the connection for the mark, or for options of any kind.
 pub(super) fn refuses_options(error: &Error) -> bool {
-    error.as_db_error().is_some_and(|db| {
-        *db.code() == SqlState::PROTOCOL_VIOLATION && db.message().contains("startup parameter")
-    })
+    error.as_db_error().is_some_and(|db| is_about_options(db.message()))
+}
+
+/// PgBouncer: `unsupported startup parameter: options`, and `… in options: pgcache.session` from 1.20 on. RDS Proxy: `Feature
+/// not supported: RDS Proxy currently doesn't support command-line options.`
+fn is_about_options(message: &str) -> bool {
+    message.contains("startup parameter") || message.contains("option")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn poolers_refuse_options_in_words_of_their_own() {
+        for message in [
+            "unsupported startup parameter: options",
+            "unsupported startup parameter in options: pgcache.session",
+            "Feature not supported: RDS Proxy currently doesn't support command-line options.",
+        ] {
+            assert!(is_about_options(message), "{message}");
+        }
+        for message in ["password authentication failed for user \"app\"", "sorry, too many clients already"]
+        {
+            assert!(!is_about_options(message), "{message}");
+        }
+    }
 
     #[test]
     fn the_mark_comes_after_the_users_options() {
