@@ -28,6 +28,8 @@ const SETTINGS: [&str; 5] = [
 ];
 /// What only a session that has its server process to itself may set: others would find it there.
 const OWN_SETTINGS: &str = "SET default_transaction_read_only = on";
+/// What a session that shares its server process sets besides, for a transaction.
+const LOCAL_SETTINGS: &str = "jit = off";
 
 /// The transaction of a statement in a session that shares its server process.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
@@ -118,8 +120,8 @@ impl Session {
 
     /// Runs `sql`, prepared once per connection and [`PLAN_LIFE`], and returns all its rows.
     ///
-    /// A statement that the server no longer knows or whose result type changed (a pooler in between, an
-    /// ALTER TABLE) is prepared again and run once more.
+    /// A statement that the server no longer knows or whose result type changed (DEALLOCATE, an ALTER TABLE) is prepared again
+    /// and run once more. Where the server process is others' too, nothing is prepared.
     ///
     /// # Errors
     /// What PostgreSQL says; see [`super::error_from`].
@@ -168,7 +170,7 @@ impl Session {
     /// What a transaction needs in a session that shares its server process.
     fn local_settings(&self) -> String {
         let timeout = self.statement_timeout.map(setting_of);
-        let settings = SETTINGS.into_iter().map(str::to_owned).chain(timeout);
+        let settings = SETTINGS.into_iter().chain([LOCAL_SETTINGS]).map(str::to_owned).chain(timeout);
         settings.map(|setting| format!(" SET LOCAL {setting};")).collect()
     }
 
