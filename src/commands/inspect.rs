@@ -159,7 +159,7 @@ fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, located: &Located)
             Value::Integer(table.epoch.and_then(|epoch| i64::try_from(epoch).ok()).unwrap_or_default()),
         ),
         ("source", Value::from(source)),
-        ("sql", Value::from(group.plan.sql())),
+        ("sql", Value::from(group.plan().sql())),
     ];
     Value::map(fields)
 }

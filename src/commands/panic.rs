@@ -6,7 +6,7 @@ use crate::engine;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
-use crate::workers::queue::Job;
+use crate::workers::job::Job;
 
 /// The command.
 #[derive(Debug)]

@@ -11,8 +11,9 @@ use crate::postgres::load::KeyValues;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::turn;
+use crate::workers::group::{Group, Task};
 use crate::workers::mail::SourceIndex;
-use crate::workers::queue::{Group, Limits, Task};
+use crate::workers::queue::Limits;
 
 use super::caller::Caller;
 use super::lookup::Located;

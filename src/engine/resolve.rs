@@ -10,8 +10,8 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::cache::table::TableDefinition;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
+use crate::workers::job::Job;
 use crate::workers::mail::SourceIndex;
-use crate::workers::queue::Job;
 
 use super::parked::Parked;
 use super::sources::queue_is_full;

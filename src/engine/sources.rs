@@ -9,9 +9,11 @@ use crate::postgres::watch::Known;
 use crate::postgres::Source;
 use crate::settings::Shared;
 use crate::workers::errand::Errands;
+use crate::workers::group::{Group, Task};
+use crate::workers::job::Job;
 use crate::workers::listener::Ears;
 use crate::workers::mail::{Message, Postbox, SourceIndex};
-use crate::workers::queue::{Group, Job, Limits, Queue, Task};
+use crate::workers::queue::{Limits, Queue};
 use crate::workers::threads::Threads;
 
 use super::listening::Listening;

@@ -17,8 +17,8 @@ use crate::cache::table::TableDefinition;
 use crate::postgres::load::KeyValues;
 use crate::postgres::statement::LoadPlan;
 use crate::server::clock::{beginning, monotonic_ms};
+use crate::workers::group::Group;
 use crate::workers::mail::SourceIndex;
-use crate::workers::queue::Group;
 
 use super::loose::Loose;
 
@@ -138,7 +138,7 @@ impl Lookup {
         } else {
             (&self.refreshing_plain, self.plain())
         };
-        cell.get_or_init(|| Group::in_background(group.plan.clone()))
+        cell.get_or_init(|| Group::in_background(group.plan().clone()))
     }
 }
 

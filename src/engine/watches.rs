@@ -9,8 +9,8 @@ use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 use crate::settings::Invalidation;
+use crate::workers::job::Job;
 use crate::workers::mail::SourceIndex;
-use crate::workers::queue::Job;
 use crate::workers::watch_request::{WatchAnswer, Watching};
 
 use super::caller::Caller;

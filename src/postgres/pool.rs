@@ -2,17 +2,18 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
+use parking_lot::Mutex;
+use r2d2::{NopErrorHandler, Pool, PooledConnection};
 use scheduled_thread_pool::{JobHandle, OnPoolDropBehavior, ScheduledThreadPool};
 
 use super::connect::{ConnectError, Connector, LOADS};
-use super::error::{error_from, is_lost, means_bad_data, means_catalog_changed};
+use super::error::is_lost;
+use super::failure::Failure;
 use super::health::{Health, HealthReport, OnTransition};
+use super::manager::{Manager, Shared};
 use super::session::Session;
 use crate::cache::error::{Error, ErrorKind};
 use crate::settings::SourceSettings;
@@ -26,10 +27,6 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// r2d2 doubles the pause between attempts up to half of this.
 const RETRY_PAUSE_TWICE: Duration = Duration::from_secs(2);
 
-/// What the log is told of a pooler.
-const BEHIND_A_POOLER: &str =
-    "a pooler stands in between: each statement is a transaction of its own, which takes three round trips";
-
 /// One PostgreSQL database: its connections, and whether it answers.
 pub struct Source {
     settings: Arc<SourceSettings>,
@@ -38,62 +35,6 @@ pub struct Source {
     shared: Arc<Shared>,
     /// The periodic check, to end it with the source.
     check: Mutex<Option<JobHandle>>,
-}
-
-/// What the source shares with its connections and with the threads that open them.
-struct Shared {
-    health: Health,
-    /// Where those wait who found no idle connection.
-    gate: Gate,
-    /// Connections that are open and not known to be lost.
-    alive: AtomicU32,
-    /// Who waits at the gate.
-    waiting: AtomicU32,
-    /// Whether the log has been told that a pooler stands in between.
-    is_pooler_told: AtomicBool,
-}
-
-impl Shared {
-    fn any_alive(&self) -> bool {
-        self.alive.load(Ordering::Acquire) > 0
-    }
-}
-
-#[derive(Default)]
-struct Gate {
-    lock: Mutex<()>,
-    freed: Condvar,
-}
-
-impl Gate {
-    /// Waits until something was freed, but at most `longest`.
-    fn wait(&self, longest: Duration) {
-        self.freed.wait_for(&mut self.lock.lock(), longest);
-    }
-
-    fn open_for_one(&self) {
-        self.freed.notify_one();
-    }
-
-    fn open_for_all(&self) {
-        self.freed.notify_all();
-    }
-}
-
-/// Somebody who waits at the gate, counted until this is dropped.
-struct Waiting<'s>(&'s AtomicU32);
-
-impl<'s> Waiting<'s> {
-    fn at(shared: &'s Shared) -> Self {
-        shared.waiting.fetch_add(1, Ordering::Relaxed);
-        Self(&shared.waiting)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// A connection that goes back to its pool when dropped.
@@ -126,35 +67,6 @@ impl DerefMut for PooledSession {
     }
 }
 
-/// Why a piece of work on a session came to nothing.
-#[derive(Debug)]
-pub enum Failure {
-    /// No session was to be had, or each was lost: down or too late.
-    Source(Error),
-    /// PostgreSQL refused the work.
-    Query(::postgres::Error),
-}
-
-impl Failure {
-    /// The reply to whoever asked for `what`, a table's name.
-    pub fn into_error(self, what: &str) -> Error {
-        match self {
-            Self::Source(error) => error,
-            Self::Query(error) => error_from(&error, what),
-        }
-    }
-
-    /// See [`means_catalog_changed`].
-    pub fn means_catalog_changed(&self) -> bool {
-        matches!(self, Self::Query(error) if means_catalog_changed(error))
-    }
-
-    /// See [`means_bad_data`].
-    pub fn means_bad_data(&self) -> bool {
-        matches!(self, Self::Query(error) if means_bad_data(error))
-    }
-}
-
 impl Source {
     /// Starts to connect in the background and returns at once, whether PostgreSQL is there or not.
     ///
@@ -164,13 +76,7 @@ impl Source {
     /// A TLS file that is of no use.
     pub fn open(settings: Arc<SourceSettings>, listener: OnTransition) -> Result<Arc<Self>, Error> {
         let connector = Arc::new(Connector::new(Arc::clone(&settings), LOADS)?);
-        let shared = Arc::new(Shared {
-            health: Health::new(&settings.name, listener),
-            gate: Gate::default(),
-            alive: AtomicU32::new(0),
-            waiting: AtomicU32::new(0),
-            is_pooler_told: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared::new(Health::new(&settings.name, listener)));
         let threads = connect_threads();
         let pool = Pool::builder()
             .max_size(settings.pool_size)
@@ -203,7 +109,7 @@ impl Source {
         if let Ok(connection) = self.pool.get_timeout(Duration::ZERO) {
             return Ok(self.lend(connection));
         }
-        let _waiting = Waiting::at(&self.shared);
+        let _waiting = self.shared.gate.enter();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -255,7 +161,7 @@ impl Source {
     pub fn health(&self) -> HealthReport {
         self.judge_silence();
         let state = self.pool.state();
-        let waiting = self.shared.waiting.load(Ordering::Relaxed);
+        let waiting = self.shared.gate.waiting();
         self.shared.health.report(state.connections, state.idle_connections, waiting)
     }
 
@@ -371,86 +277,12 @@ fn connect_threads() -> Arc<ScheduledThreadPool> {
     Arc::new(threads.build())
 }
 
-/// Makes and judges connections for r2d2.
-struct Manager {
-    connector: Arc<Connector>,
-    shared: Arc<Shared>,
-}
-
-/// A session that is counted as alive until it is lost or dropped.
-struct Counted {
-    session: Session,
-    shared: Arc<Shared>,
-    is_counted: bool,
-}
-
-impl Counted {
-    fn new(session: Session, shared: &Arc<Shared>) -> Self {
-        shared.alive.fetch_add(1, Ordering::AcqRel);
-        Self { session, shared: Arc::clone(shared), is_counted: true }
-    }
-
-    fn discount(&mut self) {
-        if std::mem::take(&mut self.is_counted) {
-            self.shared.alive.fetch_sub(1, Ordering::AcqRel);
-        }
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.discount();
-    }
-}
-
-impl ManageConnection for Manager {
-    type Connection = Counted;
-    type Error = ConnectError;
-
-    fn connect(&self) -> Result<Counted, ConnectError> {
-        let attempt = self.shared.health.begin().ok_or(ConnectError::TooSoon)?;
-        let result = self.connector.open().and_then(Session::prepare);
-        self.shared.health.end(attempt);
-        let made = match result {
-            Ok(session) => {
-                if session.is_shared() && !self.shared.is_pooler_told.swap(true, Ordering::Relaxed) {
-                    log::info!("source {}: {BEHIND_A_POOLER}", self.connector.source());
-                }
-                let counted = Counted::new(session, &self.shared);
-                self.shared.health.succeeded();
-                Ok(counted)
-            }
-            Err(error) => {
-                self.shared.health.failed(error.to_string(), || self.shared.any_alive());
-                Err(error)
-            }
-        };
-        // r2d2 puts the connection into the pool only after this returns: a waiter that is quicker looks again
-        // after LOOK_INTERVAL.
-        self.shared.gate.open_for_all();
-        made
-    }
-
-    fn is_valid(&self, connection: &mut Counted) -> Result<(), ConnectError> {
-        Ok(connection.session.ping()?)
-    }
-
-    fn has_broken(&self, connection: &mut Counted) -> bool {
-        let closed = connection.session.is_closed();
-        if closed {
-            // Before r2d2 tries to replace it: when that fails, this one must not count as alive.
-            connection.discount();
-        }
-        closed
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::net::TcpListener;
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     /// A listener of which nobody will ever accept a connection, and a source that connects to it.
     fn silent_source() -> (TcpListener, Arc<Source>) {

@@ -4,9 +4,12 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::group::Task;
+use super::job::Job;
 use super::mail::{Message, Postbox, SourceIndex};
 use super::plan::Plan;
-use super::queue::{Job, Queue, Task, Turn, Work};
+use super::queue::{Queue, Work};
+use super::turn::Turn;
 use crate::cache::canonical::Rule;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::FlightId;

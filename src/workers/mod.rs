@@ -2,6 +2,8 @@
 
 pub mod accounted;
 pub mod errand;
+pub mod group;
+pub mod job;
 pub mod listener;
 pub mod mail;
 pub mod pace;
@@ -9,5 +11,6 @@ pub mod plan;
 mod querying;
 pub mod queue;
 pub mod threads;
+mod turn;
 pub mod watch_request;
 mod watching;

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::accounted::AccountedQuery;
 use super::errand::Errands;
+use super::group::Task;
 use super::mail::Message;
-use super::queue::Task;
 use crate::cache::error::Error;
 use crate::cache::flight::FlightId;
 use crate::postgres::load::{Fetched, KeyValues};

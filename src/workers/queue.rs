@@ -1,130 +1,16 @@
-//! What waits for a worker. Loads of the same table and key columns wait in one group, and a worker that
-//! comes for one of them takes them all: a batch is what piled up while the connections were busy.
+//! What waits for a worker: groups of loads and other errands, and who comes for them.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
 use parking_lot::{Condvar, Mutex};
 
+use super::group::{Group, Task};
+use super::job::Job;
 use super::pace::{Admission, Pace};
-use super::plan::Plan;
-use super::watch_request::Watching;
-use crate::cache::flight::FlightId;
-use crate::postgres::load::KeyValues;
-use crate::postgres::query::QueryPlan;
-
-/// So many keys are worth a statement of their own: what it costs by itself is little beside them, and to wait for more
-/// would leave PostgreSQL idle.
-const ENOUGH: usize = 64;
-
-/// The misses of one command: one key for a READ, all of them for a MULTIREAD.
-#[derive(Debug)]
-pub struct Task {
-    /// Each key with the flight that waits for it.
-    pub keys: Vec<(FlightId, KeyValues)>,
-    /// When it began to wait.
-    pub pushed: Instant,
-    /// When nobody waits any more.
-    pub deadline: Instant,
-}
-
-/// Loads that one statement can serve together.
-#[derive(Debug)]
-pub struct Group {
-    /// Their statement.
-    pub plan: Plan,
-    tasks: (Sender<Task>, Receiver<Task>),
-    /// The keys of all its tasks.
-    keys: AtomicUsize,
-    /// Whether nobody waits for what it loads.
-    is_background: bool,
-    /// Whether the queue holds a ticket for this group: one is enough to bring a worker for all its tasks.
-    has_ticket: AtomicBool,
-}
-
-impl Group {
-    /// An empty group for `plan`.
-    pub fn new(plan: impl Into<Plan>) -> Arc<Self> {
-        Self::with(plan.into(), false)
-    }
-
-    /// An empty group for loads that nobody waits for. They take one connection at a time, so that others are not kept
-    /// waiting by them, and what piles up meanwhile goes in the next batch.
-    pub fn in_background(plan: Plan) -> Arc<Self> {
-        Self::with(plan, true)
-    }
-
-    fn with(plan: Plan, is_background: bool) -> Arc<Self> {
-        let tasks = crossbeam_channel::unbounded();
-        let (keys, has_ticket) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Arc::new(Self { plan, tasks, keys, is_background, has_ticket })
-    }
-
-    /// Most keys that one statement takes, where `batch_max` is the setting.
-    fn room(&self, batch_max: usize) -> usize {
-        if self.plan.is_batched() {
-            batch_max
-        } else {
-            1
-        }
-    }
-
-    /// How many keys are worth a statement of their own, whatever else might come.
-    fn enough(&self, batch_max: usize) -> usize {
-        self.room(batch_max).min(ENOUGH)
-    }
-
-    /// Whether as much waits as is worth a statement of its own.
-    fn has_enough(&self, batch_max: usize) -> bool {
-        self.keys.load(Ordering::Relaxed) >= self.enough(batch_max)
-    }
-
-    /// Adds a task. Returns whether there was not enough without it, and is now.
-    fn add(&self, task: Task, batch_max: usize) -> bool {
-        let (added, enough) = (task.keys.len(), self.enough(batch_max));
-        let before = self.keys.fetch_add(added, Ordering::Relaxed);
-        // The group owns both ends of its channel, so that sending cannot fail.
-        let _ = self.tasks.0.send(task);
-        before < enough && before + added >= enough
-    }
-
-    fn next(&self) -> Option<Task> {
-        let task = self.tasks.1.try_recv().ok()?;
-        self.keys.fetch_sub(task.keys.len(), Ordering::Relaxed);
-        Some(task)
-    }
-}
-
-/// A worker's errand that is no load.
-#[derive(Debug)]
-pub enum Job {
-    /// Read the catalog for the relation that this text names.
-    Describe(String),
-    /// Read it again for a relation that is known.
-    Redescribe {
-        /// Its `pg_class.oid`.
-        oid: u32,
-        /// Its name, as `regclass` prints it.
-        name: String,
-    },
-    /// Ask what a query reads.
-    DescribeQuery(Arc<QueryPlan>),
-    /// Do what a WATCH command asks for.
-    Watch {
-        /// Under which number the answer is waited for.
-        number: u64,
-        /// What.
-        what: Watching,
-    },
-    /// Panic: what the project's own tests ask for, to see that the server lives on.
-    Panic,
-    /// End the thread that takes it.
-    Stop,
-}
+use super::turn::Turn;
 
 /// What a worker has to do next.
 #[derive(Debug)]
@@ -224,7 +110,7 @@ impl Queue {
 
     /// Adds a task to `group`, unless `queue_limit` tasks wait already, or, for one that nobody waits for, half as many.
     pub fn push(&self, group: &Arc<Group>, task: Task, limits: Limits) -> Result<(), Full> {
-        if !group.is_background {
+        if !group.is_background() {
             self.admit(limits.queue_limit)?;
         } else if self.has_time(limits.queue_limit) {
             self.shared.in_background.fetch_add(1, Ordering::Relaxed);
@@ -232,7 +118,7 @@ impl Queue {
             return Err(Full);
         }
         let is_enough = group.add(task, limits.batch_max);
-        let needs_ticket = !group.has_ticket.swap(true, Ordering::AcqRel);
+        let needs_ticket = group.claim_ticket();
         if needs_ticket || is_enough {
             let mut line = self.shared.line.lock();
             if needs_ticket {
@@ -333,7 +219,7 @@ impl Queue {
                 if let Some((_, group)) = line.tickets.pop_front() {
                     line.pace.begin(now);
                     self.call_one(&mut line, batch_max);
-                    return Work::Load(Turn { queue: self, group, began: now, has_loads: Cell::new(false) });
+                    return Work::Load(Turn::new(self, group, now));
                 }
             }
             if let Some((_, job)) = line.jobs.pop_front() {
@@ -357,12 +243,25 @@ impl Queue {
         }
     }
 
+    /// Brings a worker for what is left in a group.
+    pub(super) fn ticket(&self, group: &Arc<Group>, batch_max: usize) {
+        let mut line = self.shared.line.lock();
+        line.ticket(group);
+        self.call_one(&mut line, batch_max);
+    }
+
+    /// A turn that began then is over; it `took` so long, if it found something to load.
+    pub(super) fn done(&self, began: Instant, took: Option<Duration>) {
+        self.shared.line.lock().pace.done(began, took);
+    }
+
     fn took_one(&self) {
         self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn took_from(&self, group: &Group) {
-        if group.is_background {
+    /// A worker has taken a task of a group.
+    pub(super) fn took_from(&self, group: &Group) {
+        if group.is_background() {
             self.shared.in_background.fetch_sub(1, Ordering::Relaxed);
         } else {
             self.took_one();
@@ -370,72 +269,14 @@ impl Queue {
     }
 }
 
-/// A worker's turn with a group: it loads until this is dropped. Then the next worker may come for a background group.
-#[derive(Debug)]
-pub(super) struct Turn<'q> {
-    queue: &'q Queue,
-    group: Arc<Group>,
-    began: Instant,
-    /// Whether it found something to load: another worker may have taken everything before.
-    has_loads: Cell<bool>,
-}
-
-impl Turn<'_> {
-    /// The statement to be run.
-    pub fn plan(&self) -> &Plan {
-        &self.group.plan
-    }
-
-    /// Takes what waits in the group, up to `batch_max` keys (a task is never split), and calls for another
-    /// worker when something is left.
-    pub fn take(&self, batch_max: usize) -> Vec<Task> {
-        let (queue, group) = (self.queue, &self.group);
-        // Before the first look: a task that comes after it brings a ticket of its own.
-        if !group.is_background {
-            group.has_ticket.store(false, Ordering::Release);
-        }
-        let (mut tasks, mut keys) = (Vec::new(), 0);
-        while keys < group.room(batch_max) {
-            let Some(task) = group.next() else { break };
-            queue.took_from(group);
-            keys += task.keys.len();
-            tasks.push(task);
-        }
-        if !group.is_background {
-            self.ticket_for_the_rest(batch_max);
-        }
-        self.has_loads.set(self.has_loads.get() || !tasks.is_empty());
-        tasks
-    }
-
-    fn ticket_for_the_rest(&self, batch_max: usize) {
-        let group = &self.group;
-        if !group.tasks.1.is_empty() && !group.has_ticket.swap(true, Ordering::AcqRel) {
-            let mut line = self.queue.shared.line.lock();
-            line.ticket(group);
-            self.queue.call_one(&mut line, batch_max);
-        }
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let took = self.has_loads.get().then(|| self.began.elapsed());
-        self.queue.shared.line.lock().pace.done(self.began, took);
-        if self.group.is_background {
-            self.group.has_ticket.store(false, Ordering::Release);
-            self.ticket_for_the_rest(usize::MAX);
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::time::Duration;
-
+    use super::super::group::ENOUGH;
     use super::*;
+    use crate::cache::flight::FlightId;
     use crate::cache::table::TableDefinition;
+    use crate::postgres::load::KeyValues;
     use crate::postgres::statement::LoadPlan;
 
     fn group() -> Arc<Group> {
@@ -541,7 +382,7 @@ mod tests {
 
     #[test]
     fn one_worker_at_a_time_comes_for_what_nobody_waits_for() {
-        let (queue, group) = (Queue::new(2), Group::in_background(group().plan.clone()));
+        let (queue, group) = (Queue::new(2), Group::in_background(group().plan().clone()));
         for _ in 0..3 {
             queue.push(&group, task(2), LIMITS).unwrap();
         }
@@ -558,7 +399,7 @@ mod tests {
     #[test]
     fn what_nobody_waits_for_is_shed_first_and_takes_no_place_from_others() {
         let queue = Queue::new(2);
-        let (group, background) = (group(), Group::in_background(group().plan.clone()));
+        let (group, background) = (group(), Group::in_background(group().plan().clone()));
         for _ in 0..3 {
             queue.push(&background, task(1), limits(4)).unwrap();
         }

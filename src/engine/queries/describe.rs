@@ -11,8 +11,8 @@ use crate::server::acl::User;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::workers::accounted::AccountedQuery;
+use crate::workers::job::Job;
 use crate::workers::mail::SourceIndex;
-use crate::workers::queue::Job;
 
 use super::super::caller::Caller;
 use super::super::on_table::Answer;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::cache::change::Changes;
 use crate::workers::accounted::AccountedQuery;
+use crate::workers::group::Group;
 use crate::workers::mail::SourceIndex;
-use crate::workers::queue::Group;
 
 use super::super::tables::{Table, Tables};
 

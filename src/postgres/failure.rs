@@ -1,0 +1,33 @@
+//! Why a piece of work on a session came to nothing.
+
+use super::error::{error_from, means_bad_data, means_catalog_changed};
+use crate::cache::error::Error;
+
+/// Why a piece of work on a session came to nothing.
+#[derive(Debug)]
+pub enum Failure {
+    /// No session was to be had, or each was lost: down or too late.
+    Source(Error),
+    /// PostgreSQL refused the work.
+    Query(::postgres::Error),
+}
+
+impl Failure {
+    /// The reply to whoever asked for `what`, a table's name.
+    pub fn into_error(self, what: &str) -> Error {
+        match self {
+            Self::Source(error) => error,
+            Self::Query(error) => error_from(&error, what),
+        }
+    }
+
+    /// See [`means_catalog_changed`].
+    pub fn means_catalog_changed(&self) -> bool {
+        matches!(self, Self::Query(error) if means_catalog_changed(error))
+    }
+
+    /// See [`means_bad_data`].
+    pub fn means_bad_data(&self) -> bool {
+        matches!(self, Self::Query(error) if means_bad_data(error))
+    }
+}
