@@ -4,7 +4,9 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 
 use support::{
     eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
@@ -208,7 +210,7 @@ fn the_whole_source_can_come_from_the_environment() {
         let database = users();
         let server = Server::setup(&kind)
             .env("PGCACHE_PG_HOST", "127.0.0.1")
-            .env("PGCACHE_PG_PORT", &database.postgres.port().to_string())
+            .env("PGCACHE_PG_PORT", database.postgres.port().to_string())
             .env("PGCACHE_PG_DATABASE", &database.name)
             .env("PGCACHE_CONNECT_TIMEOUT_MS", FOREVER_MS)
             .env("PGCACHE_STATEMENT_TIMEOUT_MS", FOREVER_MS)
@@ -410,6 +412,28 @@ fn bad_arguments_stop_the_load_with_a_line_that_names_them() {
 }
 
 #[test]
+fn a_server_without_the_commands_that_write_entries_stops_the_load() {
+    on_every_server(|kind| {
+        for command in ["SET", "UNLINK"] {
+            let log = Server::setup(&kind).line(&format!("rename-command {command} \"\"")).refused();
+            assert!(log.contains(&format!("not loaded: this server has no command {command}")), "{log}");
+        }
+        // The module does without those that are often taken away.
+        let setup =
+            Server::setup(&kind).line("rename-command CONFIG \"\"").line("rename-command FLUSHALL \"\"");
+        setup.start().assert_alive();
+    });
+}
+
+#[test]
+fn a_node_of_a_cluster_stops_the_load() {
+    on_every_server(|kind| {
+        let log = Server::setup(&kind).config("cluster-enabled", "yes").refused();
+        assert!(log.contains("not loaded: cluster mode is not supported yet"), "{log}");
+    });
+}
+
+#[test]
 fn an_argument_without_a_value_stops_the_load() {
     on_every_server(|kind| {
         let line = format!("loadmodule {} pg_host db1 default_ttl", module());
@@ -437,6 +461,16 @@ fn a_bad_value_in_the_environment_stops_the_load() {
     on_every_server(|kind| {
         let log = Server::setup(&kind).env("PGCACHE_PG_PORT", "tcp://10.0.0.1:5432").refused();
         assert!(log.contains("PGCACHE_PG_PORT must be a whole number"), "{log}");
+    });
+}
+
+#[test]
+fn variables_that_are_no_text_stop_nothing_unless_they_are_settings() {
+    on_every_server(|kind| {
+        let not_text = || OsString::from_vec(b"\xff\xfe".into());
+        Server::setup(&kind).env("LS_COLORS", not_text()).start().assert_alive();
+        let log = Server::setup(&kind).env("PGCACHE_PG_PASSWORD", not_text()).refused();
+        assert!(log.contains("not loaded: PGCACHE_PG_PASSWORD is no text"), "{log}");
     });
 }
 

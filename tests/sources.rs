@@ -199,7 +199,7 @@ fn a_source_can_come_from_the_environment() {
         let server = Server::setup(&kind)
             .on(&first)
             .env("PGCACHE_ANALYTICS_PG_HOST", "127.0.0.1")
-            .env("PGCACHE_ANALYTICS_PG_PORT", &second.postgres.port().to_string())
+            .env("PGCACHE_ANALYTICS_PG_PORT", second.postgres.port().to_string())
             .env("PGCACHE_ANALYTICS_PG_DATABASE", "is overridden")
             .setting("analytics.pg_database", &second.name)
             .setting("analytics.connect_timeout_ms", FOREVER_MS)

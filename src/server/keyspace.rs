@@ -1,6 +1,8 @@
 //! Entries in the server's keyspace, always in database 0.
 
 use std::cell::Cell;
+use std::ffi::CStr;
+use std::io;
 use std::os::raw::c_int;
 use std::slice;
 
@@ -20,6 +22,24 @@ thread_local! {
 /// Whether the keyspace notification under way is about a write of our own.
 pub fn is_own_write() -> bool {
     OWN_WRITE.get()
+}
+
+/// The server's commands by which entries are written.
+const WRITES: [&CStr; 2] = [c"SET", c"UNLINK"];
+
+/// The first of them that this server does not have (`rename-command`): nothing could be stored, or nothing dropped.
+pub fn missing_command(ctx: Context<'_>) -> Option<&'static str> {
+    WRITES.into_iter().find(|name| !has_command(ctx, name)).and_then(|name| name.to_str().ok())
+}
+
+fn has_command(ctx: Context<'_>, name: &CStr) -> bool {
+    let call = api!(RedisModule_Call);
+    // SAFETY: a valid context; the format announces no argument. Both commands need some, so nothing is run and there is no
+    // reply to free.
+    let reply = unsafe { call(ctx.as_raw(), name.as_ptr(), c"".as_ptr()) };
+    debug_assert!(reply.is_null(), "it lacks its arguments");
+    // ENOENT.
+    io::Error::last_os_error().kind() != io::ErrorKind::NotFound
 }
 
 /// What stands under a key.

@@ -1,6 +1,5 @@
 //! Loading and unloading the module.
 
-use std::env;
 use std::os::raw::c_int;
 use std::sync::Arc;
 
@@ -10,7 +9,9 @@ use redis_module::{Context as CrateContext, RedisString, Status};
 use super::command::Registration;
 use super::context::Context;
 use super::guard::guard;
-use super::{bell, clock, config, info, log as server_log, notifications, server_events, turn};
+use super::{
+    bell, clock, config, environment, info, keyspace, log as server_log, notifications, server_events, turn,
+};
 use crate::commands;
 use crate::engine::{self, Engine};
 use crate::settings::{self, Shared};
@@ -40,7 +41,12 @@ fn start(ctx: Context<'_>, arguments: &[String]) -> Result<(), String> {
                 .into(),
         );
     }
-    let loaded = settings::load(arguments, env::vars()).map_err(|error| error.to_string())?;
+    if let Some(command) = keyspace::missing_command(ctx) {
+        return Err(format!(
+            "this server has no command {command}, by which entries are written: see rename-command"
+        ));
+    }
+    let loaded = settings::load(arguments, environment::variables()).map_err(|error| error.to_string())?;
     let shared = Arc::new(Shared::new(loaded.settings));
     // Without this the server falls back from diskless loading on replicas. No data type of ours is in it.
     // SAFETY: a valid context during load.

@@ -16,6 +16,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod context;
+mod environment;
 mod guard;
 pub mod info;
 pub mod keyspace;

@@ -1,6 +1,7 @@
 //! Where values come from: the environment and the module's arguments.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use super::definition::{Definition, Scope, ALL};
 use super::error::SettingError;
@@ -37,13 +38,18 @@ impl Input {
     /// When a setting's variable holds a bad value.
     pub(super) fn take_environment(
         &mut self,
-        env: impl IntoIterator<Item = (String, String)>,
+        env: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Vec<String>, SettingError> {
         let mut warnings = Vec::new();
         for (variable, value) in env {
+            // What is no text is none of ours.
+            let Some(variable) = variable.to_str() else { continue };
             let Some(rest) = variable.strip_prefix(ENV_PREFIX) else { continue };
             match Target::of_variable(rest) {
-                Some(target) => self.put(&target, &variable, &value)?,
+                Some(target) => {
+                    let value = value.to_str().ok_or_else(|| not_text(variable))?;
+                    self.put(&target, variable, value)?;
+                }
                 None => {
                     warnings.push(format!("environment variable {variable:?} is not a setting of pgcache"))
                 }
@@ -130,6 +136,10 @@ impl Target {
         let source = name.strip_suffix(definition.name)?.strip_suffix('_')?;
         is_source_name(source).then(|| Self { definition, source: source.into() })
     }
+}
+
+fn not_text(variable: &str) -> SettingError {
+    SettingError::new(format!("{variable} is no text in UTF-8"))
 }
 
 /// `[a-z][a-z0-9_]*`: what can stand before the colon of a table name and in a variable's name.

@@ -15,6 +15,7 @@ mod shared;
 mod source;
 mod values;
 
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,7 +119,7 @@ pub struct Loaded {
 /// ```
 pub fn load(
     args: &[String],
-    env: impl IntoIterator<Item = (String, String)>,
+    env: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Loaded, SettingError> {
     let mut input = Input::default();
     let mut warnings = input.take_environment(env)?;
@@ -207,6 +208,8 @@ impl Settings {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use super::*;
     use secrecy::ExposeSecret;
 
@@ -214,8 +217,8 @@ mod tests {
         words.iter().map(|word| (*word).to_owned()).collect()
     }
 
-    fn env(variables: &[(&str, &str)]) -> Vec<(String, String)> {
-        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    fn env(variables: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+        variables.iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
 
     fn settings(words: &[&str]) -> Settings {
@@ -288,6 +291,15 @@ mod tests {
         let loaded = load(&[], env(&[("PGCACHE_SERVICE_HOST", "10.0.0.1")])).unwrap();
         assert_eq!(loaded.warnings.len(), 1);
         assert!(loaded.warnings[0].contains("PGCACHE_SERVICE_HOST") && !loaded.warnings[0].contains("10.0"));
+    }
+
+    #[test]
+    fn a_variable_that_is_no_text_stops_the_load_only_if_it_is_a_setting() {
+        let not_text = || OsString::from_vec(b"\xff".into());
+        let error = load(&[], [("PGCACHE_PG_PASSWORD".into(), not_text())]).unwrap_err().to_string();
+        assert_eq!(error, "PGCACHE_PG_PASSWORD is no text in UTF-8");
+        let foreign = [("HOME".into(), not_text()), (not_text(), "1".into())];
+        assert!(load(&[], foreign).unwrap().warnings.is_empty());
     }
 
     #[test]

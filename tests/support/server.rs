@@ -1,5 +1,6 @@
 //! A server with the module.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,7 +26,7 @@ pub struct Setup {
     module: bool,
     settings: Vec<String>,
     config: Vec<String>,
-    env: Vec<(String, String)>,
+    env: Vec<(String, OsString)>,
     folder: Option<TempDir>,
     lines: Vec<String>,
 }
@@ -73,8 +74,8 @@ impl Setup {
     }
 
     /// One more environment variable.
-    pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.push((name.to_owned(), value.to_owned()));
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.env.push((name.to_owned(), value.into()));
         self
     }
 
