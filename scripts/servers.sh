@@ -3,7 +3,8 @@
 # anything: packages of other Debian releases are unpacked there and run with the libraries and the
 # dynamic loader of their own release.
 #
-#   scripts/servers.sh [redis-7.0] [valkey-8] [redis-8]      (all three when none is named)
+#   scripts/servers.sh [redis-7.0] [valkey-8] [redis-8] [postgresql-17]       (all four when none is named)
+#   scripts/servers.sh valkey-8.1 valkey-9 postgresql-13 postgresql-18        (further ones, on request)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 servers=$PWD/.servers
@@ -87,24 +88,32 @@ trust_newer_releases() {
     dpkg-deb -x "$scratch"/debian-archive-keyring_*.deb "$scratch/keyring"
 }
 
-write_wrapper() { # $1: folder; $2: the server's program, relative to the folder
-    local loader triplet
-    # A real file: the usual path of a loader is an absolute link, which would lead to the machine's.
+# The dynamic loader in a folder of unpacked packages. A real file: the usual path of a loader is an absolute link, which
+# would lead to the machine's.
+loader_in() { # $1: folder
+    local loader
     loader=$(find "$1"/root/lib "$1"/root/usr/lib -name 'ld-linux*.so.*' -type f -printf '%p\n' -quit 2>/dev/null || true)
     [ -n "$loader" ] || fail "no dynamic loader in the packages for $1"
-    loader=${loader#"$1"/}
-    triplet=$(basename "$(dirname "$loader")")
-    cat >"$1/server" <<-WRAPPER
-	#!/bin/sh
-	here=\$(cd "\$(dirname "\$0")" && pwd)
-	exec "\$here/$loader" --argv0 $(basename "$2") \\
-	    --library-path "\$here/root/lib/$triplet:\$here/root/usr/lib/$triplet" "\$here/$2" "\$@"
-	WRAPPER
-    chmod +x "$1/server"
+    echo "${loader#"$1"/}"
 }
 
-unpack() { # $1: name; $2: package; $3…: the suites it comes from
-    local name=$1 package=$2 new=$servers/$1.new deb
+# A script that runs a program with the loader and the libraries of its own release, and can be moved with them.
+write_wrapper() { # $1: folder; $2: the program, $3: the script, both relative to the folder; $4: how the program is called
+    local loader triplet up
+    loader=$(loader_in "$1")
+    triplet=$(basename "$(dirname "$loader")")
+    up=$(dirname "$3" | sed -E 's|[^/.]+|..|g')
+    cat >"$1/$3" <<-WRAPPER
+	#!/bin/sh
+	here=\$(cd -P "\$(dirname "\$0")/$up" && pwd)
+	exec "\$here/$loader" --argv0 "$4" \\
+	    --library-path "\$here/root/lib/$triplet:\$here/root/usr/lib/$triplet" "\$here/$2" "\$@"
+	WRAPPER
+    chmod +x "$1/$3"
+}
+
+download() { # $1: name; $2: package; $3…: the suites it comes from. Unpacks it with all that it needs.
+    local new=$servers/$1.new package=$2 deb
     shift 2
     rm -rf "$new"
     mkdir -p "$new/root"
@@ -118,8 +127,32 @@ unpack() { # $1: name; $2: package; $3…: the suites it comes from
     for deb in "$scratch"/cache/archives/*.deb; do
         dpkg-deb -x "$deb" "$new/root"
     done
-    write_wrapper "$new" "root/usr/bin/$package"
+}
+
+unpack() { # $1: name; $2: package, and its program; $3…: the suites it comes from
+    local name=$1 package=$2 new=$servers/$1.new
+    download "$@"
+    shift 2
+    write_wrapper "$new" "root/usr/bin/$package" server "$package"
     runs "$new/server" || fail "the $package of $* does not run here: $("$new/server" --version 2>&1 | tail -n 1)"
+    rm -rf "${servers:?}/$name"
+    mv "$new" "$servers/$name"
+}
+
+# PostgreSQL finds its other programs and its files by where it stands: the wrappers stand where Debian has its programs, and
+# these elsewhere.
+unpack_postgresql() { # $1: name; $2: version; $3…: the suites it comes from
+    local name=$1 home=root/usr/lib/postgresql/$2 new=$servers/$1.new program
+    download "$name" "postgresql-$2" "${@:3}"
+    mv "$new/$home/bin" "$new/$home/programs"
+    mkdir "$new/$home/bin"
+    # The compiler that would run long queries is as large as all the rest.
+    find "$new/root" \( -name 'libLLVM*' -o -name 'libz3*' -o -name 'llvmjit*' \) -not -type d -delete
+    for program in initdb pg_basebackup pgbench postgres; do
+        write_wrapper "$new" "$home/programs/$program" "$home/bin/$program" "\$here/$home/bin/$program"
+    done
+    ln -s "$home/bin" "$new/bin"
+    runs "$new/bin/postgres" || fail "the postgresql-$2 of ${*:3} does not run here"
     rm -rf "${servers:?}/$name"
     mv "$new" "$servers/$name"
 }
@@ -135,7 +168,7 @@ link_installed() { # $1: name; $2: a program of this machine
 }
 
 provide() {
-    runs "$servers/$1/server" && return
+    runs "$(program_of "$1")" && return
     echo "servers: getting $1"
     case $1 in
     redis-7.0)
@@ -148,13 +181,26 @@ provide() {
         ;;
     valkey-8) unpack "$1" valkey-server bookworm bookworm-backports ;;
     redis-8) unpack "$1" redis-server trixie ;;
-    *) fail "unknown server $1: redis-7.0, valkey-8 and redis-8 are known" ;;
+    # Those that CI does not need, for whoever wants to know. What Debian develops (sid) changes from day to day.
+    valkey-8.1) unpack "$1" valkey-server trixie ;;
+    valkey-9) unpack "$1" valkey-server sid ;;
+    postgresql-13) unpack_postgresql "$1" 13 bullseye ;;
+    postgresql-17) unpack_postgresql "$1" 17 trixie ;;
+    postgresql-18) unpack_postgresql "$1" 18 sid ;;
+    *) fail "unknown server $1" ;;
     esac
 }
 
-[ $# -gt 0 ] || set -- redis-7.0 valkey-8 redis-8
+program_of() { # $1: name
+    case $1 in
+    postgresql-*) echo "$servers/$1/bin/postgres" ;;
+    *) echo "$servers/$1/server" ;;
+    esac
+}
+
+[ $# -gt 0 ] || set -- redis-7.0 valkey-8 redis-8 postgresql-17
 mkdir -p "$servers"
 for name in "$@"; do
     provide "$name"
-    echo "$name: $("$servers/$name/server" --version)"
+    echo "$name: $("$(program_of "$name")" --version)"
 done

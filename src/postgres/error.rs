@@ -87,6 +87,10 @@ fn is_lost_code(code: &str) -> bool {
 fn classify(code: &str, message: &str, what: &str) -> Error {
     let kind = kind_of(code);
     let text = match &kind {
+        // Said of the key as well as of what the row holds.
+        ErrorKind::BadValue if matches!(code, "22021" | "22P05") => {
+            format!("{what}: a text, of the key or in the row, cannot be converted between UTF-8 and the database's encoding")
+        }
         ErrorKind::BadValue => format!("{what}: a key value does not fit its column's type"),
         ErrorKind::Timeout => {
             format!("{what}: PostgreSQL cancelled the load (statement_timeout_ms passed, or someone cancelled it)")
@@ -139,6 +143,13 @@ mod tests {
         for code in ["22003", "22007", "22008", "22021", "22P05", "23514"] {
             assert_eq!(classify(code, "secret", "users").kind(), &ErrorKind::BadValue, "{code}");
         }
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_converted_need_not_be_the_keys() {
+        let told = |code| classify(code, "secret", "users").to_string();
+        assert!(told("22021").contains("in the row") && told("22P05").contains("in the row"));
+        assert!(!told("22003").contains("in the row"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// A server program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kind {
-    /// As in `PGCACHE_SERVERS`: `redis-7.0`, `redis-8`, `valkey-8`.
+    /// As in `PGCACHE_SERVERS`: `redis-7.0`, `redis-8`, `valkey-8`, or what else `scripts/servers.sh` knows.
     pub name: String,
 }
 

@@ -202,8 +202,20 @@ impl Postgres {
 
     /// A fresh database.
     pub fn database(&self) -> Database<'_> {
+        self.database_with("")
+    }
+
+    /// One whose texts are kept in this encoding.
+    pub fn database_in(&self, encoding: &str) -> Database<'_> {
+        self.database_with(&format!("TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"))
+    }
+
+    fn database_with(&self, options: &str) -> Database<'_> {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        self.connect("postgres").unwrap().batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+        self.connect("postgres")
+            .unwrap()
+            .batch_execute(&format!("CREATE DATABASE {name} {options}"))
+            .unwrap();
         Database::new(self, name)
     }
 
@@ -311,8 +323,12 @@ pub fn unprivileged() -> Option<(u32, u32)> {
     Some((fields[2].parse().unwrap(), fields[3].parse().unwrap()))
 }
 
-/// Where Debian puts the newest PostgreSQL's programs.
+/// The folder of PostgreSQL's programs: the one that `PGCACHE_POSTGRES` names; without it, where Debian puts those of the
+/// newest.
 fn programs() -> PathBuf {
+    if let Some(programs) = std::env::var_os("PGCACHE_POSTGRES") {
+        return programs.into();
+    }
     let versions = fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL, of Debian's package");
     let newest =
         versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok()).max().unwrap();

@@ -11,6 +11,13 @@ use crate::postgres::error::is_lost;
 
 const LIST: &str = include_str!("list.sql");
 
+/// The version of the server, as a number and as PostgreSQL calls it.
+const VERSION: &str = "SELECT current_setting('server_version_num')::int, current_setting('server_version')";
+
+/// The first version that has `CREATE OR REPLACE TRIGGER`, which takes no lock that readers would wait for. Earlier ones have not
+/// been maintained since November 2025.
+const OLDEST: i32 = 140_000;
+
 /// How often an installation follows a table that changes at the same time.
 const ROUNDS: usize = 3;
 
@@ -45,10 +52,22 @@ pub fn sql(
     relation: &str,
     mode: Mode,
 ) -> Result<Result<Script, Error>, ::postgres::Error> {
+    if let Some(error) = too_old(client)? {
+        return Ok(Err(error));
+    }
     match table::tables(client, relation)? {
         Ok(tables) => script::installation(client, &tables, mode),
         Err(error) => Ok(Err(error)),
     }
+}
+
+/// Why this server cannot tell of changes, if it is too old.
+fn too_old(client: &mut Client) -> Result<Option<Error>, ::postgres::Error> {
+    let rows = ask(client, VERSION, &[])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (number, name): (i32, &str) = (row.try_get(0)?, row.try_get(1)?);
+    let text = || format!("PGCACHE.WATCH needs PostgreSQL 14 or later, and this is {name}");
+    Ok((number < OLDEST).then(|| Error::new(ErrorKind::Postgres("0A000".into()), text())))
 }
 
 /// Has `relation` watched. Without a superuser's rights it goes without event triggers.
