@@ -12,7 +12,7 @@ use crate::server::clock::unix_ms;
 use crate::server::publish::publish;
 use crate::server::text::Text;
 use crate::server::turn;
-use crate::settings::{EventType, PluginName, Settings};
+use crate::settings::{PluginName, Settings};
 
 /// The channel.
 pub const CHANNEL: &[u8] = b"pg_cache_events";
@@ -53,7 +53,7 @@ impl Plugin for Events {
     }
 
     fn parts(&self, settings: &Settings) -> Parts {
-        EventType::ALL.into_iter().filter(|kind| settings.events.contains(*kind)).map(Part::of).collect()
+        settings.events.iter().map(Part::of).collect()
     }
 
     fn on_any(&self, moment: Moment<'_>, what: &Occurrence<'_>) {

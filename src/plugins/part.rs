@@ -1,9 +1,11 @@
 //! Parts: what a plugin may have a say in, or be told of.
 
+use enumset::{EnumSet, EnumSetType};
+
 use crate::settings::EventType;
 
 /// A part that a plugin may have. Parts that nobody has cost a look at an empty list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, EnumSetType)]
 pub enum Part {
     /// [`Plugin::may_access`](super::plugin::Plugin::may_access).
     Access,
@@ -77,28 +79,10 @@ impl Part {
             EventType::SourceUp | EventType::SourceDown => Self::Source,
         }
     }
-
-    fn bit(self) -> u32 {
-        1 << self as u32
-    }
 }
 
 /// A set of parts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Parts(u32);
-
-impl Parts {
-    /// Whether `part` is among them.
-    pub fn contains(self, part: Part) -> bool {
-        self.0 & part.bit() != 0
-    }
-}
-
-impl FromIterator<Part> for Parts {
-    fn from_iter<I: IntoIterator<Item = Part>>(parts: I) -> Self {
-        Self(parts.into_iter().fold(0, |bits, part| bits | part.bit()))
-    }
-}
+pub type Parts = EnumSet<Part>;
 
 #[cfg(test)]
 mod tests {
@@ -113,12 +97,5 @@ mod tests {
     fn a_dropped_tag_is_no_dropped_table() {
         assert_eq!(Part::of(EventType::TagInvalidate), Part::TagInvalidate);
         assert_eq!(Part::of(EventType::TableFlush), Part::TableFlush);
-    }
-
-    #[test]
-    fn a_set_holds_what_it_was_made_of() {
-        let parts: Parts = [Part::Hit, Part::Source].into_iter().collect();
-        let held: Vec<Part> = Part::ALL.into_iter().filter(|part| parts.contains(*part)).collect();
-        assert_eq!(held, [Part::Hit, Part::Source]);
     }
 }

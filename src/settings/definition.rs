@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use super::error::SettingError;
-use super::event_types::EventTypes;
+use super::event_types::EventType;
 use super::freshness::{Invalidation, OnGap};
-use super::plugin_names::PluginNames;
+use super::plugin_names::PluginName;
 use super::query_policy::QueryPolicy;
 
 /// What values a setting takes.
@@ -48,11 +48,11 @@ const PREFIX: Rule = Rule {
 };
 const EVENTS: Rule = Rule {
     wanted: "all, none, or a comma-separated list of event types",
-    accepts: |value| EventTypes::parse(value).is_some(),
+    accepts: |value| EventType::set_of(value).is_some(),
 };
 const PLUGINS: Rule = Rule {
     wanted: "none, or a comma-separated list of acl, stats, metrics, slowlog, events, hooks",
-    accepts: |value| PluginNames::parse(value).is_some(),
+    accepts: |value| PluginName::set_of(value).is_some(),
 };
 
 const ADDRESS: Rule =

@@ -1,7 +1,9 @@
 //! Which events are published.
 
+use enumset::{EnumSet, EnumSetType};
+
 /// A kind of event on the channel `pg_cache_events`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, EnumSetType)]
 pub enum EventType {
     /// A read was answered from memory.
     CacheHit,
@@ -30,22 +32,6 @@ pub enum EventType {
 }
 
 impl EventType {
-    /// Every type, in the order of the documentation.
-    pub const ALL: [Self; 12] = [
-        Self::CacheHit,
-        Self::CacheMiss,
-        Self::CacheWrite,
-        Self::CacheInvalidate,
-        Self::CacheLoad,
-        Self::CacheExpire,
-        Self::CacheEvict,
-        Self::TableFlush,
-        Self::TagInvalidate,
-        Self::SourceUp,
-        Self::SourceDown,
-        Self::CacheError,
-    ];
-
     /// The name in the setting and in an event's `type`.
     pub fn name(self) -> &'static str {
         match self {
@@ -65,69 +51,42 @@ impl EventType {
     }
 
     fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|event| event.name() == name)
+        EventTypes::all().iter().find(|event| event.name() == name)
     }
 
-    fn bit(self) -> u32 {
-        1 << self as u32
-    }
-}
-
-/// A set of event types; asking it costs one instruction.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct EventTypes(u32);
-
-impl EventTypes {
     /// Reads `all`, `none`, or a comma-separated list of names. `None` when a name is not known.
-    pub fn parse(list: &str) -> Option<Self> {
+    pub fn set_of(list: &str) -> Option<EventTypes> {
         match list.trim() {
-            "all" => return Some(EventType::ALL.into_iter().collect()),
-            "none" | "" => return Some(Self::default()),
+            "all" => return Some(EventTypes::all()),
+            "none" | "" => return Some(EventTypes::empty()),
             _ => {}
         }
-        list.split(',').map(|name| EventType::named(name.trim())).collect()
-    }
-
-    /// Whether events of this type are published.
-    pub fn contains(self, event: EventType) -> bool {
-        self.0 & event.bit() != 0
-    }
-
-    /// Whether nothing is published at all.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
+        list.split(',').map(|name| Self::named(name.trim())).collect()
     }
 }
 
-impl FromIterator<EventType> for EventTypes {
-    fn from_iter<I: IntoIterator<Item = EventType>>(events: I) -> Self {
-        Self(events.into_iter().fold(0, |bits, event| bits | event.bit()))
-    }
-}
+/// A set of event types.
+pub type EventTypes = EnumSet<EventType>;
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_list_names_its_members() {
-        let events = EventTypes::parse("cache_hit, tag_invalidate, source_down").unwrap();
-        let named: Vec<EventType> =
-            EventType::ALL.into_iter().filter(|event| events.contains(*event)).collect();
-        assert_eq!(named, [EventType::CacheHit, EventType::TagInvalidate, EventType::SourceDown]);
+        let events = EventType::set_of("cache_hit, tag_invalidate, source_down");
+        assert_eq!(events, Some(EventType::CacheHit | EventType::TagInvalidate | EventType::SourceDown));
     }
 
     #[test]
     fn all_and_none_are_words_of_their_own() {
-        let all = EventTypes::parse("all").unwrap();
-        assert!(EventType::ALL.into_iter().all(|event| all.contains(event)));
-        assert!(EventTypes::parse("none").unwrap().is_empty());
+        assert_eq!(EventType::set_of("all"), Some(EventTypes::all()));
+        assert_eq!(EventType::set_of("none"), Some(EventTypes::empty()));
     }
 
     #[test]
     fn an_unknown_name_is_refused() {
-        assert_eq!(EventTypes::parse("cache_hit,hits"), None);
-        assert_eq!(EventTypes::parse("cache_hit,"), None);
+        assert_eq!(EventType::set_of("cache_hit,hits"), None);
+        assert_eq!(EventType::set_of("cache_hit,"), None);
     }
 }

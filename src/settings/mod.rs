@@ -158,10 +158,10 @@ impl Settings {
             max_staleness: global.milliseconds("max_staleness_ms"),
             slowlog_log_slower_than_us: u64::try_from(global.integer::<i64>("slowlog_log_slower_than")).ok(),
             slowlog_max_len: global.integer("slowlog_max_len"),
-            events: EventTypes::parse(global.text("events")).unwrap_or_default(),
+            events: EventType::set_of(global.text("events")).unwrap_or_default(),
             http_port: global.integer("http_port"),
             http_bind: global.text("http_bind").parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            disabled_plugins: PluginNames::parse(global.text("disabled_plugins")).unwrap_or_default(),
+            disabled_plugins: PluginName::set_of(global.text("disabled_plugins")).unwrap_or_default(),
             test_hooks,
             test_fill_delay: Some(global.milliseconds("test_fill_delay_ms"))
                 .filter(|delay| test_hooks && !delay.is_zero()),

@@ -1,7 +1,9 @@
 //! Which plugins are switched off.
 
-/// A plugin, as the setting names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use enumset::{EnumSet, EnumSetType};
+
+/// A plugin, as the setting names it. In the order in which they are told.
+#[derive(Debug, EnumSetType)]
 pub enum PluginName {
     /// Access control by the server's ACL.
     Acl,
@@ -18,10 +20,6 @@ pub enum PluginName {
 }
 
 impl PluginName {
-    /// Every plugin, in the order in which they are told.
-    pub const ALL: [Self; 6] =
-        [Self::Acl, Self::Stats, Self::Metrics, Self::SlowLog, Self::Events, Self::Hooks];
-
     /// The name in the setting.
     pub fn name(self) -> &'static str {
         match self {
@@ -35,50 +33,34 @@ impl PluginName {
     }
 
     fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|plugin| plugin.name() == name)
+        PluginNames::all().iter().find(|plugin| plugin.name() == name)
     }
 
-    fn bit(self) -> u32 {
-        1 << self as u32
+    /// Reads `none` or a comma-separated list of names. `None` when a name is not known.
+    pub fn set_of(list: &str) -> Option<PluginNames> {
+        if matches!(list.trim(), "none" | "") {
+            return Some(PluginNames::empty());
+        }
+        list.split(',').map(|name| Self::named(name.trim())).collect()
     }
 }
 
 /// A set of plugins.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PluginNames(u32);
-
-impl PluginNames {
-    /// Reads `none` or a comma-separated list of names. `None` when a name is not known.
-    pub fn parse(list: &str) -> Option<Self> {
-        if matches!(list.trim(), "none" | "") {
-            return Some(Self::default());
-        }
-        let names = list.split(',').map(|name| PluginName::named(name.trim()));
-        names.map(|name| name.map(PluginName::bit)).try_fold(Self(0), |set, bit| Some(Self(set.0 | bit?)))
-    }
-
-    /// Whether the plugin is among them.
-    pub fn contains(self, plugin: PluginName) -> bool {
-        self.0 & plugin.bit() != 0
-    }
-}
+pub type PluginNames = EnumSet<PluginName>;
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_list_names_its_members() {
-        let names = PluginNames::parse("stats, hooks").unwrap();
-        assert!(names.contains(PluginName::Stats) && names.contains(PluginName::Hooks));
-        assert!(!names.contains(PluginName::Acl));
-        assert_eq!(PluginNames::parse("none"), Some(PluginNames::default()));
+        assert_eq!(PluginName::set_of("stats, hooks"), Some(PluginName::Stats | PluginName::Hooks));
+        assert_eq!(PluginName::set_of("none"), Some(PluginNames::empty()));
     }
 
     #[test]
     fn an_unknown_name_is_refused() {
-        assert_eq!(PluginNames::parse("stats,everything"), None);
-        assert_eq!(PluginNames::parse("all"), None);
+        assert_eq!(PluginName::set_of("stats,everything"), None);
+        assert_eq!(PluginName::set_of("all"), None);
     }
 }

@@ -116,6 +116,7 @@ impl HookEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::EventTypes;
 
     #[test]
     fn every_event_has_a_name_of_its_own() {
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_part_of_an_event_is_that_of_its_occurrences() {
-        for kind in EventType::ALL {
+        for kind in EventTypes::all() {
             let Some(event) = HookEvent::of(kind) else { continue };
             assert_eq!(event.parts(), [Part::of(kind)], "{kind:?}");
         }

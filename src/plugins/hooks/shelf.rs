@@ -254,10 +254,10 @@ mod tests {
     #[test]
     fn nothing_is_told_for_hooks_that_are_off() {
         let mut shelf = Shelf::default();
-        assert_eq!(shelf.parts(), Parts::default());
+        assert_eq!(shelf.parts(), Parts::empty());
         shelf.add(definition("a", None, 0)).unwrap();
         assert!(shelf.parts().contains(Part::Hit));
         shelf.enable("a", false);
-        assert_eq!(shelf.parts(), Parts::default());
+        assert_eq!(shelf.parts(), Parts::empty());
     }
 }
