@@ -104,7 +104,7 @@ fn a_panic_in_a_callback_leaves_the_next_ones_at_work() {
             assert_eq!(client.call(&["PGCACHE.PANIC", "CALLBACK"]), Reply::Simple("OK".into()));
             assert_answers(database, server, client, &mut next_id);
         }
-        let panics = || server.log().matches("panic").count();
+        let panics = || server.log().matches("panic at src/").count();
         eventually("the panics are in the log", || (panics() > 0).then_some(()));
         // What only the timer does still happens: a reader is given up after load_timeout_ms.
         client.set("load_timeout_ms", "50");

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use redis_module::raw::{self, RedisModuleUser};
 
+use super::client;
 use super::context::Context;
 use super::text::Text;
 use crate::cache::error::{Error, ErrorKind};
 
-/// Clients that were found to be connected: such a client has a user for as long as it lives, and its id is never used
+/// Clients that are known to be connected: such a client has a user for as long as it lives, and its id is never used
 /// again. Looking it up once more for each command would cost more than asking for the user.
-static CONNECTED: [AtomicU64; CONNECTED_MAX] = [const { AtomicU64::new(0) }; CONNECTED_MAX];
+static KNOWN: [AtomicU64; KNOWN_MAX] = [const { AtomicU64::new(0) }; KNOWN_MAX];
 
 /// The server's record of its default user, once it was asked for. That user cannot be deleted, and whatever changes
 /// what it may do changes this same record, ACL LOAD included. Both are the main thread's alone: a static that needs no
@@ -21,7 +22,7 @@ static CONNECTED: [AtomicU64; CONNECTED_MAX] = [const { AtomicU64::new(0) }; CON
 static DEFAULT: AtomicPtr<RedisModuleUser> = AtomicPtr::new(ptr::null_mut());
 
 /// How many clients are remembered; those whose ids differ by a multiple of it take each other's place.
-const CONNECTED_MAX: usize = 256;
+const KNOWN_MAX: usize = 256;
 
 /// The user of clients that have not said who they are.
 const DEFAULT_NAME: &[u8] = b"default";
@@ -58,15 +59,16 @@ impl User {
     /// The user of the command under way.
     pub fn of(ctx: Context<'_>) -> Self {
         let id = ctx.client_id();
-        if is_connected(id) {
+        if is_known(id) {
             return Self { name: current_user(ctx) };
         }
         // SAFETY: a valid context; the server looks the id up and returns null when no client has it.
         let by_id = unsafe { Text::from_raw(api!(RedisModule_GetClientUserNameById)(ctx.as_raw(), id)) };
-        if by_id.is_some() {
+        // The server may find a script's client as well, which has another user with each caller.
+        if by_id.is_some() && client::is_connected(id) {
             place_of(id).store(id, Relaxed);
         }
-        // A script's own client is in no list, but carries its caller's user. A call from a module carries none, nor does a
+        // As a rule a script's own client is in no list, but carries its caller's user. A call from a module carries none, nor does a
         // script that one calls, and asking for its name would end the server.
         let name =
             by_id.or_else(|| if ctx.flags().in_script() && has_user(ctx) { current_user(ctx) } else { None });
@@ -104,12 +106,12 @@ impl User {
 }
 
 /// Whether the client with this id was found to be connected before.
-fn is_connected(id: u64) -> bool {
+fn is_known(id: u64) -> bool {
     id != 0 && place_of(id).load(Relaxed) == id
 }
 
 fn place_of(id: u64) -> &'static AtomicU64 {
-    &CONNECTED[id as usize % CONNECTED_MAX]
+    &KNOWN[id as usize % KNOWN_MAX]
 }
 
 fn denied() -> Error {

@@ -8,9 +8,10 @@ use redis_module::{Context as CrateContext, RedisString, Status};
 
 use super::command::Registration;
 use super::context::Context;
-use super::guard::guard;
+use super::guard::{self, guard};
 use super::{
-    bell, clock, config, environment, info, keyspace, log as server_log, notifications, server_events, turn,
+    bell, client, clock, config, environment, info, keyspace, log as server_log, notifications,
+    server_events, turn,
 };
 use crate::commands;
 use crate::engine::{self, Engine};
@@ -23,6 +24,7 @@ pub fn load(ctx: &CrateContext, arguments: &[RedisString]) -> Status {
     let context = unsafe { Context::new(ctx.ctx) };
     // SAFETY: a valid context during load. It is made anew at each load and lives with the module.
     server_log::start(unsafe { api!(RedisModule_GetDetachedThreadSafeContext)(context.as_raw()) });
+    guard::log_panics();
     let arguments: Vec<String> = arguments.iter().map(RedisString::to_string_lossy).collect();
     match guard("loading", || start(context, &arguments)) {
         Some(Ok(())) => Status::Ok,
@@ -66,6 +68,7 @@ fn start(ctx: Context<'_>, arguments: &[String]) -> Result<(), String> {
     // Threads and subscriptions last: Redis 7.0 does not take back the subscriptions of a failed load.
     clock::start();
     bell::reset();
+    client::reset();
     turn::reset();
     let started = Engine::start(shared, Arc::new(bell::ring)).map_err(|error| error.to_string())?;
     engine::install(started);

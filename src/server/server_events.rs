@@ -1,15 +1,19 @@
-//! Events of the server: its clock tick, flushed and swapped databases, loading, change of role, its end.
+//! Events of the server: its clock tick, clients that come and go, flushed and swapped databases, loading, change of role, its end.
 
 use std::os::raw::{c_int, c_void};
 
-use redis_module::raw::{self, RedisModuleCtx, RedisModuleEvent, RedisModuleFlushInfo};
+use redis_module::raw::{
+    self, RedisModuleClientInfo, RedisModuleCtx, RedisModuleEvent, RedisModuleFlushInfo,
+};
 
+use super::client;
 use super::context::Context;
 use super::guard::guard;
 
 /// Each event with the version of its data that we read.
-const EVENTS: [u64; 7] = [
+const EVENTS: [u64; 8] = [
     raw::REDISMODULE_EVENT_CRON_LOOP,
+    raw::REDISMODULE_EVENT_CLIENT_CHANGE,
     raw::REDISMODULE_EVENT_FLUSHDB,
     raw::REDISMODULE_EVENT_SWAPDB,
     raw::REDISMODULE_EVENT_LOADING,
@@ -38,6 +42,12 @@ unsafe extern "C" fn on_event(
     let ctx = unsafe { Context::new(ctx) };
     guard("a server event", || match event.id {
         raw::REDISMODULE_EVENT_CRON_LOOP => crate::engine::with(|engine| engine.tick(ctx)),
+        raw::REDISMODULE_EVENT_CLIENT_CHANGE => {
+            // SAFETY: the data of this event, alive for the time of this call.
+            if let Some(info) = unsafe { data.cast::<RedisModuleClientInfo>().as_ref() } {
+                client::changed(subevent, info);
+            }
+        }
         raw::REDISMODULE_EVENT_FLUSHDB => {
             // SAFETY: the data of this event, alive for the time of this call.
             let database = unsafe { data.cast::<RedisModuleFlushInfo>().as_ref() }.map(|info| info.dbnum);

@@ -28,9 +28,9 @@ pub(super) fn plain(kind: HookEvent) -> Message {
 }
 
 /// That of a command that is about to run.
-pub(super) fn before(ctx: Context<'_>, asked: &Asked<'_>) -> Message {
+pub(super) fn before(asked: &Asked<'_>) -> Message {
     let event = about(HookEvent::BeforeCommand, asked.command, asked.subject);
-    let event = by_client(event, asked.client, asked.user.name(), ctx).flag("is_write", asked.is_write);
+    let event = by_client(event, asked.client, asked.user.name()).flag("is_write", asked.is_write);
     (keys(asked.subject), event.finish().into())
 }
 
@@ -38,7 +38,7 @@ pub(super) fn before(ctx: Context<'_>, asked: &Asked<'_>) -> Message {
 pub(super) fn after(ctx: Context<'_>, call: &Ended<'_>) -> Message {
     let event = about(HookEvent::AfterCommand, call.command, call.subject);
     let user = client::user(ctx, call.client);
-    let event = by_client(event, call.client, user, ctx).flag("is_write", call.is_write);
+    let event = by_client(event, call.client, user).flag("is_write", call.is_write);
     let event = event.number("duration_us", call.duration_us);
     let event = match call.error {
         Some(error) => event.text("error", error),
@@ -66,9 +66,9 @@ fn about(kind: HookEvent, command: &str, subject: Option<&Subject>) -> Event {
     event.number("ts", unix_ms()).text("command", command)
 }
 
-fn by_client(event: Event, id: u64, user: Option<String>, ctx: Context<'_>) -> Event {
+fn by_client(event: Event, id: u64, user: Option<String>) -> Event {
     let event = event.number("client", id);
-    let event = match client::address(ctx, id) {
+    let event = match client::address(id) {
         Some(address) => event.text("address", &address),
         None => event,
     };

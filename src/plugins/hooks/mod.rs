@@ -232,7 +232,7 @@ impl Plugin for Hooks {
         if ids.is_empty() {
             return Ok(());
         }
-        let (keys, json) = message::before(moment.ctx, asked);
+        let (keys, json) = message::before(asked);
         for hook in ids.iter().copied() {
             let due = Due { hook, keys: Rc::clone(&keys), json: Rc::clone(&json) };
             self.veto(moment.ctx, hook, asked, &due)?;
