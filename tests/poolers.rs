@@ -11,12 +11,15 @@ use support::queries::{query, rows};
 use support::watched::{await_freshness, health, name_of, watch};
 use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server};
 
-/// What sessions have that nobody has touched, all that ours set among it.
+/// What sessions have that nobody has touched, all that ours set among it. PgBouncer 1.21 and later prepare statements of
+/// their own for those of their clients.
 const STATE: &str = "SELECT concat_ws('|', current_setting('TimeZone'), current_setting('DateStyle'),
     current_setting('IntervalStyle'), current_setting('extra_float_digits'), current_setting('bytea_output'),
     current_setting('default_transaction_read_only'), current_setting('statement_timeout'), current_setting('jit'),
     current_setting('plan_cache_mode'), current_setting('client_connection_check_interval'),
-    (SELECT count(*) FROM pg_prepared_statements), (SELECT count(*) FROM pg_listening_channels()), (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'))";
+    (SELECT count(*) FROM pg_prepared_statements WHERE name NOT LIKE 'PGBOUNCER%'),
+    (SELECT count(*) FROM pg_listening_channels()),
+    (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()))";
 
 /// PostgreSQL with a database whose sessions begin otherwise than ours want them.
 fn odd(postgres: &Postgres) -> Database<'_> {

@@ -36,7 +36,7 @@ impl PgBouncer {
             users.display(),
         );
         let settings = postgres.write_private(&format!("pgbouncer-{port}.ini"), &settings);
-        let process = spawn(command(&settings), "TERM");
+        let process = spawn(command(&settings), "QUIT");
         eventually("PgBouncer listens", || TcpStream::connect(("127.0.0.1", port)).ok());
         Self { port, process }
     }
@@ -49,14 +49,16 @@ impl PgBouncer {
 
 impl Drop for PgBouncer {
     fn drop(&mut self) {
-        self.process.signal(libc::SIGTERM);
+        // SIGTERM waits for all clients since version 1.23.
+        self.process.signal(libc::SIGQUIT);
         let _ = self.process.wait();
     }
 }
 
 fn command(settings: &Path) -> Command {
     let log = fs::File::create(settings.with_extension("log")).unwrap();
-    let mut command = Command::new("/usr/sbin/pgbouncer");
+    let program = std::env::var_os("PGCACHE_PGBOUNCER").unwrap_or_else(|| "/usr/sbin/pgbouncer".into());
+    let mut command = Command::new(program);
     command.arg(settings).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     if let Some((uid, gid)) = unprivileged() {
         command.uid(uid).gid(gid);
