@@ -4,7 +4,7 @@
 # dynamic loader of their own release.
 #
 #   scripts/servers.sh [redis-7.0] [valkey-8] [redis-8] [postgresql-17]       (all four when none is named)
-#   scripts/servers.sh valkey-8.1 valkey-9 postgresql-13 postgresql-18        (further ones, on request)
+#   scripts/servers.sh valkey-8.1 valkey-9 postgresql-18                     (further ones, on request)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 servers=$PWD/.servers
@@ -184,7 +184,6 @@ provide() {
     # Those that CI does not need, for whoever wants to know. What Debian develops (sid) changes from day to day.
     valkey-8.1) unpack "$1" valkey-server trixie ;;
     valkey-9) unpack "$1" valkey-server sid ;;
-    postgresql-13) unpack_postgresql "$1" 13 bullseye ;;
     postgresql-17) unpack_postgresql "$1" 17 trixie ;;
     postgresql-18) unpack_postgresql "$1" 18 sid ;;
     *) fail "unknown server $1" ;;

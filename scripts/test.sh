@@ -83,7 +83,7 @@ scripts/install.sh
 # shellcheck disable=SC2086  # a list of names
 scripts/servers.sh $servers postgresql-17
 cp -R .servers/postgresql-17/. "$newer"
-chmod 755 "$newer"
+chmod -R go+rX "$newer"
 
 step format cargo fmt --check
 step licences scripts/licences.sh
