@@ -36,7 +36,7 @@ impl PgBouncer {
             users.display(),
         );
         let settings = postgres.write_private(&format!("pgbouncer-{port}.ini"), &settings);
-        let process = spawn(command(&settings), "QUIT");
+        let process = spawn(command(&settings), "KILL");
         eventually("PgBouncer listens", || TcpStream::connect(("127.0.0.1", port)).ok());
         Self { port, process }
     }
@@ -49,8 +49,8 @@ impl PgBouncer {
 
 impl Drop for PgBouncer {
     fn drop(&mut self) {
-        // SIGTERM waits for all clients since version 1.23.
-        self.process.signal(libc::SIGQUIT);
+        // SIGTERM waits for all clients since version 1.23, and SIGQUIT may be ignored. It has nothing to put away.
+        self.process.signal(libc::SIGKILL);
         let _ = self.process.wait();
     }
 }
