@@ -1,6 +1,5 @@
 //! Who may touch which cache key, by the server's own ACL.
 
-use std::io;
 use std::os::raw::c_int;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
@@ -121,11 +120,7 @@ fn denied() -> Error {
 /// Whether the client of `ctx` has a user. The server says so when it is told to run a command, which need not exist, as
 /// that user.
 fn has_user(ctx: Context<'_>) -> bool {
-    let call = api!(RedisModule_Call);
-    // SAFETY: a valid context; the format announces no argument. Nothing is run, so there is no reply to free.
-    let reply = unsafe { call(ctx.as_raw(), c"pgcache.nothing".as_ptr(), c"C".as_ptr()) };
-    debug_assert!(reply.is_null(), "no such command is registered");
-    io::Error::last_os_error().raw_os_error() != Some(NO_USER)
+    ctx.refusal(c"pgcache.nothing", c"C").raw_os_error() != Some(NO_USER)
 }
 
 /// `ENOTSUP`, by which the server says that a client has no user.

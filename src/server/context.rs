@@ -1,5 +1,7 @@
 //! The context of a server callback, and what it says about the server's state.
 
+use std::ffi::CStr;
+use std::io;
 use std::marker::PhantomData;
 
 use redis_module::raw::{self, RedisModuleCtx};
@@ -29,6 +31,15 @@ impl Context<'_> {
     pub fn flags(&self) -> Flags {
         // SAFETY: the context is valid while `self` is.
         Flags(unsafe { api!(RedisModule_GetContextFlags)(self.raw) } as u32)
+    }
+
+    /// Why the server does not run `command` without arguments, which must be one that it refuses: nothing is run.
+    pub(super) fn refusal(self, command: &CStr, format: &CStr) -> io::Error {
+        let call = api!(RedisModule_Call);
+        // SAFETY: a valid context; the format announces no argument. There is no reply to free.
+        let reply = unsafe { call(self.as_raw(), command.as_ptr(), format.as_ptr()) };
+        debug_assert!(reply.is_null(), "the server refuses it");
+        io::Error::last_os_error()
     }
 
     /// The id of the client that sent the command; in scripts and timers one that no client has.

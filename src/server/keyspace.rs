@@ -33,13 +33,8 @@ pub fn missing_command(ctx: Context<'_>) -> Option<&'static str> {
 }
 
 fn has_command(ctx: Context<'_>, name: &CStr) -> bool {
-    let call = api!(RedisModule_Call);
-    // SAFETY: a valid context; the format announces no argument. Both commands need some, so nothing is run and there is no
-    // reply to free.
-    let reply = unsafe { call(ctx.as_raw(), name.as_ptr(), c"".as_ptr()) };
-    debug_assert!(reply.is_null(), "it lacks its arguments");
-    // ENOENT.
-    io::Error::last_os_error().kind() != io::ErrorKind::NotFound
+    // They lack their arguments; ENOENT is the name.
+    ctx.refusal(name, c"").kind() != io::ErrorKind::NotFound
 }
 
 /// What stands under a key.
