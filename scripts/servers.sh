@@ -132,11 +132,15 @@ download() { # $1: name; $2: package; $3…: the suites it comes from. Unpacks i
 unpack() { # $1: name; $2: package, and its program; $3…: the suites it comes from
     local name=$1 package=$2 new=$servers/$1.new
     download "$@"
-    shift 2
     write_wrapper "$new" "root/usr/bin/$package" server "$package"
-    runs "$new/server" || fail "the $package of $* does not run here: $("$new/server" --version 2>&1 | tail -n 1)"
-    rm -rf "${servers:?}/$name"
-    mv "$new" "$servers/$name"
+    keep "$name" server
+}
+
+keep() { # $1: name; $2: its program. What was unpacked takes its place, if it runs.
+    local new=$servers/$1.new
+    runs "$new/$2" || fail "$1 does not run here: $("$new/$2" --version 2>&1 | tail -n 1)"
+    rm -rf "${servers:?}/$1"
+    mv "$new" "$servers/$1"
 }
 
 # PostgreSQL finds its other programs and its files by where it stands: the wrappers stand where Debian has its programs, and
@@ -152,9 +156,7 @@ unpack_postgresql() { # $1: name; $2: version; $3…: the suites it comes from
         write_wrapper "$new" "$home/programs/$program" "$home/bin/$program" "\$here/$home/bin/$program"
     done
     ln -s "$home/bin" "$new/bin"
-    runs "$new/bin/postgres" || fail "the postgresql-$2 of ${*:3} does not run here"
-    rm -rf "${servers:?}/$name"
-    mv "$new" "$servers/$name"
+    keep "$name" bin/postgres
 }
 
 runs() { # $1: a server

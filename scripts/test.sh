@@ -10,7 +10,7 @@ export RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }-D warnings"
 export CARGO_TERM_COLOR=never
 # Tests wait for servers more than they work.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
-unset PGCACHE_MODULE PGCACHE_POSTGRES
+unset PGCACHE_MODULE PGCACHE_POSTGRES PGCACHE_PGBOUNCER
 log=$(mktemp)
 words=$(mktemp) # what failed tests said, for the end of the output
 newer=$(mktemp -d) # a newer PostgreSQL than the machine's, where the user that it runs as can reach it
