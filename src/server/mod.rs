@@ -7,6 +7,7 @@
 mod api;
 
 pub mod acl;
+mod aligned;
 pub mod alloc;
 pub mod bell;
 pub mod blocked;
