@@ -351,3 +351,28 @@ fn the_module_can_be_unloaded_while_a_load_is_under_way_for_nobody() {
         server.assert_alive();
     });
 }
+
+#[test]
+fn what_a_load_of_the_module_took_an_unload_gives_back() {
+    const WARM_UP: usize = 3;
+    const ROUNDS: usize = 8;
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(10);
+        let server = Server::setup(&kind).on(&database).config("enable-module-command", "yes").start();
+        let mut client = server.client();
+        let mut after = Vec::with_capacity(ROUNDS);
+        for _ in 0..ROUNDS {
+            assert_eq!(client.read("users", &user(1)).json()["id"], 1);
+            eventually("the module is unloaded", || {
+                (client.call(&["MODULE", "UNLOAD", "pgcache"]) == Reply::Simple("OK".into())).then_some(())
+            });
+            eventually("the threads are gone", || threads(&server).is_empty().then_some(()));
+            client.call(&["FLUSHALL"]);
+            after.push(used_memory(&mut client));
+            assert_eq!(load_module(&mut client, &database), Reply::Simple("OK".into()), "{}", server.log());
+        }
+        let grown = after[ROUNDS - 1] - after[WARM_UP];
+        assert!(grown < 4_000 * (ROUNDS - 1 - WARM_UP) as i64, "{after:?}");
+    });
+}

@@ -22,18 +22,17 @@ use crate::settings::{self, Shared};
 pub fn load(ctx: &CrateContext, arguments: &[RedisString]) -> Status {
     // SAFETY: the crate passes the context of the load under way.
     let context = unsafe { Context::new(ctx.ctx) };
-    // SAFETY: a valid context during load. It is made anew at each load and lives with the module.
-    server_log::start(unsafe { api!(RedisModule_GetDetachedThreadSafeContext)(context.as_raw()) });
+    // SAFETY: a valid context during load, of which one is made and given away.
+    unsafe { server_log::start(api!(RedisModule_GetDetachedThreadSafeContext)(context.as_raw())) };
     guard::log_panics();
     let arguments: Vec<String> = arguments.iter().map(RedisString::to_string_lossy).collect();
     match guard("loading", || start(context, &arguments)) {
-        Some(Ok(())) => Status::Ok,
-        Some(Err(reason)) => {
-            log::error!("not loaded: {reason}");
-            Status::Err
-        }
-        None => Status::Err,
+        Some(Ok(())) => return Status::Ok,
+        Some(Err(reason)) => log::error!("not loaded: {reason}"),
+        None => {}
     }
+    server_log::stop();
+    Status::Err
 }
 
 fn start(ctx: Context<'_>, arguments: &[String]) -> Result<(), String> {

@@ -2,13 +2,20 @@
 
 use std::ffi::CString;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use parking_lot::RwLock;
 use redis_module::raw::{self, RedisModuleCtx};
 
-/// A context of our own that is no client's, made at every load: that of an earlier load is dangling.
-static DETACHED: AtomicPtr<RedisModuleCtx> = AtomicPtr::new(ptr::null_mut());
+/// A context of our own that is no client's, from a load to the unload. Whoever writes a line with it keeps it from being freed.
+static DETACHED: RwLock<Detached> = RwLock::new(Detached(ptr::null_mut()));
+
+struct Detached(*mut RedisModuleCtx);
+
+// SAFETY: a detached context may be used for log lines from any thread, and for the rest on the main thread only.
+unsafe impl Send for Detached {}
+// SAFETY: as above.
+unsafe impl Sync for Detached {}
 
 struct ServerLog;
 
@@ -27,23 +34,30 @@ impl Log for ServerLog {
     fn flush(&self) {}
 }
 
-/// Makes the server's log the target of the `log` crate. `detached` stays valid until the module is unloaded.
-pub(super) fn start(detached: *mut RedisModuleCtx) {
-    DETACHED.store(detached, Ordering::Release);
+/// Makes the server's log the target of the `log` crate.
+///
+/// # Safety
+/// `detached` is a detached context of this module, which is given away.
+pub(super) unsafe fn start(detached: *mut RedisModuleCtx) {
+    DETACHED.write().0 = detached;
     // It fails when an earlier load set it: the code stays mapped, so that one still works.
     let _ = log::set_logger(&ServerLog);
     log::set_max_level(LevelFilter::Info);
 }
 
-/// Lets go of the context, which ends with the module. Background threads may still have something to say:
+/// Frees the context: the module ends. Background threads may still have something to say:
 /// the server takes a line without a context too.
 pub(super) fn stop() {
-    DETACHED.store(ptr::null_mut(), Ordering::Release);
+    let detached = std::mem::replace(&mut DETACHED.write().0, ptr::null_mut());
+    if !detached.is_null() {
+        // SAFETY: it was given to us, and nobody uses it any more.
+        unsafe { api!(RedisModule_FreeThreadSafeContext)(detached) };
+    }
 }
 
-/// The context that belongs to no client: for log lines and for starting timers.
+/// The context that belongs to no client, for starting timers: on the main thread, which alone frees it.
 pub(super) fn detached() -> *mut RedisModuleCtx {
-    DETACHED.load(Ordering::Acquire)
+    DETACHED.read().0
 }
 
 fn write(level: Level, line: &str) {
@@ -56,6 +70,7 @@ fn write(level: Level, line: &str) {
     let Some(log) = (unsafe { raw::RedisModule_Log }) else { return };
     let line: Vec<u8> = line.bytes().map(|byte| if byte < b' ' { b' ' } else { byte }).collect();
     let Ok(line) = CString::new(line) else { return };
+    let detached = DETACHED.read();
     // SAFETY: the format is ours and takes one C string; the server's log may be written from any thread.
-    unsafe { log(detached(), level.as_ptr(), c"%s".as_ptr(), line.as_ptr()) }
+    unsafe { log(detached.0, level.as_ptr(), c"%s".as_ptr(), line.as_ptr()) }
 }
