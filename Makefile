@@ -27,7 +27,7 @@ bench: build servers ## Measure it against GET, pgbench and cache-aside; BENCH=h
 	cargo bench --locked --bench speed
 
 bench-plugins: build servers ## Measure what plugins cost a hit
-	PGCACHE_SERVERS="$${PGCACHE_SERVERS:-redis-7.0}" cargo bench --locked --bench plugins
+	cargo bench --locked --bench plugins
 
 bench-rules: ## Measure the rules on the way of a hit and of a miss, each by itself
 	cargo bench --locked --bench rules

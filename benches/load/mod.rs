@@ -3,6 +3,7 @@
 //! Each bench uses a part of this only.
 #![allow(dead_code)]
 
+pub mod entries;
 pub mod pair;
 
 use std::process::Command;

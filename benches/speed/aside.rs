@@ -1,9 +1,9 @@
 //! Misses against cache-aside by the application: GET, SELECT, SET EX, through real client libraries on both sides.
 
 use crate::crowd;
-use crate::entries;
 use crate::figure::{Figure, Goal};
 use crate::ids::Shuffled;
+use crate::load::entries;
 use crate::load::pair::Pair;
 use crate::reader::{Aside, Reader};
 use crate::stage::{prefix, Stage};

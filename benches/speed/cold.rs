@@ -2,8 +2,8 @@
 
 use std::process::Stdio;
 
-use crate::entries;
 use crate::figure::{Figure, Goal};
+use crate::load::entries;
 use crate::load::pair::Pair;
 use crate::load::Load;
 use crate::stage::{prefix, Stage, ANY_KEY, FIRST_ID, ROWS};

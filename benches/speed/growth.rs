@@ -1,7 +1,7 @@
 //! Growth: what a hit costs beside GET with more entries, more tables and more clients.
 
-use crate::entries;
 use crate::figure::{Figure, Goal};
+use crate::load::entries;
 use crate::load::pair::Pair;
 use crate::load::Load;
 use crate::stage::{key_of, prefix, Stage, ANY_KEY};

@@ -1,7 +1,7 @@
 //! Hits against GET: the same clients, the same server, the same entries.
 
-use crate::entries;
 use crate::figure::{Figure, Goal};
+use crate::load::entries;
 use crate::load::pair::Pair;
 use crate::load::{Load, PIPELINES};
 use crate::stage::{key_of, prefix, Stage, ANY_KEY};

@@ -14,7 +14,6 @@ mod aside;
 mod chart;
 mod cold;
 mod crowd;
-mod entries;
 mod figure;
 mod growth;
 mod hits;

@@ -1,7 +1,7 @@
 //! Memory: what an entry takes that a miss has stored, against SET EX of the same key and value.
 
-use crate::entries;
 use crate::figure::{Figure, Goal};
+use crate::load::entries;
 use crate::load::pair::Pair;
 use crate::stage::{key_of, prefix, Stage};
 use crate::support::{Client, Reply};

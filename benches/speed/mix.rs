@@ -1,9 +1,9 @@
 //! A mix: reads by Zipf's law, 95 of a hundred from memory, while others change rows and the cache is told of it.
 
 use crate::crowd;
-use crate::entries;
 use crate::figure::Figure;
 use crate::ids::Zipf;
+use crate::load::entries;
 use crate::load::pair::Pair;
 use crate::reader::{Aside, Reader};
 use crate::stage::{key_of, prefix, Stage, FIRST_ID, ROWS};

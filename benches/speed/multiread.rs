@@ -1,8 +1,8 @@
 //! MULTIREAD: 100 hits against MGET of the same keys, and 100 misses against as many rows by pgbench.
 
 use crate::cold::{cold_run, Select};
-use crate::entries;
 use crate::figure::{Figure, Goal};
+use crate::load::entries;
 use crate::load::pair::Pair;
 use crate::load::Load;
 use crate::stage::{key_of, prefix, Stage, ANY_KEY};

@@ -3,8 +3,8 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::entries;
 use crate::figure::Figure;
+use crate::load::entries;
 use crate::load::pair::Pair;
 use crate::load::Load;
 use crate::stage::{key_of, prefix, Stage, FIRST_ID};

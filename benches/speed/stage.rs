@@ -86,7 +86,7 @@ fn warm_up(client: &mut Client) {
         client.read("users", key);
     }
     let prefix = prefix(client, "users");
-    crate::entries::clear(client, &prefix);
+    crate::load::entries::clear(client, &prefix);
 }
 
 /// What the cache keys of a table start with, in its generation of now.
