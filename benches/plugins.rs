@@ -10,14 +10,17 @@ use load::pair::Pair;
 use load::{entries, Load, PIPELINES};
 use support::{on_every_server, Client, Postgres, Server};
 
-/// The lookup keys that are asked for, and how many there are by chance.
-const KEYS: [(&str, u32); 2] = [(r#"{"id":1}"#, 1), (r#"{"id":1__rand_int__}"#, 100_000)];
+/// How many keys there are by chance.
+const KEYS: u32 = 100_000;
+/// One of them each time, and the one that is always the same.
+const ANY_KEY: &str = r#"{"id":1__rand_int__}"#;
+const KEY: &str = r#"{"id":1}"#;
 /// Short ones, since the machine's speed may change from second to second: each compares what comes one after the other.
 const ROUNDS: usize = 16;
 
-/// What is switched off and compared with everything on.
-const OFF: [&str; 7] =
-    ["acl,stats,slowlog,events,hooks,metrics", "acl", "stats", "slowlog", "events", "hooks", "metrics"];
+/// What is switched off and compared with everything on: all of it, and one by one where little else counts.
+const ALL: &str = "acl,stats,slowlog,events,hooks,metrics";
+const EACH: [&str; 6] = ["acl", "stats", "slowlog", "events", "hooks", "metrics"];
 
 fn main() {
     println!(
@@ -33,31 +36,33 @@ fn main() {
         let server = Server::start(&kind, &database);
         fill(&mut server.client());
         for (pipeline, requests) in PIPELINES {
-            for (key, keys) in KEYS {
-                let load = Load::on(server.port()).pipeline(pipeline).requests(requests);
-                let load = if keys > 1 { load.range(keys) } else { load };
-                // One by one where little else counts.
-                for off in OFF.into_iter().take(if keys > 1 { 1 } else { OFF.len() }) {
-                    let rate = |off: &str| {
-                        server.client().set("disabled_plugins", off);
-                        load.run(&["PGCACHE.READ", "users", key])
-                    };
-                    let Pair { ours, theirs, ratio } = Pair::of(ROUNDS, || rate("none"), || rate(off));
-                    println!(
-                        "{:<10} {pipeline:>8} {keys:>7} {off:>40} {ours:>12.0} {theirs:>12.0} {ratio:>6.3}",
-                        kind.name
-                    );
-                }
-            }
+            let load = Load::on(server.port()).pipeline(pipeline).requests(requests);
+            let row = |load: Load, key: &str, keys: u32, off: &str| {
+                let Pair { ours, theirs, ratio } = compare(&server, load, key, off);
+                let server = &kind.name;
+                println!(
+                    "{server:<10} {pipeline:>8} {keys:>7} {off:>40} {ours:>12.0} {theirs:>12.0} {ratio:>6.3}"
+                );
+            };
+            [ALL].iter().chain(&EACH).for_each(|off| row(load, KEY, 1, off));
+            row(load.range(KEYS), ANY_KEY, KEYS, ALL);
         }
     });
 }
 
+/// Hits with every plugin on, and without those that are switched `off`.
+fn compare(server: &Server, load: Load, key: &str, off: &str) -> Pair {
+    let rate = |off: &str| {
+        server.client().set("disabled_plugins", off);
+        load.run(&["PGCACHE.READ", "users", key])
+    };
+    Pair::of(ROUNDS, || rate("none"), || rate(off))
+}
+
 /// Has every key that is asked for stand in the cache: the row, and copies of it.
 fn fill(client: &mut Client) {
-    let [(key, _), (_, keys)] = KEYS;
-    let value = client.read("users", key).text();
-    let first = client.key("users", key);
+    let value = client.read("users", KEY).text();
+    let first = client.key("users", KEY);
     let first = first.strip_suffix('}').expect("a lookup key is an object");
-    entries::fill(client, (0..keys).map(|number| format!("{first}{number:012}}}")), &value);
+    entries::fill(client, (0..KEYS).map(|number| format!("{first}{number:012}}}")), &value);
 }

@@ -210,10 +210,6 @@ fn clients_that_go_while_the_table_is_looked_up_are_forgotten() {
     });
 }
 
-fn used_memory(client: &mut Client) -> i64 {
-    client.info("memory", "used_memory").parse().unwrap()
-}
-
 #[test]
 fn half_a_million_hits_leave_the_memory_flat() {
     const PER_BATCH: usize = 1_000;
@@ -235,9 +231,9 @@ fn half_a_million_hits_leave_the_memory_flat() {
         // The first rounds make what stays: entries, buffers of the connection.
         hit(20);
         let mut watcher = server.client();
-        let before = used_memory(&mut watcher);
+        let before = watcher.used_memory();
         hit(500);
-        let grown = used_memory(&mut watcher) - before;
+        let grown = watcher.used_memory() - before;
         assert!(grown.abs() < 1 << 20, "{grown} bytes more after 500,000 hits");
         assert!(watcher.figure("hits") >= 500_000);
     });
@@ -364,12 +360,10 @@ fn what_a_load_of_the_module_took_an_unload_gives_back() {
         let mut after = Vec::with_capacity(ROUNDS);
         for _ in 0..ROUNDS {
             assert_eq!(client.read("users", &user(1)).json()["id"], 1);
-            eventually("the module is unloaded", || {
-                (client.call(&["MODULE", "UNLOAD", "pgcache"]) == Reply::Simple("OK".into())).then_some(())
-            });
+            client.unload_module();
             eventually("the threads are gone", || threads(&server).is_empty().then_some(()));
             client.call(&["FLUSHALL"]);
-            after.push(used_memory(&mut client));
+            after.push(client.used_memory());
             assert_eq!(load_module(&mut client, &database), Reply::Simple("OK".into()), "{}", server.log());
         }
         let grown = after[ROUNDS - 1] - after[WARM_UP];

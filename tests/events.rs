@@ -193,7 +193,7 @@ fn an_eviction_is_told() {
         let server = all(&kind, &database).start();
         let mut client = server.client();
         let mut listener = Listener::new(&server);
-        let limit = client.info("memory", "used_memory").parse::<u64>().unwrap() + 1_000_000;
+        let limit = client.used_memory() + 1_000_000;
         client.call(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
         client.call(&["CONFIG", "SET", "maxmemory", &limit.to_string()]);
         for id in 1..=1000 {

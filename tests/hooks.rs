@@ -285,10 +285,7 @@ fn unloading_the_module_runs_the_hooks_of_the_end() {
         add(&mut client, "down shutdown FUNCTION mark");
         add(&mut client, "down_message shutdown PUBLISH ends");
         add(&mut client, "down_stream shutdown STREAM ends");
-        // A timer that waits, such as one of the listeners' first news, has the server refuse.
-        eventually("it is unloaded", || {
-            (client.call(&["MODULE", "UNLOAD", "pgcache"]) == Reply::Simple("OK".into())).then_some(())
-        });
+        client.unload_module();
         assert_eq!(
             (items(&mut client, "marks"), entries(&mut client, "ends").len()),
             (vec!["shutdown".into()], 1)

@@ -374,10 +374,7 @@ fn the_port_is_free_after_an_unload_and_taken_again_by_a_reload() {
             load(&kind, &mut client, port);
             assert_eq!(get(port, "/").status, 200);
             let silent = TcpStream::connect(("127.0.0.1", port)).unwrap();
-            eventually("nobody waits", || {
-                let reply = client.call(&["MODULE", "UNLOAD", "pgcache"]);
-                (reply == Reply::Simple("OK".into())).then_some(())
-            });
+            client.unload_module();
             assert_eq!((listening(server.pid()), has_thread(&server)), ([server.port()].into(), false));
             drop((TcpListener::bind(("127.0.0.1", port)).unwrap(), silent));
         }

@@ -589,13 +589,9 @@ fn fat() -> Database<'static> {
     database
 }
 
-fn used_memory(client: &mut Client) -> u64 {
-    client.info("memory", "used_memory").parse().unwrap()
-}
-
 /// Leaves room for some 300 of the rows.
-fn limit_memory(client: &mut Client, policy: &str) -> u64 {
-    let limit = used_memory(client) + 3_000_000;
+fn limit_memory(client: &mut Client, policy: &str) -> i64 {
+    let limit = client.used_memory() + 3_000_000;
     client.call(&["CONFIG", "SET", "maxmemory-policy", policy]);
     client.call(&["CONFIG", "SET", "maxmemory", &limit.to_string()]);
     limit
@@ -619,7 +615,7 @@ fn past_maxmemory_reads_are_answered_and_nothing_is_stored() {
         assert_eq!(fills + skipped, 2000);
         assert!(skipped > 1000, "{skipped} of 2000 were skipped");
         assert_eq!(client.call(&["DBSIZE"]), Reply::Integer(fills as i64));
-        assert!(used_memory(&mut client) < limit + 2_000_000);
+        assert!(client.used_memory() < limit + 2_000_000);
         // Well past it, whatever buffers of clients come and go.
         client.call(&["CONFIG", "SET", "maxmemory", &(limit - 1_000_000).to_string()]);
         let full = client.call(&["PGCACHE.WRITE", "fat", ONE, r#"{"id":1}"#]);
@@ -638,7 +634,7 @@ fn with_eviction_the_cache_goes_on_past_maxmemory() {
         read_all_fat(&mut client);
         assert!(client.figure("fills") > 2000);
         assert!(client.figure("evicted") > 0);
-        assert!(used_memory(&mut client) < limit + 2_000_000);
+        assert!(client.used_memory() < limit + 2_000_000);
         // Among rows that were used in the same second the server may evict any, also the last.
         let hits = client.figure("hits");
         eventually("a row that was read is found", || {

@@ -27,7 +27,7 @@ pub fn figures(stage: &Stage) -> Vec<Figure> {
 
 /// By how much `work` makes the server grow for each entry.
 fn growth<T>(client: &mut Client, work: impl FnOnce(&mut Client) -> T) -> (f64, T) {
-    let used = |client: &mut Client| client.info("memory", "used_memory").parse::<f64>().unwrap();
+    let used = |client: &mut Client| client.used_memory() as f64;
     let before = used(client);
     let result = work(client);
     assert_eq!(client.call(&["DBSIZE"]), Reply::Integer(ENTRIES.into()));

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
-use super::eventually::PATIENCE;
+use super::eventually::{eventually, PATIENCE};
 
 /// A reply as it came over the wire.
 #[derive(Debug, Clone, PartialEq)]
@@ -184,6 +184,18 @@ impl Client {
         let info = self.call(&["INFO", section]).text();
         let line = info.lines().find_map(|line| line.strip_prefix(&format!("{name}:")));
         line.unwrap_or_else(|| panic!("no {name} in {info}")).trim().into()
+    }
+
+    /// What the server has allocated, in bytes.
+    pub fn used_memory(&mut self) -> i64 {
+        self.info("memory", "used_memory").parse().unwrap()
+    }
+
+    /// Unloads the module. A timer that waits, such as one of the listeners' first news, has the server refuse for a moment.
+    pub fn unload_module(&mut self) {
+        eventually("the module is unloaded", || {
+            (self.call(&["MODULE", "UNLOAD", "pgcache"]) == Reply::Simple("OK".into())).then_some(())
+        });
     }
 
     /// Whether the key exists in database 0.
