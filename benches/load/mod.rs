@@ -6,13 +6,14 @@
 pub mod entries;
 pub mod pair;
 
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
 /// How the load looks. Without a range `__rand_int__` stays as it is.
 #[derive(Clone, Copy)]
 pub struct Load {
     port: u16,
     clients: u32,
+    processes: u32,
     pipeline: u32,
     requests: u32,
     range: u32,
@@ -22,14 +23,20 @@ pub struct Load {
 pub const PIPELINES: [(u32, u32); 2] = [(1, 20_000), (32, 200_000)];
 
 impl Load {
-    /// 50 clients that send one request at a time to a server on loopback.
+    /// 50 clients of one process that send one request at a time to a server on loopback.
     pub fn on(port: u16) -> Self {
-        Self { port, clients: 50, pipeline: 1, requests: 50_000, range: 0 }
+        Self { port, clients: 50, processes: 1, pipeline: 1, requests: 50_000, range: 0 }
     }
 
     /// So many connections.
     pub fn clients(self, clients: u32) -> Self {
         Self { clients, ..self }
+    }
+
+    /// So many processes, which share connections and requests evenly. (redis-benchmark's own threads look four times a second
+    /// whether they are done: too seldom for runs of a second.)
+    pub fn processes(self, processes: u32) -> Self {
+        Self { processes, ..self }
     }
 
     /// So many requests that a client sends before it waits.
@@ -49,21 +56,17 @@ impl Load {
 
     /// Requests a second. Panics when the server answered with an error.
     pub fn run(&self, command: &[&str]) -> f64 {
-        let output = self.process(command).output().expect("redis-benchmark");
-        let text = String::from_utf8(output.stdout).unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && !errors.contains("Error"), "redis-benchmark: {errors} {text}");
-        let line = text.lines().last().unwrap_or_else(|| panic!("redis-benchmark said nothing"));
-        // The command itself holds commas and quotes, so the figures are counted from the end, behind six latencies.
-        let figure = line.rsplit("\",\"").nth(6).and_then(|figure| figure.parse().ok());
-        figure.unwrap_or_else(|| panic!("no figure in {line}"))
+        let start = |_| self.process(command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let processes: Vec<_> =
+            (0..self.processes).map(start).collect::<Result<_, _>>().expect("redis-benchmark");
+        processes.into_iter().map(|process| rate(&process.wait_with_output().unwrap())).sum()
     }
 
     fn process(&self, command: &[&str]) -> Command {
         let figures = [
             ("-p", u32::from(self.port)),
-            ("-c", self.clients),
-            ("-n", self.requests),
+            ("-c", self.clients / self.processes),
+            ("-n", self.requests / self.processes),
             ("-P", self.pipeline),
         ];
         let mut process = Command::new("redis-benchmark");
@@ -76,6 +79,17 @@ impl Load {
         process.arg("--csv").args(command);
         process
     }
+}
+
+/// The requests a second that redis-benchmark tells.
+fn rate(output: &Output) -> f64 {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !errors.contains("Error"), "redis-benchmark: {errors} {text}");
+    let line = text.lines().last().unwrap_or_else(|| panic!("redis-benchmark said nothing"));
+    // The command itself holds commas and quotes, so the figures are counted from the end, behind six latencies.
+    let figure = line.rsplit("\",\"").nth(6).and_then(|figure| figure.parse().ok());
+    figure.unwrap_or_else(|| panic!("no figure in {line}"))
 }
 
 /// The one in the middle.

@@ -3,10 +3,10 @@
 use crate::figure::{Figure, Goal};
 use crate::record::Record;
 
-const WIDTH: f64 = 860.0;
+const WIDTH: f64 = 980.0;
 /// Where the bars' own area begins and ends.
-const LEFT: f64 = 370.0;
-const RIGHT: f64 = 800.0;
+const LEFT: f64 = 480.0;
+const RIGHT: f64 = 920.0;
 const TOP: f64 = 76.0;
 const ROW: f64 = 28.0;
 const BAR: f64 = 16.0;

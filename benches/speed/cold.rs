@@ -1,7 +1,9 @@
-//! Misses against asking PostgreSQL oneself: pgbench with prepared statements and the same number of clients.
+//! Misses against asking PostgreSQL oneself: pgbench with prepared statements and the same number of clients in as many
+//! threads.
 
 use std::process::Stdio;
 
+use crate::clients::Clients;
 use crate::figure::{Figure, Goal};
 use crate::load::entries;
 use crate::load::pair::Pair;
@@ -15,21 +17,25 @@ const ROUNDS: usize = 5;
 /// 8, 50 and 200 clients.
 pub fn figures(stage: &Stage) -> Vec<Figure> {
     let server = stage.with_all_rows().server();
-    let of = |clients: u32, requests: u32, goal: Goal| {
-        let load = Load::on(server.port()).clients(clients).requests(requests);
-        let select = Select::on(stage, clients);
-        let pair = Pair::of(
-            ROUNDS,
-            || cold_run(&server, load, requests, &["PGCACHE.READ", "users", ANY_KEY]),
-            || select.rows_per_second(),
-        );
-        Figure::new("cold", format!("miss against pgbench, {clients} clients"), "/s", pair).goal(goal)
+    let of = |count: u32, requests: u32, goal: Goal| {
+        let server = &server;
+        Clients::in_one_thread_and_in_two(count).map(move |clients| {
+            let load = Load::on(server.port()).clients(count).processes(clients.threads).requests(requests);
+            let select = Select::on(stage, clients);
+            let pair = Pair::of(
+                ROUNDS,
+                || cold_run(server, load, requests, &["PGCACHE.READ", "users", ANY_KEY]),
+                || select.rows_per_second(),
+            );
+            Figure::new("cold", format!("miss against pgbench, {clients}"), "/s", pair).goal(goal)
+        })
     };
-    vec![
+    [
         of(8, 20_000, Goal::AtLeast(0.35, 0.6)),
         of(50, 50_000, Goal::AtLeast(1.0, 1.4)),
         of(200, 50_000, Goal::None),
     ]
+    .concat()
 }
 
 /// Runs a command on rows by chance, `keys` of them in all, with nothing cached before. Requests a second. Panics when more
@@ -49,12 +55,12 @@ pub fn cold_run(server: &Server, load: Load, keys: u32, command: &[&str]) -> f64
 pub struct Select {
     stage: Stage,
     script: std::path::PathBuf,
-    clients: u32,
+    clients: Clients,
 }
 
 impl Select {
-    /// By so many clients of `stage`'s database.
-    pub fn on(stage: &Stage, clients: u32) -> Self {
+    /// By clients of `stage`'s database.
+    pub fn on(stage: &Stage, clients: Clients) -> Self {
         let last = FIRST_ID + u64::from(ROWS) - 1;
         let script = format!(
             "\\set id random({FIRST_ID}, {last})\nSELECT id, email, name, bio FROM users WHERE id = :id;\n"
@@ -66,11 +72,14 @@ impl Select {
     /// Rows a second. The first second is left out: each new connection reads the catalog then.
     pub fn rows_per_second(&self) -> f64 {
         let database = self.stage.database();
-        let (port, clients) = (database.postgres.port().to_string(), self.clients.to_string());
-        let options =
-            ["-n", "-M", "prepared", "-h", "127.0.0.1", "-U", SUPERUSER, "-j", "2", "-T", "3", "-P", "1"];
+        let Clients { count, threads } = self.clients;
+        let figures = [("-p", database.postgres.port().into()), ("-c", count), ("-j", threads)];
         let mut process = database.postgres.command("pgbench");
-        process.args(options).args(["-p", &port, "-c", &clients, "-f"]).arg(&self.script).arg(&database.name);
+        process.args(["-n", "-M", "prepared", "-h", "127.0.0.1", "-U", SUPERUSER, "-T", "3", "-P", "1"]);
+        for (option, figure) in figures {
+            process.args([option, &figure.to_string()]);
+        }
+        process.arg("-f").arg(&self.script).arg(&database.name);
         let output = process.stdout(Stdio::null()).output().expect("pgbench");
         let text = String::from_utf8_lossy(&output.stderr);
         let seconds: Vec<f64> = text.lines().filter_map(tps).skip(1).collect();

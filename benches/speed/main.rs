@@ -12,6 +12,7 @@ mod support;
 
 mod aside;
 mod chart;
+mod clients;
 mod cold;
 mod crowd;
 mod figure;

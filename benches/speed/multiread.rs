@@ -1,5 +1,6 @@
 //! MULTIREAD: 100 hits against MGET of the same keys, and 100 misses against as many rows by pgbench.
 
+use crate::clients::Clients;
 use crate::cold::{cold_run, Select};
 use crate::figure::{Figure, Goal};
 use crate::load::entries;
@@ -10,12 +11,15 @@ use crate::stage::{key_of, prefix, Stage, ANY_KEY};
 const KEYS: u32 = 100;
 const ROUNDS: usize = 9;
 const COLD_ROUNDS: usize = 5;
+/// How many clients miss.
+const MISSING: u32 = 8;
 /// So few that hardly any row is asked for twice.
 const COLD_REQUESTS: u32 = 400;
 
 /// Hits, then misses.
 pub fn figures(stage: &Stage) -> Vec<Figure> {
-    vec![hits(stage), misses(stage)]
+    let misses = Clients::in_one_thread_and_in_two(MISSING).map(|clients| misses(stage, clients));
+    [hits(stage)].into_iter().chain(misses).collect()
 }
 
 fn hits(stage: &Stage) -> Figure {
@@ -40,11 +44,12 @@ fn hits(stage: &Stage) -> Figure {
     .goal(Goal::AtLeast(0.60, 0.8))
 }
 
-fn misses(stage: &Stage) -> Figure {
+fn misses(stage: &Stage, clients: Clients) -> Figure {
     let server = stage.with_all_rows().server();
     let array = format!("[{}]", vec![ANY_KEY; KEYS as usize].join(","));
-    let load = Load::on(server.port()).clients(8).requests(COLD_REQUESTS);
-    let select = Select::on(stage, 8);
+    let load =
+        Load::on(server.port()).clients(clients.count).processes(clients.threads).requests(COLD_REQUESTS);
+    let select = Select::on(stage, clients);
     let pair = Pair::of(
         COLD_ROUNDS,
         || {
@@ -53,6 +58,6 @@ fn misses(stage: &Stage) -> Figure {
         },
         || select.rows_per_second(),
     );
-    Figure::new("multiread", "MULTIREAD of 100 misses against pgbench, 8 clients", "rows/s", pair)
+    Figure::new("multiread", format!("MULTIREAD of 100 misses against pgbench, {clients}"), "rows/s", pair)
         .goal(Goal::AtLeast(3.0, 10.0))
 }

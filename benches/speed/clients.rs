@@ -1,0 +1,30 @@
+//! Clients of both sides: how many, and how many threads send for them.
+
+use std::fmt;
+
+/// The same clients for either side. What one side's tool does with a thread the other's must be able to do too: pgbench
+/// with two threads is by two fifths faster than with one.
+#[derive(Clone, Copy)]
+pub struct Clients {
+    /// How many connections.
+    pub count: u32,
+    /// How many threads share them; of redis-benchmark, processes.
+    pub threads: u32,
+}
+
+impl Clients {
+    /// In one thread, which is what redis-benchmark and pgbench have by default, and in two.
+    pub fn in_one_thread_and_in_two(count: u32) -> [Self; 2] {
+        [1, 2].map(|threads| Self { count, threads })
+    }
+}
+
+impl fmt::Display for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, threads } = self;
+        match threads {
+            1 => write!(f, "{count} clients in one thread"),
+            _ => write!(f, "{count} clients in {threads} threads"),
+        }
+    }
+}
