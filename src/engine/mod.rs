@@ -77,6 +77,15 @@ pub fn with<T: Default>(work: impl FnOnce(&mut Engine) -> T) -> T {
     })
 }
 
+/// Whether a change of `key` may be about the cache. Every write of every application is asked about; while the engine is at
+/// work nobody can tell, and [`keyspace_changed`] looks later.
+pub fn may_concern(key: &[u8]) -> bool {
+    ENGINE.with(|engine| match engine.try_borrow() {
+        Ok(engine) => engine.as_ref().is_some_and(|engine| engine.concerns(key)),
+        Err(_) => true,
+    })
+}
+
 /// Somebody else's command, expiry or eviction changed `key` of database 0.
 pub fn keyspace_changed(ctx: Context<'_>, change: Change, key: &[u8]) {
     ENGINE.with(|engine| match engine.try_borrow_mut() {

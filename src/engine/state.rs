@@ -340,9 +340,14 @@ impl Engine {
         self.epochs_are_due = true;
     }
 
+    /// Whether `key` is one of the cache's.
+    pub fn concerns(&self, key: &[u8]) -> bool {
+        key.starts_with(self.settings.get().cache_prefix.as_bytes())
+    }
+
     /// A key of database 0 changed by no doing of ours.
     pub fn key_changed(&mut self, ctx: Context<'_>, change: Change, key: &[u8]) {
-        if !key.starts_with(self.settings.get().cache_prefix.as_bytes()) {
+        if !self.concerns(key) {
             return;
         }
         match change {

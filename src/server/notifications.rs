@@ -39,17 +39,26 @@ unsafe extern "C" fn on_change(
     key: *mut RedisModuleString,
 ) -> c_int {
     if !is_own_write() {
-        // SAFETY: the server passes a valid context, a C string and a live key for the time of this call.
-        let (ctx, event, key) = unsafe { (Context::new(ctx), CStr::from_ptr(event), bytes_of(key)) };
         guard("a keyspace notification", || {
-            // SAFETY: a valid context.
-            let database = unsafe { api!(RedisModule_GetSelectedDb)(ctx.as_raw()) };
-            if database == 0 {
-                crate::engine::keyspace_changed(ctx, change(kind, event), key);
+            // SAFETY: the server passes a live key for the time of this call.
+            let key = unsafe { bytes_of(key) };
+            // First: nearly all keys are somebody else's.
+            if crate::engine::may_concern(key) {
+                // SAFETY: the server passes a valid context and a C string for the time of this call.
+                let (ctx, event) = unsafe { (Context::new(ctx), CStr::from_ptr(event)) };
+                tell(ctx, change(kind, event), key);
             }
         });
     }
     raw::REDISMODULE_OK as c_int
+}
+
+fn tell(ctx: Context<'_>, change: Change, key: &[u8]) {
+    // SAFETY: a valid context.
+    let database = unsafe { api!(RedisModule_GetSelectedDb)(ctx.as_raw()) };
+    if database == 0 {
+        crate::engine::keyspace_changed(ctx, change, key);
+    }
 }
 
 fn change(kind: c_int, event: &CStr) -> Change {
