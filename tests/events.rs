@@ -183,6 +183,24 @@ fn an_entrys_end_is_told() {
 }
 
 #[test]
+fn an_entrys_end_is_told_when_a_read_is_what_finds_it() {
+    on_every_server(|kind| {
+        let server = all(&kind, &users()).start();
+        let mut client = server.client();
+        client.call(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
+        client.read("users", ONE);
+        let key = client.key("users", ONE);
+        client.call(&["PEXPIRE", &key, "1"]);
+        let end = now_ms() + 2;
+        eventually("its time has come", || (now_ms() > end).then_some(()));
+        let mut listener = Listener::new(&server);
+        client.read("users", ONE);
+        assert_eq!(listener.event_of("cache_expire")["key"], json!({"id": 1}));
+        assert_eq!(client.figure("expired"), 1);
+    });
+}
+
+#[test]
 fn an_eviction_is_told() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
