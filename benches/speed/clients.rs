@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-/// The same clients for either side. What one side's tool does with a thread the other's must be able to do too: pgbench
-/// with two threads is by two fifths faster than with one.
+/// The same for either side: with two threads pgbench is faster by a third than with one, whatever it is compared with.
 #[derive(Clone, Copy)]
 pub struct Clients {
     /// How many connections.
