@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::load::Load;
+
 /// The same for either side: with two threads pgbench is faster by a third than with one, whatever it is compared with.
 #[derive(Clone, Copy)]
 pub struct Clients {
@@ -15,6 +17,11 @@ impl Clients {
     /// In one thread, which is what redis-benchmark and pgbench have by default, and in two.
     pub fn in_one_thread_and_in_two(count: u32) -> [Self; 2] {
         [1, 2].map(|threads| Self { count, threads })
+    }
+
+    /// Their load on a server on loopback.
+    pub fn load(self, port: u16) -> Load {
+        Load::on(port).clients(self.count).processes(self.threads)
     }
 }
 

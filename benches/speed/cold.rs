@@ -9,33 +9,35 @@ use crate::load::entries;
 use crate::load::pair::Pair;
 use crate::load::Load;
 use crate::stage::{prefix, Stage, ANY_KEY, FIRST_ID, ROWS};
-use crate::support::postgres::SUPERUSER;
 use crate::support::Server;
 
 const ROUNDS: usize = 5;
 
+/// How many clients, what they ask for in all, and what that should come to.
+const CROWDS: [(u32, u32, Goal); 3] =
+    [(8, 20_000, Goal::AtLeast(0.35, 0.6)), (50, 50_000, Goal::AtLeast(1.0, 1.4)), (200, 50_000, Goal::None)];
+
 /// 8, 50 and 200 clients.
 pub fn figures(stage: &Stage) -> Vec<Figure> {
     let server = stage.with_all_rows().server();
-    let of = |count: u32, requests: u32, goal: Goal| {
-        let server = &server;
-        Clients::in_one_thread_and_in_two(count).map(move |clients| {
-            let load = Load::on(server.port()).clients(count).processes(clients.threads).requests(requests);
-            let select = Select::on(stage, clients);
-            let pair = Pair::of(
-                ROUNDS,
-                || cold_run(server, load, requests, &["PGCACHE.READ", "users", ANY_KEY]),
-                || select.rows_per_second(),
-            );
-            Figure::new("cold", format!("miss against pgbench, {clients}"), "/s", pair).goal(goal)
-        })
-    };
-    [
-        of(8, 20_000, Goal::AtLeast(0.35, 0.6)),
-        of(50, 50_000, Goal::AtLeast(1.0, 1.4)),
-        of(200, 50_000, Goal::None),
-    ]
-    .concat()
+    let mut figures = vec![];
+    for (count, requests, goal) in CROWDS {
+        for clients in Clients::in_one_thread_and_in_two(count) {
+            let pair = pair(stage, &server, clients, requests);
+            let name = format!("miss against pgbench, {clients}");
+            figures.push(Figure::new("cold", name, "/s", pair).goal(goal));
+        }
+    }
+    figures
+}
+
+fn pair(stage: &Stage, server: &Server, clients: Clients, requests: u32) -> Pair {
+    let (load, select) = (clients.load(server.port()).requests(requests), Select::on(stage, clients));
+    Pair::of(
+        ROUNDS,
+        || cold_run(server, load, requests, &["PGCACHE.READ", "users", ANY_KEY]),
+        || select.rows_per_second(),
+    )
 }
 
 /// Runs a command on rows by chance, `keys` of them in all, with nothing cached before. Requests a second. Panics when more
@@ -71,15 +73,9 @@ impl Select {
 
     /// Rows a second. The first second is left out: each new connection reads the catalog then.
     pub fn rows_per_second(&self) -> f64 {
-        let database = self.stage.database();
         let Clients { count, threads } = self.clients;
-        let figures = [("-p", database.postgres.port().into()), ("-c", count), ("-j", threads)];
-        let mut process = database.postgres.command("pgbench");
-        process.args(["-n", "-M", "prepared", "-h", "127.0.0.1", "-U", SUPERUSER, "-T", "3", "-P", "1"]);
-        for (option, figure) in figures {
-            process.args([option, &figure.to_string()]);
-        }
-        process.arg("-f").arg(&self.script).arg(&database.name);
+        let mut process = self.stage.pgbench(&self.script);
+        process.args(["-T", "3", "-P", "1", "-c", &count.to_string(), "-j", &threads.to_string()]);
         let output = process.stdout(Stdio::null()).output().expect("pgbench");
         let text = String::from_utf8_lossy(&output.stderr);
         let seconds: Vec<f64> = text.lines().filter_map(tps).skip(1).collect();

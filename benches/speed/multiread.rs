@@ -47,8 +47,7 @@ fn hits(stage: &Stage) -> Figure {
 fn misses(stage: &Stage, clients: Clients) -> Figure {
     let server = stage.with_all_rows().server();
     let array = format!("[{}]", vec![ANY_KEY; KEYS as usize].join(","));
-    let load =
-        Load::on(server.port()).clients(clients.count).processes(clients.threads).requests(COLD_REQUESTS);
+    let load = clients.load(server.port()).requests(COLD_REQUESTS);
     let select = Select::on(stage, clients);
     let pair = Pair::of(
         COLD_ROUNDS,

@@ -1,7 +1,10 @@
 //! The stage: PostgreSQL with a table of a million rows, and servers beside it.
 
+use std::path::Path;
+use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::support::postgres::SUPERUSER;
 use crate::support::{Client, Database, Kind, Postgres, Server};
 
 /// How many rows `users` has.
@@ -62,6 +65,18 @@ impl Stage {
         let server = Server::start(&self.kind, self.database());
         warm_up(&mut server.client());
         server
+    }
+
+    /// pgbench with prepared statements on this database, which runs `script` again and again.
+    pub fn pgbench(&self, script: &Path) -> Command {
+        let database = self.database();
+        let mut process = database.postgres.command("pgbench");
+        process
+            .args(["-n", "-M", "prepared", "-h", "127.0.0.1", "-U", SUPERUSER])
+            .args(["-p", &database.postgres.port().to_string(), "-f"])
+            .arg(script)
+            .env("PGDATABASE", &database.name);
+        process
     }
 
     /// The same server without the module.

@@ -3,7 +3,6 @@
 use std::process::Stdio;
 
 use crate::stage::Stage;
-use crate::support::postgres::SUPERUSER;
 use crate::support::process::{spawn, Process};
 
 /// Two clients of PostgreSQL that update one row at a time, until they are dropped.
@@ -14,17 +13,10 @@ pub struct Writers {
 impl Writers {
     /// So many updates a second, by pgbench's script.
     pub fn start(stage: &Stage, script: &str, per_second: u32) -> Self {
-        let database = stage.database();
-        let file = database.postgres.write_private("write.sql", script);
-        let (port, rate) = (database.postgres.port().to_string(), per_second.to_string());
-        let mut command = database.postgres.command("pgbench");
-        command
-            .args(["-n", "-M", "prepared", "-h", "127.0.0.1", "-U", SUPERUSER, "-c", "2", "-T", "3600"])
-            .args(["-p", &port, "-R", &rate, "-f"])
-            .arg(file)
-            .arg(&database.name)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        let script = stage.database().postgres.write_private("write.sql", script);
+        let mut command = stage.pgbench(&script);
+        command.args(["-c", "2", "-T", "3600", "-R", &per_second.to_string()]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         Self { process: spawn(command, "KILL") }
     }
 }
