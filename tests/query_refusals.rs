@@ -311,7 +311,13 @@ fn what_reads_a_table_that_is_not_allowed_is_refused() {
         database.execute(
             "CREATE FUNCTION opaque() RETURNS text STABLE LANGUAGE plpgsql AS $$ BEGIN
                  RETURN (SELECT string_agg(name, ',') FROM users); END $$;
-             CREATE FUNCTION inlined() RETURNS SETOF text STABLE LANGUAGE sql AS 'SELECT name FROM users'",
+             CREATE FUNCTION inlined() RETURNS SETOF text STABLE LANGUAGE sql AS 'SELECT name FROM users';
+             CREATE FUNCTION hiding() RETURNS text STABLE LANGUAGE plpgsql AS $$
+             DECLARE found text; BEGIN
+                 BEGIN SELECT string_agg(name, ',') INTO found FROM users; RAISE 'x'; EXCEPTION WHEN OTHERS THEN END;
+                 RETURN found; END $$;
+             CREATE TABLE order2 (name text);
+             CREATE TABLE child () INHERITS (order2); INSERT INTO child SELECT name FROM users",
         );
         let server = allowing(&kind, &database, "order?");
         let mut client = server.client();
@@ -323,7 +329,10 @@ fn what_reads_a_table_that_is_not_allowed_is_refused() {
             "SELECT id FROM orders WHERE false AND EXISTS (SELECT FROM users)",
             "SELECT item FROM orders UNION ALL SELECT name FROM users",
             "SELECT opaque()",
+            "SELECT hiding()",
             "SELECT * FROM inlined()",
+            "SELECT c.* FROM order2 p, child c",
+            "SELECT * FROM child",
             "SELECT query_to_xml('SELECT name FROM users', false, false, '')::text",
         ] {
             for _ in 0..2 {

@@ -63,6 +63,8 @@ pub struct TableDefinition {
     pub unique_keys: Vec<Vec<usize>>,
     /// Whether changes of all that it reads from are told.
     pub is_watched: bool,
+    /// Whether reading its rows runs nobody's code: a table of built-in types, without row security.
+    pub is_plain: bool,
     /// `pg_class.oid` of every relation whose changes concern its rows: itself, its partitions and ancestors, or what
     /// a view reads from.
     pub concerns: Vec<u32>,
@@ -106,6 +108,7 @@ mod tests {
             columns: vec![column("a"), column("b"), column("c")],
             unique_keys: vec![vec![0, 1]],
             is_watched: false,
+            is_plain: true,
             concerns: vec![1],
             fingerprint: 0,
         }

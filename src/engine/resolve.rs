@@ -108,20 +108,26 @@ impl Engine {
         source: SourceIndex,
         definition: TableDefinition,
     ) -> Result<TableDefinition, Error> {
+        let TableDefinition { schema, relation, display, .. } = &definition;
+        self.check_allowed(source, schema, relation, display)?;
+        Ok(definition)
+    }
+
+    /// `NOPERM` unless `allow_tables` opens the relation, which is called `display`.
+    pub(super) fn check_allowed(
+        &self,
+        source: SourceIndex,
+        schema: &str,
+        relation: &str,
+        display: &str,
+    ) -> Result<(), Error> {
         let settings = self.settings.get();
-        let allows = settings.sources.get(source).is_some_and(|source| {
-            source.allow_tables.allows(&definition.schema, &definition.relation, &definition.display)
-        });
-        if allows {
-            return Ok(definition);
+        let source = settings.sources.get(source);
+        if source.is_some_and(|source| source.allow_tables.allows(schema, relation, display)) {
+            return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::Denied,
-            format!(
-                "table {} is not allowed: see allow_tables; catalogs are always closed",
-                definition.display
-            ),
-        ))
+        let text = format!("table {display} is not allowed: see allow_tables; catalogs are always closed");
+        Err(Error::new(ErrorKind::Denied, text))
     }
 
     /// Enters a table in the memo under the name that a client has for it.

@@ -15,6 +15,7 @@ use crate::settings::Invalidation;
 
 const RELATION: &str = include_str!("catalog_relation.sql");
 const COLUMNS: &str = include_str!("catalog_columns.sql");
+const PLAIN: &str = include_str!("catalog_plain.sql");
 const UNIQUE_KEYS: &str = include_str!("catalog_unique_keys.sql");
 /// Rows of one: the relations that concern relation `$1` (`oid`), and whether all their changes are told in the way `$2`.
 pub(super) const CONCERNS: &str = include_str!("catalog_concerns.sql");
@@ -71,6 +72,7 @@ pub(super) fn definition(
     // Before all else: what changes while the rest is read is found by the next comparison.
     let fingerprint = fingerprint::read(session, oid, &display)?;
     let (concerns, is_watched) = concerns(session, oid, invalidation)?;
+    let is_plain = is_plain(session, oid)?;
     let (columns, attnums) = columns(session, oid)?;
     let mut unique_keys = Vec::new();
     for row in session.query(UNIQUE_KEYS, &[&oid])? {
@@ -89,6 +91,7 @@ pub(super) fn definition(
         columns,
         unique_keys,
         is_watched,
+        is_plain,
         concerns,
         fingerprint,
     })
@@ -105,6 +108,12 @@ fn concerns(
     let concerns: Option<Vec<Oid>> = row.try_get(0)?;
     let is_watched: Option<bool> = row.try_get(1)?;
     Ok((concerns.unwrap_or_else(|| vec![oid]), is_watched.unwrap_or(false)))
+}
+
+/// Whether reading the rows of `oid` runs nobody's code.
+fn is_plain(session: &mut Session, oid: Oid) -> Result<bool, ::postgres::Error> {
+    let rows = session.query(PLAIN, &[&oid])?;
+    Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
 }
 
 /// A row of `pg_type`, as far as the spelling of a value depends on it.

@@ -4,16 +4,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use ::postgres::config::SslMode as Negotiation;
-use ::postgres::{Client, Config, NoTls};
-use r2d2::ManageConnection;
-use r2d2_postgres::PostgresConnectionManager;
 use secrecy::zeroize::Zeroizing;
 use secrecy::ExposeSecret;
+use tokio_postgres::config::SslMode as Negotiation;
+use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::client::{Address, Client, OpenError};
 use super::error::reason;
 use super::ownership::{marked, refuses_options};
 use super::tls;
@@ -26,17 +24,15 @@ pub(super) const LOADS: &str = "pgcache/load";
 pub(super) const NOTICES: &str = "pgcache/notices";
 /// The name of those that compare definitions.
 pub(super) const DEFINITIONS: &str = "pgcache/definitions";
-/// How long data that we sent may stay without the other kernel's confirmation.
-const TCP_USER_TIMEOUT: Duration = Duration::from_secs(3);
-/// Silence after which the kernel asks whether the other side is still there, how often, and how many times.
-const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(5), Duration::from_secs(1), 3);
-
 /// Why a connection could not be opened. Its text holds no password.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     /// PostgreSQL, the network or TLS said no.
     #[error("{}", reason(.0))]
     Postgres(#[from] ::postgres::Error),
+    /// The network said no, or nothing answered in time.
+    #[error("error connecting to server: {0}")]
+    Io(io::Error),
     /// The password file could not be read.
     #[error("pg_password_file: {0}")]
     PasswordFile(io::Error),
@@ -46,6 +42,15 @@ pub(super) enum ConnectError {
     /// The source is down, and another attempt began just now.
     #[error("another attempt to connect began just now")]
     TooSoon,
+}
+
+impl From<OpenError> for ConnectError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Io(error) => Self::Io(error),
+            OpenError::Postgres(error) => Self::Postgres(error),
+        }
+    }
 }
 
 impl ConnectError {
@@ -92,44 +97,34 @@ impl Connector {
     fn open_by(&self, options: Option<&str>) -> Result<Client, ConnectError> {
         let Some(tls) = &self.tls else { return self.open_plain(options) };
         if self.settings.pg_sslmode != SslMode::Prefer {
-            return self.open_with(tls, Negotiation::Require, options);
+            return self.open_with(Some(tls), Negotiation::Require, options);
         }
-        match self.open_with(tls, Negotiation::Prefer, options) {
+        match self.open_with(Some(tls), Negotiation::Prefer, options) {
             Err(ConnectError::Postgres(error)) if is_refusal_of_tls(&error) => self.open_plain(options),
             result => result,
         }
     }
 
+    fn open_plain(&self, options: Option<&str>) -> Result<Client, ConnectError> {
+        self.open_with(None, Negotiation::Disable, options)
+    }
+
     fn open_with(
         &self,
-        tls: &MakeRustlsConnect,
+        tls: Option<&MakeRustlsConnect>,
         mode: Negotiation,
         options: Option<&str>,
     ) -> Result<Client, ConnectError> {
-        Ok(PostgresConnectionManager::new(self.config(mode, options)?, tls.clone()).connect()?)
-    }
-
-    fn open_plain(&self, options: Option<&str>) -> Result<Client, ConnectError> {
-        Ok(PostgresConnectionManager::new(self.config(Negotiation::Disable, options)?, NoTls).connect()?)
+        let SourceSettings { pg_host, pg_port, connect_timeout, .. } = &*self.settings;
+        let address = Address { host: pg_host, port: *pg_port, patience: *connect_timeout };
+        Ok(Client::open(address, &self.config(mode, options)?, tls)?)
     }
 
     /// Made anew for each connection, because the password may have been rotated.
     fn config(&self, mode: Negotiation, options: Option<&str>) -> Result<Config, ConnectError> {
         let settings = &*self.settings;
         let mut config = Config::new();
-        config
-            .host(&settings.pg_host)
-            .port(settings.pg_port)
-            .dbname(&settings.pg_database)
-            .user(&settings.pg_user)
-            .ssl_mode(mode)
-            .connect_timeout(settings.connect_timeout)
-            .tcp_user_timeout(TCP_USER_TIMEOUT)
-            .keepalives_idle(KEEPALIVE.0)
-            .keepalives_interval(KEEPALIVE.1)
-            .keepalives_retries(KEEPALIVE.2)
-            // The crate would log notices, whose bytes are the user's.
-            .notice_callback(|_| {});
+        config.dbname(&settings.pg_database).user(&settings.pg_user).ssl_mode(mode);
         set_options(&mut config, options, self.application_name);
         set_password(&mut config, settings).map_err(ConnectError::PasswordFile)?;
         Ok(config)
@@ -181,7 +176,6 @@ fn is_refusal_of_tls(error: &::postgres::Error) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use ::postgres::config::Host;
 
     fn config(args: &[&str]) -> Config {
         config_for(args, LOADS)
@@ -192,12 +186,6 @@ mod tests {
         let settings = crate::settings::load(&args, []).unwrap().settings;
         let connector = Connector::new(Arc::clone(&settings.sources[0]), application_name).unwrap();
         connector.config(Negotiation::Disable, settings.sources[0].pg_options.as_deref()).unwrap()
-    }
-
-    #[test]
-    fn a_host_that_starts_with_a_slash_is_a_socket_directory() {
-        assert_eq!(config(&["pg_host", "/run/pg"]).get_hosts(), [Host::Unix("/run/pg".into())]);
-        assert_eq!(config(&["pg_host", "db1"]).get_hosts(), [Host::Tcp("db1".into())]);
     }
 
     #[test]

@@ -34,10 +34,15 @@ pub fn is_lost(error: &::postgres::Error) -> bool {
     error.is_closed() || broken || error.to_string() == "unexpected message from server"
 }
 
-/// Whether the table's definition may differ from what we remember of it.
+/// Whether the table's definition may differ from what we remember of it. 42501 and 55000: it has row security, or is a view by now,
+/// where PostgreSQL was told to refuse these.
 pub fn means_catalog_changed(error: &::postgres::Error) -> bool {
-    let changed =
-        |code: &str| matches!(code, "42703" | "42P01" | "42883" | "42804" | "0A000" | "3F000" | "42704");
+    let changed = |code: &str| {
+        matches!(
+            code,
+            "42703" | "42P01" | "42883" | "42804" | "0A000" | "3F000" | "42704" | "42501" | "55000"
+        )
+    };
     // A column has another type than the one that its rows were to be read by.
     let is_retyped = error.source().is_some_and(|cause| cause.is::<WrongType>());
     is_retyped || error.code().is_some_and(|code| changed(code.code()))

@@ -26,6 +26,11 @@ impl Failure {
         matches!(self, Self::Query(error) if means_catalog_changed(error))
     }
 
+    /// Whether a statement was prepared for what its table is no more (0A000).
+    pub fn means_outdated(&self) -> bool {
+        matches!(self, Self::Query(error) if error.code().is_some_and(|code| code.code() == "0A000"))
+    }
+
     /// See [`means_bad_data`].
     pub fn means_bad_data(&self) -> bool {
         matches!(self, Self::Query(error) if means_bad_data(error))

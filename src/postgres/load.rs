@@ -78,7 +78,7 @@ fn fetch(
     match &plan.sql_for_many {
         Some(sql) if keys.len() >= MANY => {
             let askers = Askers::by_key(keys);
-            let rows = session.query(sql, &[&askers.keys()])?;
+            let rows = read_rows(session, plan, sql, &[&askers.keys()])?;
             collect(plan, keys, &askers, &rows)
         }
         _ => {
@@ -94,13 +94,26 @@ fn fetch_each(
     keys: &[&KeyValues],
 ) -> Result<Vec<Row>, ::postgres::Error> {
     match &plan.bindings {
-        Bindings::Json => session.query(&plan.sql, &[&json_array(keys)]),
+        Bindings::Json => read_rows(session, plan, &plan.sql, &[&json_array(keys)]),
         Bindings::Arrays(bindings) => {
             let arrays: Vec<Array<'_>> =
                 bindings.iter().enumerate().map(|(i, binding)| Array::new(*binding, i, keys)).collect();
             let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(Array::as_parameter).collect();
-            session.query(&plan.sql, &parameters)
+            read_rows(session, plan, &plan.sql, &parameters)
         }
+    }
+}
+
+/// Runs a statement of `plan`: isolated, unless PostgreSQL sees to it that reading the table runs nobody's code.
+fn read_rows(
+    session: &mut Session,
+    plan: &LoadPlan,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, ::postgres::Error> {
+    match plan.table.is_plain && session.is_guarded() {
+        true => session.query(sql, parameters),
+        false => session.query_isolated(sql, parameters),
     }
 }
 

@@ -2,11 +2,13 @@
 
 mod askers;
 pub mod catalog;
+mod client;
 mod connect;
 mod error;
 mod failure;
 mod gate;
 mod health;
+mod isolation;
 pub mod load;
 mod manager;
 mod ownership;
@@ -19,6 +21,7 @@ mod tls;
 mod untyped;
 pub mod watch;
 
+pub use client::Client;
 pub use error::{error_from, is_lost, means_bad_data, means_catalog_changed};
 pub use failure::Failure;
 pub use health::{Condition, HealthReport, OnTransition, Transition};

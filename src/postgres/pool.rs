@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use r2d2::{NopErrorHandler, Pool, PooledConnection};
 use scheduled_thread_pool::{JobHandle, OnPoolDropBehavior, ScheduledThreadPool};
 
+use super::client::Client;
 use super::connect::{ConnectError, Connector, LOADS};
 use super::error::is_lost;
 use super::failure::Failure;
@@ -169,7 +170,7 @@ impl Source {
     ///
     /// # Errors
     /// `PGDOWN` with the reason why it could not be opened.
-    pub fn open_to_write(&self) -> Result<::postgres::Client, Error> {
+    pub fn open_to_write(&self) -> Result<Client, Error> {
         self.connector
             .open()
             .map_err(|error| Error::new(ErrorKind::Down, format!("{}: {error}", self.settings.name)))
@@ -244,7 +245,7 @@ impl Source {
         self.shared.health.asks();
         let result = self.connector.open();
         match &result {
-            Err(error @ ConnectError::Postgres(_)) if !error.is_answer() => {
+            Err(error @ (ConnectError::Postgres(_) | ConnectError::Io(_))) if !error.is_answer() => {
                 self.shared.health.asked(false);
                 self.shared.health.failed(error.to_string(), || false);
             }

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use ::postgres::types::ToSql;
-use ::postgres::{Client, Row, RowIter, SimpleQueryMessage, Statement};
+use ::postgres::{Row, SimpleQueryMessage, Statement};
 
+use super::client::{Client, Parts, Request, What};
 use super::connect::ConnectError;
 use super::error::is_lost;
+use super::isolation;
 use super::ownership::{is_marked, MARKED};
 use super::untyped::typed;
 
@@ -31,8 +33,9 @@ const OWN_SETTINGS: &str = "SET default_transaction_read_only = on";
 /// What a session that shares its server process sets besides, for a transaction.
 const LOCAL_SETTINGS: &str = "jit = off";
 
-/// The transaction of a statement in a session that shares its server process.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+/// Longer than its `statement_timeout` a statement may take for the way and for ending: then its connection is given up. Functions
+/// can go on after a timeout.
+const STATEMENT_MARGIN: Duration = Duration::from_secs(2);
 
 /// What helps but does not exist in every version or on every platform, so that a failure is no matter:
 /// loads are too short for the JIT and for a plan of their own each, which would be the same one, since it does not depend on
@@ -62,6 +65,8 @@ pub struct Session {
     is_shared: bool,
     /// Whether a statement was prepared since the last transaction ended.
     has_named: bool,
+    /// Whether PostgreSQL refuses views, foreign tables and row security to statements that are not isolated.
+    is_guarded: bool,
 }
 
 struct Prepared {
@@ -82,9 +87,7 @@ impl Session {
                 "the server is a standby (pg_is_in_recovery): loads must read the primary",
             ));
         }
-        if kind.is_own {
-            set_up(&mut client)?;
-        }
+        let is_guarded = kind.is_own && set_up(&mut client)?;
         Ok(Self {
             client,
             statements: HashMap::new(),
@@ -95,6 +98,7 @@ impl Session {
             in_transaction: false,
             is_shared: !kind.is_own,
             has_named: false,
+            is_guarded,
         })
     }
 
@@ -109,6 +113,7 @@ impl Session {
                 self.batch(&format!("SET {}", setting_of(timeout)))?;
             }
             self.statement_timeout = Some(timeout);
+            self.client.set_patience(Some(timeout + STATEMENT_MARGIN));
         }
         Ok(())
     }
@@ -118,10 +123,11 @@ impl Session {
         self.is_shared
     }
 
-    /// Runs `sql`, prepared once per connection and [`PLAN_LIFE`], and returns all its rows.
+    /// Runs `sql`, which reads nothing but system catalogs and tables that run nobody's code, prepared once per connection and
+    /// [`PLAN_LIFE`], and returns all its rows.
     ///
-    /// A statement that the server no longer knows or whose result type changed (DEALLOCATE, an ALTER TABLE) is prepared again
-    /// and run once more. Where the server process is others' too, nothing is prepared.
+    /// A statement that the server no longer knows is prepared again and run once more. One whose result type changed is only forgotten:
+    /// what its table has become has to be read first. Where the server process is others' too, nothing is prepared.
     ///
     /// # Errors
     /// What PostgreSQL says; see [`super::error_from`].
@@ -133,16 +139,109 @@ impl Session {
         if self.is_shared {
             return self.query_unprepared(sql, params);
         }
+        self.again(sql, is_unknown, |session| {
+            let statement = session.statement(sql)?;
+            let result = session.client.query(&statement, params);
+            session.noted(result)
+        })
+    }
+
+    /// Runs `sql` in a transaction that is rolled back, whatever it reads: code of others may run in it, and nothing that it does
+    /// to the session is left.
+    ///
+    /// # Errors
+    /// As [`Self::query`].
+    pub fn query_isolated(
+        &mut self,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, ::postgres::Error> {
+        if self.is_shared {
+            return self.query_unprepared(sql, params);
+        }
+        self.again(sql, is_outdated, |session| {
+            let statement = session.prepare_isolated(sql, |session| session.statement(sql))?;
+            let what = What::Prepared(&statement, params);
+            session.enclosed(session.isolating(), what, isolation::END)
+        })
+    }
+
+    /// Whether what is known to run nobody's code needs no isolation: PostgreSQL itself refuses it once it has become something else.
+    pub fn is_guarded(&self) -> bool {
+        self.is_guarded
+    }
+
+    /// What begins a transaction that is rolled back.
+    pub(super) fn isolating(&self) -> &'static str {
+        match self.is_guarded {
+            true => isolation::BEGIN,
+            false => isolation::BEGIN_UNGUARDED,
+        }
+    }
+
+    /// Does `work` with `sql` as it is prepared, once more when `may_repeat` says so of the error.
+    fn again<T>(
+        &mut self,
+        sql: &str,
+        may_repeat: fn(&::postgres::Error) -> bool,
+        mut work: impl FnMut(&mut Self) -> Result<T, ::postgres::Error>,
+    ) -> Result<T, ::postgres::Error> {
         let was_prepared = self.statements.contains_key(sql);
-        match self.query_once(sql, params) {
-            Err(error) if was_prepared && is_outdated(&error) => {
-                self.statements.remove(sql);
-                // A type may have been dropped and made anew under the same name.
-                self.client.clear_type_cache();
-                self.query_once(sql, params)
+        match work(self) {
+            Err(error) if was_prepared && is_outdated(&error) && !self.is_closed() => {
+                self.forget(sql);
+                if !may_repeat(&error) {
+                    return Err(error);
+                }
+                work(self)
             }
             result => result,
         }
+    }
+
+    /// Prepares `sql` by `prepare`, unless it is prepared: in a transaction in which PostgreSQL refuses no view. Nothing is run by this.
+    pub(super) fn prepare_isolated(
+        &mut self,
+        sql: &str,
+        prepare: impl FnOnce(&mut Self) -> Result<Statement, ::postgres::Error>,
+    ) -> Result<Statement, ::postgres::Error> {
+        if self.is_prepared(sql) {
+            return self.statement(sql);
+        }
+        self.begin(self.isolating(), "")?;
+        let prepared = prepare(self);
+        let ended = self.end();
+        prepared.and_then(|statement| ended.map(|()| statement))
+    }
+
+    /// Runs `what` between `begin` and `end`, all in one round trip.
+    fn enclosed(&mut self, begin: &str, what: What<'_>, end: &str) -> Result<Vec<Row>, ::postgres::Error> {
+        let mut rows = Vec::new();
+        let mut take = |row| {
+            rows.push(row);
+            true
+        };
+        self.roll_back(begin, &mut Request::new(what, &mut take), ["", end])?.check()?;
+        Ok(rows)
+    }
+
+    /// Runs `request` between `begin` and `end`, which rolls it back, all in one round trip. Where the session is not as it was
+    /// before, its connection is given up.
+    pub(super) fn roll_back(
+        &mut self,
+        begin: &str,
+        request: &mut Request<'_>,
+        end: [&str; 2],
+    ) -> Result<Parts, ::postgres::Error> {
+        self.in_transaction = true;
+        let result = self.client.enclosed(begin, request, end);
+        let parts = self.noted(result)?;
+        let errors = [parts.begun.as_ref().err(), parts.rows.as_ref().err()];
+        errors.into_iter().flatten().for_each(|error| self.note(error));
+        // Without its beginning the request has run in no transaction of ours.
+        let is_clean = parts.begun.is_ok() && parts.end[1].as_ref().is_ok_and(|end| isolation::is_clean(end));
+        self.in_transaction = !is_clean;
+        Ok(parts)
     }
 
     /// Runs statements without parameters and throws their results away.
@@ -163,8 +262,15 @@ impl Session {
     /// closed to whoever gets it next, also after a panic.
     pub(super) fn begin(&mut self, sql: &str, then: &str) -> Result<(), ::postgres::Error> {
         self.in_transaction = true;
-        let settings = if self.is_shared { self.local_settings() } else { String::new() };
-        self.batch(&format!("{sql};{settings} {then}"))
+        match self.is_shared {
+            true => self.batch(&format!("{} {then}", self.shared_begin(sql))),
+            false => self.batch(&format!("{sql}; {then}")),
+        }
+    }
+
+    /// `sql`, which begins a transaction, with what the session needs in it.
+    fn shared_begin(&self, sql: &str) -> String {
+        format!("{sql};{}", self.local_settings())
     }
 
     /// What a transaction needs in a session that shares its server process.
@@ -174,17 +280,22 @@ impl Session {
         settings.map(|setting| format!(" SET LOCAL {setting};")).collect()
     }
 
-    /// Ends the transaction by `sql`, all of which succeeds or none. Returns what it answered.
-    pub(super) fn end(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>, ::postgres::Error> {
-        let answers = if std::mem::take(&mut self.has_named) && self.is_shared {
+    /// Rolls the transaction back. A session that is not as it was before stays closed to whoever gets it next.
+    pub(super) fn end(&mut self) -> Result<(), ::postgres::Error> {
+        self.end_by(if self.is_shared { isolation::END_SHARED } else { isolation::END })
+    }
+
+    /// The same by `end`.
+    pub(super) fn end_by(&mut self, end: &str) -> Result<(), ::postgres::Error> {
+        let mut end = end.to_owned();
+        if std::mem::take(&mut self.has_named) && self.is_shared {
             self.statements.clear();
             // Our hold on the process ends with the message.
-            self.ask(&format!("{sql}; {FORGET_NAMES}"))?
-        } else {
-            self.ask(sql)?
-        };
-        self.in_transaction = false;
-        Ok(answers)
+            end = format!("{end}; {FORGET_NAMES}");
+        }
+        let answers = self.ask(&end)?;
+        self.in_transaction = !isolation::is_clean(&answers);
+        Ok(())
     }
 
     /// Runs statements without parameters and returns what they answered, as texts.
@@ -195,7 +306,7 @@ impl Session {
 
     /// Runs one statement without parameters: more are refused.
     pub(super) fn execute(&mut self, sql: &str) -> Result<(), ::postgres::Error> {
-        let result = self.client.execute(sql, &[]);
+        let result = self.client.execute(sql);
         self.noted(result).map(|_| ())
     }
 
@@ -218,14 +329,10 @@ impl Session {
         self.noted(result)
     }
 
-    /// Runs a statement and returns its rows as they arrive. What goes wrong with these is told to [`Self::note`].
-    pub(super) fn stream<P: ToSql>(
-        &mut self,
-        statement: &Statement,
-        params: &[P],
-    ) -> Result<RowIter<'_>, ::postgres::Error> {
-        let params: Vec<&dyn ToSql> = params.iter().map(|param| param as &dyn ToSql).collect();
-        self.client.query_raw(statement, params)
+    /// Runs a statement in a transaction that was begun already, and gives its rows to `take`.
+    pub(super) fn stream(&mut self, request: &mut Request<'_>) -> Result<(), ::postgres::Error> {
+        let result = self.client.stream(request);
+        self.noted(result)
     }
 
     /// Remembers when `error`, of a row that arrived, says that the connection is lost.
@@ -256,26 +363,13 @@ impl Session {
         sql: &str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, ::postgres::Error> {
+        let params = typed(params);
         if self.in_transaction {
-            let result = self.client.query_typed(sql, &typed(params));
+            let result = self.client.query_typed(sql, &params);
             return self.noted(result);
         }
-        self.begin(BEGIN, "")?;
-        let result = self.client.query_typed(sql, &typed(params));
-        let result = self.noted(result);
-        let ended = self.end(if result.is_ok() { "COMMIT" } else { "ROLLBACK" });
-        let rows = result?;
-        ended.map(|_| rows)
-    }
-
-    fn query_once(
-        &mut self,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, ::postgres::Error> {
-        let statement = self.statement(sql)?;
-        let result = self.client.query(&statement, params);
-        self.noted(result)
+        let begin = self.shared_begin(isolation::BEGIN_SHARED);
+        self.enclosed(&begin, What::Unnamed(sql, &params), isolation::END_SHARED)
     }
 
     /// `sql`, prepared once per connection and [`PLAN_LIFE`].
@@ -344,13 +438,18 @@ impl Kind {
     }
 }
 
-/// Sets what holds for the whole session.
-fn set_up(client: &mut Client) -> Result<(), ::postgres::Error> {
+/// Sets what holds for the whole session. Returns whether PostgreSQL guards statements that are not isolated.
+fn set_up(client: &mut Client) -> Result<bool, ::postgres::Error> {
     let settings: String = SETTINGS.iter().map(|setting| format!("SET {setting}; ")).collect();
     client.batch_execute(&format!("{settings}{OWN_SETTINGS}"))?;
     match client.simple_query(OPTIONAL_SETUP) {
+        Err(error) if is_lost(&error) => return Err(error),
+        _ => {}
+    }
+    match client.batch_execute(isolation::GUARD) {
         Err(error) if is_lost(&error) => Err(error),
-        _ => Ok(()),
+        Err(_) => client.batch_execute("ROLLBACK").map(|()| false),
+        Ok(()) => Ok(true),
     }
 }
 
@@ -359,7 +458,12 @@ fn setting_of(statement_timeout: Duration) -> String {
     format!("statement_timeout = {}", statement_timeout.as_millis().clamp(1, i32::MAX as u128))
 }
 
-/// 26000: no such prepared statement. 0A000: cached plan must not change result type.
+/// 26000: no such prepared statement.
+fn is_unknown(error: &::postgres::Error) -> bool {
+    error.code().is_some_and(|code| code.code() == "26000")
+}
+
+/// The same, or 0A000: cached plan must not change result type.
 fn is_outdated(error: &::postgres::Error) -> bool {
     error.code().is_some_and(|code| matches!(code.code(), "26000" | "0A000"))
 }

@@ -215,6 +215,7 @@ mod tests {
             columns,
             unique_keys: vec![vec![0]],
             is_watched: false,
+            is_plain: true,
             concerns: vec![7],
             fingerprint: 0,
         })

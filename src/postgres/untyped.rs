@@ -3,13 +3,12 @@
 use ::postgres::types::{ToSql, Type};
 use bytes::BytesMut;
 
+use super::client::Typed;
+
 /// The types that parameters of our own statements have; the first that takes a value is meant. The statements themselves
 /// say what becomes of it.
 const TYPES: [Type; 6] =
     [Type::TEXT, Type::TEXT_ARRAY, Type::INT8_ARRAY, Type::OID, Type::OID_ARRAY, Type::BOOL];
-
-/// A parameter, with its type.
-pub(super) type Typed<'p> = (&'p (dyn ToSql + Sync), Type);
 
 /// `params`, each with the type that its value is sent as. One that none of ours takes is sent as a text, which fails.
 pub(super) fn typed<'p>(params: &[&'p (dyn ToSql + Sync)]) -> Vec<Typed<'p>> {

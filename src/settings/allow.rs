@@ -26,6 +26,11 @@ impl AllowTables {
         Self { patterns: entries.map(Pattern::parse).collect() }
     }
 
+    /// Whether there is a pattern.
+    pub fn is_limited(&self) -> bool {
+        !self.patterns.is_empty()
+    }
+
     /// Whether the relation `relation` of `schema`, which the caller wrote as `display`, may be read.
     ///
     /// A pattern with a dot matches schema and relation whatever was written. One without a dot matches

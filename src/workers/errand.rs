@@ -150,6 +150,11 @@ impl Errands {
         let redefined =
             |definition| Message::Redefined { source: self.index, oid: plan.table.oid, definition, asked };
         let definition = match described {
+            // A statement that was prepared for what the table had been before is forgotten by now.
+            Ok(definition) if definition == *plan.table && cause.means_outdated() => {
+                let loaded = self.with_session(deadline, |session| load::load(session, plan, keys));
+                return loaded.map_err(|failure| failure.into_error(what));
+            }
             Ok(definition) if definition == *plan.table => return Err(cause.into_error(what)),
             Ok(definition) => Arc::new(definition),
             Err(error) => {

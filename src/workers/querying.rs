@@ -36,10 +36,7 @@ impl Errands {
         let params = values.first().map_or("[]", |params| &**params);
         let invalidation = self.source.settings().invalidation;
         let ran = self.with_session(deadline, |session| {
-            // A statement by itself would be prepared in one server process and run in another.
-            let is_alone = query.is_plain && !session.is_shared();
-            let run = if is_alone { query::run_plain } else { query::run };
-            let rows = match run(session, &query.plan, params, limits)? {
+            let rows = match query::run(session, &query.plan, params, limits, query.is_plain)? {
                 Ok(rows) => rows,
                 Err(error) => return Ok(Err(error)),
             };

@@ -288,6 +288,7 @@ mod tests {
             columns: vec![],
             unique_keys: vec![],
             is_watched: false,
+            is_plain: true,
             concerns: vec![1],
             fingerprint: 0,
         };

@@ -4,9 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::error::Error;
+use crate::cache::error::{Error, ErrorKind};
 use crate::cache::table::TableDefinition;
-use crate::postgres::query::{Discovery, QueryDescription, QueryPlan};
+use crate::postgres::query::{Discovery, NamedRelation, QueryDescription, QueryPlan};
 use crate::server::acl::User;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
@@ -104,7 +104,8 @@ impl Engine {
         described: QueryDescription,
         asked: Instant,
     ) -> Result<(), Error> {
-        let QueryDescription { tables, relations, untracked, is_plain } = described;
+        self.check_named(source, &described, &description.plan.title)?;
+        let QueryDescription { tables, relations, untracked, is_plain, .. } = described;
         let allowed: Result<Vec<TableDefinition>, Error> =
             tables.into_iter().map(|table| self.allowed(source, table)).collect();
         let tables = self.enter_all(ctx, source, allowed?, asked);
@@ -114,6 +115,28 @@ impl Engine {
         let query = Rc::new(Query::new(source, stem, accounted, since));
         query.add(&tables, &relations, untracked);
         self.queries.remember(&query);
+        Ok(())
+    }
+
+    /// `NOPERM` unless `allow_tables` opens every relation that the query names, and it is known to name all that it reads.
+    fn check_named(
+        &self,
+        source: SourceIndex,
+        described: &QueryDescription,
+        title: &str,
+    ) -> Result<(), Error> {
+        for NamedRelation { schema, relation, display } in &described.named {
+            self.check_allowed(source, schema, relation, display)?;
+        }
+        let settings = self.settings.get();
+        let is_limited = settings.sources.get(source).is_some_and(|source| source.allow_tables.is_limited());
+        if is_limited && described.runs_code {
+            let text = format!(
+                "{title} calls what may hide which tables it reads, so that allow_tables does not let it: {}",
+                described.untracked.join("; ")
+            );
+            return Err(Error::new(ErrorKind::Denied, text));
+        }
         Ok(())
     }
 
@@ -139,7 +162,7 @@ impl Engine {
         discovery: Discovery,
     ) -> Result<(), Error> {
         let Discovery { description, asked } = discovery;
-        let QueryDescription { tables, relations, untracked, is_plain: _ } = description;
+        let QueryDescription { tables, relations, untracked, .. } = description;
         let allowed: Result<Vec<TableDefinition>, Error> =
             tables.into_iter().map(|table| self.allowed(query.source, table)).collect();
         let tables = self.enter_all(ctx, query.source, allowed?, asked);

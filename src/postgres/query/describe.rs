@@ -1,14 +1,14 @@
 //! Describing a query before it is run: the tables that it may read, and what makes its result change without them.
 
 use ::postgres::types::{Kind, Type};
-use ::postgres::{Error as PgError, SimpleQueryMessage};
+use ::postgres::Error as PgError;
 
-use super::explain::Mentions;
+use super::parse_tree::{self, NamedRelation};
+use super::plan::QueryLimits;
 use super::relations::{accounted, described};
 use super::statement::{check, trimmed, wrapped};
-use super::transaction::{abandon, begin, end, forget, Purpose};
+use super::transaction::{abandon, abandon_described, begin, end, forget};
 use super::trouble::Trouble;
-use super::{explain, functions};
 use crate::cache::error::Error;
 use crate::cache::table::TableDefinition;
 use crate::postgres::Session;
@@ -16,7 +16,10 @@ use crate::settings::Invalidation;
 
 /// What the statement is called while it is looked at, and how it is removed: a rollback does not.
 const NAME: &str = "pgcache_described";
-const REMOVE: &str = "DEALLOCATE pgcache_described";
+const REMOVE: &str = "; DEALLOCATE pgcache_described";
+
+/// Limits of a statement that is only parsed.
+const ANY_LIMITS: QueryLimits = QueryLimits { max_rows: 1, max_bytes: 1 };
 
 /// What errors call the query.
 const TITLE: &str = "the query";
@@ -31,14 +34,19 @@ pub struct QueryDescription {
     pub relations: Vec<u32>,
     /// Why its result may change without a change of a table being told, a sentence each.
     pub untracked: Vec<String>,
-    /// Whether it does nothing but read these relations: it may be run like any load.
+    /// Whether it does nothing but read these relations: nothing else needs to be looked for when it is run.
     pub is_plain: bool,
+    /// The relations that it or a view of it names: of those that are read because of a parent there is nothing said.
+    pub named: Vec<NamedRelation>,
+    /// Whether code of somebody's runs in it, which may hide what it reads.
+    pub runs_code: bool,
 }
 
 /// What PostgreSQL tells of a statement that it has planned.
 struct Explained {
     relations: Box<[u32]>,
-    mentions: Mentions,
+    /// The types of its parameters.
+    types: Vec<Type>,
 }
 
 /// Describes `sql` without running it.
@@ -58,19 +66,12 @@ pub fn describe(
         Err(trouble) => return trouble.told(TITLE).map(Err),
     };
     let mut description = describe_relations(session, &explained.relations, invalidation)?;
-    let functions = functions::examined(session, explained.mentions)?;
-    description.untracked.extend(functions.untracked);
-    let mut sources = view_sources(session, &explained.relations)?;
-    sources.push(sql.to_owned());
-    description.is_plain = functions.are_plain && functions::are_plain(session, &sources)?;
+    let tree = parse_tree::read(session, sql, &explained.types)?;
+    description.is_plain = tree.untracked.is_empty();
+    description.untracked.extend(tree.untracked);
+    description.named = tree.named;
+    description.runs_code = tree.runs_code;
     Ok(Ok(description))
-}
-
-/// The statements of the views among `relations`.
-fn view_sources(session: &mut Session, relations: &[u32]) -> Result<Vec<String>, PgError> {
-    let sql = "SELECT pg_catalog.pg_get_viewdef(oid) FROM pg_catalog.pg_class
-               WHERE oid = ANY ($1::pg_catalog.oid[]) AND relkind = 'v'";
-    session.query(sql, &[&relations])?.iter().map(|row| row.try_get(0)).collect()
 }
 
 /// The same for relations (`pg_class.oid`) that only a run has shown. Those that are gone are left out.
@@ -86,63 +87,63 @@ pub fn describe_relations(
     let roots: Vec<u32> = tables.iter().map(|table| table.oid).collect();
     let accounted = accounted(session, &roots, relations)?;
     tables.retain(|table| accounted.binary_search(&table.oid).is_ok());
-    Ok(QueryDescription { tables, relations: accounted, untracked, is_plain: false })
+    Ok(QueryDescription { tables, relations: accounted, untracked, ..QueryDescription::default() })
 }
 
 fn explained(session: &mut Session, sql: &str) -> Result<Explained, Trouble> {
     let types = match prepare(session, sql) {
         Ok(types) => types,
         Err(trouble) => {
-            abandon(session, "");
+            abandon(session);
             return Err(trouble);
         }
     };
-    match plan(session, types) {
-        Ok(plan) => {
+    match plan(session, types.len()) {
+        Ok(()) => {
             let relations = end(session, REMOVE).map_err(Trouble::Around)?;
-            Ok(Explained { relations, mentions: explain::mentions(sql, &plan) })
+            Ok(Explained { relations, types })
         }
         Err(error) => {
-            abandon(session, REMOVE);
+            abandon_described(session);
             Err(Trouble::Run(error))
         }
     }
 }
 
-/// Begins the transaction, and prepares the statement in the way that the server knows by name. Returns how many
-/// parameters it has.
-fn prepare(session: &mut Session, sql: &str) -> Result<usize, Trouble> {
-    begin(session, Purpose::Prepare).map_err(Trouble::Around)?;
+/// Begins the transaction, and prepares the statement in the way that the server knows by name. Returns the types of
+/// its parameters.
+fn prepare(session: &mut Session, sql: &str) -> Result<Vec<Type>, Trouble> {
+    begin(session).map_err(Trouble::Around)?;
     let statement = session.prepare_once(sql).map_err(Trouble::Parse)?;
     // What may not stand where a query's statement is put is refused now.
-    session.prepare_once(&wrapped(sql, 1)).map_err(Trouble::Parse)?;
+    session.prepare_once(&wrapped(sql, ANY_LIMITS)).map_err(Trouble::Parse)?;
     forget(session).map_err(Trouble::Around)?;
     let types = declared(statement.params());
     session.execute(&format!("PREPARE {NAME}{types} AS\n{sql}")).map_err(Trouble::Parse)?;
-    Ok(statement.params().len())
+    Ok(statement.params().to_vec())
 }
 
-/// The plan for whatever parameters: sessions have `plan_cache_mode = force_generic_plan`.
-fn plan(session: &mut Session, parameters: usize) -> Result<String, PgError> {
+/// Plans it for whatever parameters: sessions have `plan_cache_mode = force_generic_plan`. What is planned is locked.
+fn plan(session: &mut Session, parameters: usize) -> Result<(), PgError> {
     let nulls = match parameters {
         0 => String::new(),
         _ => format!("({})", vec!["NULL"; parameters].join(", ")),
     };
-    let answers = session.ask(&format!("EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) EXECUTE {NAME}{nulls}"))?;
-    let text = answers.iter().find_map(|answer| match answer {
-        SimpleQueryMessage::Row(row) => row.get(0),
-        _ => None,
-    });
-    Ok(text.unwrap_or_default().to_owned())
+    session.ask(&format!("EXPLAIN (COSTS OFF) EXECUTE {NAME}{nulls}")).map(drop)
 }
 
-/// The types of the parameters, for PREPARE. Domains are left out: one that is NOT NULL would refuse the NULLs.
+/// The types of the parameters, for PREPARE.
 fn declared(types: &[Type]) -> String {
-    if types.is_empty() {
-        return String::new();
+    match types {
+        [] => String::new(),
+        _ => format!(" ({})", types_of(types)),
     }
+}
+
+/// Types as they are declared. Domains are left out: one that is NOT NULL would refuse the NULLs.
+pub(super) fn types_of(types: &[Type]) -> String {
     let names: Vec<String> = types.iter().map(base).map(quoted).collect();
-    format!(" ({})", names.join(", "))
+    names.join(", ")
 }
 
 fn base(kind: &Type) -> &Type {

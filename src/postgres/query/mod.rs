@@ -3,12 +3,11 @@
 mod array_literal;
 mod describe;
 mod discovery;
-mod explain;
-mod expression;
-mod functions;
 mod parameters;
+mod parse_tree;
 mod plan;
 mod relations;
+mod rows;
 mod run;
 mod statement;
 mod transaction;
@@ -16,5 +15,6 @@ mod trouble;
 
 pub use describe::{describe, describe_relations, QueryDescription};
 pub use discovery::Discovery;
+pub use parse_tree::NamedRelation;
 pub use plan::{QueryLimits, QueryPlan};
-pub use run::{run, run_plain, QueryRows};
+pub use run::{run, QueryRows};

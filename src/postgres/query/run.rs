@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use ::postgres::fallible_iterator::FallibleIterator;
-use ::postgres::{Error as PgError, RowIter, Statement};
+use ::postgres::types::ToSql;
+use ::postgres::{Error as PgError, Row, Statement};
 
 use super::parameters::{Parameters, Text};
 use super::plan::{QueryLimits, QueryPlan};
+use super::rows::Rows;
 use super::statement::{check, trimmed, wrapped};
-use super::transaction::{abandon, begin, end, forget, Purpose};
+use super::transaction::{abandon, begin, beginning, end, forget, relations, LOCKED};
 use super::trouble::Trouble;
 use crate::cache::error::Error;
+use crate::postgres::client::{Request, What};
+use crate::postgres::isolation;
 use crate::postgres::{means_catalog_changed, Session};
 
 /// What a query brought.
@@ -25,7 +28,9 @@ pub struct QueryRows {
     pub reads_clock: bool,
 }
 
-/// Runs `plan` with `params`, a JSON array.
+/// Runs `plan` with `params`, a JSON array, in a read-only transaction that is rolled back.
+///
+/// Of a query that was described as plain the description says what it reads, so that no relations are told.
 ///
 /// # Errors
 /// Outside what PostgreSQL says, for [`super::super::error_from`] and for whoever looks for another connection; inside
@@ -35,40 +40,14 @@ pub fn run(
     plan: &QueryPlan,
     params: &str,
     limits: QueryLimits,
-) -> Result<Result<QueryRows, Error>, PgError> {
-    run_by(session, plan, params, limits, |query, session| query.run_once(session))
-}
-
-/// The same for a query that was described as plain, in a transaction of PostgreSQL's own: one round trip instead of three, without
-/// the question for its locks. The relations that it has read are those of its description, so none are told.
-///
-/// # Errors
-/// As for [`run`].
-pub fn run_plain(
-    session: &mut Session,
-    plan: &QueryPlan,
-    params: &str,
-    limits: QueryLimits,
-) -> Result<Result<QueryRows, Error>, PgError> {
-    run_by(session, plan, params, limits, |query, session| query.run_alone(session))
-}
-
-/// One way to run a query.
-type Way = fn(&Query<'_>, &mut Session) -> Result<QueryRows, Trouble>;
-
-fn run_by(
-    session: &mut Session,
-    plan: &QueryPlan,
-    params: &str,
-    limits: QueryLimits,
-    way: Way,
+    is_plain: bool,
 ) -> Result<Result<QueryRows, Error>, PgError> {
     let params = match check(&plan.sql, &plan.title).and_then(|()| Parameters::parse(params, &plan.title)) {
         Ok(params) => params,
         Err(error) => return Ok(Err(error)),
     };
-    let query = Query { plan, params, limits, sql: wrapped(&plan.sql, limits.max_rows) };
-    match query.run_again(session, way) {
+    let query = Query { plan, params, limits, sql: wrapped(&plan.sql, limits), is_plain };
+    match query.run_again(session) {
         Ok(rows) => Ok(Ok(rows)),
         Err(trouble) => trouble.told(&plan.title).map(Err),
     }
@@ -80,114 +59,98 @@ struct Query<'q> {
     limits: QueryLimits,
     /// What is run.
     sql: String,
+    /// Whether its description says what it reads.
+    is_plain: bool,
 }
 
 impl Query<'_> {
-    /// Runs it in this way with the statement as it was prepared earlier; prepares it again when the server no longer knows it
-    /// or it was prepared for what its tables are no more.
-    fn run_again(&self, session: &mut Session, way: Way) -> Result<QueryRows, Trouble> {
+    /// Runs it with the statement as it was prepared earlier; prepares it again when the server no longer knows it or it was
+    /// prepared for what its tables are no more.
+    fn run_again(&self, session: &mut Session) -> Result<QueryRows, Trouble> {
         let was_prepared = session.is_prepared(&self.sql);
-        match way(self, session) {
+        match self.run_once(session) {
             Err(trouble) if was_prepared && !session.is_closed() && is_outdated(&trouble) => {
                 session.forget(&self.sql);
-                way(self, session)
+                self.run_once(session)
             }
             result => result,
         }
     }
 
-    fn run_alone(&self, session: &mut Session) -> Result<QueryRows, Trouble> {
-        let statement = session.statement(&self.sql).map_err(Trouble::Parse)?;
-        let (json, reads_clock) = self.rows_of(session, &statement)?;
-        Ok(QueryRows { json, relations: Box::default(), reads_clock })
+    fn run_once(&self, session: &mut Session) -> Result<QueryRows, Trouble> {
+        if session.is_shared() {
+            return self.run_shared(session);
+        }
+        let prepared = session.prepare_isolated(&self.sql, |session| self.prepare(session));
+        let statement = prepared.map_err(Trouble::Parse)?;
+        let texts = self.params.texts(statement.params(), &self.plan.title)?;
+        let (begin, locked) = match self.is_plain {
+            true => (session.isolating().to_owned(), ""),
+            false => (beginning(session), LOCKED),
+        };
+        let mut rows = Rows::new(&self.plan.title, self.limits);
+        let mut take = |row: Row| rows.take(&row);
+        let params = parameters(&texts);
+        let mut request = Request::new(What::Prepared(&statement, &params), &mut take);
+        let parts = session.roll_back(&begin, &mut request, [locked, isolation::END]);
+        let is_bound = request.is_bound || texts.is_empty();
+        let json = rows.finish()?;
+        let parts = parts.map_err(Trouble::Around)?;
+        parts.begun.map_err(Trouble::Around)?;
+        parts.rows.map_err(|error| trouble_of(error, is_bound))?;
+        let [locks, last] = parts.end;
+        last.map_err(Trouble::Around)?;
+        let relations = relations(&locks.map_err(Trouble::Around)?);
+        Ok(QueryRows { json, relations, reads_clock: self.params.read_clock(statement.params()) })
     }
 
-    fn run_once(&self, session: &mut Session) -> Result<QueryRows, Trouble> {
-        match self.rows(session) {
+    /// By itself the client's SQL has to be one statement before it may become a part of ours.
+    fn prepare(&self, session: &mut Session) -> Result<Statement, PgError> {
+        session.prepare_once(trimmed(&self.plan.sql))?;
+        session.statement(&self.sql)
+    }
+
+    /// The same in a session whose server process is others' too: prepared in the transaction, step by step.
+    fn run_shared(&self, session: &mut Session) -> Result<QueryRows, Trouble> {
+        let rows = self.rows_in_steps(session);
+        match rows {
             Ok((json, reads_clock)) => {
                 Ok(QueryRows { json, relations: end(session, "").map_err(Trouble::Around)?, reads_clock })
             }
             Err(trouble) => {
-                abandon(session, "");
+                abandon(session);
                 Err(trouble)
             }
         }
     }
 
     /// The rows, and whether the parameters read the clock.
-    fn rows(&self, session: &mut Session) -> Result<(Arc<[u8]>, bool), Trouble> {
-        let statement = self.statement(session)?;
-        self.rows_of(session, &statement)
-    }
-
-    fn rows_of(&self, session: &mut Session, statement: &Statement) -> Result<(Arc<[u8]>, bool), Trouble> {
-        let texts = self.params.texts(statement.params(), &self.plan.title)?;
-        let result = self.stream(session, statement, &texts);
-        if let Err(trouble) = &result {
-            trouble.cause().into_iter().for_each(|error| session.note(error));
-        }
-        Ok((result?, self.params.read_clock(statement.params())))
-    }
-
-    /// Begins the transaction, with the statement prepared. By itself the client's SQL has to be one statement before it
-    /// may become a part of ours.
-    fn statement(&self, session: &mut Session) -> Result<Statement, Trouble> {
-        if session.is_prepared(&self.sql) {
-            begin(session, Purpose::Run).map_err(Trouble::Around)?;
-            return session.statement(&self.sql).map_err(Trouble::Parse);
-        }
-        begin(session, Purpose::Prepare).map_err(Trouble::Around)?;
-        session.prepare_once(trimmed(&self.plan.sql)).map_err(Trouble::Parse)?;
-        let statement = session.statement(&self.sql).map_err(Trouble::Parse)?;
+    fn rows_in_steps(&self, session: &mut Session) -> Result<(Arc<[u8]>, bool), Trouble> {
+        begin(session).map_err(Trouble::Around)?;
+        let statement = self.prepare(session).map_err(Trouble::Parse)?;
         forget(session).map_err(Trouble::Around)?;
-        Ok(statement)
+        let texts = self.params.texts(statement.params(), &self.plan.title)?;
+        let mut rows = Rows::new(&self.plan.title, self.limits);
+        let mut take = |row: Row| rows.take(&row);
+        let params = parameters(&texts);
+        let mut request = Request::new(What::Prepared(&statement, &params), &mut take);
+        let streamed = session.stream(&mut request);
+        let is_bound = request.is_bound || texts.is_empty();
+        let json = rows.finish()?;
+        streamed.map_err(|error| trouble_of(error, is_bound))?;
+        Ok((json, self.params.read_clock(statement.params())))
     }
+}
 
-    fn stream(
-        &self,
-        session: &mut Session,
-        statement: &Statement,
-        texts: &[Text],
-    ) -> Result<Arc<[u8]>, Trouble> {
-        let rows = session.stream(statement, texts).map_err(|error| match texts {
-            // Without parameters only planning can have failed.
-            [] => Trouble::Run(error),
-            _ => Trouble::Bind(error),
-        })?;
-        self.collect(rows)
-    }
+fn parameters(texts: &[Text]) -> Vec<&(dyn ToSql + Sync)> {
+    texts.iter().map(|text| text as &(dyn ToSql + Sync)).collect()
+}
 
-    fn collect(&self, mut rows: RowIter<'_>) -> Result<Arc<[u8]>, Trouble> {
-        let mut json = vec![b'['];
-        let mut count = 0;
-        while let Some(row) = rows.next().map_err(Trouble::Run)? {
-            if count == self.limits.max_rows {
-                return Err(self.too_many_rows().into());
-            }
-            if count > 0 {
-                json.push(b',');
-            }
-            json.extend_from_slice(row.try_get::<_, &str>(0).map_err(Trouble::Run)?.as_bytes());
-            // With the bracket that is still to come.
-            if json.len() >= self.limits.max_bytes {
-                return Err(self.too_many_bytes().into());
-            }
-            count += 1;
-        }
-        json.push(b']');
-        Ok(json.into())
-    }
-
-    fn too_many_rows(&self) -> Error {
-        let (title, rows) = (&self.plan.title, self.limits.max_rows);
-        Error::malformed(format!(
-            "{title} returns more than {rows} rows: add a LIMIT or raise max_query_rows"
-        ))
-    }
-
-    fn too_many_bytes(&self) -> Error {
-        let (title, bytes) = (&self.plan.title, self.limits.max_bytes);
-        Error::malformed(format!("{title} returns more than {bytes} bytes"))
+/// Input functions are run before anything else: without parameters only the statement can have failed.
+fn trouble_of(error: PgError, is_bound: bool) -> Trouble {
+    match is_bound {
+        true => Trouble::Run(error),
+        false => Trouble::Bind(error),
     }
 }
 

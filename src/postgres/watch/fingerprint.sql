@@ -46,7 +46,13 @@ WITH RECURSIVE wanted(oid, name) AS MATERIALIZED (
                         WHERE declared.oid = a.atttypid) END)
                   FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0), '/',
                (SELECT pg_catalog.sum(i.xmin::text::int8 + i.indexrelid::int8 + i.indisvalid::int)
-                  FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique), '/',
+                  FROM pg_catalog.pg_index i
+                 WHERE i.indrelid = c.oid AND (i.indisunique OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)), '/',
+               -- Whose expressions may call functions of others.
+               (SELECT pg_catalog.sum(k.xmin::text::int8 + k.oid::int8)
+                  FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'), '/',
+               (SELECT pg_catalog.sum(x.xmin::text::int8 + x.oid::int8)
+                  FROM pg_catalog.pg_statistic_ext x WHERE x.stxrelid = c.oid), '/',
                CASE WHEN c.relrowsecurity THEN
                    (SELECT pg_catalog.sum(p.xmin::text::int8 + p.oid::int8)
                       FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid) END, '/',

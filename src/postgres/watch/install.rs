@@ -1,7 +1,7 @@
 //! Having PostgreSQL tell of changes: what is installed in its databases for that, how, and where it is.
 
+use crate::postgres::Client;
 use ::postgres::types::Oid;
-use ::postgres::Client;
 
 use super::question::ask;
 use super::{script, table, Mode, Script};

@@ -1,7 +1,7 @@
 //! The SQL expression that writes a row's key columns as a JSON object, each value as `to_json` prints it.
 
+use crate::postgres::Client;
 use ::postgres::types::Oid;
-use ::postgres::Client;
 
 use super::question::ask;
 use super::template::literal;

@@ -1,10 +1,11 @@
 //! A line: one connection that asks in the simple protocol only, so that any pooler in between will do.
 
-use ::postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+use ::postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use super::Lost;
 use crate::postgres::connect::Connector;
 use crate::postgres::ownership::{is_marked, MARKED};
+use crate::postgres::Client;
 
 /// One connection of a feed.
 pub struct Line {

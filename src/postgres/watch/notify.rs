@@ -4,8 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::postgres::fallible_iterator::FallibleIterator;
-
 use super::feed::{Feed, Lost, Tell};
 use super::line::Line;
 use super::lineage::{Lineage, Past};
@@ -166,14 +164,10 @@ impl Listening {
         let due = self.beats.due(max_staleness).saturating_duration_since(Instant::now());
         let patience = if self.proof.is_some() { PATIENCE } else { due.min(PATIENCE) };
         let mut batch = Batch::default();
-        {
-            let mut notifications = self.line.client().notifications();
-            let mut next = notifications.timeout_iter(patience).next()?;
-            let mut more = notifications.iter();
-            while let Some(notification) = next {
-                batch.add(notification.payload(), &mut self.beats, &mut self.proof);
-                next = if batch.is_full() { None } else { more.next()? };
-            }
+        let mut next = self.line.client().notification(patience)?;
+        while let Some(notification) = next {
+            batch.add(notification.payload(), &mut self.beats, &mut self.proof);
+            next = if batch.is_full() { None } else { self.line.client().next_notification() };
         }
         if self.line.client().is_closed() {
             return Err(Lost("the connection was closed".into()));

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::postgres::Client;
 use ::postgres::types::Oid;
-use ::postgres::Client;
 
 use super::key::KeyColumns;
 use super::mode::Mode;

@@ -1,11 +1,12 @@
 //! What has to be watched for the relation that a user names: tables, and the tables below them.
 
 use ::postgres::types::Oid;
-use ::postgres::{Client, Row};
+use ::postgres::Row;
 
 use super::question::ask;
 use crate::cache::error::{Error, ErrorKind};
 use crate::postgres::catalog::{is_malformed_name, no_table};
+use crate::postgres::Client;
 
 const RELATION: &str = include_str!("relation.sql");
 const TREE: &str = include_str!("tree.sql");

@@ -1,0 +1,146 @@
+//! What moves a connection's messages while a thread waits for an answer.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::future::{poll_fn, Future};
+use std::io;
+use std::pin::{pin, Pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::Sleep;
+use tokio_postgres::{AsyncMessage, Connection, Error, Notification};
+
+/// What comes in without being an answer. It has to be asked for, or no answer comes in either.
+trait Messages: Send {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<AsyncMessage, Error>>>;
+}
+
+impl<S, T> Messages for Connection<S, T>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    T: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<AsyncMessage, Error>>> {
+        self.poll_message(cx)
+    }
+}
+
+/// A runtime for the thread that waits.
+pub(super) fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+/// One connection's messages.
+pub(super) struct Driver {
+    runtime: Runtime,
+    /// `None` once the connection was given up or is closed.
+    connection: Option<Box<dyn Messages>>,
+    notifications: VecDeque<Notification>,
+    /// How long one request may take.
+    pub(super) patience: Option<Duration>,
+}
+
+impl Driver {
+    /// Of a connection that was opened in `runtime`.
+    pub(super) fn new<S, T>(runtime: Runtime, connection: Connection<S, T>) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        Self {
+            runtime,
+            connection: Some(Box::new(connection)),
+            notifications: VecDeque::new(),
+            patience: None,
+        }
+    }
+
+    /// Whether the connection was given up or is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.connection.is_none()
+    }
+
+    /// Waits for `request`. One that takes longer than the patience is given up with the connection, and fails like one whose
+    /// connection was closed.
+    pub(super) fn run<T>(&mut self, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.run_until(&Cell::new(false), request)
+    }
+
+    /// The same, and gives up the connection as soon as `has_enough` is true: what is still to come is not worth waiting for.
+    pub(super) fn run_until<T>(
+        &mut self,
+        has_enough: &Cell<bool>,
+        request: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let Self { runtime, connection, notifications, patience } = self;
+        let mut request = pin!(request);
+        runtime.block_on(async {
+            let mut deadline = pin!(patience.map(tokio::time::sleep));
+            poll_fn(|cx| {
+                // This sends it.
+                if let Poll::Ready(result) = request.as_mut().poll(cx) {
+                    return Poll::Ready(result);
+                }
+                move_messages(connection, notifications, cx)?;
+                if has_enough.get() || is_over(deadline.as_mut(), cx) {
+                    *connection = None;
+                }
+                request.as_mut().poll(cx)
+            })
+            .await
+        })
+    }
+
+    /// The next notification, as soon as it is there; `None` after `patience`, or when the connection is closed.
+    pub(super) fn notification(&mut self, patience: Duration) -> Result<Option<Notification>, Error> {
+        let Self { runtime, connection, notifications, .. } = self;
+        runtime.block_on(async {
+            let mut deadline = pin!(Some(tokio::time::sleep(patience)));
+            poll_fn(|cx| {
+                move_messages(connection, notifications, cx)?;
+                match notifications.pop_front() {
+                    Some(notification) => Poll::Ready(Ok(Some(notification))),
+                    None if connection.is_none() || is_over(deadline.as_mut(), cx) => Poll::Ready(Ok(None)),
+                    None => Poll::Pending,
+                }
+            })
+            .await
+        })
+    }
+
+    /// A notification that has come in already.
+    pub(super) fn next_notification(&mut self) -> Option<Notification> {
+        self.notifications.pop_front()
+    }
+}
+
+/// Moves all messages that are there.
+fn move_messages(
+    connection: &mut Option<Box<dyn Messages>>,
+    notifications: &mut VecDeque<Notification>,
+    cx: &mut Context<'_>,
+) -> Result<(), Error> {
+    while let Some(messages) = connection {
+        match messages.poll(cx) {
+            Poll::Pending => break,
+            Poll::Ready(Some(Ok(AsyncMessage::Notification(notification)))) => {
+                notifications.push_back(notification);
+            }
+            // Notices are the user's bytes, and nobody's business.
+            Poll::Ready(Some(Ok(_))) => {}
+            Poll::Ready(Some(Err(error))) => {
+                *connection = None;
+                return Err(error);
+            }
+            Poll::Ready(None) => *connection = None,
+        }
+    }
+    Ok(())
+}
+
+fn is_over(deadline: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> bool {
+    deadline.as_pin_mut().is_some_and(|deadline| deadline.poll(cx).is_ready())
+}

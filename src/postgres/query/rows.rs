@@ -1,0 +1,82 @@
+//! The rows of a query as they arrive: one JSON array, within limits.
+
+use std::sync::Arc;
+
+use ::postgres::{Error as PgError, Row};
+
+use super::plan::QueryLimits;
+use super::trouble::Trouble;
+use crate::cache::error::Error;
+
+/// An array in the making.
+pub struct Rows<'q> {
+    title: &'q str,
+    limits: QueryLimits,
+    json: Vec<u8>,
+    count: usize,
+    trouble: Option<Trouble>,
+    /// How many bytes came after there was trouble.
+    discarded: usize,
+}
+
+/// So many bytes after those that are too many are waited for: opening another connection would take longer.
+const DISCARDED_MAX: usize = 16 << 20;
+
+impl<'q> Rows<'q> {
+    /// An empty one, of the query that errors call `title`.
+    pub fn new(title: &'q str, limits: QueryLimits) -> Self {
+        Self { title, limits, json: vec![b'['], count: 0, trouble: None, discarded: 0 }
+    }
+
+    /// Adds `row`, whose first column is its JSON. Returns whether there may be more.
+    pub fn take(&mut self, row: &Row) -> bool {
+        if self.trouble.is_none() {
+            self.trouble = self.add(row.try_get(0)).err();
+        } else {
+            self.discarded += row.raw_size_bytes();
+        }
+        self.discarded <= DISCARDED_MAX
+    }
+
+    /// The whole array.
+    ///
+    /// # Errors
+    /// Too many rows or bytes.
+    pub fn finish(mut self) -> Result<Arc<[u8]>, Trouble> {
+        if let Some(trouble) = self.trouble {
+            return Err(trouble);
+        }
+        self.json.push(b']');
+        Ok(self.json.into())
+    }
+
+    /// A row without JSON is one that has too much of it: PostgreSQL keeps it.
+    fn add(&mut self, row: Result<Option<&str>, PgError>) -> Result<(), Trouble> {
+        let row = row.map_err(Trouble::Run)?.ok_or_else(|| self.too_many_bytes())?;
+        if self.count == self.limits.max_rows {
+            return Err(self.too_many_rows().into());
+        }
+        if self.count > 0 {
+            self.json.push(b',');
+        }
+        // With the bracket that is still to come.
+        if self.json.len() + row.len() >= self.limits.max_bytes {
+            return Err(self.too_many_bytes().into());
+        }
+        self.json.extend_from_slice(row.as_bytes());
+        self.count += 1;
+        Ok(())
+    }
+
+    fn too_many_rows(&self) -> Error {
+        let (title, rows) = (self.title, self.limits.max_rows);
+        Error::malformed(format!(
+            "{title} returns more than {rows} rows: add a LIMIT or raise max_query_rows"
+        ))
+    }
+
+    fn too_many_bytes(&self) -> Error {
+        let (title, bytes) = (self.title, self.limits.max_bytes);
+        Error::malformed(format!("{title} returns more than {bytes} bytes"))
+    }
+}

@@ -1,0 +1,104 @@
+//! Attacks by queries: whatever a statement calls, wherever, however spelled, it changes nothing and shows nothing forbidden.
+#![allow(clippy::unwrap_used)]
+
+#[path = "query_attacks/mod.rs"]
+mod query_attacks;
+mod support;
+
+use query_attacks::culprit::Attack;
+use query_attacks::effect::EFFECTS;
+use query_attacks::fixed::{FORBIDDEN, SEEN};
+use query_attacks::grammar::{statements, By};
+use query_attacks::slice::Tally;
+use query_attacks::stage;
+use support::queries::any;
+use support::{on_every_server, Database, Kind, Postgres, Server};
+
+/// The same statements each time; others with another seed.
+const SEED: u64 = 16;
+
+fn database(sql: &[String]) -> Database<'static> {
+    let database = Postgres::shared().database();
+    for sql in sql {
+        database.execute(sql);
+    }
+    database
+}
+
+fn start(kind: &Kind, database: &Database<'_>, settings: &[(&str, &str)]) -> Server {
+    let setup = any(kind, database);
+    settings.iter().fold(setup, |setup, (name, value)| setup.setting(name, value)).start()
+}
+
+/// Attacks servers with these settings, and fails with everything that went wrong.
+fn attack(
+    kind: &Kind,
+    database: &Database<'_>,
+    settings: &[(&str, &str)],
+    clients: usize,
+    sql: &[String],
+) -> Tally {
+    let is_secret = settings.iter().any(|(name, _)| *name == "allow_tables");
+    let attack = Attack { database, start: &|| start(kind, database, settings), clients, is_secret };
+    let tally = attack.run(sql);
+    eprintln!("seed {SEED}: {} ran, {} failed, {} refused", tally.ran, tally.failed, tally.refused);
+    let shown: Vec<&str> = tally.wrong.iter().take(200).map(String::as_str).collect();
+    assert!(tally.wrong.is_empty(), "{} are wrong:\n{}", tally.wrong.len(), shown.join("\n"));
+    tally
+}
+
+fn owned(sql: &[&str]) -> Vec<String> {
+    sql.iter().map(|sql| (*sql).to_owned()).collect()
+}
+
+#[test]
+fn what_was_seen_to_work() {
+    let database = database(&[stage::tables(), stage::functions()]);
+    on_every_server(|kind| drop(attack(&kind, &database, &[("pool_size", "1")], 1, &owned(&SEEN))));
+}
+
+#[test]
+fn functions_in_every_clause_by_one_session() {
+    let database = database(&[stage::tables(), stage::functions()]);
+    let sql = statements(By::Name, SEED, 4000);
+    on_every_server(|kind| {
+        let tally = attack(&kind, &database, &[("pool_size", "1")], 1, &sql);
+        assert!(tally.ran > sql.len() / 4, "the grammar is no good: {tally:?}");
+    });
+}
+
+#[test]
+fn functions_in_every_clause_by_four_sessions() {
+    let database = database(&[stage::tables(), stage::functions()]);
+    let sql = statements(By::Name, SEED + 1, 1000);
+    on_every_server(|kind| drop(attack(&kind, &database, &[("pool_size", "4")], 4, &sql)));
+}
+
+#[test]
+fn types_in_every_clause() {
+    let database = database(&[stage::tables(), stage::functions(), stage::types()]);
+    let sql = statements(By::Type, SEED + 2, 1200);
+    on_every_server(|kind| {
+        let tally = attack(&kind, &database, &[("pool_size", "1")], 1, &sql);
+        assert!(tally.ran > sql.len() / 4, "the grammar is no good: {tally:?}");
+    });
+}
+
+#[test]
+fn forbidden_tables_stay_forbidden() {
+    let database = database(&[stage::tables(), stage::functions()]);
+    let mut sql = owned(&FORBIDDEN);
+    sql.extend(statements(By::Name, SEED + 3, 6000).into_iter().filter(|sql| sql.contains("_secret")));
+    let settings = [("pool_size", "4"), ("allow_tables", "plain, other, parent, vw_*")];
+    on_every_server(|kind| drop(attack(&kind, &database, &settings, 4, &sql)));
+}
+
+#[test]
+fn the_grammar_makes_thousands_of_statements_with_every_effect() {
+    let sql = statements(By::Name, SEED, 4000);
+    assert_eq!(sql, statements(By::Name, SEED, 4000));
+    for effect in EFFECTS {
+        let count = sql.iter().filter(|sql| sql.contains(&format!("_{}_", effect.name))).count();
+        assert!(count > 50, "{}: {count}", effect.name);
+    }
+}
