@@ -24,6 +24,8 @@ const TRIGGERS_TRUNCATE: &str = include_str!("triggers_truncate.sql");
 const TRIGGERS_NONE: &str = include_str!("triggers_none.sql");
 const EVENT_TRIGGERS: &str = include_str!("event_triggers.sql");
 const EVENT_TELL: &str = include_str!("event_tell.sql");
+const RIGHTS: &str = include_str!("rights.sql");
+const STRANGERS: &str = include_str!("strangers.sql");
 const ORPHANS: &str = include_str!("orphans.sql");
 const REMOVAL: &str = include_str!("removal.sql");
 const REMOVAL_LAST: &str = include_str!("removal_last.sql");
@@ -73,9 +75,10 @@ pub(super) fn installation(
         members.iter().for_each(|member| script.push_str(&triggers(member)));
     }
     script.push_str(&section(ORPHANS));
+    script.push_str(&section(RIGHTS));
     script.push_str("\nCOMMIT;\n");
     let tell = fill(EVENT_TELL, &[("bound", Mode::OUTBOX_BOUND)]);
-    let event_triggers = fill(EVENT_TRIGGERS, &[("triggers", TRIGGERS), ("tell", &tell)]);
+    let event_triggers = fill(EVENT_TRIGGERS, &[("triggers", TRIGGERS), ("tell", &tell), ("rights", RIGHTS)]);
     Ok(Ok(Script { triggers: script, event_triggers }))
 }
 
@@ -129,7 +132,8 @@ fn functions(
     let tree: Vec<Oid> = members.iter().map(|member| member.oid).collect();
     let key = KeyColumns::read(client, table, &tree)?;
     let name = members.first().map_or("", |member| member.name.as_str());
-    let mut script = function(if key.is_empty() { KEYLESS } else { STATEMENT }, table, name, &key, mode);
+    let mut script = fill(&section(STRANGERS), &[("function", &names(table).0)]);
+    script.push_str(&function(if key.is_empty() { KEYLESS } else { STATEMENT }, table, name, &key, mode));
     if members.iter().any(|member| member.is_subscribed) {
         script.push_str(&function(ROW, table, name, &key, mode));
     }
@@ -137,9 +141,12 @@ fn functions(
 }
 
 fn function(template: &str, table: Oid, name: &str, key: &KeyColumns, mode: Mode) -> String {
-    let object = |alias| if key.is_empty() { "NULL".to_owned() } else { key.object(alias) };
-    let (old_key, new_key, old_row, new_row) = (object("o"), object("n"), object("old"), object("new"));
-    let (old_notice, new_notice, same_key) = (key.notice("o"), key.notice("n"), key.is_same("o", "n"));
+    let row = |name| if key.is_empty() { "NULL".to_owned() } else { key.object_of(name) };
+    let (old_row, new_row) = (row("old"), row("new"));
+    let (old_key, new_key, old_rows, new_rows) =
+        (key.object("o"), key.object("n"), key.rows("old_rows"), key.rows("new_rows"));
+    let (old_notice, new_notice, same_notice) =
+        (key.notice("o"), key.notice("n"), key.notice_if_same("o", "n"));
     let settings = if key.needs_settings() { SETTINGS } else { "" };
     // Without settings the function pins no search path either: each costs every statement.
     let pins = match settings {
@@ -157,7 +164,9 @@ fn function(template: &str, table: Oid, name: &str, key: &KeyColumns, mode: Mode
         ("settings", settings),
         ("old_key", &old_key),
         ("new_key", &new_key),
-        ("same_key", &same_key),
+        ("old_rows", &old_rows),
+        ("new_rows", &new_rows),
+        ("same_notice", &same_notice),
         ("old_notice", &old_notice),
         ("new_notice", &new_notice),
         ("old_row", &old_row),
