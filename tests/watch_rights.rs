@@ -4,6 +4,7 @@
 mod support;
 
 use pgcache::postgres::watch::{self, Mode};
+use pgcache::settings::AllowTables;
 use support::{eventually, Database, Postgres};
 
 const MODES: [Mode; 2] = [Mode::Notify, Mode::Outbox];
@@ -110,7 +111,7 @@ impl Drop for Attacker<'_> {
 
 fn add(database: &Database<'_>, table: &str, mode: Mode) {
     let mut client = database.connect();
-    eventually("WATCH ADD", || watch::add(&mut client, table, mode).unwrap().ok());
+    eventually("WATCH ADD", || watch::add(&mut client, table, mode, &AllowTables::default()).unwrap().ok());
 }
 
 /// Types that the attacker owns, with a value of each, and how to spell another.
@@ -270,7 +271,7 @@ fn what_somebody_else_left_in_the_schema_is_not_used() {
         database.execute(&format!("CREATE SCHEMA pgcache; GRANT ALL ON SCHEMA pgcache TO {}", attacker.role));
         attacker.execute(left);
         database.execute("CREATE TABLE users (id bigint PRIMARY KEY)");
-        let error = watch::add(&mut database.connect(), "users", mode).unwrap_err();
+        let error = watch::add(&mut database.connect(), "users", mode, &AllowTables::default()).unwrap_err();
         assert_eq!(error.code().unwrap().code(), "42501", "{left}");
         assert_eq!(database.number("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'users'::regclass"), 0);
     }
@@ -281,7 +282,8 @@ fn the_functions_of_the_event_triggers_belong_to_a_superuser() {
     let database = Postgres::shared().database();
     let attacker = Attacker::new(&database);
     database.execute("CREATE TABLE users (id bigint PRIMARY KEY)");
-    let script = watch::sql(&mut database.connect(), "users", Mode::Notify).unwrap().unwrap();
+    let script =
+        watch::sql(&mut database.connect(), "users", Mode::Notify, &AllowTables::default()).unwrap().unwrap();
     database.execute(&script.triggers);
     database.execute(&format!("GRANT ALL ON SCHEMA pgcache TO {}", attacker.role));
     attacker.execute(

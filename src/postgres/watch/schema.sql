@@ -30,9 +30,9 @@ DECLARE
     key text;
 BEGIN
     FOREACH key IN ARRAY coalesce(keys, '{}') LOOP
-        IF key IS NULL OR octet_length(key) > 7850 THEN
+        IF key IS NULL OR octet_length(key) > 5600 THEN
             RETURN ARRAY[whole_table];
-        ELSIF octet_length(batch) + octet_length(key) > 7850 THEN
+        ELSIF octet_length(batch) + octet_length(key) > 5600 THEN
             notices := notices || concat('{"pgcache":1,"rel":', rel, ',"keys":[', batch, ']}');
             batch := key;
         ELSE

@@ -11,9 +11,11 @@ use super::question::ask;
 use super::table::{self, Member};
 use super::template::{dollar_quote, fill, title};
 use crate::cache::error::Error;
+use crate::settings::AllowTables;
 
 const BEGIN: &str = include_str!("begin.sql");
 const SCHEMA: &str = include_str!("schema.sql");
+const SECRET: &str = include_str!("secret.sql");
 const OUTBOX: &str = include_str!("outbox.sql");
 const STATEMENT: &str = include_str!("statement.sql");
 const KEYLESS: &str = include_str!("statement_keyless.sql");
@@ -29,6 +31,10 @@ const STRANGERS: &str = include_str!("strangers.sql");
 const ORPHANS: &str = include_str!("orphans.sql");
 const REMOVAL: &str = include_str!("removal.sql");
 const REMOVAL_LAST: &str = include_str!("removal_last.sql");
+
+/// Who installs, and whether texts are kept in UTF-8.
+const ROLE: &str = "\
+SELECT pg_catalog.quote_ident(current_user), pg_catalog.current_setting('server_encoding') = 'UTF8'";
 
 /// What a key's text depends on, as `postgres::session` has it.
 const SETTINGS: &str = "
@@ -55,6 +61,8 @@ pub(super) fn installation(
     client: &mut Client,
     tables: &[Oid],
     mode: Mode,
+    allow: &AllowTables,
+    asked: &str,
 ) -> Result<Result<Script, Error>, ::postgres::Error> {
     let mut trees = Vec::new();
     for table in tables {
@@ -63,13 +71,22 @@ pub(super) fn installation(
             Err(error) => return Ok(Err(error)),
         }
     }
+    if let Some(error) = trees.iter().flat_map(|(_, members)| members).find_map(|m| m.objection(allow, asked))
+    {
+        return Ok(Err(error));
+    }
     let mut script = begin(trees.iter().flat_map(|(_, members)| members), "SHARE ROW EXCLUSIVE");
     script.push_str(&section(SCHEMA));
-    if mode == Mode::Outbox {
-        let rows = ask(client, "SELECT pg_catalog.quote_ident(current_user)", &[])?;
-        let role: &str = rows.first().map_or(Ok(""), |row| row.try_get(0))?;
-        script.push_str(&fill(&section(OUTBOX), &[("role", role)]));
-    }
+    let rows = ask(client, ROLE, &[])?;
+    let role: &str = rows.first().map_or(Ok(""), |row| row.try_get(0))?;
+    let is_utf8: bool = rows.first().map_or(Ok(true), |row| row.try_get(1))?;
+    // Elsewhere the search path decides how a text becomes UTF-8.
+    let pins = if is_utf8 { "" } else { " SET search_path = pg_catalog, pg_temp" };
+    let values = [("role", role), ("pins", pins)];
+    script.push_str(&match mode {
+        Mode::Notify => fill(&section(SECRET), &values),
+        Mode::Outbox => fill(&section(OUTBOX), &values),
+    });
     for (table, members) in &trees {
         script.push_str(&functions(client, *table, members, mode)?);
         members.iter().for_each(|member| script.push_str(&triggers(member)));

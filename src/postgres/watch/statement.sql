@@ -4,6 +4,7 @@ CREATE OR REPLACE FUNCTION @function@() RETURNS trigger
     LANGUAGE plpgsql@volatility@ SECURITY DEFINER@pins@
 AS @quote@
 #variable_conflict use_column
+-- pgcache form 2
 DECLARE
     said pg_catalog.text;
     notices pg_catalog.text[];
@@ -20,7 +21,7 @@ BEGIN
         ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
             SELECT INTO STRICT said @old_notice@ FROM @old_rows@ o LIMIT 2;
         END IF;
-        IF pg_catalog.octet_length(said) OPERATOR(pg_catalog.<=) 7900@calm@ THEN
+        IF pg_catalog.octet_length(said) OPERATOR(pg_catalog.<=) 5600@calm@ THEN
             @say@
             RETURN NULL;
         END IF;
