@@ -362,7 +362,10 @@ fn a_source_that_was_never_heard_is_read_through() {
              REVOKE EXECUTE ON FUNCTION pg_notify(text, text) FROM PUBLIC",
         );
         let role = format!("mute_{}", database.name);
-        database.execute(&format!("CREATE ROLE {role} LOGIN"));
+        database.execute(&format!(
+            "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA pgcache TO {role};
+             GRANT SELECT ON pgcache.secret TO {role}"
+        ));
         let server = Server::setup(&kind).on(&database).setting("pg_user", &role).start();
         let mut client = server.client();
         assert_eq!(name_of(&client.read("users", &user(1))), "User 1");
