@@ -12,6 +12,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (connection, table) = args().nth(1).zip(args().nth(2)).ok_or(usage)?;
     let mode = Mode::named(args().nth(3).as_deref().unwrap_or("notify")).ok_or(usage)?;
     let mut client = Client::connect(&connection, NoTls)?;
-    println!("{}", sql(&mut client, &table, mode)??);
+    println!("{}", sql(&mut client, &table, mode, &pgcache::settings::AllowTables::default())??);
     Ok(())
 }

@@ -275,10 +275,12 @@ fn a_row_that_a_policy_hides_from_then_on_is_not_served() {
             watch(&mut installer.client(), "notes");
             let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
             let setup = setup.setting("pg_user", &role).setting("default_ttl", "3600");
-            if mode == "outbox" {
+            database.execute(&format!("GRANT USAGE ON SCHEMA pgcache TO {role}"));
+            if mode == "notify" {
+                database.execute(&format!("GRANT SELECT ON pgcache.secret TO {role}"));
+            } else {
                 database.execute(&format!(
-                    "GRANT USAGE ON SCHEMA pgcache TO {role};
-                     GRANT SELECT, DELETE ON pgcache.outbox TO {role};
+                    "GRANT SELECT, DELETE ON pgcache.outbox TO {role};
                      GRANT SELECT, INSERT, UPDATE ON pgcache.outbox_state TO {role};
                      GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA pgcache TO {role}"
                 ));

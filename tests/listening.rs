@@ -11,8 +11,9 @@ use pgcache::cache::lease::Gap;
 use pgcache::cache::notice::{Notice, Relation};
 use pgcache::cache::table::TableDefinition;
 use pgcache::postgres::catalog::describe as describe_relation;
+use pgcache::postgres::watch::{self, Mode};
 use pgcache::postgres::Source;
-use pgcache::settings::Invalidation;
+use pgcache::settings::{self, Invalidation};
 use pgcache::workers::mail::News;
 use support::eventually::PATIENCE;
 use support::pgbouncer::PgBouncer;
@@ -58,20 +59,32 @@ impl Way {
     /// The statement that tells of a change, as a trigger does, with the text in `$1`.
     fn tell(self) -> &'static str {
         match self {
-            Self::Notify => "SELECT pg_notify('cache_invalidation', $1)",
+            Self::Notify => "SELECT pg_notify('cache_invalidation', pgcache.seal($1))",
             Self::Outbox => "INSERT INTO pgcache.outbox (notice) VALUES ($1)",
         }
     }
 
     fn prepare(self, database: &Database<'_>) {
-        if self == Self::Outbox {
-            database.execute(MAKE_OUTBOX);
+        match self {
+            Self::Notify => make_secret(database),
+            Self::Outbox => {
+                database.execute(MAKE_OUTBOX);
+            }
         }
     }
 
     fn say(self, database: &Database<'_>, number: u32) {
         database.connect().execute(self.tell(), &[&table_notice(number)]).unwrap();
     }
+}
+
+/// What proves notices, which WATCH ADD makes for `invalidation notify`.
+fn make_secret(database: &Database<'_>) {
+    database.execute("CREATE TABLE with_secret (id int PRIMARY KEY)");
+    let mut client = database.connect();
+    let allow = settings::load(&[], []).unwrap().settings.sources[0].allow_tables.clone();
+    let script = watch::sql(&mut client, "with_secret", Mode::Notify, &allow).unwrap().unwrap();
+    client.batch_execute(&script.triggers).unwrap();
 }
 
 fn table_notice(number: u32) -> String {
@@ -260,8 +273,9 @@ fn notices_come_at_once() {
     }
 }
 
+/// Only our functions can prove a text or write it to the outbox: one that cannot be read is of a later version.
 #[test]
-fn a_text_that_is_no_notice_is_a_gap() {
+fn a_proven_text_that_is_no_notice_is_a_gap() {
     for way in Way::BOTH {
         let database = Postgres::shared().database();
         way.prepare(&database);
@@ -272,6 +286,25 @@ fn a_text_that_is_no_notice_is_a_gap() {
         ear.catch_up();
         assert_eq!(numbers(&ear), [7], "{way:?}");
     }
+}
+
+#[test]
+fn a_text_that_is_no_notice_is_counted_and_ignored() {
+    let database = Postgres::shared().database();
+    Way::Notify.prepare(&database);
+    let mut ear = live(&database, Way::Notify);
+    let tell = "SELECT pg_notify('cache_invalidation', $1)";
+    for text in ["users", "pgcache:2:users", &table_notice(7)] {
+        database.connect().execute(tell, &[&text]).unwrap();
+    }
+    let mut foreign = 0;
+    ear.until("three notices are counted", |news| {
+        foreign += if let News::Foreign(count) = news { *count } else { 0 };
+        (foreign == 3).then_some(())
+    });
+    Way::Notify.say(&database, 8);
+    ear.catch_up();
+    assert_eq!((numbers(&ear), ear.gaps()), (vec![8], vec![Gap::Connected]));
 }
 
 #[test]
@@ -886,7 +919,7 @@ fn describe(database: &Database<'_>, name: &str, invalidation: Invalidation) -> 
 }
 
 /// The triggers that WATCH ADD makes.
-fn watch(database: &Database<'_>, table: &str, body: &str) {
+fn fake_triggers(database: &Database<'_>, table: &str, body: &str) {
     database.execute(&format!("CREATE OR REPLACE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body} RETURN NULL; END$$"));
     for event in ["insert", "update", "delete", "truncate"] {
         database.execute(&format!(
@@ -896,12 +929,13 @@ fn watch(database: &Database<'_>, table: &str, body: &str) {
     }
 }
 
-const NOTIFIES: &str = "PERFORM pg_notify('cache_invalidation', '');";
-const WRITES: &str = "INSERT INTO pgcache.outbox (notice) VALUES ('');";
+const NOTIFIES: &str = "/* pgcache form 2 */ PERFORM pg_notify('cache_invalidation', '');";
+const WRITES: &str = "/* pgcache form 2 */ INSERT INTO pgcache.outbox (notice) VALUES ('');";
 
 #[test]
 fn a_table_is_watched_when_every_table_that_concerns_it_is() {
     let database = Postgres::shared().database();
+    make_secret(&database);
     database.execute(
         "CREATE TABLE root (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
          CREATE TABLE low PARTITION OF root FOR VALUES FROM (0) TO (10);
@@ -915,13 +949,13 @@ fn a_table_is_watched_when_every_table_that_concerns_it_is() {
          CREATE VIEW over_m AS SELECT plain.id FROM plain JOIN m USING (id)",
     );
     let is_watched = |name: &str| describe(&database, name, Invalidation::Notify).is_watched;
-    watch(&database, "root", NOTIFIES);
+    fake_triggers(&database, "root", NOTIFIES);
     assert!(!is_watched("root") && !is_watched("low"), "a partition tells nothing");
-    watch(&database, "low", NOTIFIES);
+    fake_triggers(&database, "low", NOTIFIES);
     assert!(is_watched("low") && !is_watched("root") && !is_watched("high"));
-    watch(&database, "high", NOTIFIES);
+    fake_triggers(&database, "high", NOTIFIES);
     assert!(is_watched("root") && !is_watched("w"));
-    watch(&database, "plain", NOTIFIES);
+    fake_triggers(&database, "plain", NOTIFIES);
     for (name, expected) in
         [("w", true), ("clock", false), ("who", false), ("system", false), ("m", false), ("over_m", false)]
     {
@@ -953,13 +987,14 @@ fn a_table_is_watched_when_every_table_that_concerns_it_is() {
 #[test]
 fn a_subscribed_table_is_watched_by_row_triggers() {
     let database = Postgres::shared().database();
+    make_secret(&database);
     database.execute(
         "CREATE TABLE root (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
          CREATE TABLE low PARTITION OF root FOR VALUES FROM (0) TO (10);
          CREATE TABLE plain (id int PRIMARY KEY)",
     );
     for table in ["root", "low", "plain"] {
-        watch(&database, table, NOTIFIES);
+        fake_triggers(&database, table, NOTIFIES);
     }
     let is_watched = |name: &str| describe(&database, name, Invalidation::Notify).is_watched;
     let mut ear = live(&database, Way::Notify);
@@ -988,9 +1023,10 @@ fn a_subscribed_table_is_watched_by_row_triggers() {
 fn triggers_of_the_other_way_do_not_count() {
     let database = Postgres::shared().database();
     database.execute(&format!("{MAKE_OUTBOX} CREATE TABLE t (id int PRIMARY KEY)"));
+    make_secret(&database);
     let ways =
         || [Invalidation::Notify, Invalidation::Outbox].map(|way| describe(&database, "t", way).is_watched);
-    watch(&database, "t", WRITES);
+    fake_triggers(&database, "t", WRITES);
     assert_eq!(ways(), [false, true]);
     database.execute(&format!("CREATE OR REPLACE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {NOTIFIES} RETURN NULL; END$$"));
     assert_eq!(ways(), [true, false]);

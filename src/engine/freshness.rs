@@ -11,6 +11,8 @@ use crate::workers::mail::{News, SourceIndex};
 use super::state::Engine;
 use super::tables::Table;
 
+/// How often the log is told of notices that are not ours, in milliseconds.
+const FOREIGN_PAUSE_MS: u64 = 60_000;
 /// How long, after its lease ran out, a source's threads may be kept by PostgreSQL before others try.
 const STUCK_FOR: Duration = Duration::from_secs(10);
 
@@ -35,6 +37,10 @@ pub struct SourceFreshness {
     pub told: (Freshness, u64),
     /// The session that is listened to; what others still say is not heard.
     pub session: u64,
+    /// Notices that are not proven to be ours and were left out.
+    pub foreign: u64,
+    /// When the log was told of them last, on the same clock.
+    foreign_told_ms: Option<u64>,
 }
 
 impl Freshnesses {
@@ -47,6 +53,8 @@ impl Freshnesses {
             reason: None,
             told: (Freshness::Connecting, monotonic_ms()),
             session: 0,
+            foreign: 0,
+            foreign_told_ms: None,
         };
         Self { sources: modes.map(fresh).collect() }
     }
@@ -91,6 +99,19 @@ impl SourceFreshness {
     }
 }
 
+impl SourceFreshness {
+    /// So many more notices were left out.
+    fn left_out(&mut self, count: u64, name: &str) {
+        self.foreign += count;
+        let now_ms = monotonic_ms();
+        if self.foreign_told_ms.is_none_or(|told_ms| now_ms >= told_ms + FOREIGN_PAUSE_MS) {
+            self.foreign_told_ms = Some(now_ms);
+            let total = self.foreign;
+            log::warn!("source {name}: {total} notices on cache_invalidation were not proven to be pgcache's and left out");
+        }
+    }
+}
+
 impl Engine {
     /// What a thread that listens to a source has to tell.
     pub fn heard(&mut self, ctx: Context<'_>, source: SourceIndex, session: u64, news: News) {
@@ -105,6 +126,7 @@ impl Engine {
                 }
             }
             News::Beat(sent) => freshness.lease.beat(monotonic_ms_of(sent)),
+            News::Foreign(count) => freshness.left_out(count, self.sources.name(source)),
             News::Gap(gap) => self.gap(ctx, source, gap),
             News::Closed(reason) => {
                 freshness.is_open = false;

@@ -93,6 +93,7 @@ impl Engine {
             staleness_ms: known.lease.staleness_ms(monotonic_ms()).filter(|_| is_told),
             lease_ms: self.settings.get().max_staleness.as_millis() as u64,
             gaps: known.lease.counts().map(|(gap, count)| (gap.name(), count)).collect(),
+            foreign_notices: known.foreign,
             ..overview
         }
     }

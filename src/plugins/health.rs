@@ -94,6 +94,7 @@ fn of_source(source: &SourceOverview) -> Value {
         ("staleness_ms", Value::from(source.staleness_ms)),
         ("lease_ms", Value::from(source.lease_ms)),
         ("gaps", Value::Map(gaps)),
+        ("foreign_notices", Value::from(source.foreign_notices)),
     ])
 }
 

@@ -68,6 +68,8 @@ pub struct SourceOverview {
     pub lease_ms: u64,
     /// How often notices may have been missed, by cause.
     pub gaps: Vec<(&'static str, u64)>,
+    /// Notices that are not proven to be ours and were left out.
+    pub foreign_notices: u64,
 }
 
 impl SourceOverview {

@@ -23,7 +23,7 @@ WITH RECURSIVE reach(oid, way) AS (
       JOIN pg_catalog.pg_class c ON c.oid = distinct_reach.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ), carried AS (
     SELECT relations.oid, relations.relkind, coalesce(pg_catalog.array_agg(t.tgname::text) FILTER (
-               WHERE t.tgenabled = 'A' AND (p.prosrc LIKE '%pgcache.outbox%') = ($2::text = 'outbox')), '{}') AS names,
+               WHERE t.tgenabled = 'A' AND p.prosrc LIKE '%pgcache form 2%' AND (p.prosrc LIKE '%pgcache.outbox%') = ($2::text = 'outbox')), '{}') AS names,
            -- A subscription's worker fires nothing but row triggers.
            EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s
                     WHERE s.srrelid = relations.oid
@@ -52,6 +52,11 @@ WITH RECURSIVE reach(oid, way) AS (
 )
 SELECT (SELECT pg_catalog.array_agg(oid ORDER BY oid) FROM relations) AS concerns,
        $2::text <> 'off'
+       -- Whoever cannot read the secret cannot tell our notices from those of others.
+       AND ($2::text <> 'notify' OR EXISTS (
+            SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = 'pgcache' AND c.relname = 'secret' AND c.relkind = 'm' AND c.relispopulated
+               AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')))
        AND EXISTS (SELECT FROM told)
        AND NOT EXISTS (SELECT FROM told WHERE NOT is_told)
        AND NOT EXISTS (SELECT FROM relations WHERE relkind IN ('m', 'f'))

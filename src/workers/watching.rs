@@ -28,6 +28,7 @@ impl Errands {
             Invalidation::Outbox => Mode::Outbox,
             Invalidation::Off => return Err(switched_off()),
         };
+        let allow = &self.source.settings().allow_tables;
         let mut client = self.source.open_to_write()?;
         let name = match what {
             Watching::Add(name) | Watching::Del(name) | Watching::Sql(name) => name,
@@ -35,12 +36,12 @@ impl Errands {
         };
         let answer = match what {
             Watching::Add(name) => {
-                watch::add(&mut client, name, mode).map(|result| result.map(|()| WatchAnswer::Done))
+                watch::add(&mut client, name, mode, allow).map(|result| result.map(|()| WatchAnswer::Done))
             }
             Watching::Del(name) => {
-                watch::del(&mut client, name).map(|result| result.map(|()| WatchAnswer::Done))
+                watch::del(&mut client, name, allow).map(|result| result.map(|()| WatchAnswer::Done))
             }
-            Watching::Sql(name) => watch::sql(&mut client, name, mode)
+            Watching::Sql(name) => watch::sql(&mut client, name, mode, allow)
                 .map(|result| result.map(|script| WatchAnswer::Script(script.to_string()))),
             Watching::List => watch::list(&mut client).map(|tables| Ok(WatchAnswer::Tables(tables))),
         };

@@ -155,6 +155,7 @@ mod tests {
             "pgcache_source_up{source=\"default\"} 1",
             "pgcache_source_connections{source=\"default\",state=\"in_use\"} 2",
             "pgcache_source_gaps_total{source=\"default\",cause=\"connected\"} 1",
+            "pgcache_foreign_notices_total{source=\"default\"} 0",
             "pgcache_snapshot_age_seconds 1.5",
         ] {
             assert!(page.lines().any(|known| known == line), "no {line} in\n{page}");

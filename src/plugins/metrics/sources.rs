@@ -44,6 +44,7 @@ pub fn families(sources: &[SourceOverview]) -> Vec<MetricFamily> {
         }),
         connections(sources),
         gaps(sources),
+        foreign(sources),
     ]
 }
 
@@ -64,6 +65,15 @@ fn gaps(sources: &[SourceOverview]) -> MetricFamily {
         for (cause, count) in &source.gaps {
             family.add(&[("source", &source.name), ("cause", cause)], *count as f64);
         }
+    }
+    family.done()
+}
+
+fn foreign(sources: &[SourceOverview]) -> MetricFamily {
+    let name = "pgcache_foreign_notices_total";
+    let mut family = Family::counter(name, "Notices that are not proven to be pgcache's and were left out.");
+    for source in sources {
+        family.add(&[("source", &source.name)], source.foreign_notices as f64);
     }
     family.done()
 }

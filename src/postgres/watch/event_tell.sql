@@ -1,9 +1,14 @@
         -- Only in a way that someone listens to: a transaction that has notified cannot be prepared.
-        IF EXISTS (SELECT FROM pg_proc WHERE pronamespace = to_regnamespace('pgcache')
+        -- What is not a superuser's is not called and not read by one.
+        IF EXISTS (SELECT FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
+                    WHERE p.oid = to_regproc('pgcache.seal') AND r.rolsuper)
+           AND EXISTS (SELECT FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+                        WHERE c.oid = to_regclass('pgcache.secret') AND r.rolsuper)
+           AND EXISTS (SELECT FROM pg_proc WHERE pronamespace = to_regnamespace('pgcache')
                       AND proname ~ '^changed_[0-9]+$' AND prosrc LIKE '%pg_notify%')
            AND pg_notification_queue_usage() <= 0.5
         THEN
-            PERFORM pg_notify('cache_invalidation', notice);
+            PERFORM pg_notify('cache_invalidation', pgcache.seal(notice));
         END IF;
         -- A table that is not a superuser's could have a trigger that is run as one.
         IF to_regclass('pgcache.outbox') IS NOT NULL THEN

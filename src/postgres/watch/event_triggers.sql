@@ -93,6 +93,18 @@ BEGIN
 END
 $pgcache$;
 
+-- Whoever owned a function before owns it still, and these run as a superuser.
+DO $pgcache$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
+                WHERE p.pronamespace = pg_catalog.to_regnamespace('pgcache') AND p.proname LIKE 'tell\_of\_%'
+                  AND NOT r.rolsuper)
+    THEN
+        RAISE insufficient_privilege USING MESSAGE = 'a function pgcache.tell_of_... belongs to another role: drop it';
+    END IF;
+END
+$pgcache$;
+@rights@
 DROP EVENT TRIGGER IF EXISTS pgcache_ddl;
 CREATE EVENT TRIGGER pgcache_ddl ON ddl_command_end
     WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE', 'CREATE INDEX', 'ALTER INDEX',

@@ -60,7 +60,9 @@ WITH RECURSIVE wanted(oid, name) AS MATERIALIZED (
                    (SELECT pg_catalog.sum(r.xmin::text::int8 + r.oid::int8)
                       FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) END, '/',
                (SELECT pg_catalog.count(*) FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = c.oid), '/',
-               (SELECT pg_catalog.sum(t.xmin::text::int8 + p.xmin::text::int8 * 2 + t.oid::int8)
+               (SELECT pg_catalog.sum(t.xmin::text::int8 + p.xmin::text::int8 * 2 + t.oid::int8
+                          + coalesce((SELECT s.xmin::text::int8 FROM pg_catalog.pg_class s
+                                       WHERE s.relname = 'secret' AND s.relnamespace = p.pronamespace), 0))
                   FROM pg_catalog.pg_trigger t
                   JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
                  WHERE t.tgrelid = c.oid AND t.tgname >= 'pgcache_' AND t.tgname < 'pgcache`')), 0) AS hash

@@ -8,6 +8,7 @@ use super::{script, table, Mode, Script};
 use crate::cache::error::{Error, ErrorKind};
 use crate::postgres::catalog::CONCERNS;
 use crate::postgres::error::is_lost;
+use crate::settings::AllowTables;
 
 const LIST: &str = include_str!("list.sql");
 
@@ -51,12 +52,13 @@ pub fn sql(
     client: &mut Client,
     relation: &str,
     mode: Mode,
+    allow: &AllowTables,
 ) -> Result<Result<Script, Error>, ::postgres::Error> {
     if let Some(error) = too_old(client)? {
         return Ok(Err(error));
     }
-    match table::tables(client, relation)? {
-        Ok(tables) => script::installation(client, &tables, mode),
+    match table::tables(client, relation, allow)? {
+        Ok(tables) => script::installation(client, &tables, mode, allow, relation),
         Err(error) => Ok(Err(error)),
     }
 }
@@ -74,10 +76,15 @@ fn too_old(client: &mut Client) -> Result<Option<Error>, ::postgres::Error> {
 ///
 /// # Errors
 /// What PostgreSQL says, as a rule that the role may not.
-pub fn add(client: &mut Client, relation: &str, mode: Mode) -> Result<Result<(), Error>, ::postgres::Error> {
+pub fn add(
+    client: &mut Client,
+    relation: &str,
+    mode: Mode,
+    allow: &AllowTables,
+) -> Result<Result<(), Error>, ::postgres::Error> {
     let mut done = None;
     for _ in 0..ROUNDS {
-        let script = match sql(client, relation, mode)? {
+        let script = match sql(client, relation, mode, allow)? {
             Ok(script) => script,
             Err(error) => return Ok(Err(error)),
         };
@@ -101,8 +108,12 @@ pub fn add(client: &mut Client, relation: &str, mode: Mode) -> Result<Result<(),
 ///
 /// # Errors
 /// What PostgreSQL says, as a rule that the role may not.
-pub fn del(client: &mut Client, relation: &str) -> Result<Result<(), Error>, ::postgres::Error> {
-    let tables = match table::tables(client, relation)? {
+pub fn del(
+    client: &mut Client,
+    relation: &str,
+    allow: &AllowTables,
+) -> Result<Result<(), Error>, ::postgres::Error> {
+    let tables = match table::tables(client, relation, allow)? {
         Ok(tables) => tables,
         Err(error) => return Ok(Err(error)),
     };

@@ -1,4 +1,10 @@
-//! The SQL expression that writes a row's key columns as a JSON object, each value as `to_json` prints it.
+//! The SQL expressions that write a row's key columns as a JSON object, each value as `to_json` prints it.
+//!
+//! They run with the rights of whoever installed them, on columns whose types belong to others and may change at any
+//! time. So no expression may use a cast or an operator of a type's owner: not when it runs, and not when PostgreSQL
+//! looks for what it means or computes parts of it beforehand. A column of a built-in type is proven to have it before the
+//! statement means anything ([`KeyColumns::rows`]); of any other column nothing is used but its output function, or
+//! `to_json` once its type has been compared.
 
 use crate::postgres::Client;
 use ::postgres::types::Oid;
@@ -10,7 +16,7 @@ const KEY_COLUMNS: &str = include_str!("key_columns.sql");
 /// Between two texts. `concat` would look up the type of each argument in every statement.
 const AND: &str = " OPERATOR(pg_catalog.||) ";
 
-/// The columns of all unique keys of a table.
+/// The columns of all unique keys of a table; none when one of them cannot be told.
 pub(super) struct KeyColumns {
     columns: Vec<Column>,
 }
@@ -21,6 +27,9 @@ struct Column {
     is_integer: bool,
     is_settled: bool,
     is_nullable: bool,
+    told_as: String,
+    type_oid: Oid,
+    proof: Option<String>,
 }
 
 impl KeyColumns {
@@ -34,9 +43,16 @@ impl KeyColumns {
                 is_integer: row.try_get(2)?,
                 is_settled: row.try_get(3)?,
                 is_nullable: row.try_get(4)?,
+                told_as: row.try_get(5)?,
+                type_oid: row.try_get(6)?,
+                proof: row.try_get(7)?,
             })
         });
-        Ok(Self { columns: columns.collect::<Result<_, ::postgres::Error>>()? })
+        let mut columns: Vec<Column> = columns.collect::<Result<_, ::postgres::Error>>()?;
+        if columns.iter().any(|column| column.told_as == "table") {
+            columns.clear();
+        }
+        Ok(Self { columns })
     }
 
     /// Whether there are none.
@@ -49,10 +65,27 @@ impl KeyColumns {
         self.columns.iter().any(|column| !column.is_settled)
     }
 
-    /// The object for the row called `alias`.
+    /// The rows of the transition table `table` with these columns only. A name that were qualified would be taken for
+    /// a call of a function of that name, once the column is gone. The statement fails before it means anything when a
+    /// column has another type than the built-in one that it had; that costs nothing when it runs.
+    pub(super) fn rows(&self, table: &str) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|column| column.quoted.as_str()).collect();
+        let proof = self.proof("");
+        format!("(SELECT {} FROM {table} WHERE true{proof})", names.join(", "))
+    }
+
+    /// The object for the row called `alias`; NULL when a column has another type than before.
     pub(super) fn object(&self, alias: &str) -> String {
-        let members = self.columns.iter().enumerate().map(|(n, column)| column.member(n == 0, alias));
-        format!("{}{AND}'}}'", members.collect::<Vec<_>>().join(AND))
+        self.guarded(alias, &self.members(alias))
+    }
+
+    /// The same for the row variable `variable` of a trigger.
+    pub(super) fn object_of(&self, variable: &str) -> String {
+        let object = self.guarded(variable, &self.members(variable));
+        match self.proof(&format!("{variable}.")).as_str() {
+            "" => object,
+            proof => format!("CASE WHEN true{proof} THEN {object} END"),
+        }
     }
 
     /// The notice that has this object only. `format` is one step where `object` has several for each column, but
@@ -62,16 +95,41 @@ impl KeyColumns {
         for column in &self.columns {
             let comma = if text.is_empty() { "" } else { "," };
             text.push_str(&format!("{comma}{}:%s", column.label().replace('%', "%%")));
-            values.push_str(&format!(", coalesce(pg_catalog.to_json({alias}.{}), 'null')", column.quoted));
+            values.push_str(&format!(", coalesce({}, 'null')", column.json(alias)));
         }
         let text = literal(&format!(r#"{{"pgcache":1,"rel":%s,"keys":[{{{text}}}]}}"#));
-        format!("pg_catalog.format({text}, TG_RELID{values})")
+        self.guarded(alias, &format!("pg_catalog.format({text}, TG_RELID{values})"))
     }
 
-    /// Whether two rows have the same object: true only if they have.
-    pub(super) fn is_same(&self, one: &str, other: &str) -> String {
+    /// The notice of `one`, if `other` has the same object; NULL otherwise, and perhaps when it has.
+    pub(super) fn notice_if_same(&self, one: &str, other: &str) -> String {
         let same: Vec<String> = self.columns.iter().map(|column| column.is_same(one, other)).collect();
-        same.join(" AND ")
+        let notice = format!("CASE WHEN {} THEN {} END", same.join(" AND "), self.notice(one));
+        self.guarded(one, &notice)
+    }
+
+    fn members(&self, alias: &str) -> String {
+        let members = self.columns.iter().enumerate().map(|(n, column)| column.member(n == 0, alias));
+        format!("{}{AND}'}}'", members.collect::<Vec<_>>().join(AND))
+    }
+
+    /// What parses only if every column that had a built-in type still has it. Never run: `true OR` stands before it.
+    fn proof(&self, prefix: &str) -> String {
+        let proof = |column: &Column| {
+            let value = format!("{prefix}{}", column.quoted);
+            let arguments = column.proof.as_ref()?.replace("@value@", &value);
+            Some(format!(" OR pg_catalog.array_eq({arguments})"))
+        };
+        self.columns.iter().filter_map(proof).collect()
+    }
+
+    /// `expression`, unless a column whose type is not built in has another type than before.
+    fn guarded(&self, alias: &str, expression: &str) -> String {
+        let guards: Vec<String> = self.columns.iter().filter_map(|column| column.guard(alias)).collect();
+        match guards.as_slice() {
+            [] => expression.to_owned(),
+            _ => format!("CASE WHEN {} THEN {expression} END", guards.join(" AND ")),
+        }
     }
 }
 
@@ -86,27 +144,46 @@ impl Column {
         format!("{label}{AND}coalesce({}, 'null')", self.text(alias))
     }
 
+    /// Names and casts of a type that is not built in are its owner's to change; its number is not.
+    fn guard(&self, alias: &str) -> Option<String> {
+        let guard = || {
+            format!(
+                "pg_catalog.pg_typeof({alias}.{}) OPERATOR(pg_catalog.=) {}::pg_catalog.oid",
+                self.quoted, self.type_oid
+            )
+        };
+        self.proof.is_none().then(guard)
+    }
+
+    /// The value as JSON, or NULL.
+    fn json(&self, alias: &str) -> String {
+        let value = format!("{alias}.{}", self.quoted);
+        match self.told_as.as_str() {
+            "text" => format!(
+                "CASE WHEN {value} IS NOT NULL THEN pg_catalog.to_json(pg_catalog.format('%s', {value})) END"
+            ),
+            _ => format!("pg_catalog.to_json({value})"),
+        }
+    }
+
     /// An integer prints the same without the detour over JSON.
     fn text(&self, alias: &str) -> String {
         match self.is_integer {
             true => format!("{alias}.{}::pg_catalog.text", self.quoted),
-            false => format!("pg_catalog.to_json({alias}.{})::pg_catalog.text", self.quoted),
+            false => format!("({})::pg_catalog.text", self.json(alias)),
         }
     }
 
     /// Equal values of other types may still be spelled differently: 1.0 and 1.00.
     fn is_same(&self, one: &str, other: &str) -> String {
-        let (one, other) = (format!("{one}.{}", self.quoted), format!("{other}.{}", self.quoted));
-        let equal = match (self.is_integer, self.is_settled) {
-            (true, _) => format!("{one} OPERATOR(pg_catalog.=) {other}"),
-            (_, true) => same_text(&format!("{one}::pg_catalog.text"), &format!("{other}::pg_catalog.text")),
-            _ => same_text(
-                &format!("pg_catalog.to_json({one})::pg_catalog.text"),
-                &format!("pg_catalog.to_json({other})::pg_catalog.text"),
-            ),
+        let (left, right) = (format!("{one}.{}", self.quoted), format!("{other}.{}", self.quoted));
+        let equal = match (self.is_integer, self.is_settled && self.proof.is_some()) {
+            (true, _) => format!("{left} OPERATOR(pg_catalog.=) {right}"),
+            (_, true) => same_text(&format!("{left}::pg_catalog.text"), &format!("{right}::pg_catalog.text")),
+            _ => same_text(&self.text(one), &self.text(other)),
         };
         match self.is_nullable {
-            true => format!("coalesce({equal}, {one} IS NULL AND {other} IS NULL)"),
+            true => format!("coalesce({equal}, {left} IS NULL AND {right} IS NULL)"),
             // Should it hold NULL one day, that is not the same as anything, and the row takes the longer way.
             false => equal,
         }

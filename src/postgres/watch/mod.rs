@@ -18,10 +18,12 @@ mod place;
 mod question;
 mod queue_usage;
 mod script;
+mod secret;
 mod snapshot;
 mod table;
 mod template;
 mod trim;
+mod unproven;
 
 pub use comparison::PAUSE as COMPARED_EVERY;
 pub use definitions::Definitions;
@@ -33,3 +35,4 @@ pub use news::News;
 pub use notify::Notify;
 pub use outbox::Outbox;
 pub use script::Script;
+pub use secret::Secret;

@@ -60,8 +60,8 @@ impl Mode {
                 ("calm", " AND pg_catalog.pg_notification_queue_usage() OPERATOR(pg_catalog.<=) 0.5"),
                 ("guard", "        IF pg_catalog.pg_notification_queue_usage() OPERATOR(pg_catalog.>) 0.5 THEN\n            RETURN NULL;\n        END IF;\n"),
                 // An expression costs less than PERFORM, which runs a query.
-                ("say", "IF pg_catalog.pg_notify('cache_invalidation', said) IS NULL THEN END IF;"),
-                ("send", "PERFORM pg_catalog.pg_notify('cache_invalidation', said);"),
+                ("say", "IF pg_catalog.pg_notify('cache_invalidation', pgcache.seal(said)) IS NULL THEN END IF;"),
+                ("send", "PERFORM pg_catalog.pg_notify('cache_invalidation', pgcache.seal(said));"),
             ],
             Self::Outbox => [
                 ("volatility", ""),

@@ -17,6 +17,8 @@ pub enum News {
     Notices(Vec<Notice>),
     /// Everything that was committed before this moment has been told.
     Beat(Instant),
+    /// So many more notices came that are not proven to be ours, and that were left out.
+    Foreign(u64),
     /// Something may have been missed.
     Gap(Gap),
     /// The session has ended, or could not be opened, and why; another one follows.

@@ -8,11 +8,13 @@ use super::feed::{Feed, Lost, Tell};
 use super::line::Line;
 use super::lineage::{Lineage, Past};
 use super::queue_usage::QueueUsage;
+use super::secret::{is_sealed, Secret};
 use super::snapshot::Snapshot;
+use super::unproven::Unproven;
 use super::News;
 use crate::cache::error::Error;
 use crate::cache::lease::Gap;
-use crate::cache::notice::Notice;
+use crate::cache::notice::{Notice, Relation};
 use crate::postgres::connect::{Connector, NOTICES};
 use crate::settings::SourceSettings;
 
@@ -32,6 +34,11 @@ const BATCH_NOTICES: usize = 1000;
 const BATCH_BYTES: usize = 1 << 20;
 /// Heartbeats that may be under way: those before them are given up.
 const BEATS_UNDER_WAY: usize = 16;
+/// How often the secret is read again at most, and how often it is told how many notices were left out.
+const SECRET_PAUSE: Duration = Duration::from_secs(1);
+const FOREIGN_PAUSE: Duration = Duration::from_millis(500);
+/// How many notices in doubt are kept meanwhile: less than 2 MB.
+const DOUBTFUL: usize = 200;
 /// The least time that the first heartbeat has to come back.
 const PROOF_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -51,6 +58,30 @@ struct Listening {
     is_told: bool,
     beats: Beats,
     usage: QueueUsage,
+    trust: Trust,
+}
+
+/// What notifications are held against.
+struct Trust {
+    secret: Option<Secret>,
+    /// When that was read again last.
+    read: Option<Instant>,
+    /// Notices in our form that it does not prove: those of another secret, perhaps, until it has been read again.
+    doubtful: Vec<(String, i32)>,
+    /// Those of them that there was no room for.
+    lost: u64,
+    unproven: Unproven,
+    /// Notices that were left out since that was told.
+    foreign: u64,
+    told: Instant,
+}
+
+/// A heartbeat on its way.
+struct Beat {
+    text: String,
+    sent: Instant,
+    /// The server process that it came from, which PostgreSQL tells with it: what others send is not ours.
+    process: Option<i32>,
 }
 
 /// Heartbeats on their way.
@@ -58,7 +89,7 @@ struct Beats {
     /// What makes those of this session unlike all others.
     name: String,
     number: u64,
-    under_way: VecDeque<(String, Instant)>,
+    under_way: VecDeque<Beat>,
     last: Instant,
 }
 
@@ -88,24 +119,29 @@ impl Feed for Notify {
         }
         line.ask(LISTEN)?;
         let mut beats = Beats::new();
-        proof.ask(&format!("SELECT {}", beats.next()))?;
+        let rows = proof.ask(&format!("SELECT {}, pg_catalog.pg_backend_pid()", beats.next()))?;
+        beats.sent_by(rows.first().and_then(|row| row.get(1)));
+        let trust = Trust::new(Secret::read(line.client())?);
         let proof = Some(proof);
         self.session =
-            Some(Listening { line, lineage, proof, is_told: false, beats, usage: QueueUsage::new() });
+            Some(Listening { line, lineage, proof, is_told: false, beats, usage: QueueUsage::new(), trust });
         Ok(())
     }
 
     fn listen(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
         let Some(session) = &mut self.session else { return Err(Lost("there is no session".into())) };
         session.beat_if_due(max_staleness, tell)?;
-        let batch = session.hear(max_staleness)?;
+        let mut batch = session.hear(max_staleness)?;
         if !session.is_told && !batch.is_empty() {
             session.is_told = true;
             let gap = self.past.gap(&session.lineage).or(Some(Gap::Reconnected));
             self.past = Past::Known(session.lineage.clone());
             tell(News::Opened { gap });
         }
-        batch.tell(session.usage.is_crowded(), tell);
+        let gap = session.trust.settle(&mut session.line, max_staleness, &mut batch)?;
+        batch.tell(session.usage.is_crowded() || session.trust.is_in_doubt(), tell);
+        gap.into_iter().for_each(|gap| tell(News::Gap(gap)));
+        session.trust.tell(tell);
         Ok(())
     }
 
@@ -138,10 +174,12 @@ impl Listening {
             return Ok(());
         }
         let sql = format!(
-            "SELECT {}, pg_catalog.pg_notification_queue_usage(), pg_catalog.pg_current_snapshot()",
+            "SELECT {}, pg_catalog.pg_notification_queue_usage(), pg_catalog.pg_current_snapshot(),
+                    pg_catalog.pg_backend_pid()",
             self.beats.next()
         );
         let rows = self.line.ask(&sql)?;
+        self.beats.sent_by(rows.first().and_then(|row| row.get(3)));
         let answer =
             rows.first().and_then(|row| Some((row.get(1)?.parse().ok()?, row.get(2)?.parse().ok()?)));
         let (usage, snapshot): (f64, Snapshot) =
@@ -166,7 +204,8 @@ impl Listening {
         let mut batch = Batch::default();
         let mut next = self.line.client().notification(patience)?;
         while let Some(notification) = next {
-            batch.add(notification.payload(), &mut self.beats, &mut self.proof);
+            let (payload, process) = (notification.payload(), notification.process_id());
+            batch.add(payload, process, &mut self.beats, &mut self.proof, &mut self.trust);
             next = if batch.is_full() { None } else { self.line.client().next_notification() };
         }
         if self.line.client().is_closed() {
@@ -197,14 +236,22 @@ impl Beats {
             self.under_way.pop_front();
         }
         self.last = Instant::now();
-        self.under_way.push_back((text, self.last));
+        self.under_way.push_back(Beat { text, sent: self.last, process: None });
         call
     }
 
+    /// The last one came from this server process.
+    fn sent_by(&mut self, process: Option<&str>) {
+        if let Some(beat) = self.under_way.back_mut() {
+            beat.process = process.and_then(|process| process.parse().ok());
+        }
+    }
+
     /// When the one with that text was sent, if it is ours. Those before it will not come any more.
-    fn came(&mut self, text: &str) -> Option<Instant> {
-        let place = self.under_way.iter().position(|(known, _)| known == text)?;
-        self.under_way.drain(..=place).next_back().map(|(_, sent)| sent)
+    fn came(&mut self, text: &str, process: i32) -> Option<Instant> {
+        let is_ours = |beat: &Beat| beat.text == text && beat.process == Some(process);
+        let place = self.under_way.iter().position(is_ours)?;
+        self.under_way.drain(..=place).next_back().map(|beat| beat.sent)
     }
 }
 
@@ -219,15 +266,40 @@ struct Batch {
 }
 
 impl Batch {
-    fn add(&mut self, payload: &str, beats: &mut Beats, proof: &mut Option<Line>) {
+    fn add(
+        &mut self,
+        payload: &str,
+        process: i32,
+        beats: &mut Beats,
+        proof: &mut Option<Line>,
+        trust: &mut Trust,
+    ) {
         self.bytes += payload.len();
+        if is_sealed(payload) {
+            return self.add_sealed(payload, process, trust);
+        }
         match Notice::parse(payload) {
+            // Other servers' come as well.
             Some(Notice::Beat(text)) => {
-                if let Some(sent) = beats.came(&text) {
+                if let Some(sent) = beats.came(&text, process) {
                     self.beat = Some(sent);
                     *proof = None;
                 }
             }
+            Some(notice) if is_of_others(&notice) => self.notices.extend(trust.take(notice)),
+            Some(_) | None => trust.foreign += 1,
+        }
+    }
+
+    fn add_sealed(&mut self, payload: &str, process: i32, trust: &mut Trust) {
+        match trust.secret.as_ref().and_then(|secret| secret.open(payload, process)) {
+            Some(text) => self.add_proven(&text),
+            None => trust.doubt(payload, process),
+        }
+    }
+
+    fn add_proven(&mut self, text: &str) {
+        match Notice::parse(text) {
             Some(notice) => self.notices.push(notice),
             None => self.is_unreadable = true,
         }
@@ -255,6 +327,88 @@ impl Batch {
     }
 }
 
+/// Whether a notice has the form of triggers that are not ours.
+fn is_of_others(notice: &Notice) -> bool {
+    matches!(notice, Notice::Rows { relation: Relation::Name(_), .. } | Notice::Table(Relation::Name(_)))
+}
+
+impl Trust {
+    fn new(secret: Option<Secret>) -> Self {
+        let now = Instant::now();
+        Self {
+            secret,
+            read: None,
+            doubtful: Vec::new(),
+            lost: 0,
+            unproven: Unproven::new(now),
+            foreign: 0,
+            told: now,
+        }
+    }
+
+    /// Takes a notice that carries no proof.
+    fn take(&mut self, notice: Notice) -> Option<Notice> {
+        let taken = self.unproven.take(notice, Instant::now());
+        self.foreign += u64::from(taken.is_none());
+        taken
+    }
+
+    /// Keeps a notice that the secret does not prove, until it has been read again.
+    fn doubt(&mut self, payload: &str, process: i32) {
+        match self.doubtful.len() < DOUBTFUL {
+            true => self.doubtful.push((payload.to_owned(), process)),
+            false => self.lost += 1,
+        }
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        !self.doubtful.is_empty()
+    }
+
+    /// Reads the secret again when notices are in doubt, and not too often: others can send such notices as well. Until then
+    /// no heartbeat is told, so that a notice of ours is not relied on to have been told. Another secret in the place of
+    /// the one before is a gap, and so is a first one when there was no room for all notices.
+    fn settle(
+        &mut self,
+        line: &mut Line,
+        max_staleness: Duration,
+        batch: &mut Batch,
+    ) -> Result<Option<Gap>, Lost> {
+        let pause = (max_staleness / BEATS_PER_LEASE).min(SECRET_PAUSE);
+        if !self.is_in_doubt() || self.read.is_some_and(|read| read.elapsed() < pause) {
+            return Ok(None);
+        }
+        let before = std::mem::replace(&mut self.secret, Secret::read(line.client())?);
+        self.read = Some(Instant::now());
+        let (doubtful, lost) = (std::mem::take(&mut self.doubtful), std::mem::take(&mut self.lost));
+        self.foreign += lost;
+        let is_other = self.secret != before;
+        for (payload, process) in doubtful {
+            self.open_again(&payload, process, batch);
+        }
+        Ok((is_other && (before.is_some() || lost > 0)).then_some(Gap::Recreated))
+    }
+
+    fn open_again(&mut self, payload: &str, process: i32, batch: &mut Batch) {
+        match self.secret.as_ref().and_then(|secret| secret.open(payload, process)) {
+            Some(text) => batch.add_proven(&text),
+            None => self.foreign += 1,
+        }
+    }
+
+    /// Tells the drops that were kept back, and how many notices were left out.
+    fn tell(&mut self, tell: &mut Tell<'_>) {
+        let late = self.unproven.due(Instant::now());
+        if !late.is_empty() {
+            tell(News::Notices(late));
+        }
+        if self.foreign > 0 && self.told.elapsed() >= FOREIGN_PAUSE {
+            self.told = Instant::now();
+            tell(News::Foreign(std::mem::take(&mut self.foreign)));
+        }
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -272,11 +426,13 @@ mod tests {
     fn a_heartbeat_that_comes_back_gives_up_those_before_it() {
         let mut beats = Beats::new();
         let (first, second, third) = (text(&beats.next()), text(&beats.next()), text(&beats.next()));
-        let sent = beats.under_way[1].1;
-        assert_eq!(beats.came(&second), Some(sent));
-        assert_eq!(beats.came(&first), None);
-        assert!(beats.came(&third).is_some());
-        assert_eq!(beats.came("another's-1"), None);
+        let sent = beats.under_way[1].sent;
+        beats.under_way.iter_mut().for_each(|beat| beat.process = Some(7));
+        assert_eq!(beats.came(&second, 8), None, "another's session");
+        assert_eq!(beats.came(&second, 7), Some(sent));
+        assert_eq!(beats.came(&first, 7), None);
+        assert!(beats.came(&third, 7).is_some());
+        assert_eq!(beats.came("another's-1", 7), None);
     }
 
     #[test]
@@ -290,18 +446,23 @@ mod tests {
     fn a_batch_tells_what_it_holds_in_order() {
         let mut beats = Beats::new();
         let ours = text(&beats.next());
+        beats.sent_by(Some("7"));
+        let mut trust = Trust::new(None);
         let mut batch = Batch::default();
         for payload in [
             r#"{"pgcache":1,"rel":7}"#,
+            r#"{"table":"t","operation":"TRUNCATE"}"#,
             "gibberish",
+            "pgcache:2:gibberish",
             r#"{"pgcache":1,"beat":"another's"}"#,
             &format!(r#"{{"pgcache":1,"beat":"{ours}"}}"#),
         ] {
-            batch.add(payload, &mut beats, &mut None);
+            batch.add(payload, 7, &mut beats, &mut None, &mut trust);
         }
         let mut told = Vec::new();
         batch.tell(false, &mut |news| told.push(format!("{news:?}")));
-        assert!(told[0].starts_with("Notices([Table(Oid(7))])"), "{told:?}");
-        assert!(told[1] == "Gap(Unreadable)" && told[2].starts_with("Beat("), "{told:?}");
+        assert_eq!(told[0], r#"Notices([Table(Name("t"))])"#);
+        assert!(told.len() == 2 && told[1].starts_with("Beat("), "{told:?}");
+        assert_eq!((trust.foreign, trust.doubtful), (2, vec![("pgcache:2:gibberish".to_owned(), 7)]));
     }
 }

@@ -1,5 +1,7 @@
 -- The outbox: notices that wait to be polled. UNLOGGED, because a crash is a gap to every server anyway.
 DO $pgcache$
+DECLARE
+    opened pg_catalog.record;
 BEGIN
     IF pg_catalog.to_regclass('pgcache.outbox') IS NULL THEN
         CREATE UNLOGGED TABLE pgcache.outbox (
@@ -19,6 +21,18 @@ BEGIN
             trim_snapshot pg_catalog.pg_snapshot,
             trimmed_at timestamptz
         );
+        -- Default privileges may have opened them, and what they number by.
+        FOR opened IN
+            SELECT c.oid::pg_catalog.regclass AS relation, coalesce(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee
+              FROM pg_catalog.pg_class c
+             CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a
+              LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+             WHERE c.relnamespace = pg_catalog.to_regnamespace('pgcache') AND c.relkind IN ('r', 'S')
+               AND c.relname LIKE 'outbox%' AND a.grantee <> c.relowner
+             GROUP BY 1, 2
+        LOOP
+            EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s CASCADE', opened.relation, opened.grantee);
+        END LOOP;
     END IF;
 END
 $pgcache$;

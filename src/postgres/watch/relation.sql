@@ -17,7 +17,8 @@ WITH RECURSIVE base(oid) AS (
 )
 SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind::text, c.relpersistence::text,
        c.oid < 16384 OR n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS is_system,
-       c.oid = pg_catalog.to_regclass($1) AS is_named
+       c.oid = pg_catalog.to_regclass($1) AS is_named,
+       n.nspname::text, c.relname::text
   FROM base
   JOIN pg_catalog.pg_class c ON c.oid = base.oid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -15,6 +15,8 @@ BEGIN
     END;
     BEGIN
         DROP TABLE IF EXISTS pgcache.outbox, pgcache.outbox_state;
+        DROP MATERIALIZED VIEW IF EXISTS pgcache.secret;
+        DROP FUNCTION IF EXISTS pgcache.seal(pg_catalog.text);
         DROP FUNCTION IF EXISTS pgcache.notices(oid, pg_catalog.text[]);
     EXCEPTION WHEN insufficient_privilege THEN
         NULL;

@@ -3,6 +3,7 @@
 CREATE OR REPLACE FUNCTION @row_function@() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp@settings@
 AS @quote@
+-- pgcache form 2
 DECLARE
     counter CONSTANT text := concat('pgcache.rows_', TG_RELID);
     rows_told bigint;

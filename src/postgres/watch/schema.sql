@@ -8,6 +8,14 @@ BEGIN
                    WHERE n.nspname = 'pgcache' AND NOT r.rolsuper AND r.rolname <> current_user)
     THEN
         RAISE insufficient_privilege USING MESSAGE = 'schema pgcache belongs to another role: be that role, or drop it';
+    -- Nor may the owner of a table have triggers, or the owner of a function another body, in what they use.
+    ELSIF EXISTS (SELECT FROM (SELECT relowner, relnamespace FROM pg_catalog.pg_class WHERE relkind <> 'i'
+                               UNION ALL SELECT proowner, pronamespace FROM pg_catalog.pg_proc) o(owner, namespace)
+                    JOIN pg_catalog.pg_roles r ON r.oid = o.owner
+                   WHERE o.namespace = pg_catalog.to_regnamespace('pgcache')
+                     AND NOT r.rolsuper AND r.rolname <> current_user)
+    THEN
+        RAISE insufficient_privilege USING MESSAGE = 'something in schema pgcache belongs to another role: be that role, or drop it';
     END IF;
 END
 $pgcache$;
@@ -22,9 +30,9 @@ DECLARE
     key text;
 BEGIN
     FOREACH key IN ARRAY coalesce(keys, '{}') LOOP
-        IF octet_length(key) > 7850 THEN
+        IF key IS NULL OR octet_length(key) > 5600 THEN
             RETURN ARRAY[whole_table];
-        ELSIF octet_length(batch) + octet_length(key) > 7850 THEN
+        ELSIF octet_length(batch) + octet_length(key) > 5600 THEN
             notices := notices || concat('{"pgcache":1,"rel":', rel, ',"keys":[', batch, ']}');
             batch := key;
         ELSE

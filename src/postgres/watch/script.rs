@@ -11,9 +11,11 @@ use super::question::ask;
 use super::table::{self, Member};
 use super::template::{dollar_quote, fill, title};
 use crate::cache::error::Error;
+use crate::settings::AllowTables;
 
 const BEGIN: &str = include_str!("begin.sql");
 const SCHEMA: &str = include_str!("schema.sql");
+const SECRET: &str = include_str!("secret.sql");
 const OUTBOX: &str = include_str!("outbox.sql");
 const STATEMENT: &str = include_str!("statement.sql");
 const KEYLESS: &str = include_str!("statement_keyless.sql");
@@ -24,9 +26,15 @@ const TRIGGERS_TRUNCATE: &str = include_str!("triggers_truncate.sql");
 const TRIGGERS_NONE: &str = include_str!("triggers_none.sql");
 const EVENT_TRIGGERS: &str = include_str!("event_triggers.sql");
 const EVENT_TELL: &str = include_str!("event_tell.sql");
+const RIGHTS: &str = include_str!("rights.sql");
+const STRANGERS: &str = include_str!("strangers.sql");
 const ORPHANS: &str = include_str!("orphans.sql");
 const REMOVAL: &str = include_str!("removal.sql");
 const REMOVAL_LAST: &str = include_str!("removal_last.sql");
+
+/// Who installs, and whether texts are kept in UTF-8.
+const ROLE: &str = "\
+SELECT pg_catalog.quote_ident(current_user), pg_catalog.current_setting('server_encoding') = 'UTF8'";
 
 /// What a key's text depends on, as `postgres::session` has it.
 const SETTINGS: &str = "
@@ -53,6 +61,8 @@ pub(super) fn installation(
     client: &mut Client,
     tables: &[Oid],
     mode: Mode,
+    allow: &AllowTables,
+    asked: &str,
 ) -> Result<Result<Script, Error>, ::postgres::Error> {
     let mut trees = Vec::new();
     for table in tables {
@@ -61,21 +71,31 @@ pub(super) fn installation(
             Err(error) => return Ok(Err(error)),
         }
     }
+    if let Some(error) = trees.iter().flat_map(|(_, members)| members).find_map(|m| m.objection(allow, asked))
+    {
+        return Ok(Err(error));
+    }
     let mut script = begin(trees.iter().flat_map(|(_, members)| members), "SHARE ROW EXCLUSIVE");
     script.push_str(&section(SCHEMA));
-    if mode == Mode::Outbox {
-        let rows = ask(client, "SELECT pg_catalog.quote_ident(current_user)", &[])?;
-        let role: &str = rows.first().map_or(Ok(""), |row| row.try_get(0))?;
-        script.push_str(&fill(&section(OUTBOX), &[("role", role)]));
-    }
+    let rows = ask(client, ROLE, &[])?;
+    let role: &str = rows.first().map_or(Ok(""), |row| row.try_get(0))?;
+    let is_utf8: bool = rows.first().map_or(Ok(true), |row| row.try_get(1))?;
+    // Elsewhere the search path decides how a text becomes UTF-8.
+    let pins = if is_utf8 { "" } else { " SET search_path = pg_catalog, pg_temp" };
+    let values = [("role", role), ("pins", pins)];
+    script.push_str(&match mode {
+        Mode::Notify => fill(&section(SECRET), &values),
+        Mode::Outbox => fill(&section(OUTBOX), &values),
+    });
     for (table, members) in &trees {
         script.push_str(&functions(client, *table, members, mode)?);
         members.iter().for_each(|member| script.push_str(&triggers(member)));
     }
     script.push_str(&section(ORPHANS));
+    script.push_str(&section(RIGHTS));
     script.push_str("\nCOMMIT;\n");
     let tell = fill(EVENT_TELL, &[("bound", Mode::OUTBOX_BOUND)]);
-    let event_triggers = fill(EVENT_TRIGGERS, &[("triggers", TRIGGERS), ("tell", &tell)]);
+    let event_triggers = fill(EVENT_TRIGGERS, &[("triggers", TRIGGERS), ("tell", &tell), ("rights", RIGHTS)]);
     Ok(Ok(Script { triggers: script, event_triggers }))
 }
 
@@ -129,7 +149,8 @@ fn functions(
     let tree: Vec<Oid> = members.iter().map(|member| member.oid).collect();
     let key = KeyColumns::read(client, table, &tree)?;
     let name = members.first().map_or("", |member| member.name.as_str());
-    let mut script = function(if key.is_empty() { KEYLESS } else { STATEMENT }, table, name, &key, mode);
+    let mut script = fill(&section(STRANGERS), &[("function", &names(table).0)]);
+    script.push_str(&function(if key.is_empty() { KEYLESS } else { STATEMENT }, table, name, &key, mode));
     if members.iter().any(|member| member.is_subscribed) {
         script.push_str(&function(ROW, table, name, &key, mode));
     }
@@ -137,9 +158,12 @@ fn functions(
 }
 
 fn function(template: &str, table: Oid, name: &str, key: &KeyColumns, mode: Mode) -> String {
-    let object = |alias| if key.is_empty() { "NULL".to_owned() } else { key.object(alias) };
-    let (old_key, new_key, old_row, new_row) = (object("o"), object("n"), object("old"), object("new"));
-    let (old_notice, new_notice, same_key) = (key.notice("o"), key.notice("n"), key.is_same("o", "n"));
+    let row = |name| if key.is_empty() { "NULL".to_owned() } else { key.object_of(name) };
+    let (old_row, new_row) = (row("old"), row("new"));
+    let (old_key, new_key, old_rows, new_rows) =
+        (key.object("o"), key.object("n"), key.rows("old_rows"), key.rows("new_rows"));
+    let (old_notice, new_notice, same_notice) =
+        (key.notice("o"), key.notice("n"), key.notice_if_same("o", "n"));
     let settings = if key.needs_settings() { SETTINGS } else { "" };
     // Without settings the function pins no search path either: each costs every statement.
     let pins = match settings {
@@ -157,7 +181,9 @@ fn function(template: &str, table: Oid, name: &str, key: &KeyColumns, mode: Mode
         ("settings", settings),
         ("old_key", &old_key),
         ("new_key", &new_key),
-        ("same_key", &same_key),
+        ("old_rows", &old_rows),
+        ("new_rows", &new_rows),
+        ("same_notice", &same_notice),
         ("old_notice", &old_notice),
         ("new_notice", &new_notice),
         ("old_row", &old_row),

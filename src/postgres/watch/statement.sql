@@ -3,23 +3,25 @@
 CREATE OR REPLACE FUNCTION @function@() RETURNS trigger
     LANGUAGE plpgsql@volatility@ SECURITY DEFINER@pins@
 AS @quote@
+#variable_conflict use_column
+-- pgcache form 2
 DECLARE
     said pg_catalog.text;
     notices pg_catalog.text[];
-    amount bigint;
+    amount pg_catalog.int8;
 BEGIN
     -- The common case, one row whose key stays, costs one query of as few steps as can be: each is set up anew
     -- for every statement. Looking for a second row would be one more, so that it ends in an exception. With the limit
     -- the planner knows that it costs little: for many rows it would have the query compiled.
     BEGIN
         IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
-            SELECT INTO STRICT said CASE WHEN @same_key@ THEN @old_notice@ END FROM old_rows o, new_rows n LIMIT 2;
+            SELECT INTO STRICT said @same_notice@ FROM @old_rows@ o, @new_rows@ n LIMIT 2;
         ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
-            SELECT INTO STRICT said @new_notice@ FROM new_rows n LIMIT 2;
+            SELECT INTO STRICT said @new_notice@ FROM @new_rows@ n LIMIT 2;
         ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
-            SELECT INTO STRICT said @old_notice@ FROM old_rows o LIMIT 2;
+            SELECT INTO STRICT said @old_notice@ FROM @old_rows@ o LIMIT 2;
         END IF;
-        IF pg_catalog.octet_length(said) OPERATOR(pg_catalog.<=) 7900@calm@ THEN
+        IF pg_catalog.octet_length(said) OPERATOR(pg_catalog.<=) 5600@calm@ THEN
             @say@
             RETURN NULL;
         END IF;
@@ -32,20 +34,20 @@ BEGIN
             amount := (SELECT pg_catalog.count(*) FROM (SELECT FROM old_rows LIMIT 1001) c);
             IF amount OPERATOR(pg_catalog.<=) 1000 THEN
                 notices := pgcache.notices(TG_RELID, (SELECT pg_catalog.array_agg(k.key) FROM (
-                    SELECT @old_key@ FROM old_rows o
-                    UNION SELECT @new_key@ FROM new_rows n) k(key)));
+                    SELECT @old_key@ FROM @old_rows@ o
+                    UNION SELECT @new_key@ FROM @new_rows@ n) k(key)));
             END IF;
         ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
             amount := (SELECT pg_catalog.count(*) FROM (SELECT FROM new_rows LIMIT 1001) c);
             IF amount OPERATOR(pg_catalog.<=) 1000 THEN
                 notices := pgcache.notices(TG_RELID, (SELECT pg_catalog.array_agg(k.key) FROM (
-                    SELECT DISTINCT @new_key@ FROM new_rows n) k(key)));
+                    SELECT DISTINCT @new_key@ FROM @new_rows@ n) k(key)));
             END IF;
         ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
             amount := (SELECT pg_catalog.count(*) FROM (SELECT FROM old_rows LIMIT 1001) c);
             IF amount OPERATOR(pg_catalog.<=) 1000 THEN
                 notices := pgcache.notices(TG_RELID, (SELECT pg_catalog.array_agg(k.key) FROM (
-                    SELECT DISTINCT @old_key@ FROM old_rows o) k(key)));
+                    SELECT DISTINCT @old_key@ FROM @old_rows@ o) k(key)));
             END IF;
         END IF;
         IF amount OPERATOR(pg_catalog.=) 0 THEN

@@ -3,6 +3,7 @@
 CREATE OR REPLACE FUNCTION @function@() RETURNS trigger
     LANGUAGE plpgsql@volatility@ SECURITY DEFINER
 AS @quote@
+-- pgcache form 2
 DECLARE
     said CONSTANT pg_catalog.text := pg_catalog.concat('{"pgcache":1,"rel":', TG_RELID, '}');
 BEGIN

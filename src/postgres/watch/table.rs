@@ -7,6 +7,7 @@ use super::question::ask;
 use crate::cache::error::{Error, ErrorKind};
 use crate::postgres::catalog::{is_malformed_name, no_table};
 use crate::postgres::Client;
+use crate::settings::AllowTables;
 
 const RELATION: &str = include_str!("relation.sql");
 const TREE: &str = include_str!("tree.sql");
@@ -21,6 +22,8 @@ struct Relation {
     kind: String,
     is_temporary: bool,
     is_system: bool,
+    schema: String,
+    relation: String,
 }
 
 /// A table that stands in the tree of a watched one: itself, a partition, a partition's partition, an heir.
@@ -34,10 +37,29 @@ pub(super) struct Member {
     /// The watched table whose function its triggers call.
     pub(super) top: Option<Oid>,
     pub(super) has_triggers: bool,
+    schema: String,
+    relation: String,
+}
+
+impl Member {
+    /// Why it must not be watched when `asked` is: `allow_tables` does not open it.
+    pub(super) fn objection(&self, allow: &AllowTables, asked: &str) -> Option<Error> {
+        (!allow.allows(&self.schema, &self.relation, asked)).then(|| denied(&self.name))
+    }
+}
+
+/// What READ says of such a table.
+fn denied(name: &str) -> Error {
+    let text = format!("table {name} is not allowed: see allow_tables; catalogs are always closed");
+    Error::new(ErrorKind::Denied, text)
 }
 
 /// The tables to watch for the relation called `name` (SQL quoting rules): itself, or all that a view reads.
-pub(super) fn tables(client: &mut Client, name: &str) -> Result<Result<Vec<Oid>, Error>, ::postgres::Error> {
+pub(super) fn tables(
+    client: &mut Client,
+    name: &str,
+    allow: &AllowTables,
+) -> Result<Result<Vec<Oid>, Error>, ::postgres::Error> {
     let rows = match ask(client, RELATION, &[&name]) {
         Ok(rows) => rows,
         Err(error) if is_malformed_name(&error) => return Ok(Err(no_table(name))),
@@ -46,6 +68,9 @@ pub(super) fn tables(client: &mut Client, name: &str) -> Result<Result<Vec<Oid>,
     let relations: Vec<Relation> = rows.iter().map(Relation::from_row).collect::<Result<_, _>>()?;
     if relations.is_empty() {
         return Ok(Err(no_table(name)));
+    }
+    if let Some(closed) = relations.iter().find(|relation| !relation.is_allowed(allow, name)) {
+        return Ok(Err(denied(&closed.name)));
     }
     Ok(watchable(&relations, name))
 }
@@ -76,7 +101,14 @@ impl Relation {
             kind: row.try_get(2)?,
             is_temporary: row.try_get::<_, String>(3)? == "t",
             is_system: row.try_get(4)?,
+            schema: row.try_get(6)?,
+            relation: row.try_get(7)?,
         })
+    }
+
+    /// Whether `allow_tables` opens it, written as `asked`. What cannot be watched is refused for that.
+    fn is_allowed(&self, allow: &AllowTables, asked: &str) -> bool {
+        self.is_temporary || allow.allows(&self.schema, &self.relation, asked)
     }
 
     /// Why it cannot be watched.
@@ -111,6 +143,8 @@ pub(super) fn tree(
             is_subscribed: row.try_get(3)?,
             top: row.try_get(4)?,
             has_triggers: row.try_get(5)?,
+            schema: row.try_get(6)?,
+            relation: row.try_get(7)?,
         });
     }
     Ok(Ok(members))

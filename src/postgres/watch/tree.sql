@@ -24,7 +24,8 @@ SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind::text,
                       AND p.proname = 'changed_' || a.oid) END
          ORDER BY a.distance DESC, a.oid LIMIT 1) AS top,
        EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname LIKE 'pgcache\_%')
-           AS has_triggers
+           AS has_triggers,
+       n.nspname::text, c.relname::text
   FROM below
   JOIN pg_catalog.pg_class c ON c.oid = below.oid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
