@@ -28,6 +28,7 @@ impl Command for Inspect {
         name: c"pgcache.inspect",
         flags: c"readonly",
         categories: c"read",
+        accesses: &[Access::Read],
         summary: c"Describes what the cache holds for a key or a query, and the statement that would load it",
         complexity: c"O(1)",
         arguments: &[
@@ -91,7 +92,7 @@ impl OnTable for InspectRow<'_> {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, table, &located, Access::Read)?;
+        engine.check(ctx, caller, &Inspect::SPEC, table, &located, Access::Read)?;
         Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &located))))
     }
 

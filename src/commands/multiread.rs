@@ -35,6 +35,7 @@ impl Command for MultiRead {
         name: c"pgcache.multiread",
         flags: c"readonly",
         categories: c"read",
+        accesses: &[Access::Read],
         summary: c"Returns rows of a PostgreSQL table as one JSON array, in the order of the keys, null where absent",
         complexity: c"O(N) for N keys; those that are missing are loaded in one statement",
         arguments: &[
@@ -143,7 +144,7 @@ fn look_up_all(
     keys: Vec<Located>,
     ttl: Option<Ttl>,
 ) -> Result<LookedUp, Error> {
-    engine.check_all(ctx, caller, table, &keys, Access::Read)?;
+    engine.check_all(ctx, caller, &MultiRead::SPEC, table, &keys, Access::Read)?;
     let is_reliable = engine.may_rely_on(table);
     let rows = Rows::new(keys.len(), engine.scratch.take());
     let mut looked_up = LookedUp { rows, missing: Vec::new(), aged: Vec::new() };

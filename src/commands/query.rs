@@ -3,6 +3,7 @@
 
 use super::query_words;
 use crate::engine::queries::{ask, Wanted};
+use crate::server::acl::Access;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
@@ -16,6 +17,7 @@ impl Command for Query {
         name: c"pgcache.query",
         flags: c"readonly",
         categories: c"read",
+        accesses: &[Access::Read],
         summary: c"Returns the rows of a read-only SQL statement as a JSON array, from the cache or from PostgreSQL",
         complexity: c"O(N) for N tables and tags of the query; a miss runs it",
         arguments: &[

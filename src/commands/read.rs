@@ -28,6 +28,7 @@ impl Command for Read {
         name: c"pgcache.read",
         flags: c"readonly",
         categories: c"read",
+        accesses: &[Access::Read],
         summary: c"Returns a row of a PostgreSQL table as JSON, from the cache or from PostgreSQL",
         complexity: c"O(1) for a hit; a miss loads one row by its key",
         arguments: &[
@@ -77,7 +78,7 @@ impl OnTable for ReadRow<'_> {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, table, &located, Access::Read)?;
+        engine.check(ctx, caller, &Read::SPEC, table, &located, Access::Read)?;
         let in_command = caller.is_in_command();
         if let Some((reply, age)) =
             engine.reply_from_cache(ctx, table, &located.cache_key, self.ttl, in_command)

@@ -7,8 +7,11 @@ use crate::cache::age::Age;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::Landed;
 use crate::cache::spent::Spent;
+use crate::commands::multiread::MultiRead;
+use crate::commands::read::Read;
 use crate::postgres::load::Fetched;
 use crate::server::acl::{Access, User};
+use crate::server::command::{Command, Spec};
 use crate::server::context::{replicas_are_paused, Context};
 use crate::server::reply::Reply;
 use crate::server::text::Text;
@@ -81,7 +84,7 @@ impl Engine {
         match ticket {
             Ticket::Row { waiter, user } => {
                 self.waiters.spend(waiter, answered.spent);
-                match self.row_for(ctx, &user, answered) {
+                match self.row_for(ctx, &user, &Read::SPEC, answered) {
                     Ok(Some(row)) => self.waiters.answer(waiter, Reply::Bulk(row)),
                     Ok(None) => self.waiters.answer(waiter, Reply::Nil),
                     Err(error) => self.fail(waiter, error),
@@ -105,12 +108,11 @@ impl Engine {
         &mut self,
         ctx: Context<'_>,
         user: &User,
+        spec: &Spec,
         answered: &Answered,
     ) -> Result<Option<Arc<[u8]>>, Error> {
         let brought = answered.result.as_ref().map_err(Clone::clone)?;
-        if let Some(acl_key) = &brought.acl_key {
-            self.may_access(ctx, user, &[&Text::new(acl_key)], Access::Read)?;
-        }
+        self.check_own_key(ctx, user, brought, spec, Access::Read)?;
         Ok(brought.row.clone())
     }
 
@@ -142,7 +144,7 @@ impl Engine {
         match &answered.result {
             Ok(Brought { acl_key: None, row, .. }) => Ok(row.clone()),
             Ok(_) => match self.gathers.asker(gather) {
-                Some(user) => self.row_for(ctx, &user, answered),
+                Some(user) => self.row_for(ctx, &user, &MultiRead::SPEC, answered),
                 // Answered already: nobody is shown it.
                 None => Ok(None),
             },

@@ -5,9 +5,11 @@ use std::rc::Rc;
 use crate::cache::error::Error;
 use crate::cache::flight::{FlightPlan, Joined};
 use crate::cache::result_set;
+use crate::commands::{self, inspect::Inspect};
 use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::{Access, User};
 use crate::server::clock::monotonic_ms;
+use crate::server::command::{Command, Spec};
 use crate::server::context::Context;
 use crate::server::keyspace::{self, Stored};
 use crate::server::reply::{self, Reply};
@@ -31,6 +33,16 @@ pub enum Wanted {
     Inspection,
 }
 
+impl Wanted {
+    /// The command that wants it.
+    fn spec(self) -> &'static Spec {
+        match self {
+            Self::Rows => &commands::query::Query::SPEC,
+            Self::Inspection => &Inspect::SPEC,
+        }
+    }
+}
+
 /// Answers `asked` for the client of `ctx`.
 pub fn ask(ctx: Context<'_>, asked: Asked, wanted: Wanted) -> Reply {
     super::super::with(|engine| {
@@ -52,7 +64,7 @@ impl Engine {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let key = request.cache_key();
-        self.may_access(ctx, &caller.user, &[&key], Access::Read)?;
+        self.may_access(ctx, &caller.user, wanted.spec(), &[&key], Access::Read)?;
         let Some(query) = self.known_query(request) else {
             return self.park_query(ctx, request, wanted, caller);
         };

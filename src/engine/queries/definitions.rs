@@ -2,7 +2,9 @@
 
 use crate::cache::error::Error;
 use crate::cache::named_query::{NamedQueries, NamedQuery};
+use crate::commands::define::Define;
 use crate::server::acl::{Access, User};
+use crate::server::command::Command;
 use crate::server::context::Context;
 use crate::server::text::Text;
 
@@ -64,10 +66,10 @@ impl Engine {
         self.queries.named = self.query_record.read(ctx, &key, NamedQueries::read).unwrap_or_default();
     }
 
-    /// `NOPERM` unless `user` may change the definitions, that is write their record.
-    pub fn may_define(&mut self, ctx: Context<'_>, user: &User) -> Result<(), Error> {
+    /// `NOPERM` unless `user` may do `access` by PGCACHE.DEFINE with the record of the definitions.
+    pub fn may_define(&mut self, ctx: Context<'_>, user: &User, access: Access) -> Result<(), Error> {
         let key = Text::new(&self.definitions_key());
-        self.may_access(ctx, user, &[&key], Access::Write)
+        self.may_access(ctx, user, &Define::SPEC, &[&key], access)
     }
 
     fn definitions_key(&self) -> Vec<u8> {
