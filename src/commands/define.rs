@@ -4,6 +4,7 @@ use super::query_words::Options;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::named_query::{parse_name, parse_sql, NamedQuery};
 use crate::cache::ttl::Ttl;
+use crate::engine::command_names;
 use crate::engine::{self, Engine};
 use crate::server::acl::{Access, User};
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
@@ -27,7 +28,7 @@ pub struct Define;
 
 impl Command for Define {
     const SPEC: Spec = Spec {
-        name: c"pgcache.define",
+        name: command_names::DEFINE,
         flags: c"admin",
         categories: c"admin dangerous",
         accesses: &[Access::Read, Access::Write],

@@ -87,7 +87,7 @@ fn flush_tags(ctx: Context<'_>, names: &[Box<[u8]>]) -> Result<Reply, Error> {
 /// What is dropped may stand under any key of the cache.
 fn may_flush(engine: &mut Engine, ctx: Context<'_>) -> Result<(), Error> {
     let prefix = engine.settings.get().cache_prefix.clone();
-    engine.may_access(ctx, &User::of(ctx), &Flush::SPEC, &[&Text::new(prefix.as_bytes())], Access::Delete)
+    engine.may_access(ctx, &User::of(ctx), Flush::SPEC.name, &[&Text::new(prefix.as_bytes())], Access::Delete)
 }
 
 fn dropped(count: usize) -> Reply {
@@ -132,7 +132,7 @@ impl OnTable for FlushTables {
             engine.may_access(
                 ctx,
                 &caller.user,
-                &Flush::SPEC,
+                Flush::SPEC.name,
                 &[&Text::new(&table.acl_prefix)],
                 Access::Delete,
             )?;

@@ -67,7 +67,7 @@ impl OnTable for InvalidateRow<'_> {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, &Invalidate::SPEC, table, &located, Access::Delete)?;
+        engine.check(ctx, caller, Invalidate::SPEC.name, table, &located, Access::Delete)?;
         engine.counters.invalidations += 1;
         engine.drop_entry(ctx, table, located.cache_key.as_bytes())?;
         if let Some(literal) = &located.literal {
@@ -139,14 +139,16 @@ fn drop_brought(
     user: &User,
     brought: &Brought,
 ) -> Result<(), Error> {
-    engine.check_own_key(ctx, user, brought, &Invalidate::SPEC, Access::Delete)?;
+    engine.check_own_key(ctx, user, brought, Invalidate::SPEC.name, Access::Delete)?;
     brought.own_key.as_ref().map_or(Ok(()), |own_key| engine.drop_entry(ctx, table, own_key))
 }
 
 /// Drops the whole table, for a user who may do so by FLUSH TABLE as far as keys are concerned.
 fn drop_table(engine: &mut Engine, ctx: Context<'_>, table: &Rc<Table>, user: &User) -> Result<(), Error> {
     let prefix = Text::new(&table.acl_prefix);
-    engine.may_access(ctx, user, &Invalidate::SPEC, &[&prefix], Access::Delete).map_err(|_| needs_table())?;
+    engine
+        .may_access(ctx, user, Invalidate::SPEC.name, &[&prefix], Access::Delete)
+        .map_err(|_| needs_table())?;
     engine.start_epoch(ctx, table);
     Ok(())
 }

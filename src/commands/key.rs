@@ -64,7 +64,7 @@ impl OnTable for KeyOfRow<'_> {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, &Key::SPEC, table, &located, Access::Read)?;
+        engine.check(ctx, caller, Key::SPEC.name, table, &located, Access::Read)?;
         // An entry is stored under its row's own key only: where one stands, that is it.
         let stands = keyspace::read(ctx, &located.cache_key, |stored| stored != Stored::Nothing);
         if !located.asks || stands {
@@ -79,7 +79,7 @@ impl OnTable for KeyOfRow<'_> {
             caller,
             Box::new(move |engine, ctx, brought| {
                 let key = brought.as_ref().map_err(Clone::clone).and_then(|brought| {
-                    engine.check_own_key(ctx, &user, brought, &Key::SPEC, Access::Read)?;
+                    engine.check_own_key(ctx, &user, brought, Key::SPEC.name, Access::Read)?;
                     Ok(brought.own_key.as_ref().map_or(literal, |own_key| own_key.to_vec()))
                 });
                 key.map_or_else(Reply::Error, Reply::Buffer)

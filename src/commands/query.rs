@@ -2,6 +2,7 @@
 //! memory or from PostgreSQL.
 
 use super::query_words;
+use crate::engine::command_names;
 use crate::engine::queries::{ask, Wanted};
 use crate::server::acl::Access;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
@@ -14,7 +15,7 @@ pub struct Query;
 
 impl Command for Query {
     const SPEC: Spec = Spec {
-        name: c"pgcache.query",
+        name: command_names::QUERY,
         flags: c"readonly",
         categories: c"read",
         accesses: &[Access::Read],

@@ -93,7 +93,7 @@ impl OnTable for WriteRow<'_> {
             return Err(Error::malformed("the data is larger than max_entry_bytes"));
         }
         let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, &Write::SPEC, table, &located, Access::Write)?;
+        engine.check(ctx, caller, Write::SPEC.name, table, &located, Access::Write)?;
         let ttl_s = engine.ttl_s(self.ttl);
         if !located.asks {
             put(engine, ctx, table, located.cache_key.as_bytes(), &self.data, ttl_s)?;
@@ -109,7 +109,7 @@ impl OnTable for WriteRow<'_> {
             Box::new(move |engine, ctx, brought| {
                 let result = brought.as_ref().map_err(Clone::clone).and_then(|brought| {
                     let own_key = brought.own_key.as_ref().ok_or_else(no_spelling)?;
-                    engine.check_own_key(ctx, &user, brought, &Write::SPEC, Access::Write)?;
+                    engine.check_own_key(ctx, &user, brought, Write::SPEC.name, Access::Write)?;
                     put(engine, ctx, &table_then, own_key, &data, ttl_s)
                 });
                 result.map_or_else(Reply::Error, |()| Reply::Ok)

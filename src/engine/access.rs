@@ -1,8 +1,9 @@
 //! Access: who may do what with which key. The plugins decide.
 
+use std::ffi::CStr;
+
 use crate::cache::error::Error;
 use crate::server::acl::{Access, Purpose, User};
-use crate::server::command::Spec;
 use crate::server::context::Context;
 use crate::server::text::Text;
 
@@ -30,16 +31,17 @@ impl AclKey<'_> {
 }
 
 impl Engine {
-    /// `NOPERM` unless `user` may do `access` by the command of `spec` with all of `keys`, each a cache key or what many of them start with.
+    /// `NOPERM` unless `user` may do `access` by `command`, its full name, with all of `keys`, each a cache key or
+    /// what many of them start with.
     pub fn may_access(
         &self,
         ctx: Context<'_>,
         user: &User,
-        spec: &Spec,
+        command: &'static CStr,
         keys: &[&Text],
         access: Access,
     ) -> Result<(), Error> {
-        self.plugins.may_access(self.moment(ctx), user, keys, Purpose { command: spec.name, access })
+        self.plugins.may_access(self.moment(ctx), user, keys, Purpose { command, access })
     }
 
     /// The same for the row that a load brought, where it came under another key than the one asked for.
@@ -48,11 +50,11 @@ impl Engine {
         ctx: Context<'_>,
         user: &User,
         brought: &Brought,
-        spec: &Spec,
+        command: &'static CStr,
         access: Access,
     ) -> Result<(), Error> {
         let own_key = brought.acl_key.as_ref().map(|key| Text::new(key));
-        own_key.map_or(Ok(()), |key| self.may_access(ctx, user, spec, &[&key], access))
+        own_key.map_or(Ok(()), |key| self.may_access(ctx, user, command, &[&key], access))
     }
 
     /// The same for the row that `located` names.
@@ -60,13 +62,13 @@ impl Engine {
         &self,
         ctx: Context<'_>,
         caller: &Caller,
-        spec: &Spec,
+        command: &'static CStr,
         table: &Table,
         located: &Located,
         access: Access,
     ) -> Result<(), Error> {
         let key = self.acl_key(table, located);
-        self.may_access(ctx, &caller.user, spec, &[key.text()], access)
+        self.may_access(ctx, &caller.user, command, &[key.text()], access)
     }
 
     /// The same for all of `located`.
@@ -74,14 +76,14 @@ impl Engine {
         &self,
         ctx: Context<'_>,
         caller: &Caller,
-        spec: &Spec,
+        command: &'static CStr,
         table: &Table,
         located: &[Located],
         access: Access,
     ) -> Result<(), Error> {
         let keys: Vec<_> = located.iter().map(|one| self.acl_key(table, one)).collect();
         let keys: Vec<_> = keys.iter().map(|key| key.text()).collect();
-        self.may_access(ctx, &caller.user, spec, &keys, access)
+        self.may_access(ctx, &caller.user, command, &keys, access)
     }
 
     /// The cache key of the row that `located` names, without its table's generation. Where there is none it is the same, and

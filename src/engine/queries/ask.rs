@@ -1,15 +1,14 @@
 //! Asking a query: its entry, or the load that brings one.
 
+use std::ffi::CStr;
 use std::rc::Rc;
 
 use crate::cache::error::Error;
 use crate::cache::flight::{FlightPlan, Joined};
 use crate::cache::result_set;
-use crate::commands::{self, inspect::Inspect};
 use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::{Access, User};
 use crate::server::clock::monotonic_ms;
-use crate::server::command::{Command, Spec};
 use crate::server::context::Context;
 use crate::server::keyspace::{self, Stored};
 use crate::server::reply::{self, Reply};
@@ -18,6 +17,7 @@ use crate::settings::EventType;
 
 use super::super::ask::Departures;
 use super::super::caller::Caller;
+use super::super::command_names;
 use super::super::entries::Found;
 use super::super::on_table::Answer;
 use super::super::state::Engine;
@@ -35,10 +35,10 @@ pub enum Wanted {
 
 impl Wanted {
     /// The command that wants it.
-    fn spec(self) -> &'static Spec {
+    fn command(self) -> &'static CStr {
         match self {
-            Self::Rows => &commands::query::Query::SPEC,
-            Self::Inspection => &Inspect::SPEC,
+            Self::Rows => command_names::QUERY,
+            Self::Inspection => command_names::INSPECT,
         }
     }
 }
@@ -64,7 +64,7 @@ impl Engine {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let key = request.cache_key();
-        self.may_access(ctx, &caller.user, wanted.spec(), &[&key], Access::Read)?;
+        self.may_access(ctx, &caller.user, wanted.command(), &[&key], Access::Read)?;
         let Some(query) = self.known_query(request) else {
             return self.park_query(ctx, request, wanted, caller);
         };

@@ -2,12 +2,11 @@
 
 use crate::cache::error::Error;
 use crate::cache::named_query::{NamedQueries, NamedQuery};
-use crate::commands::define::Define;
 use crate::server::acl::{Access, User};
-use crate::server::command::Command;
 use crate::server::context::Context;
 use crate::server::text::Text;
 
+use super::super::command_names;
 use super::super::state::Engine;
 use super::request::{no_such_query, stem, NAMED};
 
@@ -69,7 +68,7 @@ impl Engine {
     /// `NOPERM` unless `user` may do `access` by PGCACHE.DEFINE with the record of the definitions.
     pub fn may_define(&mut self, ctx: Context<'_>, user: &User, access: Access) -> Result<(), Error> {
         let key = Text::new(&self.definitions_key());
-        self.may_access(ctx, user, &Define::SPEC, &[&key], access)
+        self.may_access(ctx, user, command_names::DEFINE, &[&key], access)
     }
 
     fn definitions_key(&self) -> Vec<u8> {
