@@ -1,6 +1,7 @@
 //! Tags: names that queries carry, so that all of them can be dropped by one.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use foldhash::quality::RandomState;
 
@@ -11,37 +12,56 @@ use super::error::Error;
 const MAX_BYTES: usize = 512;
 
 /// Most tags of one query.
-pub const MAX_TAGS: usize = 1024;
+pub const MAX_TAGS: usize = 64;
 
-/// Tags that are remembered before all of them are dropped and forgotten at once: clients choose them.
+/// Tags that are remembered by name: clients choose them.
 const MAX_KNOWN: usize = 100_000;
 
+/// How many places all further tags share.
+const SHARED: usize = 1 << 16;
+
 /// When each tag was dropped last, as the number of that change.
+///
+/// Once enough tags are known by name, those that come later share places: whoever drops one of them drops those of its
+/// place too. So memory is bounded, and carrying a tag never drops what others carry.
 #[derive(Debug, Default)]
 pub struct Tags {
     dropped: HashMap<Box<str>, u64, RandomState>,
-    /// When all of them were.
-    all_dropped: u64,
+    /// The last drop in each shared place; empty until one is needed.
+    shared: Vec<u64>,
 }
 
 impl Tags {
     /// The last change of `tag`, which a query carries. It is known from now on.
-    pub fn carried(&mut self, tag: &str, clock: &ChangeClock) -> u64 {
+    pub fn carried(&mut self, tag: &str) -> u64 {
         if let Some(dropped) = self.dropped.get(tag) {
             return *dropped;
         }
         if self.dropped.len() >= MAX_KNOWN {
-            self.dropped.clear();
-            self.all_dropped = clock.next();
+            return *self.shared_place(tag);
         }
-        self.dropped.insert(tag.into(), self.all_dropped);
-        self.all_dropped
+        self.dropped.insert(tag.into(), 0);
+        0
     }
 
     /// Drops everything that carries `tag`. Returns whether anything may have.
     pub fn drop_tag(&mut self, tag: &str, clock: &ChangeClock) -> bool {
-        let known = self.dropped.get_mut(tag);
-        known.map(|dropped| *dropped = clock.next()).is_some()
+        if let Some(dropped) = self.dropped.get_mut(tag) {
+            *dropped = clock.next();
+            return true;
+        }
+        let may_be_carried = !self.shared.is_empty();
+        if may_be_carried {
+            *self.shared_place(tag) = clock.next();
+        }
+        may_be_carried
+    }
+
+    /// The place of a tag that is not known by name. The hash has a random seed, so nobody can choose whom to share with.
+    fn shared_place(&mut self, tag: &str) -> &mut u64 {
+        self.shared.resize(SHARED, 0);
+        let place = self.dropped.hasher().hash_one(tag) as usize % SHARED;
+        &mut self.shared[place]
     }
 
     /// How many are known.
@@ -72,9 +92,9 @@ mod tests {
     fn a_tag_is_dropped_after_what_carried_it_began() {
         let (mut tags, clock) = (Tags::default(), ChangeClock::default());
         let began = clock.next();
-        assert!(tags.carried("a", &clock) <= began && tags.carried("b", &clock) <= began);
+        assert!(tags.carried("a") <= began && tags.carried("b") <= began);
         assert!(tags.drop_tag("a", &clock));
-        assert!(tags.carried("a", &clock) > began && tags.carried("b", &clock) <= began);
+        assert!(tags.carried("a") > began && tags.carried("b") <= began);
     }
 
     #[test]
@@ -85,15 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn too_many_tags_are_dropped_and_forgotten() {
+    fn tags_beyond_the_limit_drop_nothing_and_can_be_dropped() {
         let (mut tags, clock) = (Tags::default(), ChangeClock::default());
-        let began = clock.next();
-        tags.carried("first", &clock);
-        for n in 0..MAX_KNOWN {
-            tags.carried(&n.to_string(), &clock);
+        tags.carried("first");
+        for n in 0..2 * MAX_KNOWN {
+            tags.carried(&n.to_string());
         }
-        assert!(tags.len() < 10);
-        assert!(tags.carried("first", &clock) > began);
+        assert_eq!((clock.now(), tags.len(), tags.shared.len()), (0, MAX_KNOWN, SHARED));
+        let began = clock.next();
+        assert!(tags.drop_tag("later", &clock) && tags.carried("later") > began);
+        assert!(tags.carried("first") <= began);
     }
 
     #[test]

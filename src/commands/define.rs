@@ -4,8 +4,9 @@ use super::query_words::Options;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::named_query::{parse_name, parse_sql, NamedQuery};
 use crate::cache::ttl::Ttl;
+use crate::engine::command_names;
 use crate::engine::{self, Engine};
-use crate::server::acl::User;
+use crate::server::acl::{Access, User};
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
@@ -27,9 +28,10 @@ pub struct Define;
 
 impl Command for Define {
     const SPEC: Spec = Spec {
-        name: c"pgcache.define",
+        name: command_names::DEFINE,
         flags: c"admin",
         categories: c"admin dangerous",
+        accesses: &[Access::Read, Access::Write],
         summary: c"Defines queries that may be asked by name",
         complexity: c"O(N) for N definitions, which are saved together",
         arguments: &[
@@ -50,7 +52,9 @@ fn run(ctx: Context<'_>, words: &[&[u8]]) -> Result<Reply, Error> {
             let name = parse_name(name)?;
             change(ctx, |engine| engine.remove_query(ctx, name))
         }
-        (b"LIST", []) => Ok(engine::with(|engine| list(engine, ctx))),
+        (b"LIST", []) => {
+            engine::with(|engine| Some(list(engine, ctx))).unwrap_or_else(|| Ok(Reply::default()))
+        }
         (b"HELP", []) => Ok(Reply::lines(&HELP)),
         (_, [sql, options @ ..]) => {
             let query = query(first, sql, options)?;
@@ -80,14 +84,16 @@ fn change(ctx: Context<'_>, work: impl FnOnce(&mut Engine) -> Result<(), Error>)
     let changed = engine::with(|engine| {
         // What was saved before is not to be lost by this.
         engine.know_definitions(ctx);
-        Some(engine.may_define(ctx, &User::of(ctx)).and_then(|()| work(engine)))
+        Some(engine.may_define(ctx, &User::of(ctx), Access::Write).and_then(|()| work(engine)))
     });
     changed.unwrap_or(Ok(())).map(|()| Reply::Ok)
 }
 
-fn list(engine: &mut Engine, ctx: Context<'_>) -> Reply {
+/// For a user who may read the record that they stand in.
+fn list(engine: &mut Engine, ctx: Context<'_>) -> Result<Reply, Error> {
+    engine.may_define(ctx, &User::of(ctx), Access::Read)?;
     engine.know_definitions(ctx);
-    Reply::Value(Value::List(engine.queries.named.iter().map(described).collect()))
+    Ok(Reply::Value(Value::List(engine.queries.named.iter().map(described).collect())))
 }
 
 fn described(query: &NamedQuery) -> Value {

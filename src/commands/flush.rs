@@ -37,6 +37,7 @@ impl Command for Flush {
         name: c"pgcache.flush",
         flags: c"write",
         categories: c"write",
+        accesses: &[Access::Delete],
         summary:
             c"Drops all tables and queries, or those named or tagged, from the cache; their memory is given back in the background",
         complexity: c"O(N) for N tables or tags, whatever they hold",
@@ -86,7 +87,7 @@ fn flush_tags(ctx: Context<'_>, names: &[Box<[u8]>]) -> Result<Reply, Error> {
 /// What is dropped may stand under any key of the cache.
 fn may_flush(engine: &mut Engine, ctx: Context<'_>) -> Result<(), Error> {
     let prefix = engine.settings.get().cache_prefix.clone();
-    engine.may_access(ctx, &User::of(ctx), &[&Text::new(prefix.as_bytes())], Access::Delete)
+    engine.may_access(ctx, &User::of(ctx), Flush::SPEC.name, &[&Text::new(prefix.as_bytes())], Access::Delete)
 }
 
 fn dropped(count: usize) -> Reply {
@@ -128,7 +129,13 @@ impl OnTable for FlushTables {
             }
         }
         for table in &tables {
-            engine.may_access(ctx, &caller.user, &[&Text::new(&table.acl_prefix)], Access::Delete)?;
+            engine.may_access(
+                ctx,
+                &caller.user,
+                Flush::SPEC.name,
+                &[&Text::new(&table.acl_prefix)],
+                Access::Delete,
+            )?;
         }
         for table in &tables {
             engine.start_epoch(ctx, table);

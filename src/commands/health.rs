@@ -15,6 +15,7 @@ impl Command for Health {
         name: c"pgcache.health",
         flags: c"readonly allow-loading allow-stale",
         categories: c"read",
+        accesses: &[],
         summary: c"Tells whether the sources can be reached",
         complexity: c"O(N) for N sources",
         arguments: &[],

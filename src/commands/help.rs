@@ -13,6 +13,7 @@ impl Command for Help {
         name: c"pgcache.help",
         flags: c"readonly fast allow-loading allow-stale",
         categories: c"read fast",
+        accesses: &[],
         summary: c"Lists the commands",
         complexity: c"O(1)",
         arguments: &[],

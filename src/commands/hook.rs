@@ -6,9 +6,11 @@ use crate::engine::{self, Engine};
 use crate::plugins::hooks::action::Action;
 use crate::plugins::hooks::event::HookEvent;
 use crate::plugins::hooks::hook::{list, Definition};
+use crate::server::acl::User;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
+use crate::server::text::Text;
 
 const HELP: [&str; 14] = [
     "PGCACHE.HOOK ADD <name> <event> [TABLE <pattern>] [PRIORITY <n>] FUNCTION <function>",
@@ -39,6 +41,7 @@ impl Command for Hook {
         name: c"pgcache.hook",
         flags: c"admin",
         categories: c"admin dangerous",
+        accesses: &[],
         summary:
             c"Has functions called, messages published or streams written when something happens in the cache",
         complexity: c"O(N) for N hooks",
@@ -68,6 +71,7 @@ fn run(ctx: Context<'_>, word: &[u8], words: &[&str]) -> Result<Reply, Error> {
     match (word, words) {
         (b"ADD", [name, event, rest @ ..]) => {
             let definition = parse(name, event, rest)?;
+            may_do(ctx, &definition.action)?;
             change(ctx, |engine| {
                 let prefix = &engine.settings.get().cache_prefix;
                 if matches!(&definition.action, Action::Stream { key, .. } if key.starts_with(prefix.as_str()))
@@ -81,6 +85,7 @@ fn run(ctx: Context<'_>, word: &[u8], words: &[&str]) -> Result<Reply, Error> {
             let is_removed = engine.plugins.hooks.shelf_mut().remove(name);
             is_removed.then_some(()).ok_or_else(no_such_hook)
         }),
+        (b"ENABLE", [name]) if is_forbidden(ctx, name) => Err(forbidden()),
         (b"ENABLE" | b"DISABLE", [name]) => change(ctx, |engine| {
             let is_there = engine.plugins.hooks.shelf_mut().enable(name, word == b"ENABLE");
             is_there.then_some(()).ok_or_else(no_such_hook)
@@ -91,6 +96,45 @@ fn run(ctx: Context<'_>, word: &[u8], words: &[&str]) -> Result<Reply, Error> {
             Err(Error::malformed("HOOK takes ADD, DEL, LIST, ENABLE, DISABLE or HELP; see PGCACHE.HOOK HELP"))
         }
     }
+}
+
+/// `NOPERM` unless the user may do by itself what the hook is to do.
+fn may_do(ctx: Context<'_>, action: &Action) -> Result<(), Error> {
+    let user = User::of(ctx);
+    let target = action.target();
+    let is_allowed = match action {
+        Action::Function(_) => {
+            user.may_run(&[b"FCALL", target.as_bytes(), b"0"])
+                && user.may_run(&[b"FCALL_RO", target.as_bytes(), b"0"])
+        }
+        Action::Publish(_) => {
+            user.may_run(&[b"PUBLISH", target.as_bytes(), b""])
+                && user.may_publish(&Text::new(target.as_bytes()))
+        }
+        Action::Stream { max_len, .. } => {
+            let trims = user.may_run(&[b"XTRIM", target.as_bytes(), b"MAXLEN", b"0"]);
+            user.may_run(&[b"XADD", target.as_bytes(), b"*", b"event", b""]) && (max_len.is_none() || trims)
+        }
+    };
+    is_allowed.then_some(()).ok_or_else(forbidden)
+}
+
+/// Whether there is a hook of that name that the user may not add.
+fn is_forbidden(ctx: Context<'_>, name: &str) -> bool {
+    engine::with(|engine| {
+        let hooks = engine.plugins.hooks.all();
+        let action =
+            hooks.iter().find(|hook| hook.definition.name == name).map(|hook| hook.definition.action.clone());
+        action.is_some_and(|action| may_do(ctx, &action).is_err())
+    })
+}
+
+fn forbidden() -> Error {
+    Error::new(
+        ErrorKind::Denied,
+        "this user's ACL does not allow what the hook does: FCALL and FCALL_RO, PUBLISH to the channel, or XADD to the key \
+         and, with MAXLEN, XTRIM",
+    )
 }
 
 /// Changes the hooks, and saves them. On a replica they are the master's.

@@ -8,6 +8,7 @@ use crate::cache::age::Age;
 use crate::cache::entry::Entry;
 use crate::cache::error::Error;
 use crate::engine::caller::Caller;
+use crate::engine::command_names;
 use crate::engine::lookup::{locate, Located};
 use crate::engine::on_table::{on_table, Answer, OnTable};
 use crate::engine::queries::{ask, Wanted};
@@ -25,9 +26,10 @@ pub struct Inspect;
 
 impl Command for Inspect {
     const SPEC: Spec = Spec {
-        name: c"pgcache.inspect",
+        name: command_names::INSPECT,
         flags: c"readonly",
         categories: c"read",
+        accesses: &[Access::Read],
         summary: c"Describes what the cache holds for a key or a query, and the statement that would load it",
         complexity: c"O(1)",
         arguments: &[
@@ -91,7 +93,7 @@ impl OnTable for InspectRow<'_> {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, table, &located, Access::Read)?;
+        engine.check(ctx, caller, Inspect::SPEC.name, table, &located, Access::Read)?;
         Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &located))))
     }
 

@@ -8,12 +8,14 @@ use crate::engine::caller::Caller;
 use crate::engine::lookup::{locate, Located};
 use crate::engine::on_table::{on_table, Answer, OnTable};
 use crate::engine::tables::Table;
+use crate::engine::ticket::Brought;
 use crate::engine::Engine;
 use crate::plugins::occurrence::Occurrence;
-use crate::server::acl::Access;
+use crate::server::acl::{Access, User};
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
+use crate::server::text::Text;
 use crate::settings::EventType;
 
 /// The command.
@@ -25,6 +27,7 @@ impl Command for Invalidate {
         name: c"pgcache.invalidate",
         flags: c"write",
         categories: c"write",
+        accesses: &[Access::Delete],
         summary: c"Drops the cached row of a key; loads that are under way for it are not stored",
         complexity: c"O(1)",
         arguments: &[
@@ -64,7 +67,7 @@ impl OnTable for InvalidateRow<'_> {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, table, &located, Access::Delete)?;
+        engine.check(ctx, caller, Invalidate::SPEC.name, table, &located, Access::Delete)?;
         engine.counters.invalidations += 1;
         engine.drop_entry(ctx, table, located.cache_key.as_bytes())?;
         if let Some(literal) = &located.literal {
@@ -103,31 +106,57 @@ fn drop_own_key(
     located: &Located,
     caller: &mut Caller,
 ) -> Result<Answer, Error> {
-    let table_then = Rc::clone(table);
+    let (table_then, user) = (Rc::clone(table), caller.user.clone());
     let asked = engine.ask_for_own_key(
         ctx,
         table,
         located,
         caller,
         Box::new(move |engine, ctx, brought| {
-            match brought.as_ref().map(|brought| brought.own_key.as_ref()) {
-                Ok(Some(own_key)) => {
-                    engine.drop_entry(ctx, &table_then, own_key).map_or_else(Reply::Error, |()| Reply::Ok)
+            let done = match brought {
+                Ok(brought) if brought.own_key.is_some() => {
+                    drop_brought(engine, ctx, &table_then, &user, brought)
                 }
                 // No row can have such a value, so nothing is cached for it.
-                Err(error) if *error.kind() == ErrorKind::BadValue => Reply::Error(error.clone()),
-                Ok(None) | Err(_) => {
-                    engine.start_epoch(ctx, &table_then);
-                    Reply::Ok
-                }
-            }
+                Err(error) if *error.kind() == ErrorKind::BadValue => Err(error.clone()),
+                Ok(_) | Err(_) => drop_table(engine, ctx, &table_then, &user),
+            };
+            done.map_or_else(Reply::Error, |()| Reply::Ok)
         }),
     );
     match asked {
         Err(error) if matches!(error.kind(), ErrorKind::Miss | ErrorKind::Busy) => {
-            engine.start_epoch(ctx, table);
-            Ok(Answer::Now(Reply::Ok))
+            drop_table(engine, ctx, table, &caller.user).map(|()| Answer::Now(Reply::Ok))
         }
         other => other,
     }
+}
+
+fn drop_brought(
+    engine: &mut Engine,
+    ctx: Context<'_>,
+    table: &Rc<Table>,
+    user: &User,
+    brought: &Brought,
+) -> Result<(), Error> {
+    engine.check_own_key(ctx, user, brought, Invalidate::SPEC.name, Access::Delete)?;
+    brought.own_key.as_ref().map_or(Ok(()), |own_key| engine.drop_entry(ctx, table, own_key))
+}
+
+/// Drops the whole table, for a user who may do so by FLUSH TABLE as far as keys are concerned.
+fn drop_table(engine: &mut Engine, ctx: Context<'_>, table: &Rc<Table>, user: &User) -> Result<(), Error> {
+    let prefix = Text::new(&table.acl_prefix);
+    engine
+        .may_access(ctx, user, Invalidate::SPEC.name, &[&prefix], Access::Delete)
+        .map_err(|_| needs_table())?;
+    engine.start_epoch(ctx, table);
+    Ok(())
+}
+
+fn needs_table() -> Error {
+    Error::new(
+        ErrorKind::Denied,
+        "no row is known under this spelling, so the whole table would have to be dropped, which this user's ACL does not \
+         allow: use the key as the row spells it",
+    )
 }

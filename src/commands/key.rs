@@ -24,6 +24,7 @@ impl Command for Key {
         name: c"pgcache.key",
         flags: c"readonly",
         categories: c"read",
+        accesses: &[Access::Read],
         summary: c"Returns the key under which the server stores a row, for GET, TTL or CLIENT TRACKING",
         complexity: c"O(1)",
         arguments: &[
@@ -63,23 +64,25 @@ impl OnTable for KeyOfRow<'_> {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, table, &located, Access::Read)?;
+        engine.check(ctx, caller, Key::SPEC.name, table, &located, Access::Read)?;
         // An entry is stored under its row's own key only: where one stands, that is it.
         let stands = keyspace::read(ctx, &located.cache_key, |stored| stored != Stored::Nothing);
         if !located.asks || stands {
             return Ok(Answer::Now(Reply::Buffer(located.cache_key.as_bytes().to_vec())));
         }
         let literal = located.cache_key.as_bytes().to_vec();
+        let user = caller.user.clone();
         engine.ask_for_own_key(
             ctx,
             table,
             &located,
             caller,
-            Box::new(move |_, _, brought| match brought {
-                Ok(brought) => {
-                    Reply::Buffer(brought.own_key.as_ref().map_or(literal, |own_key| own_key.to_vec()))
-                }
-                Err(error) => Reply::Error(error.clone()),
+            Box::new(move |engine, ctx, brought| {
+                let key = brought.as_ref().map_err(Clone::clone).and_then(|brought| {
+                    engine.check_own_key(ctx, &user, brought, Key::SPEC.name, Access::Read)?;
+                    Ok(brought.own_key.as_ref().map_or(literal, |own_key| own_key.to_vec()))
+                });
+                key.map_or_else(Reply::Error, Reply::Buffer)
             }),
         )
     }

@@ -11,6 +11,7 @@ use crate::cache::spent::Spent;
 use crate::cache::ttl::Ttl;
 use crate::engine::ask::Departures;
 use crate::engine::caller::Caller;
+use crate::engine::command_names;
 use crate::engine::entries::Found;
 use crate::engine::gather::Gather;
 use crate::engine::lookup::{locate_all, Located};
@@ -32,9 +33,10 @@ pub struct MultiRead;
 
 impl Command for MultiRead {
     const SPEC: Spec = Spec {
-        name: c"pgcache.multiread",
+        name: command_names::MULTIREAD,
         flags: c"readonly",
         categories: c"read",
+        accesses: &[Access::Read],
         summary: c"Returns rows of a PostgreSQL table as one JSON array, in the order of the keys, null where absent",
         complexity: c"O(N) for N keys; those that are missing are loaded in one statement",
         arguments: &[
@@ -143,7 +145,7 @@ fn look_up_all(
     keys: Vec<Located>,
     ttl: Option<Ttl>,
 ) -> Result<LookedUp, Error> {
-    engine.check_all(ctx, caller, table, &keys, Access::Read)?;
+    engine.check_all(ctx, caller, MultiRead::SPEC.name, table, &keys, Access::Read)?;
     let is_reliable = engine.may_rely_on(table);
     let rows = Rows::new(keys.len(), engine.scratch.take());
     let mut looked_up = LookedUp { rows, missing: Vec::new(), aged: Vec::new() };

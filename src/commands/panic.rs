@@ -17,6 +17,7 @@ impl Command for Panic {
         name: c"pgcache.panic",
         flags: c"admin",
         categories: c"admin dangerous",
+        accesses: &[],
         summary: c"Panics, for the project's own tests",
         complexity: c"O(1)",
         arguments: &[Argument::required(c"where", ArgumentKind::Text)],

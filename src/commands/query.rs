@@ -2,7 +2,9 @@
 //! memory or from PostgreSQL.
 
 use super::query_words;
+use crate::engine::command_names;
 use crate::engine::queries::{ask, Wanted};
+use crate::server::acl::Access;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
@@ -13,9 +15,10 @@ pub struct Query;
 
 impl Command for Query {
     const SPEC: Spec = Spec {
-        name: c"pgcache.query",
+        name: command_names::QUERY,
         flags: c"readonly",
         categories: c"read",
+        accesses: &[Access::Read],
         summary: c"Returns the rows of a read-only SQL statement as a JSON array, from the cache or from PostgreSQL",
         complexity: c"O(N) for N tables and tags of the query; a miss runs it",
         arguments: &[

@@ -8,6 +8,7 @@ use crate::cache::error::Error;
 use crate::cache::ttl::Ttl;
 use crate::engine::ask::Departures;
 use crate::engine::caller::Caller;
+use crate::engine::command_names;
 use crate::engine::lookup::{locate, Located};
 use crate::engine::on_table::{on_table, Answer, OnTable};
 use crate::engine::refresh::Aged;
@@ -25,9 +26,10 @@ pub struct Read;
 
 impl Command for Read {
     const SPEC: Spec = Spec {
-        name: c"pgcache.read",
+        name: command_names::READ,
         flags: c"readonly",
         categories: c"read",
+        accesses: &[Access::Read],
         summary: c"Returns a row of a PostgreSQL table as JSON, from the cache or from PostgreSQL",
         complexity: c"O(1) for a hit; a miss loads one row by its key",
         arguments: &[
@@ -77,7 +79,7 @@ impl OnTable for ReadRow<'_> {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, table, &located, Access::Read)?;
+        engine.check(ctx, caller, Read::SPEC.name, table, &located, Access::Read)?;
         let in_command = caller.is_in_command();
         if let Some((reply, age)) =
             engine.reply_from_cache(ctx, table, &located.cache_key, self.ttl, in_command)

@@ -29,6 +29,7 @@ impl Command for SlowLog {
         name: c"pgcache.slowlog",
         flags: c"admin allow-loading allow-stale",
         categories: c"admin dangerous",
+        accesses: &[],
         summary: c"Returns or forgets the commands that took longer than slowlog_log_slower_than, and where their time went",
         complexity: c"O(N) for N commands",
         arguments: &[

@@ -32,6 +32,7 @@ impl Command for Stats {
         name: c"pgcache.stats",
         flags: c"admin allow-loading allow-stale",
         categories: c"admin dangerous",
+        accesses: &[],
         summary: c"Returns or resets figures: totals, rates, latencies, by command and by table",
         complexity: c"O(N) for N tables",
         arguments: &[

@@ -31,6 +31,7 @@ impl Command for Watch {
         name: c"pgcache.watch",
         flags: c"admin",
         categories: c"admin dangerous",
+        accesses: &[],
         summary:
             c"Has PostgreSQL tell of a table's changes, removes that, lists it, or returns the SQL for it",
         complexity: c"O(N) for N partitions; PostgreSQL does the work",

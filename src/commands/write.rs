@@ -28,6 +28,7 @@ impl Command for Write {
         name: c"pgcache.write",
         flags: c"write deny-oom",
         categories: c"write",
+        accesses: &[Access::Write],
         summary: c"Stores the JSON of a row in the cache; PostgreSQL is not written",
         complexity: c"O(1)",
         arguments: &[
@@ -92,13 +93,14 @@ impl OnTable for WriteRow<'_> {
             return Err(Error::malformed("the data is larger than max_entry_bytes"));
         }
         let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, table, &located, Access::Write)?;
+        engine.check(ctx, caller, Write::SPEC.name, table, &located, Access::Write)?;
         let ttl_s = engine.ttl_s(self.ttl);
         if !located.asks {
             put(engine, ctx, table, located.cache_key.as_bytes(), &self.data, ttl_s)?;
             return Ok(Answer::Now(Reply::Ok));
         }
         let (data, table_then) = (self.data.to_vec(), Rc::clone(table));
+        let user = caller.user.clone();
         engine.ask_for_own_key(
             ctx,
             table,
@@ -107,6 +109,7 @@ impl OnTable for WriteRow<'_> {
             Box::new(move |engine, ctx, brought| {
                 let result = brought.as_ref().map_err(Clone::clone).and_then(|brought| {
                     let own_key = brought.own_key.as_ref().ok_or_else(no_spelling)?;
+                    engine.check_own_key(ctx, &user, brought, Write::SPEC.name, Access::Write)?;
                     put(engine, ctx, &table_then, own_key, &data, ttl_s)
                 });
                 result.map_or_else(Reply::Error, |()| Reply::Ok)

@@ -1,7 +1,9 @@
 //! Access: who may do what with which key. The plugins decide.
 
+use std::ffi::CStr;
+
 use crate::cache::error::Error;
-use crate::server::acl::{Access, User};
+use crate::server::acl::{Access, Purpose, User};
 use crate::server::context::Context;
 use crate::server::text::Text;
 
@@ -9,6 +11,7 @@ use super::caller::Caller;
 use super::lookup::{with_scratch, Located};
 use super::state::Engine;
 use super::tables::Table;
+use super::ticket::Brought;
 
 /// What the server's ACL is asked about.
 enum AclKey<'k> {
@@ -28,15 +31,30 @@ impl AclKey<'_> {
 }
 
 impl Engine {
-    /// `NOPERM` unless `user` may do `access` with all of `keys`, each a cache key or what many of them start with.
+    /// `NOPERM` unless `user` may do `access` by `command`, its full name, with all of `keys`, each a cache key or
+    /// what many of them start with.
     pub fn may_access(
         &self,
         ctx: Context<'_>,
         user: &User,
+        command: &'static CStr,
         keys: &[&Text],
         access: Access,
     ) -> Result<(), Error> {
-        self.plugins.may_access(self.moment(ctx), user, keys, access)
+        self.plugins.may_access(self.moment(ctx), user, keys, Purpose { command, access })
+    }
+
+    /// The same for the row that a load brought, where it came under another key than the one asked for.
+    pub fn check_own_key(
+        &self,
+        ctx: Context<'_>,
+        user: &User,
+        brought: &Brought,
+        command: &'static CStr,
+        access: Access,
+    ) -> Result<(), Error> {
+        let own_key = brought.acl_key.as_ref().map(|key| Text::new(key));
+        own_key.map_or(Ok(()), |key| self.may_access(ctx, user, command, &[&key], access))
     }
 
     /// The same for the row that `located` names.
@@ -44,12 +62,13 @@ impl Engine {
         &self,
         ctx: Context<'_>,
         caller: &Caller,
+        command: &'static CStr,
         table: &Table,
         located: &Located,
         access: Access,
     ) -> Result<(), Error> {
         let key = self.acl_key(table, located);
-        self.may_access(ctx, &caller.user, &[key.text()], access)
+        self.may_access(ctx, &caller.user, command, &[key.text()], access)
     }
 
     /// The same for all of `located`.
@@ -57,13 +76,14 @@ impl Engine {
         &self,
         ctx: Context<'_>,
         caller: &Caller,
+        command: &'static CStr,
         table: &Table,
         located: &[Located],
         access: Access,
     ) -> Result<(), Error> {
         let keys: Vec<_> = located.iter().map(|one| self.acl_key(table, one)).collect();
         let keys: Vec<_> = keys.iter().map(|key| key.text()).collect();
-        self.may_access(ctx, &caller.user, &keys, access)
+        self.may_access(ctx, &caller.user, command, &keys, access)
     }
 
     /// The cache key of the row that `located` names, without its table's generation. Where there is none it is the same, and

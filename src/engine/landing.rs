@@ -1,5 +1,6 @@
 //! Flights that land: what they brought is stored, and everyone who waited is answered.
 
+use std::ffi::CStr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::server::context::{replicas_are_paused, Context};
 use crate::server::reply::Reply;
 use crate::server::text::Text;
 
+use super::command_names;
 use super::entries::Found;
 use super::gather::{json_array, GatherId, Slot};
 use super::mutations::Held;
@@ -81,7 +83,7 @@ impl Engine {
         match ticket {
             Ticket::Row { waiter, user } => {
                 self.waiters.spend(waiter, answered.spent);
-                match self.row_for(ctx, &user, answered) {
+                match self.row_for(ctx, &user, command_names::READ, answered) {
                     Ok(Some(row)) => self.waiters.answer(waiter, Reply::Bulk(row)),
                     Ok(None) => self.waiters.answer(waiter, Reply::Nil),
                     Err(error) => self.fail(waiter, error),
@@ -105,12 +107,11 @@ impl Engine {
         &mut self,
         ctx: Context<'_>,
         user: &User,
+        command: &'static CStr,
         answered: &Answered,
     ) -> Result<Option<Arc<[u8]>>, Error> {
         let brought = answered.result.as_ref().map_err(Clone::clone)?;
-        if let Some(acl_key) = &brought.acl_key {
-            self.may_access(ctx, user, &[&Text::new(acl_key)], Access::Read)?;
-        }
+        self.check_own_key(ctx, user, brought, command, Access::Read)?;
         Ok(brought.row.clone())
     }
 
@@ -142,7 +143,7 @@ impl Engine {
         match &answered.result {
             Ok(Brought { acl_key: None, row, .. }) => Ok(row.clone()),
             Ok(_) => match self.gathers.asker(gather) {
-                Some(user) => self.row_for(ctx, &user, answered),
+                Some(user) => self.row_for(ctx, &user, command_names::MULTIREAD, answered),
                 // Answered already: nobody is shown it.
                 None => Ok(None),
             },

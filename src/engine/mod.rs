@@ -5,6 +5,7 @@
 pub mod access;
 pub mod ask;
 pub mod caller;
+pub mod command_names;
 pub mod counters;
 pub mod doubts;
 pub mod drops;

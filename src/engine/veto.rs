@@ -96,7 +96,7 @@ impl Engine {
         }
         let (guards, settings) = self.guards();
         let located = command.located(self, table)?;
-        self.check_all(ctx, caller, table, &located, command.access())?;
+        self.check_all(ctx, caller, command.spec().name, table, &located, command.access())?;
         let keys = located
             .into_iter()
             .map(|one| SubjectKey { cache_key: one.cache_key.as_bytes().into(), prefix_len: one.prefix_len });

@@ -3,7 +3,7 @@
 use super::part::{Part, Parts};
 use super::plugin::{Moment, Plugin};
 use crate::cache::error::Error;
-use crate::server::acl::{Access, User};
+use crate::server::acl::{Purpose, User};
 use crate::server::text::Text;
 use crate::settings::{PluginName, Settings};
 
@@ -25,8 +25,8 @@ impl Plugin for Acl {
         moment: Moment<'_>,
         user: &User,
         keys: &[&Text],
-        access: Access,
+        purpose: Purpose,
     ) -> Result<(), Error> {
-        user.check(moment.ctx, keys.iter().copied(), access)
+        user.check(moment.ctx, keys, purpose)
     }
 }

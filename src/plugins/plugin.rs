@@ -11,7 +11,7 @@ use super::occurrence::Occurrence;
 use super::page::{Page, Report};
 use super::part::{Part, Parts};
 use crate::cache::error::Error;
-use crate::server::acl::{Access, User};
+use crate::server::acl::{Purpose, User};
 use crate::server::command::Registration;
 use crate::server::context::Context;
 use crate::server::text::Text;
@@ -45,7 +45,7 @@ pub trait Plugin: Debug {
     }
 
     /// Whether `user` may do that with all of `keys`. The first error is the command's answer.
-    fn may_access(&self, _: Moment<'_>, _: &User, _keys: &[&Text], _: Access) -> Result<(), Error> {
+    fn may_access(&self, _: Moment<'_>, _: &User, _keys: &[&Text], _: Purpose) -> Result<(), Error> {
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use super::plugin::{self, Moment, Plugin};
 use super::slowlog::SlowLog;
 use super::stats::Stats;
 use crate::cache::error::Error;
-use crate::server::acl::{Access, User};
+use crate::server::acl::{Purpose, User};
 use crate::server::command::Registration;
 use crate::server::text::Text;
 use crate::settings::{EventType, Settings};
@@ -97,9 +97,9 @@ impl Plugins {
         moment: Moment<'_>,
         user: &User,
         keys: &[&Text],
-        access: Access,
+        purpose: Purpose,
     ) -> Result<(), Error> {
-        self.having(Part::Access).iter().try_for_each(|plugin| plugin.may_access(moment, user, keys, access))
+        self.having(Part::Access).iter().try_for_each(|plugin| plugin.may_access(moment, user, keys, purpose))
     }
 
     /// Tells that a command was answered.

@@ -1,8 +1,9 @@
 //! Who may touch which cache key, by the server's own ACL.
 
+use std::ffi::CStr;
 use std::os::raw::c_int;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use redis_module::raw::{self, RedisModuleUser};
 
@@ -38,18 +39,56 @@ pub enum Access {
 }
 
 impl Access {
+    /// The word before keys of such an access in the arguments that a command's rights are asked with. Clients never send it.
+    pub(super) fn keyword(self) -> &'static CStr {
+        match self {
+            Self::Read => c"(pgcache-reads)",
+            Self::Write => c"(pgcache-writes)",
+            Self::Delete => c"(pgcache-deletes)",
+        }
+    }
+
+    /// As key specs take it.
+    pub(super) fn spec_flags(self) -> u64 {
+        let kind = match self {
+            Self::Read => raw::REDISMODULE_CMD_KEY_RO,
+            Self::Write => raw::REDISMODULE_CMD_KEY_OW,
+            Self::Delete => raw::REDISMODULE_CMD_KEY_RM,
+        };
+        u64::from(kind) | self.flags() as u64
+    }
+
     fn flags(self) -> c_int {
         let flags = match self {
             Self::Read => raw::REDISMODULE_CMD_KEY_ACCESS,
-            Self::Write => raw::REDISMODULE_CMD_KEY_INSERT | raw::REDISMODULE_CMD_KEY_UPDATE,
+            // Only one of the changing flags is allowed in a key spec, and for the ACL all of them are writes.
+            Self::Write => raw::REDISMODULE_CMD_KEY_UPDATE,
             Self::Delete => raw::REDISMODULE_CMD_KEY_DELETE,
         };
         flags as c_int
     }
 }
 
+/// What somebody wants keys for.
+#[derive(Debug, Clone, Copy)]
+pub struct Purpose {
+    /// The command that wants them, by its full name.
+    pub command: &'static CStr,
+    /// What it does with them.
+    pub access: Access,
+}
+
+/// Whether command and keys can be asked about together. In a cluster they cannot: a command with such a key spec has movable
+/// keys, which clients would ask the server for before they send it.
+static ASKS_TOGETHER: AtomicBool = AtomicBool::new(false);
+
+/// Says whether the commands are registered with specs for that.
+pub(super) fn ask_together(asks: bool) {
+    ASKS_TOGETHER.store(asks, Relaxed);
+}
+
 /// The user behind a command. `None` as a name: the server itself, which may do everything.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct User {
     name: Option<Text>,
 }
@@ -79,28 +118,40 @@ impl User {
         self.name.as_ref().map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned())
     }
 
+    /// Its name as the server knows it.
+    pub(super) fn name_text(&self) -> Option<&Text> {
+        self.name.as_ref()
+    }
+
     /// The server itself, which may do everything.
     pub fn server() -> Self {
         Self { name: None }
     }
 
-    /// `NOPERM` unless the user may do `access` with each of `keys`. A refusal is entered in the server's ACL LOG.
-    pub fn check<'k>(
-        &self,
-        ctx: Context<'_>,
-        keys: impl IntoIterator<Item = &'k Text>,
-        access: Access,
-    ) -> Result<(), Error> {
+    /// `NOPERM` unless the user may do that with each of `keys`. A refusal is entered in the server's ACL LOG.
+    pub fn check(&self, ctx: Context<'_>, keys: &[&Text], purpose: Purpose) -> Result<(), Error> {
         let Some(name) = &self.name else { return Ok(()) };
         // A user that has been deleted meanwhile may do nothing.
         let Some(user) = ModuleUser::named(name) else { return Err(denied()) };
-        match keys.into_iter().find(|key| !user.may(key, access)) {
-            None => Ok(()),
-            Some(key) => {
-                user.log_refusal(ctx, key);
-                Err(denied())
-            }
-        }
+        let Some(key) = user.forbidden(keys, purpose) else { return Ok(()) };
+        user.log_refusal(ctx, key);
+        Err(denied())
+    }
+
+    /// Whether the user may run a command of the server's with these words.
+    pub fn may_run(&self, words: &[&[u8]]) -> bool {
+        let words: Vec<Text> = words.iter().map(|word| Text::new(word)).collect();
+        let words: Vec<&Text> = words.iter().collect();
+        self.is_allowed(|user| user.may_run(&words))
+    }
+
+    /// Whether the user may publish on `channel`.
+    pub fn may_publish(&self, channel: &Text) -> bool {
+        self.is_allowed(|user| user.may_publish(channel))
+    }
+
+    fn is_allowed(&self, allows: impl FnOnce(&ModuleUser) -> bool) -> bool {
+        self.name.as_ref().is_none_or(|name| ModuleUser::named(name).is_some_and(|user| allows(&user)))
     }
 }
 
@@ -111,6 +162,10 @@ fn is_known(id: u64) -> bool {
 
 fn place_of(id: u64) -> &'static AtomicU64 {
     &KNOWN[id as usize % KNOWN_MAX]
+}
+
+fn text(text: &CStr) -> Text {
+    Text::new(text.to_bytes())
 }
 
 fn denied() -> Error {
@@ -151,6 +206,48 @@ impl ModuleUser {
             DEFAULT.store(raw.as_ptr(), Relaxed);
         }
         Some(Self { raw, is_kept })
+    }
+
+    /// The first of `keys`, if any, that the user may not use for that.
+    ///
+    /// A key that one selector allows does not count for a command that only another one allows, so both are asked about
+    /// together. The default user's reads are asked about by key alone: that is what hits cost least with.
+    fn forbidden<'k>(&self, keys: &[&'k Text], purpose: Purpose) -> Option<&'k Text> {
+        let by_key_alone = self.is_kept && purpose.access == Access::Read;
+        if by_key_alone || !ASKS_TOGETHER.load(Relaxed) {
+            return keys.iter().copied().find(|key| !self.may(key, purpose.access));
+        }
+        let (command, keyword) = (text(purpose.command), text(purpose.access.keyword()));
+        let words: Vec<&Text> = [&command, &keyword].into_iter().chain(keys.iter().copied()).collect();
+        if self.may_run(&words) {
+            return None;
+        }
+        keys.iter().copied().find(|key| !self.may_run(&[&command, &keyword, key])).or(keys.first().copied())
+    }
+
+    fn may_run(&self, words: &[&Text]) -> bool {
+        let mut words: Vec<_> = words.iter().map(|word| word.as_raw()).collect();
+        // SAFETY: a live user and live strings, which are only read.
+        let allowed = unsafe {
+            api!(RedisModule_ACLCheckCommandPermissions)(
+                self.raw.as_ptr(),
+                words.as_mut_ptr(),
+                words.len() as c_int,
+            )
+        };
+        allowed == raw::REDISMODULE_OK as c_int
+    }
+
+    fn may_publish(&self, channel: &Text) -> bool {
+        // SAFETY: a live user and string.
+        let allowed = unsafe {
+            api!(RedisModule_ACLCheckChannelPermissions)(
+                self.raw.as_ptr(),
+                channel.as_raw(),
+                raw::REDISMODULE_CMD_CHANNEL_PUBLISH as c_int,
+            )
+        };
+        allowed == raw::REDISMODULE_OK as c_int
     }
 
     fn may(&self, key: &Text, access: Access) -> bool {

@@ -7,6 +7,8 @@ use std::{ptr, slice};
 
 use redis_module::raw::{self, RedisModuleCommandArg, RedisModuleCtx, RedisModuleString};
 
+use super::acl::{self, Access};
+use super::categories;
 use super::clock::Tick;
 use super::context::Context;
 use super::guard::guard;
@@ -72,6 +74,8 @@ pub struct Spec {
     pub flags: &'static CStr,
     /// ACL categories for servers that have them for modules.
     pub categories: &'static CStr,
+    /// What it does with cache keys.
+    pub accesses: &'static [Access],
     /// One line.
     pub summary: &'static CStr,
     /// Time complexity.
@@ -92,6 +96,11 @@ impl Spec {
     /// Whether it changes the cache: its first flag says so.
     pub const fn is_write(&self) -> bool {
         matches!(self.flags.to_bytes(), [b'w', b'r', b'i', b't', b'e', ..])
+    }
+
+    /// Whether only administrators may use it: its first category says so.
+    pub const fn is_admin(&self) -> bool {
+        matches!(self.categories.to_bytes(), [b'a', b'd', b'm', b'i', b'n', ..])
     }
 
     /// Whether one of its arguments is a lookup key, or several.
@@ -241,7 +250,9 @@ fn register<C: Command>(ctx: Context<'_>) -> Result<(), String> {
     // SAFETY: registered just now.
     let command = unsafe { api!(RedisModule_GetCommand)(ctx.as_raw(), spec.name.as_ptr()) };
     set_categories(command, &spec);
-    if set_info(command, &spec) {
+    let is_cluster = ctx.flags().is_cluster();
+    acl::ask_together(!is_cluster);
+    if set_info(command, &spec, is_cluster) {
         Ok(())
     } else {
         Err(refused("the description of"))
@@ -257,9 +268,9 @@ fn set_categories(command: *mut raw::RedisModuleCommand, spec: &Spec) {
     }
 }
 
-fn set_info(command: *mut raw::RedisModuleCommand, spec: &Spec) -> bool {
+fn set_info(command: *mut raw::RedisModuleCommand, spec: &Spec, is_cluster: bool) -> bool {
     let mut arguments = documented(spec.arguments);
-    let mut key_specs = key_specs(spec.arguments);
+    let mut key_specs = key_specs(spec, is_cluster);
     // SAFETY: all-zero is a valid value of this C structure: every pointer null.
     let mut info: raw::RedisModuleCommandInfo = unsafe { zeroed() };
     info.version = &INFO_VERSION.0;
@@ -323,20 +334,50 @@ fn no_argument() -> RedisModuleCommandArg {
 
 /// The lookup key is declared as *not a key*: cluster clients route by its hash tag, and the server matches
 /// no ACL pattern against raw JSON (the check on the cache key is ours).
-fn key_specs(arguments: &[Argument]) -> Vec<raw::RedisModuleCommandKeySpec> {
-    let position = arguments.iter().position(|argument| argument.kind == ArgumentKind::LookupKey);
-    // SAFETY: all-zero is a valid value of this C structure, and what ends the list.
-    let mut specs: Vec<raw::RedisModuleCommandKeySpec> =
-        vec![unsafe { zeroed() }; 1 + usize::from(position.is_some())];
-    if let (Some(position), Some(spec)) = (position, specs.first_mut()) {
-        spec.flags = u64::from(raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_NOT_KEY);
-        spec.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX;
-        spec.bs.index.pos = position as c_int + 1;
-        spec.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE;
-        spec.fk.range =
-            raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_1 { lastkey: 0, keystep: 1, limit: 0 };
-    }
-    specs
+///
+/// Outside of a cluster further specs tell the server's ACL which words are cache keys when [`acl`] asks about the command.
+fn key_specs(spec: &Spec, is_cluster: bool) -> Vec<raw::RedisModuleCommandKeySpec> {
+    let routed = spec.arguments.iter().position(|argument| argument.kind == ArgumentKind::LookupKey);
+    let asked = if is_cluster { &[] } else { spec.accesses };
+    routed
+        .map(routed_by)
+        .into_iter()
+        .chain(asked.iter().map(|access| asked_for(*access)))
+        .chain([no_key()])
+        .collect()
+}
+
+/// What ends the list.
+fn no_key() -> raw::RedisModuleCommandKeySpec {
+    // SAFETY: all-zero is a valid value of this C structure.
+    unsafe { zeroed() }
+}
+
+fn routed_by(position: usize) -> raw::RedisModuleCommandKeySpec {
+    let mut spec = no_key();
+    spec.flags = u64::from(raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_NOT_KEY);
+    spec.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX;
+    spec.bs.index.pos = position as c_int + 1;
+    up_to(spec, 0)
+}
+
+fn asked_for(access: Access) -> raw::RedisModuleCommandKeySpec {
+    let mut spec = no_key();
+    spec.flags = access.spec_flags();
+    spec.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_KEYWORD;
+    spec.bs.keyword = raw::RedisModuleCommandKeySpec__bindgen_ty_1__bindgen_ty_2 {
+        keyword: access.keyword().as_ptr(),
+        startfrom: 1,
+    };
+    up_to(spec, -1)
+}
+
+/// The keys of `spec` go on to `lastkey` words after the first, or to the end of all words for -1.
+fn up_to(mut spec: raw::RedisModuleCommandKeySpec, lastkey: c_int) -> raw::RedisModuleCommandKeySpec {
+    spec.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE;
+    spec.fk.range =
+        raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_1 { lastkey, keystep: 1, limit: 0 };
+    spec
 }
 
 unsafe extern "C" fn entry<C: Command>(
@@ -363,6 +404,11 @@ unsafe extern "C" fn entry<C: Command>(
 }
 
 fn run<C: Command>(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    if const { C::SPEC.is_admin() } {
+        if let Err(refusal) = categories::check(ctx, &C::SPEC) {
+            return Reply::Error(refusal);
+        }
+    }
     if C::veto(arguments) == Veto::AtOnce {
         if let Err(refusal) = veto::of_command(ctx, &C::SPEC, arguments) {
             return Reply::Error(refusal);

@@ -12,6 +12,7 @@ pub mod alloc;
 pub mod bell;
 pub mod blocked;
 pub mod call;
+mod categories;
 pub mod client;
 pub mod clock;
 pub mod command;

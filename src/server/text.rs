@@ -48,6 +48,12 @@ impl Text {
     }
 }
 
+impl Clone for Text {
+    fn clone(&self) -> Self {
+        Self::new(self.as_bytes())
+    }
+}
+
 impl Drop for Text {
     fn drop(&mut self) {
         // SAFETY: this reference is ours to release, once.

@@ -1,5 +1,6 @@
 //! Asking a query: its entry, or the load that brings one.
 
+use std::ffi::CStr;
 use std::rc::Rc;
 
 use crate::cache::error::Error;
@@ -16,6 +17,7 @@ use crate::settings::EventType;
 
 use super::super::ask::Departures;
 use super::super::caller::Caller;
+use super::super::command_names;
 use super::super::entries::Found;
 use super::super::on_table::Answer;
 use super::super::state::Engine;
@@ -29,6 +31,16 @@ pub enum Wanted {
     Rows,
     /// What is known of it.
     Inspection,
+}
+
+impl Wanted {
+    /// The command that wants it.
+    fn command(self) -> &'static CStr {
+        match self {
+            Self::Rows => command_names::QUERY,
+            Self::Inspection => command_names::INSPECT,
+        }
+    }
 }
 
 /// Answers `asked` for the client of `ctx`.
@@ -52,7 +64,7 @@ impl Engine {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let key = request.cache_key();
-        self.may_access(ctx, &caller.user, &[&key], Access::Read)?;
+        self.may_access(ctx, &caller.user, wanted.command(), &[&key], Access::Read)?;
         let Some(query) = self.known_query(request) else {
             return self.park_query(ctx, request, wanted, caller);
         };

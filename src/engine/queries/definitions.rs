@@ -6,6 +6,7 @@ use crate::server::acl::{Access, User};
 use crate::server::context::Context;
 use crate::server::text::Text;
 
+use super::super::command_names;
 use super::super::state::Engine;
 use super::request::{no_such_query, stem, NAMED};
 
@@ -64,10 +65,10 @@ impl Engine {
         self.queries.named = self.query_record.read(ctx, &key, NamedQueries::read).unwrap_or_default();
     }
 
-    /// `NOPERM` unless `user` may change the definitions, that is write their record.
-    pub fn may_define(&mut self, ctx: Context<'_>, user: &User) -> Result<(), Error> {
+    /// `NOPERM` unless `user` may do `access` by PGCACHE.DEFINE with the record of the definitions.
+    pub fn may_define(&mut self, ctx: Context<'_>, user: &User, access: Access) -> Result<(), Error> {
         let key = Text::new(&self.definitions_key());
-        self.may_access(ctx, user, &[&key], Access::Write)
+        self.may_access(ctx, user, command_names::DEFINE, &[&key], access)
     }
 
     fn definitions_key(&self) -> Vec<u8> {

@@ -113,7 +113,7 @@ impl Queries {
 
     /// The last change of anything that an entry of `query` with `tags` hangs on.
     fn last_change(&mut self, query: &Query, tags: &[Box<str>]) -> u64 {
-        let tags = tags.iter().map(|tag| self.tags.carried(tag, &self.clock)).max();
+        let tags = tags.iter().map(|tag| self.tags.carried(tag)).max();
         query.last_change().max(tags.unwrap_or_default())
     }
 
@@ -134,7 +134,7 @@ impl Queries {
         self.last_question += 1;
         // A tag that is dropped from now on is one that somebody carries.
         for tag in tags.iter() {
-            self.tags.carried(tag, &self.clock);
+            self.tags.carried(tag);
         }
         let stamp = Stamp { run: self.run, began: self.clock.now() };
         let question = Question { query: Rc::clone(query), tags: Rc::clone(tags), stamp };
