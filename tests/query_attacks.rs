@@ -60,7 +60,7 @@ fn what_was_seen_to_work() {
 #[test]
 fn functions_in_every_clause_by_one_session() {
     let database = database(&[stage::tables(), stage::functions()]);
-    let sql = statements(By::Name, SEED, 4000);
+    let sql = statements(By::Name, SEED, 400);
     on_every_server(|kind| {
         let tally = attack(&kind, &database, &[("pool_size", "1")], 1, &sql);
         assert!(tally.ran > sql.len() / 4, "the grammar is no good: {tally:?}");
@@ -70,14 +70,14 @@ fn functions_in_every_clause_by_one_session() {
 #[test]
 fn functions_in_every_clause_by_four_sessions() {
     let database = database(&[stage::tables(), stage::functions()]);
-    let sql = statements(By::Name, SEED + 1, 1000);
+    let sql = statements(By::Name, SEED + 1, 200);
     on_every_server(|kind| drop(attack(&kind, &database, &[("pool_size", "4")], 4, &sql)));
 }
 
 #[test]
 fn types_in_every_clause() {
     let database = database(&[stage::tables(), stage::functions(), stage::types()]);
-    let sql = statements(By::Type, SEED + 2, 1200);
+    let sql = statements(By::Type, SEED + 2, 400);
     on_every_server(|kind| {
         let tally = attack(&kind, &database, &[("pool_size", "1")], 1, &sql);
         assert!(tally.ran > sql.len() / 4, "the grammar is no good: {tally:?}");
@@ -88,7 +88,7 @@ fn types_in_every_clause() {
 fn forbidden_tables_stay_forbidden() {
     let database = database(&[stage::tables(), stage::functions()]);
     let mut sql = owned(&FORBIDDEN);
-    sql.extend(statements(By::Name, SEED + 3, 6000).into_iter().filter(|sql| sql.contains("_secret")));
+    sql.extend(statements(By::Name, SEED + 3, 1000).into_iter().filter(|sql| sql.contains("_secret")));
     let settings = [("pool_size", "4"), ("allow_tables", "plain, other, parent, vw_*")];
     on_every_server(|kind| drop(attack(&kind, &database, &settings, 4, &sql)));
 }
