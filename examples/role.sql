@@ -1,12 +1,15 @@
 -- The role that pgcache connects as. Either the least: it may read what the cache is to serve, and nothing else.
-CREATE ROLE pgcache LOGIN CONNECTION LIMIT 16;
+CREATE ROLE pgcache LOGIN NOINHERIT CONNECTION LIMIT 16;
 GRANT USAGE ON SCHEMA public TO pgcache;
 GRANT SELECT ON users, orders TO pgcache;
 
 -- Change notices are then installed by a DBA, who runs what this prints (the GRANTs that `invalidation outbox`
 -- needs are part of it) and DROP SCHEMA pgcache CASCADE to be rid of all of it:
 --   PGCACHE.WATCH SQL users
--- In mode `notify` the role needs no further right: everybody may LISTEN.
+-- In mode `notify` that is to read pgcache.secret, which proves the notices.
+
+-- Where queries are to be tracked and PUBLIC does not have it: PostgreSQL shows what a query calls by a temporary function.
+GRANT TEMPORARY ON DATABASE shop TO pgcache;
 
 -- Or a role that may run PGCACHE.WATCH ADD and DEL by itself: it makes the schema pgcache and belongs to the tables' owner.
 CREATE ROLE pgcache_owner LOGIN CONNECTION LIMIT 16 IN ROLE shop;
