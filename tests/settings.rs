@@ -89,6 +89,7 @@ const SETTINGS: [(&str, &str, Option<&str>); 37] = [
     ("events", "cache_hit,cache_miss,cache_write,cache_invalidate", Some("none")),
     ("http_port", "0", None),
     ("http_bind", "127.0.0.1", None),
+    ("definitions_key_file", "", None),
 ];
 
 #[test]
