@@ -51,7 +51,7 @@ fn ttl(client: &mut Client, key: &str) -> i64 {
 }
 
 /// Every setting that can be shown: name, default, and another value if it may change.
-const SETTINGS: [(&str, &str, Option<&str>); 37] = [
+const SETTINGS: [(&str, &str, Option<&str>); 38] = [
     ("pg_host", "localhost", None),
     ("pg_port", "5432", None),
     ("pg_database", "postgres", None),
@@ -89,6 +89,7 @@ const SETTINGS: [(&str, &str, Option<&str>); 37] = [
     ("events", "cache_hit,cache_miss,cache_write,cache_invalidate", Some("none")),
     ("http_port", "0", None),
     ("http_bind", "127.0.0.1", None),
+    ("definitions_key_file", "", None),
 ];
 
 #[test]

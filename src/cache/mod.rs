@@ -16,6 +16,7 @@ pub mod notice;
 pub mod parameters;
 pub mod rest;
 pub mod result_set;
+pub mod seal;
 pub mod spent;
 pub mod table;
 pub mod tag;

@@ -1,5 +1,6 @@
 //! One file per command: parse, ask the rules, reply.
 
+pub mod announce;
 pub mod define;
 pub mod flush;
 pub mod health;
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Registration> {
         Registration::of::<watch::Watch>(),
     ];
     all.extend(Plugins::default().commands());
+    all.extend([Registration::of::<announce::Announce>()]);
     all.extend([Registration::of::<health::Health>(), Registration::of::<help::Help>()]);
     all
 }

@@ -50,6 +50,8 @@ impl Engine {
         if !ctx.flags().is_replica() {
             return;
         }
+        self.hook_record.forget_word();
+        self.query_record.forget_word();
         self.read_hooks(ctx);
         self.read_definitions(ctx);
         for table in self.tables.all() {

@@ -23,6 +23,7 @@ pub fn run_due(ctx: Context<'_>) {
 /// Tells the plugins that the module comes to its end, and runs what that makes due.
 pub fn shut_down(ctx: Context<'_>) {
     let hooks = super::with(|engine| {
+        engine.restore_records(ctx);
         engine.plugins.stopped(engine.moment(ctx));
         Some(engine.plugins.hooks.clone())
     });
@@ -32,6 +33,16 @@ pub fn shut_down(ctx: Context<'_>) {
 }
 
 impl Engine {
+    /// Writes the records that somebody else has changed: with MODULE UNLOAD this is the last time.
+    fn restore_records(&mut self, ctx: Context<'_>) {
+        if self.hook_record.is_due() {
+            self.save_hooks(ctx);
+        }
+        if self.query_record.is_due() {
+            self.save_definitions(ctx);
+        }
+    }
+
     /// The hooks were changed by a command.
     pub fn hooks_changed(&mut self, ctx: Context<'_>) {
         self.arrange_plugins();
@@ -56,38 +67,45 @@ impl Engine {
         }
     }
 
-    /// Somebody else has changed a key. On a replica that was the master, and the record says what the hooks are; on a master
-    /// nobody else writes it.
+    /// Somebody else has changed a key. On a replica that may have been what its master has announced; on a master nobody
+    /// else writes it.
     pub fn hook_key_changed(&mut self, ctx: Context<'_>, key: &[u8]) {
         if key != self.hook_key() {
             return;
         }
         if ctx.flags().is_replica() {
-            self.read_hooks(ctx);
+            if self.hook_record.is_vouched() {
+                self.read_hooks(ctx);
+            }
         } else {
-            self.hook_record.lose();
+            self.hook_record.touched(ctx, &Text::new(key));
         }
     }
 
-    fn hook_key(&self) -> Vec<u8> {
+    /// Where the record stands.
+    pub fn hook_key(&self) -> Vec<u8> {
         format!("{}@hooks", self.settings.get().cache_prefix).into_bytes()
     }
 
-    /// Takes over what the record says.
+    /// Takes over what the record says, if it is to be believed.
     pub fn read_hooks(&mut self, ctx: Context<'_>) {
         let key = Text::new(&self.hook_key());
-        let definitions = self.hook_record.read(ctx, &key, record::read);
-        self.plugins.hooks.shelf_mut().replace(definitions.unwrap_or_default());
-        self.arrange_plugins();
+        if let Some(definitions) = self.hook_record.read(ctx, &key, &mut self.signing, record::read) {
+            self.plugins.hooks.shelf_mut().replace(definitions);
+            self.arrange_plugins();
+        }
     }
 
-    /// The record of no hooks is no record.
+    /// The record of no hooks is no record. That there is none replicas are told at once: later nobody would know that there was something.
     fn save_hooks(&mut self, ctx: Context<'_>) {
         let key = Text::new(&self.hook_key());
         let record = {
             let shelf = self.plugins.hooks.shelf();
             (!shelf.is_empty()).then(|| record::write(&shelf.all()))
         };
-        self.hook_record.save(ctx, &key, record.as_deref());
+        self.hook_record.save(ctx, &key, &mut self.signing, record.as_deref());
+        if record.is_none() {
+            self.announce_news(ctx);
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Workers bring rows and notices as messages; [`Engine::take_mail`] applies them in the order they came.
 
 pub mod access;
+pub mod announcements;
 pub mod ask;
 pub mod caller;
 pub mod counters;
@@ -30,6 +31,7 @@ pub mod refresh;
 pub mod report;
 pub mod resolve;
 pub mod rows;
+pub mod signing;
 pub mod sources;
 pub mod standing;
 pub mod state;

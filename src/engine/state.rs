@@ -25,7 +25,7 @@ use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::notifications::Change;
 use crate::server::turn;
-use crate::settings::{Local, Shared};
+use crate::settings::{KeyFile, Local, Shared};
 use crate::workers::mail::{Message, Postbox, SourceIndex};
 
 use super::counters::Counters;
@@ -37,6 +37,7 @@ use super::mutations::Held;
 use super::queries::Queries;
 use super::record::Record;
 use super::resolve::Resolutions;
+use super::signing::Signing;
 use super::sources::Sources;
 use super::sweep::Sweep;
 use super::tables::Tables;
@@ -125,6 +126,10 @@ pub struct Engine {
     pub queries: Queries,
     /// What is known of the record of defined queries.
     pub query_record: Record,
+    /// What seals the records.
+    pub signing: Signing,
+    /// When replicas are told everything again, on the clock that only goes forward.
+    pub announce_ms: u64,
     /// Changes that wait for the end of a pause.
     pub held: Vec<Held>,
     /// Whether the records of the tables' generations may be missing from the keyspace.
@@ -158,6 +163,8 @@ impl Engine {
         let endpoint = Endpoint::start(&settings.get())?;
         let mut engine = Self {
             sources: Sources::start(&settings, &postbox)?,
+            signing: Signing::new(KeyFile::of(&settings.get())),
+            announce_ms: 0,
             settings: Local::new(settings),
             mail,
             tables: Tables::default(),
@@ -306,6 +313,7 @@ impl Engine {
         self.record_epochs(ctx);
         self.keep_hooks(ctx);
         self.keep_definitions(ctx);
+        self.announce_records(ctx, now);
         self.sweep_on(ctx);
         if !self.answers.is_empty() || !self.vetoable.is_empty() {
             bell::ring();
@@ -323,6 +331,8 @@ impl Engine {
     /// former replica has missed.
     pub fn role_changed(&mut self, ctx: Context<'_>) {
         self.keyspace_flushed();
+        self.hook_record.forget_word();
+        self.query_record.forget_word();
         if !ctx.flags().is_replica() {
             self.doubts.clear();
             self.gap_everywhere(ctx, Gap::Promoted);

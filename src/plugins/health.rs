@@ -6,7 +6,7 @@ use super::value::Value;
 /// How well the cache is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// Every source is up, and so are the notices of what is watched.
+    /// Every source is up, so are the notices of what is watched, and the records of hooks and queries are ours.
     Healthy,
     /// Some are not.
     Degraded,
@@ -38,7 +38,8 @@ impl Verdict {
     /// What follows from that.
     pub fn of(overview: &Overview) -> Self {
         let sources = &overview.sources;
-        let reasons: Vec<String> = sources.iter().flat_map(complaints).collect();
+        let reasons: Vec<String> =
+            sources.iter().flat_map(complaints).chain(overview.complaints.iter().cloned()).collect();
         let status = match sources.iter().filter(|source| source.is_up).count() {
             0 => Status::Unhealthy,
             _ if reasons.is_empty() => Status::Healthy,

@@ -11,6 +11,8 @@ pub struct Overview {
     pub counters: Vec<(&'static str, u64)>,
     /// What there is now, by name.
     pub gauges: Vec<(&'static str, u64)>,
+    /// What is wrong with the records of hooks and queries, a text each.
+    pub complaints: Vec<String>,
     /// Its sources.
     pub sources: Vec<SourceOverview>,
 }

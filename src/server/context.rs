@@ -73,6 +73,11 @@ impl Flags {
         self.0 & raw::REDISMODULE_CTX_FLAGS_SLAVE != 0
     }
 
+    /// Whether the command came over the replication link, from this server's master.
+    pub fn is_from_master(self) -> bool {
+        self.0 & raw::REDISMODULE_CTX_FLAGS_REPLICATED != 0
+    }
+
     /// Whether the data set is being loaded.
     pub fn is_loading(self) -> bool {
         self.0 & (raw::REDISMODULE_CTX_FLAGS_LOADING | raw::REDISMODULE_CTX_FLAGS_ASYNC_LOADING) != 0

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::commands;
 use crate::engine::{self, Engine};
-use crate::settings::{self, Shared};
+use crate::settings::{self, KeyFile, Shared};
 
 /// Called by the server when it loads the module: checks the settings, registers, starts the threads,
 /// subscribes. A failure is a line in the server's log that names its cause.
@@ -59,7 +59,11 @@ fn start(ctx: Context<'_>, arguments: &[String]) -> Result<(), String> {
     };
     config::register(ctx, &shared)?;
     shared.get().check().map_err(|error| error.to_string())?;
-    loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    loaded
+        .warnings
+        .iter()
+        .chain(&KeyFile::of(&shared.get()).warning())
+        .for_each(|warning| log::warn!("{warning}"));
     register_commands(ctx, shared.get().test_hooks)?;
     if !info::register(ctx) {
         return Err("the server refused the INFO section".into());

@@ -25,6 +25,7 @@ pub mod lifecycle;
 pub mod log;
 pub mod notifications;
 pub mod publish;
+pub mod replication;
 pub mod reply;
 pub mod scan;
 pub mod server_events;

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::guard::guard;
 
 /// Each event with the version of its data that we read.
-const EVENTS: [u64; 8] = [
+const EVENTS: [u64; 9] = [
     raw::REDISMODULE_EVENT_CRON_LOOP,
     raw::REDISMODULE_EVENT_CLIENT_CHANGE,
     raw::REDISMODULE_EVENT_FLUSHDB,
@@ -19,6 +19,7 @@ const EVENTS: [u64; 8] = [
     raw::REDISMODULE_EVENT_LOADING,
     raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD,
     raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
+    raw::REDISMODULE_EVENT_REPLICA_CHANGE,
     raw::REDISMODULE_EVENT_SHUTDOWN,
 ];
 
@@ -65,6 +66,8 @@ unsafe extern "C" fn on_event(
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED => {
             crate::engine::with(|engine| engine.role_changed(ctx));
         }
+        // Told in the next tick: the replica is not in the list yet.
+        raw::REDISMODULE_EVENT_REPLICA_CHANGE => crate::engine::with(|engine| engine.announce_again()),
         raw::REDISMODULE_EVENT_SHUTDOWN => {
             crate::engine::hooks::shut_down(ctx);
             crate::engine::with(|engine| engine.shut_down());

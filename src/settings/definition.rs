@@ -294,6 +294,12 @@ pub const ALL: &[Definition] = &[
     ),
     text("http_bind", "127.0.0.1", ADDRESS, "Address that the HTTP endpoint listens on"),
     text(
+        "definitions_key_file",
+        "",
+        ANY,
+        "File with the key that seals the records of hooks and queries; empty: pgcache.key in the data folder",
+    ),
+    text(
         "disabled_plugins",
         "none",
         PLUGINS,

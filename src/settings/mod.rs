@@ -7,6 +7,7 @@ mod event_types;
 mod freshness;
 mod glob;
 mod input;
+mod key_file;
 mod local;
 mod password_file;
 mod plugin_names;
@@ -17,6 +18,7 @@ mod values;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ pub use error::SettingError;
 pub use event_types::{EventType, EventTypes};
 pub use freshness::{Invalidation, OnGap};
 pub use glob::glob;
+pub use key_file::{random as random_key, KeyFile};
 pub use local::Local;
 pub use plugin_names::{PluginName, PluginNames};
 pub use query_policy::QueryPolicy;
@@ -83,6 +86,8 @@ pub struct Settings {
     pub http_port: u16,
     /// On which address.
     pub http_bind: IpAddr,
+    /// The file with the key that seals records of hooks and queries; `None`: one in the data folder.
+    pub definitions_key_file: Option<PathBuf>,
     /// Which plugins are switched off.
     pub disabled_plugins: PluginNames,
     /// Whether the hooks of the project's own tests are open.
@@ -161,6 +166,7 @@ impl Settings {
             events: EventType::set_of(global.text("events")).unwrap_or_default(),
             http_port: global.integer("http_port"),
             http_bind: global.text("http_bind").parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            definitions_key_file: global.optional::<String>("definitions_key_file").map(PathBuf::from),
             disabled_plugins: PluginName::set_of(global.text("disabled_plugins")).unwrap_or_default(),
             test_hooks,
             test_fill_delay: Some(global.milliseconds("test_fill_delay_ms"))

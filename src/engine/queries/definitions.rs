@@ -45,23 +45,27 @@ impl Engine {
         }
     }
 
-    /// Somebody else has changed a key. On a replica that was the master, and the record says what is defined; on a
-    /// master nobody else writes it.
+    /// Somebody else has changed a key. On a replica that may have been what its master has announced; on a master nobody
+    /// else writes it.
     pub fn definitions_key_changed(&mut self, ctx: Context<'_>, key: &[u8]) {
         if key != self.definitions_key() {
             return;
         }
         if ctx.flags().is_replica() {
-            self.read_definitions(ctx);
+            if self.query_record.is_vouched() {
+                self.read_definitions(ctx);
+            }
         } else {
-            self.query_record.lose();
+            self.query_record.touched(ctx, &Text::new(key));
         }
     }
 
-    /// Takes over what the record says.
+    /// Takes over what the record says, if it is to be believed.
     pub fn read_definitions(&mut self, ctx: Context<'_>) {
         let key = Text::new(&self.definitions_key());
-        self.queries.named = self.query_record.read(ctx, &key, NamedQueries::read).unwrap_or_default();
+        if let Some(named) = self.query_record.read(ctx, &key, &mut self.signing, NamedQueries::read) {
+            self.queries.named = named;
+        }
     }
 
     /// `NOPERM` unless `user` may change the definitions, that is write their record.
@@ -70,15 +74,21 @@ impl Engine {
         self.may_access(ctx, user, &[&key], Access::Write)
     }
 
-    fn definitions_key(&self) -> Vec<u8> {
+    /// Where the record stands.
+    pub fn definitions_key(&self) -> Vec<u8> {
         format!("{}@queries", self.settings.get().cache_prefix).into_bytes()
     }
 
     /// The record of no definitions is no record.
-    fn save_definitions(&mut self, ctx: Context<'_>) {
+    ///
+    /// That there is none replicas are told at once: later nobody would know that there was something.
+    pub fn save_definitions(&mut self, ctx: Context<'_>) {
         let key = Text::new(&self.definitions_key());
         let named = &self.queries.named;
         let record = (!named.is_empty()).then(|| named.write());
-        self.query_record.save(ctx, &key, record.as_deref());
+        self.query_record.save(ctx, &key, &mut self.signing, record.as_deref());
+        if record.is_none() {
+            self.announce_news(ctx);
+        }
     }
 }

@@ -1,0 +1,43 @@
+//! `PGCACHE.ANNOUNCE hooks|queries <sha256>|none`: what a master tells its replicas. Nobody else may send it.
+
+use crate::cache::error::{Error, ErrorKind};
+use crate::engine::{self, announcements};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
+use crate::server::context::Context;
+use crate::server::reply::Reply;
+
+/// The command.
+#[derive(Debug)]
+pub struct Announce;
+
+impl Command for Announce {
+    const SPEC: Spec = Spec {
+        name: c"pgcache.announce",
+        flags: c"admin",
+        categories: c"admin dangerous",
+        summary: c"Tells replicas which hooks and queries are their master's; sent by masters alone",
+        complexity: c"O(N) for N hooks or queries",
+        arguments: &[
+            Argument::required(c"hooks|queries", ArgumentKind::Text),
+            Argument::required(c"sha256", ArgumentKind::Text),
+        ],
+    };
+
+    /// What the master says has happened.
+    fn veto(_: Arguments<'_>) -> Veto {
+        Veto::Never
+    }
+
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+        if !ctx.flags().is_from_master() {
+            return Error::new(ErrorKind::Denied, "only a master sends PGCACHE.ANNOUNCE, to its replicas")
+                .into();
+        }
+        let name = announcements::RecordName::named(arguments.required(0));
+        // What a later version may say more is none of an error.
+        if let Some((name, said)) = name.zip(announcements::said(arguments.required(1))) {
+            engine::with(|engine| engine.record_announced(ctx, name, said));
+        }
+        Reply::Ok
+    }
+}
