@@ -441,3 +441,28 @@ fn without_a_key_definitions_work_and_end_with_the_process() {
         assert_eq!(known(&mut client), nothing());
     });
 }
+
+#[test]
+fn a_generation_of_the_future_is_not_believed() {
+    on_every_server(|kind| {
+        let database = users();
+        let server = unloadable(&kind, &database);
+        let mut client = server.client();
+        client.unload_module();
+        for key in ["pg_cache:@epoch:users", "pg_cache:@epoch:*"] {
+            ok(&mut client, &["SET", key, &u64::MAX.to_string()]);
+        }
+        load_module(&mut client, &database);
+        let one = r#"{"id":1}"#;
+        assert_eq!(client.read("users", one).json()["id"], 1);
+        assert!(!client.key("users", one).contains(&u64::MAX.to_string()), "{}", client.key("users", one));
+        // Each flush starts a later generation than the one before, which would have no successor.
+        for _ in 0..2 {
+            let before = client.key("users", one);
+            let flushed = client.call(&["PGCACHE.FLUSH", "TABLE", "users"]);
+            assert!(!matches!(flushed, Reply::Error(_)), "{flushed:?}");
+            assert_ne!(client.key("users", one), before);
+        }
+        assert!(!server.log().contains("panic"), "{}", server.log());
+    });
+}

@@ -184,7 +184,7 @@ impl Engine {
 
     fn record(&self, ctx: Context<'_>, table: &str) -> Option<u64> {
         keyspace::read(ctx, &Text::new(&self.epoch_key(table)), |stored| match stored {
-            Stored::Bytes(bytes) => std::str::from_utf8(bytes).ok()?.parse().ok(),
+            Stored::Bytes(bytes) => parse_epoch(bytes, unix_ms()),
             Stored::Nothing | Stored::OtherType => None,
         })
     }
@@ -225,6 +225,15 @@ impl Engine {
             }
         }
     }
+}
+
+/// How far a generation may lie in the future, in milliseconds: clocks of former masters differ.
+const MAX_AHEAD_MS: u64 = 24 * 3600 * 1000;
+
+/// Reads a record. A generation far in the future is somebody else's: no later one would ever be saved.
+fn parse_epoch(record: &[u8], now_ms: u64) -> Option<u64> {
+    let epoch: u64 = std::str::from_utf8(record).ok()?.parse().ok()?;
+    (epoch <= now_ms.saturating_add(MAX_AHEAD_MS)).then_some(epoch)
 }
 
 /// In the place of a table's name: the generation that every table has reached at least. No relation's name looks like
