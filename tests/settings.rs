@@ -51,7 +51,7 @@ fn ttl(client: &mut Client, key: &str) -> i64 {
 }
 
 /// Every setting that can be shown: name, default, and another value if it may change.
-const SETTINGS: [(&str, &str, Option<&str>); 37] = [
+const SETTINGS: [(&str, &str, Option<&str>); 38] = [
     ("pg_host", "localhost", None),
     ("pg_port", "5432", None),
     ("pg_database", "postgres", None),
