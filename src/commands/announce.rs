@@ -15,6 +15,7 @@ impl Command for Announce {
         name: c"pgcache.announce",
         flags: c"admin",
         categories: c"admin dangerous",
+        accesses: &[],
         summary: c"Tells replicas which hooks and queries are their master's; sent by masters alone",
         complexity: c"O(N) for N hooks or queries",
         arguments: &[

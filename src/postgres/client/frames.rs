@@ -95,14 +95,14 @@ mod tests {
     #[test]
     fn a_length_that_no_postgresql_sends_is_refused_at_once() {
         for length in [i32::MAX, 1 << 21, 3, 0, -1, i32::MIN] {
-            let header = [&[b'R'], &length.to_be_bytes()[..]].concat();
+            let header = [&b"R"[..], &length.to_be_bytes()[..]].concat();
             assert!(Frames::default().check(&header).is_err(), "{length}");
         }
     }
 
     #[test]
     fn a_gigabyte_is_too_long_in_a_session_as_well() {
-        let header = |length: i32| [&[b'D'], &length.to_be_bytes()[..]].concat();
+        let header = |length: i32| [&b"D"[..], &length.to_be_bytes()[..]].concat();
         assert!(ready().check(&header(1 << 29)).is_ok());
         assert!(ready().check(&header(i32::MAX)).is_err());
     }
