@@ -1,8 +1,8 @@
 //! Having PostgreSQL tell of changes: what is installed in its databases for that, how, and where it is.
 
-use crate::postgres::Client;
 use ::postgres::types::Oid;
 
+use super::asking::Asking;
 use super::question::ask;
 use super::{script, table, Mode, Script};
 use crate::cache::error::{Error, ErrorKind};
@@ -49,7 +49,7 @@ pub struct Watched {
 /// # Errors
 /// What PostgreSQL says.
 pub fn sql(
-    client: &mut Client,
+    client: &mut dyn Asking,
     relation: &str,
     mode: Mode,
     allow: &AllowTables,
@@ -64,7 +64,7 @@ pub fn sql(
 }
 
 /// Why this server cannot tell of changes, if it is too old.
-fn too_old(client: &mut Client) -> Result<Option<Error>, ::postgres::Error> {
+fn too_old(client: &mut dyn Asking) -> Result<Option<Error>, ::postgres::Error> {
     let rows = ask(client, VERSION, &[])?;
     let Some(row) = rows.first() else { return Ok(None) };
     let (number, name): (i32, &str) = (row.try_get(0)?, row.try_get(1)?);
@@ -77,7 +77,7 @@ fn too_old(client: &mut Client) -> Result<Option<Error>, ::postgres::Error> {
 /// # Errors
 /// What PostgreSQL says, as a rule that the role may not.
 pub fn add(
-    client: &mut Client,
+    client: &mut dyn Asking,
     relation: &str,
     mode: Mode,
     allow: &AllowTables,
@@ -109,7 +109,7 @@ pub fn add(
 /// # Errors
 /// What PostgreSQL says, as a rule that the role may not.
 pub fn del(
-    client: &mut Client,
+    client: &mut dyn Asking,
     relation: &str,
     allow: &AllowTables,
 ) -> Result<Result<(), Error>, ::postgres::Error> {
@@ -127,7 +127,7 @@ pub fn del(
 ///
 /// # Errors
 /// What PostgreSQL says.
-pub fn list(client: &mut Client) -> Result<Vec<Watched>, ::postgres::Error> {
+pub fn list(client: &mut dyn Asking) -> Result<Vec<Watched>, ::postgres::Error> {
     let rows = ask(client, LIST, &[])?;
     let mut watched = Vec::with_capacity(rows.len());
     for row in rows {
@@ -149,17 +149,17 @@ pub fn list(client: &mut Client) -> Result<Vec<Watched>, ::postgres::Error> {
 ///
 /// # Errors
 /// What PostgreSQL says.
-pub fn is_told(client: &mut Client, relation: Oid, mode: Mode) -> Result<bool, ::postgres::Error> {
+pub fn is_told(client: &mut dyn Asking, relation: Oid, mode: Mode) -> Result<bool, ::postgres::Error> {
     let rows = ask(client, CONCERNS, &[&relation, &mode.name()])?;
     let is_told: Option<bool> = rows.first().map(|row| row.try_get(1)).transpose()?.flatten();
     Ok(is_told.unwrap_or(false))
 }
 
 /// Runs a script that is a transaction; none of it is left when it fails.
-fn run(client: &mut Client, script: &str) -> Result<(), ::postgres::Error> {
-    let result = client.batch_execute(script);
+fn run(client: &mut dyn Asking, script: &str) -> Result<(), ::postgres::Error> {
+    let result = client.run(script).map(drop);
     if result.as_ref().is_err_and(|error| !is_lost(error)) {
-        client.batch_execute("ROLLBACK")?;
+        client.run("ROLLBACK")?;
     }
     result
 }

@@ -6,9 +6,9 @@
 //! statement means anything ([`KeyColumns::rows`]); of any other column nothing is used but its output function, or
 //! `to_json` once its type has been compared.
 
-use crate::postgres::Client;
 use ::postgres::types::Oid;
 
+use super::asking::Asking;
 use super::question::ask;
 use super::template::literal;
 
@@ -34,7 +34,7 @@ struct Column {
 
 impl KeyColumns {
     /// Reads them for the table `root`, with those of the tables below it (`tree` holds them all).
-    pub(super) fn read(client: &mut Client, root: Oid, tree: &[Oid]) -> Result<Self, ::postgres::Error> {
+    pub(super) fn read(client: &mut dyn Asking, root: Oid, tree: &[Oid]) -> Result<Self, ::postgres::Error> {
         let rows = ask(client, KEY_COLUMNS, &[&root, &tree])?;
         let columns = rows.iter().map(|row| {
             Ok(Column {

@@ -1,5 +1,6 @@
 //! Watching: how PostgreSQL is made to tell of changes, how it is listened to, and what it says of definitions.
 
+mod asking;
 mod comparison;
 mod definitions;
 pub mod feed;
@@ -25,6 +26,7 @@ mod template;
 mod trim;
 mod unproven;
 
+pub use asking::Asking;
 pub use comparison::PAUSE as COMPARED_EVERY;
 pub use definitions::Definitions;
 pub use feed::{Feed, Lost};

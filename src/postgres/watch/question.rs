@@ -3,6 +3,7 @@
 use ::postgres::types::ToSql;
 use ::postgres::{Error, Row};
 
+use super::asking::Asking;
 use crate::postgres::client::What;
 use crate::postgres::untyped::typed;
 use crate::postgres::Client;
@@ -10,11 +11,23 @@ use crate::postgres::Client;
 /// Recursive queries look so expensive to the planner that PostgreSQL would compile them, which takes it seconds.
 const BEGIN: &str = "BEGIN READ ONLY; SET LOCAL jit = off";
 
-/// Asks `sql` in a transaction of its own, after which the connection is as it was.
+/// Asks `sql` by `client`.
 ///
 /// # Errors
 /// What PostgreSQL says.
 pub(super) fn ask(
+    client: &mut dyn Asking,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, Error> {
+    client.ask(sql, parameters)
+}
+
+/// Asks `sql` in a transaction of its own, after which the connection is as it was.
+///
+/// # Errors
+/// What PostgreSQL says.
+pub(super) fn enclosed(
     client: &mut Client,
     sql: &str,
     parameters: &[&(dyn ToSql + Sync)],

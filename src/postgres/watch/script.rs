@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::postgres::Client;
 use ::postgres::types::Oid;
 
+use super::asking::Asking;
 use super::key::KeyColumns;
 use super::mode::Mode;
 use super::question::ask;
@@ -58,7 +58,7 @@ impl fmt::Display for Script {
 
 /// Writes the script that has `tables` and everything below them watched.
 pub(super) fn installation(
-    client: &mut Client,
+    client: &mut dyn Asking,
     tables: &[Oid],
     mode: Mode,
     allow: &AllowTables,
@@ -101,7 +101,7 @@ pub(super) fn installation(
 
 /// Writes the script that ends the watch over `tables`, and with the last one removes everything.
 pub(super) fn removal(
-    client: &mut Client,
+    client: &mut dyn Asking,
     tables: &[Oid],
 ) -> Result<Result<String, Error>, ::postgres::Error> {
     let mut trees = Vec::new();
@@ -141,7 +141,7 @@ fn section(template: &str) -> String {
 
 /// The functions of a watched table: for statements, and where a subscription writes, for rows.
 fn functions(
-    client: &mut Client,
+    client: &mut dyn Asking,
     table: Oid,
     members: &[Member],
     mode: Mode,

@@ -1,8 +1,8 @@
 //! The secret that WATCH ADD makes: it proves which notifications are ours, and shows what they hide.
 
+use super::asking::Asking;
 use ::postgres::{SimpleQueryMessage, SimpleQueryRow};
 
-use crate::postgres::Client;
 use sha2::{Digest, Sha384, Sha512};
 
 /// What every notice of ours begins with on the channel.
@@ -38,7 +38,7 @@ impl Secret {
     ///
     /// # Errors
     /// What PostgreSQL says.
-    pub fn read(client: &mut Client) -> Result<Option<Self>, ::postgres::Error> {
+    pub fn read(client: &mut dyn Asking) -> Result<Option<Self>, ::postgres::Error> {
         if rows(client, IS_READABLE)?.is_empty() {
             return Ok(None);
         }
@@ -79,8 +79,8 @@ impl Secret {
 }
 
 /// The rows that `sql` brings in the simple protocol, so that any pooler in between will do.
-fn rows(client: &mut Client, sql: &str) -> Result<Vec<SimpleQueryRow>, ::postgres::Error> {
-    let messages = client.simple_query(sql)?.into_iter();
+fn rows(client: &mut dyn Asking, sql: &str) -> Result<Vec<SimpleQueryRow>, ::postgres::Error> {
+    let messages = client.run(sql)?.into_iter();
     Ok(messages
         .filter_map(|message| if let SimpleQueryMessage::Row(row) = message { Some(row) } else { None })
         .collect())

@@ -3,10 +3,10 @@
 use ::postgres::types::Oid;
 use ::postgres::Row;
 
+use super::asking::Asking;
 use super::question::ask;
 use crate::cache::error::{Error, ErrorKind};
 use crate::postgres::catalog::{is_malformed_name, no_table};
-use crate::postgres::Client;
 use crate::settings::AllowTables;
 
 const RELATION: &str = include_str!("relation.sql");
@@ -56,7 +56,7 @@ fn denied(name: &str) -> Error {
 
 /// The tables to watch for the relation called `name` (SQL quoting rules): itself, or all that a view reads.
 pub(super) fn tables(
-    client: &mut Client,
+    client: &mut dyn Asking,
     name: &str,
     allow: &AllowTables,
 ) -> Result<Result<Vec<Oid>, Error>, ::postgres::Error> {
@@ -126,7 +126,7 @@ impl Relation {
 
 /// The table and everything below it. `counts` says whether the table itself is watched or to be.
 pub(super) fn tree(
-    client: &mut Client,
+    client: &mut dyn Asking,
     table: Oid,
     counts: bool,
 ) -> Result<Result<Vec<Member>, Error>, ::postgres::Error> {
