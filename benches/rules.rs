@@ -81,6 +81,7 @@ fn definition(oid: u32) -> TableDefinition {
         }],
         unique_keys: vec![vec![0]],
         is_watched: false,
+        is_plain: true,
         concerns: vec![oid],
         fingerprint: 0,
     }
