@@ -3,16 +3,8 @@
 
 mod support;
 
-use support::{on_every_server, Client, Postgres, Reply, Server};
-
-fn user(server: &Server, rules: &str) -> Client {
-    let mut command = vec!["ACL", "SETUSER", "bob", "reset", "on", "nopass"];
-    command.extend(rules.split_whitespace());
-    assert_eq!(server.client().call(&command).text(), "OK");
-    let mut client = server.client();
-    assert_eq!(client.call(&["AUTH", "bob", "any"]).text(), "OK");
-    client
-}
+use support::user;
+use support::{on_every_server, Postgres, Reply, Server};
 
 const ADMINISTRATIVE: [&[&str]; 7] = [
     &["PGCACHE.HOOK", "ADD", "h", "hit", "PUBLISH", "c"],

@@ -7,6 +7,7 @@ use std::fs;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 use support::server::Setup;
+use support::user;
 use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server};
 
 const ONE: &str = r#"{"id":1}"#;
@@ -20,16 +21,6 @@ fn shop() -> Database<'static> {
          INSERT INTO orders SELECT n, 'item ' || n FROM generate_series(1, 10) n",
     );
     database
-}
-
-/// A connection as a new user with these rules.
-fn user(server: &Server, rules: &str) -> Client {
-    let mut command = vec!["ACL", "SETUSER", "bob", "reset", "on", "nopass"];
-    command.extend(rules.split_whitespace());
-    assert_eq!(server.client().call(&command).text(), "OK");
-    let mut client = server.client();
-    assert_eq!(client.call(&["AUTH", "bob", "any"]).text(), "OK");
-    client
 }
 
 const ALL_COMMANDS: &str =

@@ -16,6 +16,7 @@ pub mod postgres;
 pub mod process;
 pub mod queries;
 pub mod server;
+pub mod user;
 pub mod watchdog;
 pub mod watched;
 
@@ -27,3 +28,4 @@ pub use kind::{on_every_server, Kind};
 pub use lock::Lock;
 pub use postgres::Postgres;
 pub use server::{Server, FOREVER_MS};
+pub use user::user;
