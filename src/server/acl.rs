@@ -1,6 +1,7 @@
 //! Who may touch which cache key, by the server's own ACL.
 
 use std::ffi::CStr;
+use std::iter;
 use std::os::raw::c_int;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
@@ -81,6 +82,10 @@ pub struct Purpose {
 /// Whether command and keys can be asked about together. In a cluster they cannot: a command with such a key spec has movable
 /// keys, which clients would ask the server for before they send it.
 static ASKS_TOGETHER: AtomicBool = AtomicBool::new(false);
+
+/// How many words any question about a command and a key has, the key among them. Redis 8.0.2 and later refuse what has too few
+/// for the command, which never sees these words: its own name fills up what is missing.
+pub(super) const WORDS_MIN: usize = 5;
 
 /// Says whether the commands are registered with specs for that.
 pub(super) fn ask_together(asks: bool) {
@@ -218,11 +223,14 @@ impl ModuleUser {
             return keys.iter().copied().find(|key| !self.may(key, purpose.access));
         }
         let (command, keyword) = (text(purpose.command), text(purpose.access.keyword()));
-        let words: Vec<&Text> = [&command, &keyword].into_iter().chain(keys.iter().copied()).collect();
-        if self.may_run(&words) {
+        let may = |keys: &[&Text]| {
+            let filled = iter::repeat_n(&command, WORDS_MIN - 2).chain([&keyword]);
+            self.may_run(&filled.chain(keys.iter().copied()).collect::<Vec<_>>())
+        };
+        if may(keys) {
             return None;
         }
-        keys.iter().copied().find(|key| !self.may_run(&[&command, &keyword, key])).or(keys.first().copied())
+        keys.iter().copied().find(|key| !may(&[key])).or(keys.first().copied())
     }
 
     fn may_run(&self, words: &[&Text]) -> bool {

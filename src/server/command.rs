@@ -116,8 +116,13 @@ impl Spec {
     }
 
     /// How few arguments it takes, its own name included.
-    fn min_arity(&self) -> usize {
-        1 + self.arguments.iter().filter(|argument| !argument.is_optional).count()
+    const fn min_arity(&self) -> usize {
+        let (mut count, mut index) = (1, 0);
+        while index < self.arguments.len() {
+            count += !self.arguments[index].is_optional as usize;
+            index += 1;
+        }
+        count
     }
 
     fn accepts(&self, count: usize) -> bool {
@@ -128,10 +133,11 @@ impl Spec {
         self.arguments.last().is_some_and(|argument| argument.is_repeated)
     }
 
-    /// As the server takes it: negative when more is allowed.
+    /// As the server takes it: negative when more is allowed. It is so for whatever has keys: the server counts the words
+    /// that it is asked about with several keys as well. Too many arguments are refused by [`Self::accepts`] in any case.
     fn arity(&self) -> c_int {
         let min = self.min_arity() as c_int;
-        if self.min_arity() == 1 + self.arguments.len() {
+        if self.accesses.is_empty() && self.min_arity() == 1 + self.arguments.len() {
             min
         } else {
             -min
@@ -229,6 +235,7 @@ impl<'a> Arguments<'a> {
 
 /// Registers `C` during load. Says which command the server refused.
 fn register<C: Command>(ctx: Context<'_>) -> Result<(), String> {
+    const { assert!(C::SPEC.accesses.is_empty() || C::SPEC.min_arity() <= acl::WORDS_MIN) };
     let spec = C::SPEC;
     let refused = |what: &str| format!("the server refused {what} {}", spec.name.to_string_lossy());
     // SAFETY: a valid context during load and C strings that the server copies. No key positions: the
