@@ -149,6 +149,45 @@ fn more_than_max_multiread_keys_are_refused() {
 }
 
 #[test]
+fn a_reply_of_more_than_max_multiread_bytes_is_refused() {
+    with_server(|database, client| {
+        let keys = r#"[{"id":1},{"id":2},{"id":1},{"id":999}]"#;
+        let rows = expected(database, "users", "id", keys);
+        let cached: [&[&str]; 3] = [&[], &[r#"{"id":1}"#], &[r#"{"id":1}"#, r#"{"id":2}"#, r#"{"id":999}"#]];
+        for cached in cached {
+            for (max, is_allowed) in [(rows.len(), true), (rows.len() - 1, false), (rows.len() / 2, false)] {
+                client.call(&["PGCACHE.FLUSH"]);
+                for key in cached {
+                    client.read("users", key);
+                }
+                client.set("max_multiread_bytes", &max.to_string());
+                let reply = client.multiread("users", keys);
+                if is_allowed {
+                    assert_eq!(reply.text(), rows, "with {cached:?}");
+                } else {
+                    assert_eq!(reply.code(), "ERR", "{max} bytes with {cached:?}");
+                    assert!(format!("{reply:?}").contains("max_multiread_bytes"), "{reply:?}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_large_row_asked_for_many_times_takes_no_memory() {
+    with_server(|database, client| {
+        database.execute("UPDATE users SET name = repeat('x', 4000000) WHERE id = 1");
+        let keys = array((0..400).map(|_| r#"{"id":1}"#.to_owned()));
+        for _ in 0..3 {
+            assert_eq!(client.multiread("users", &keys).code(), "ERR");
+            assert_eq!(client.read("users", r#"{"id":1}"#).json()["id"], 1);
+        }
+        let peak: u64 = client.info("memory", "used_memory_peak").parse().unwrap();
+        assert!(peak < 400_000_000, "{peak} bytes");
+    });
+}
+
+#[test]
 fn ten_thousand_keys_are_one_statement() {
     with_server(|database, client| {
         database

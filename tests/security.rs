@@ -74,6 +74,65 @@ fn a_user_may_do_nothing_with_the_rows_of_another_table() {
     });
 }
 
+/// Commands on the row of a table, and on the table.
+fn attempts<'a>(table: &'a str, key: &'a str, array: &'a str) -> [Vec<&'a str>; 7] {
+    [
+        vec!["PGCACHE.READ", table, key],
+        vec!["PGCACHE.MULTIREAD", table, array],
+        vec!["PGCACHE.WRITE", table, key, DATA],
+        vec!["PGCACHE.INVALIDATE", table, key],
+        vec!["PGCACHE.KEY", table, key],
+        vec!["PGCACHE.INSPECT", table, key],
+        vec!["PGCACHE.FLUSH", "TABLE", table],
+    ]
+}
+
+#[test]
+fn a_user_without_rights_to_a_name_does_not_learn_what_it_names() {
+    on_every_server(|kind| {
+        let database = shop();
+        database.execute("CREATE TABLE closed (id bigint PRIMARY KEY)");
+        let server = allowing(&kind, &database, "users, orders, nothing");
+        let mut bob = user(&server, "~pg_cache:orders:* +@all");
+        let refusal = bob.read("users", ONE);
+        assert_eq!(refusal.code(), "NOPERM");
+        for table in
+            ["users", "nothing", "closed", "public.nothing", "elsewhere:users", "pg_class", "\"users"]
+        {
+            for key in [ONE, r#"{"nothing":1}"#, r#"{"id":"x"}"#, r#"{"name":"x"}"#, "{}", "{"] {
+                for attempt in attempts(table, key, &format!("[{key}]")) {
+                    assert_eq!(bob.call(&attempt), refusal, "{attempt:?}");
+                }
+            }
+        }
+        // What is wrong with what it may use it learns.
+        assert_eq!(bob.read("orders", r#"{"nothing":1}"#).code(), "PGNOCOLUMN");
+        assert_eq!(bob.read("orders", r#"{"id":"x"}"#).code(), "PGBADVALUE");
+        assert_eq!(bob.read("orders", "{").code(), "ERR");
+        assert_eq!(user(&server, "~pg_cache:nothing:* +@all").read("nothing", ONE).code(), "PGNOTABLE");
+    });
+}
+
+#[test]
+fn a_user_without_rights_to_a_query_does_not_learn_whether_there_is_one() {
+    on_every_server(|kind| {
+        let server = Server::start(&kind, &shop());
+        let mut admin = server.client();
+        admin.call(&["PGCACHE.DEFINE", "top", "SELECT 1 AS one"]);
+        let mut bob = user(&server, "~pg_cache:@query:mine:* +@all");
+        let refusal = bob.call(&["PGCACHE.QUERY", "NAME", "top"]);
+        assert_eq!(refusal.code(), "NOPERM");
+        for words in
+            [&["NAME", "nothing"][..], &["NAME", "top", "[1]"], &["NAME", "top", "SOURCE", "elsewhere"]]
+        {
+            assert_eq!(bob.call(&[&["PGCACHE.QUERY"], words].concat()), refusal, "{words:?}");
+            assert_eq!(bob.call(&[&["PGCACHE.INSPECT", "QUERY"], words].concat()), refusal, "{words:?}");
+        }
+        assert_eq!(bob.call(&["PGCACHE.QUERY", "NAME", "mine"]).code(), "ERR");
+        assert_eq!(admin.call(&["PGCACHE.QUERY", "NAME", "nothing"]).code(), "ERR");
+    });
+}
+
 #[test]
 fn one_forbidden_key_refuses_the_whole_multiread() {
     on_every_server(|kind| {

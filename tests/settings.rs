@@ -51,7 +51,7 @@ fn ttl(client: &mut Client, key: &str) -> i64 {
 }
 
 /// Every setting that can be shown: name, default, and another value if it may change.
-const SETTINGS: [(&str, &str, Option<&str>); 38] = [
+const SETTINGS: [(&str, &str, Option<&str>); 39] = [
     ("pg_host", "localhost", None),
     ("pg_port", "5432", None),
     ("pg_database", "postgres", None),
@@ -77,6 +77,7 @@ const SETTINGS: [(&str, &str, Option<&str>); 38] = [
     ("ttl_jitter_percent", "0", Some("100")),
     ("max_entry_bytes", "4194304", Some("1")),
     ("max_multiread_keys", "10000", Some("1")),
+    ("max_multiread_bytes", "67108864", Some("1")),
     ("query", "named", None),
     ("max_query_rows", "10000", Some("1")),
     ("grace", "0", Some("60")),

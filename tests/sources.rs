@@ -436,3 +436,23 @@ fn both_sources_come_back_after_a_restart() {
         assert_eq!((client.figure("hits"), client.figure("misses")), (2, 0));
     });
 }
+
+#[test]
+fn a_table_that_is_called_like_a_source_is_warned_about() {
+    on_every_server(|kind| {
+        let (first, second) = two_databases();
+        first.execute("CREATE TABLE analytics (id bigint PRIMARY KEY); CREATE TABLE analytics_of (id bigint PRIMARY KEY)");
+        second.execute("CREATE TABLE analytics (id bigint PRIMARY KEY)");
+        let server = with_two(&kind, &first, &second).start();
+        let mut client = server.client();
+        for table in ["users", "analytics:users", "analytics:analytics", "analytics_of"] {
+            client.read(table, ONE);
+        }
+        let warning = "table analytics is called like source analytics";
+        assert!(!server.log().contains(warning), "{}", server.log());
+        for _ in 0..3 {
+            client.read("analytics", ONE);
+        }
+        assert_eq!(server.log().matches(warning).count(), 1, "{}", server.log());
+    });
+}

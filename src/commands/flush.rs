@@ -108,6 +108,10 @@ impl OnTable for FlushTables {
         Access::Delete
     }
 
+    fn keys(&self) -> &[u8] {
+        &[]
+    }
+
     fn located(&self, _: &Engine, _: &Table) -> Result<Vec<Located>, Error> {
         Ok(vec![])
     }

@@ -55,6 +55,10 @@ impl OnTable for InvalidateRow<'_> {
         Access::Delete
     }
 
+    fn keys(&self) -> &[u8] {
+        &self.key
+    }
+
     fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
         Ok(vec![locate(engine, table, &self.key)?])
     }

@@ -88,6 +88,10 @@ impl OnTable for ReadRows<'_> {
         Access::Read
     }
 
+    fn keys(&self) -> &[u8] {
+        &self.keys
+    }
+
     fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
         locate_all(engine, table, &self.keys)
     }
@@ -117,6 +121,7 @@ impl OnTable for ReadRows<'_> {
         let gather = engine.gathers.add(Gather {
             waiter,
             user,
+            spare_bytes: engine.settings.get().max_multiread_bytes.saturating_sub(rows.bytes()),
             slots: rows.slots(),
             pending: missing.len(),
             spent: Spent::default(),
@@ -147,7 +152,8 @@ fn look_up_all(
 ) -> Result<LookedUp, Error> {
     engine.check_all(ctx, caller, MultiRead::SPEC.name, table, &keys, Access::Read)?;
     let is_reliable = engine.may_rely_on(table);
-    let rows = Rows::new(keys.len(), engine.scratch.take());
+    let max_bytes = engine.settings.get().max_multiread_bytes;
+    let rows = Rows::new(keys.len(), max_bytes, engine.scratch.take());
     let mut looked_up = LookedUp { rows, missing: Vec::new(), aged: Vec::new() };
     let LookedUp { rows, missing, aged } = &mut looked_up;
     for (index, located) in keys.into_iter().enumerate() {
@@ -155,10 +161,10 @@ fn look_up_all(
             engine.look_up(ctx, table, is_reliable, &located.cache_key, ttl, |row| rows.add(row));
         let is_negative = matches!(found, Found::Absent);
         match found {
-            Found::Row(()) => {}
-            Found::Absent => rows.add(Entry::ABSENT),
+            Found::Row(added) => added?,
+            Found::Absent => rows.add(Entry::ABSENT)?,
             Found::Foreign | Found::Nothing => {
-                rows.add_pending();
+                rows.add_pending()?;
                 let values = located.values()?;
                 missing.push(Missing { index, located, values });
                 continue;

@@ -67,6 +67,10 @@ impl OnTable for ReadRow<'_> {
         Access::Read
     }
 
+    fn keys(&self) -> &[u8] {
+        &self.key
+    }
+
     fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
         Ok(vec![locate(engine, table, &self.key)?])
     }

@@ -78,6 +78,10 @@ impl OnTable for WriteRow<'_> {
         Access::Write
     }
 
+    fn keys(&self) -> &[u8] {
+        &self.key
+    }
+
     fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
         Ok(vec![locate(engine, table, &self.key)?])
     }

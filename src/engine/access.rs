@@ -2,16 +2,38 @@
 
 use std::ffi::CStr;
 
-use crate::cache::error::Error;
+use crate::cache::error::{Error, ErrorKind};
 use crate::server::acl::{Access, Purpose, User};
 use crate::server::context::Context;
 use crate::server::text::Text;
 
 use super::caller::Caller;
 use super::lookup::{with_scratch, Located};
+use super::on_table::OnTable;
+use super::queries::Asked;
 use super::state::Engine;
 use super::tables::Table;
 use super::ticket::Brought;
+
+/// Whether such errors differ with what tables, columns and types there are.
+fn tells_what_there_is(kind: &ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Malformed
+        | ErrorKind::NoTable
+        | ErrorKind::NoColumn
+        | ErrorKind::NotUnique
+        | ErrorKind::BadValue
+        | ErrorKind::Postgres(_) => true,
+        // Whoever was refused has not been told anything.
+        ErrorKind::Denied
+        | ErrorKind::Down
+        | ErrorKind::Timeout
+        | ErrorKind::Busy
+        | ErrorKind::ReadOnly
+        | ErrorKind::Miss
+        | ErrorKind::Vetoed(_) => false,
+    }
+}
 
 /// What the server's ACL is asked about.
 enum AclKey<'k> {
@@ -84,6 +106,70 @@ impl Engine {
         let keys: Vec<_> = located.iter().map(|one| self.acl_key(table, one)).collect();
         let keys: Vec<_> = keys.iter().map(|key| key.text()).collect();
         self.may_access(ctx, &caller.user, command, &keys, access)
+    }
+
+    /// `answer` to a command on the table that a client calls `spelling`. An error that tells what there is becomes `NOPERM`
+    /// for whoever may not use such keys: names cannot be probed.
+    pub(super) fn hide<T>(
+        &mut self,
+        ctx: Context<'_>,
+        spelling: &[u8],
+        command: &dyn OnTable,
+        caller: &Caller,
+        answer: Result<T, Error>,
+    ) -> Result<T, Error> {
+        answer.map_err(|error| match error.kind() {
+            kind if tells_what_there_is(kind) => self.hidden(ctx, spelling, command, caller, error),
+            _ => error,
+        })
+    }
+
+    /// The same for what became of a name that was looked up, where `allow_tables` says `NOPERM` as well.
+    pub(super) fn hide_name(
+        &mut self,
+        ctx: Context<'_>,
+        spelling: &[u8],
+        command: &dyn OnTable,
+        caller: &Caller,
+        error: Error,
+    ) -> Error {
+        match error.kind() {
+            ErrorKind::Denied => self.hidden(ctx, spelling, command, caller, error),
+            kind if tells_what_there_is(kind) => self.hidden(ctx, spelling, command, caller, error),
+            _ => error,
+        }
+    }
+
+    fn hidden(
+        &mut self,
+        ctx: Context<'_>,
+        spelling: &[u8],
+        command: &dyn OnTable,
+        caller: &Caller,
+        error: Error,
+    ) -> Error {
+        let key = match self.tables.find(spelling) {
+            Some(table) => [&table.acl_prefix, command.keys()].concat(),
+            None => [self.settings.get().cache_prefix.as_bytes(), spelling, b":", command.keys()].concat(),
+        };
+        let (name, access) = (command.spec().name, command.access());
+        self.may_access(ctx, &caller.user, name, &[&Text::new(&key)], access).err().unwrap_or(error)
+    }
+
+    /// The same for a query that is not known.
+    pub(super) fn hide_query(
+        &self,
+        ctx: Context<'_>,
+        asked: &Asked,
+        command: &'static CStr,
+        caller: &Caller,
+        error: Error,
+    ) -> Error {
+        if !tells_what_there_is(error.kind()) {
+            return error;
+        }
+        let key = Text::new(asked.key_by_name(&self.settings.get().cache_prefix).as_bytes());
+        self.may_access(ctx, &caller.user, command, &[&key], Access::Read).err().unwrap_or(error)
     }
 
     /// The cache key of the row that `located` names, without its table's generation. Where there is none it is the same, and

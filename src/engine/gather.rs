@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
+use crate::cache::entry::Entry;
+use crate::cache::error::Error;
 use crate::cache::spent::Spent;
 use crate::server::acl::User;
 use crate::server::blocked::WaiterId;
@@ -24,6 +26,16 @@ pub enum Slot {
     Row(Arc<[u8]>),
 }
 
+impl Slot {
+    /// What stands for it in the reply.
+    fn json(&self) -> &[u8] {
+        match self {
+            Self::Row(row) => row,
+            Self::Absent | Self::Pending => Entry::ABSENT,
+        }
+    }
+}
+
 /// A MULTIREAD that waits.
 #[derive(Debug)]
 pub struct Gather {
@@ -35,8 +47,32 @@ pub struct Gather {
     pub slots: Vec<Slot>,
     /// How many are pending.
     pub pending: usize,
+    /// How many more bytes the reply may have.
+    pub spare_bytes: usize,
     /// Where the time of its loads went.
     pub spent: Spent,
+}
+
+/// Whether a reply is short enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// It is.
+    Fits,
+    /// It has more bytes than one MULTIREAD may bring.
+    TooLong,
+}
+
+impl Gather {
+    fn fill(&mut self, index: usize, slot: Slot) -> Fit {
+        let Some(place) = self.slots.get_mut(index).filter(|place| **place == Slot::Pending) else {
+            return Fit::Fits;
+        };
+        let Some(spare_bytes) = self.spare_bytes.checked_sub(slot.json().len()) else { return Fit::TooLong };
+        self.spare_bytes = spare_bytes;
+        self.pending -= 1;
+        *place = slot;
+        Fit::Fits
+    }
 }
 
 /// Every MULTIREAD that waits.
@@ -59,16 +95,14 @@ impl Gathers {
         self.under_way.get(&id).map(|gather| Rc::clone(&gather.user))
     }
 
-    /// Fills one slot with what a load brought in that time. Returns the MULTIREAD when that was its last.
-    pub fn fill(&mut self, id: GatherId, index: usize, slot: Slot, spent: Spent) -> Option<Gather> {
+    /// Fills one slot with what a load brought in that time. Returns the MULTIREAD when that was its last, and whether its
+    /// reply is short enough.
+    pub fn fill(&mut self, id: GatherId, index: usize, slot: Slot, spent: Spent) -> Option<(Gather, Fit)> {
         let gather = self.under_way.get_mut(&id)?;
         gather.spent = gather.spent.max(spent);
-        if let Some(place) = gather.slots.get_mut(index).filter(|place| **place == Slot::Pending) {
-            *place = slot;
-            gather.pending -= 1;
-        }
-        if gather.pending == 0 {
-            self.remove(id)
+        let fit = gather.fill(index, slot);
+        if gather.pending == 0 || fit == Fit::TooLong {
+            self.remove(id).map(|gather| (gather, fit))
         } else {
             None
         }
@@ -80,19 +114,23 @@ impl Gathers {
     }
 }
 
+/// Why a MULTIREAD of more bytes is refused.
+pub fn too_many_bytes(max: usize) -> Error {
+    Error::malformed(format!(
+        "the reply has more bytes than max_multiread_bytes ({max}): ask for fewer rows at once"
+    ))
+}
+
 /// The JSON array that answers a MULTIREAD.
 pub fn json_array(slots: &[Slot]) -> Vec<u8> {
-    let size = |slot: &Slot| if let Slot::Row(row) = slot { row.len() + 1 } else { 5 };
+    let size = |slot: &Slot| slot.json().len() + 1;
     let mut json = Vec::with_capacity(2 + slots.iter().map(size).sum::<usize>());
     json.push(b'[');
     for (i, slot) in slots.iter().enumerate() {
         if i > 0 {
             json.push(b',');
         }
-        match slot {
-            Slot::Row(row) => json.extend_from_slice(row),
-            Slot::Absent | Slot::Pending => json.extend_from_slice(b"null"),
-        }
+        json.extend_from_slice(slot.json());
     }
     json.push(b']');
     json

@@ -16,7 +16,7 @@ use crate::server::text::Text;
 
 use super::command_names;
 use super::entries::Found;
-use super::gather::{json_array, GatherId, Slot};
+use super::gather::{json_array, too_many_bytes, Fit, GatherId, Slot};
 use super::mutations::Held;
 use super::state::{Answered, Engine, Landing};
 use super::tables::Table;
@@ -127,9 +127,14 @@ impl Engine {
                 return;
             }
         };
-        if let Some(done) = self.gathers.fill(gather, index, slot, answered.spent) {
-            self.waiters.spend(done.waiter, done.spent);
-            self.waiters.answer(done.waiter, Reply::Buffer(json_array(&done.slots)));
+        let Some((done, fit)) = self.gathers.fill(gather, index, slot, answered.spent) else { return };
+        self.waiters.spend(done.waiter, done.spent);
+        match fit {
+            Fit::Fits => self.waiters.answer(done.waiter, Reply::Buffer(json_array(&done.slots))),
+            Fit::TooLong => {
+                let max = self.settings.get().max_multiread_bytes;
+                self.fail(done.waiter, too_many_bytes(max));
+            }
         }
     }
 

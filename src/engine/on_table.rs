@@ -36,6 +36,9 @@ pub trait OnTable {
     /// What it does with the keys that it names.
     fn access(&self) -> Access;
 
+    /// The lookup keys as they were sent.
+    fn keys(&self) -> &[u8];
+
     /// The keys that it names.
     fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error>;
 
@@ -84,6 +87,7 @@ pub fn on_table(
                     engine.about = Some(guarded.subject);
                     engine.run_or_park(ctx, spelling, command, &mut caller)
                 });
+                let answer = engine.hide(ctx, spelling, command, &caller, answer);
                 engine.finish(ctx, &caller, answer)
             })
         }
@@ -106,6 +110,7 @@ impl Engine {
     ) -> Begun {
         let Some(table) = self.known(ctx, spelling) else {
             let answer = self.park(ctx, spelling, command, caller);
+            let answer = self.hide(ctx, spelling, command, caller, answer);
             return Begun::Done(self.finish(ctx, caller, answer));
         };
         let answer = match self.guarded(ctx, &table, command, caller) {
@@ -114,6 +119,7 @@ impl Engine {
             Err(error) => Err(error),
         };
         let answer = self.or_park(ctx, spelling, command, caller, &table, answer);
+        let answer = self.hide(ctx, spelling, command, caller, answer);
         Begun::Done(self.finish(ctx, caller, answer))
     }
 

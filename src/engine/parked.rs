@@ -90,7 +90,14 @@ impl Engine {
             Ok(None) => parked.command.run(self, ctx, table, &mut parked.caller),
             Err(error) => Err(error),
         };
+        let answer = self.hide(ctx, &parked.spelling, &*parked.command, &parked.caller, answer);
         self.conclude(&parked.caller, answer);
+    }
+
+    /// Answers a command whose table is not to be had.
+    pub(super) fn refuse_parked(&mut self, ctx: Context<'_>, parked: &Parked, error: Error) {
+        let error = self.hide_name(ctx, &parked.spelling, &*parked.command, &parked.caller, error);
+        self.fail(parked.waiter, error);
     }
 
     /// Goes on with a command that waited for those who may refuse it.

@@ -93,7 +93,7 @@ impl Engine {
         let definition = result.and_then(|definition| self.allowed(source, definition)).map(Arc::new);
         for parked in resolution.parked {
             match &definition {
-                Err(error) => self.fail(parked.waiter(), error.clone()),
+                Err(error) => self.refuse_parked(ctx, &parked, error.clone()),
                 Ok(definition) => {
                     let table = self.remember(ctx, source, &parked.spelling, Arc::clone(definition), asked);
                     self.run_parked(ctx, parked, &table);
@@ -182,6 +182,7 @@ impl Engine {
         definition: Arc<TableDefinition>,
     ) -> Rc<Table> {
         let source_prefix = self.sources.prefix(source);
+        self.sources.warn_of_namesake(source, &definition.display);
         let epoch = self.saved_epoch(ctx, &format!("{source_prefix}{}", definition.display));
         let settings = self.settings.get();
         let cache_prefix = &settings.cache_prefix;

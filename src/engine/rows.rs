@@ -1,7 +1,8 @@
 //! The rows of a MULTIREAD as they are found: one JSON array in the making.
 
-use super::gather::Slot;
+use super::gather::{too_many_bytes, Slot};
 use crate::cache::entry::Entry;
+use crate::cache::error::Error;
 
 /// How many bytes are asked for at once, at most.
 const MAX_RESERVED: usize = 1 << 20;
@@ -16,18 +17,23 @@ pub struct Rows {
     ends: Vec<usize>,
     /// How many there will be.
     count: usize,
+    /// How many bytes they may have together.
+    max_bytes: usize,
 }
 
 impl Rows {
-    /// None yet, but soon so many, in memory that was used before.
-    pub fn new(count: usize, mut memory: Vec<u8>) -> Self {
+    /// None yet, but soon so many, of so many bytes at most, in memory that was used before.
+    pub fn new(count: usize, max_bytes: usize, mut memory: Vec<u8>) -> Self {
         memory.clear();
         memory.push(b'[');
-        Self { json: memory, ends: Vec::with_capacity(count), count }
+        Self { json: memory, ends: Vec::with_capacity(count), count, max_bytes }
     }
 
-    /// Adds a row, or `null` for one that does not exist.
-    pub fn add(&mut self, row: &[u8]) {
+    /// Adds a row, or `null` for one that does not exist. `ERR`, and nothing is copied, where that is too much.
+    pub fn add(&mut self, row: &[u8]) -> Result<(), Error> {
+        if self.bytes() + row.len() + 1 > self.max_bytes {
+            return Err(too_many_bytes(self.max_bytes));
+        }
         if self.ends.is_empty() {
             // The others will be as large, more or less.
             let size = (row.len() + 1).saturating_mul(self.count);
@@ -36,11 +42,17 @@ impl Rows {
         self.json.extend_from_slice(row);
         self.ends.push(self.json.len());
         self.json.push(b',');
+        Ok(())
     }
 
     /// Adds one that is not known yet.
-    pub fn add_pending(&mut self) {
-        self.add(&[]);
+    pub fn add_pending(&mut self) -> Result<(), Error> {
+        self.add(&[])
+    }
+
+    /// How many bytes the array has by now.
+    pub fn bytes(&self) -> usize {
+        self.json.len()
     }
 
     /// The array, of rows that are all known.
@@ -76,21 +88,34 @@ fn slot(row: &[u8]) -> Slot {
 mod tests {
     use super::*;
 
+    #[allow(clippy::unwrap_used)]
+    fn rows(rows: &[&[u8]]) -> Rows {
+        let mut made = Rows::new(rows.len(), 100, b"used".to_vec());
+        for row in rows {
+            made.add(row).unwrap();
+        }
+        made
+    }
+
     #[test]
     fn rows_that_are_all_known_are_an_array() {
-        assert_eq!(Rows::new(0, b"used".to_vec()).into_json(), b"[]");
-        let mut rows = Rows::new(2, Vec::new());
-        rows.add(b"{\"id\":1}");
-        rows.add(Entry::ABSENT);
-        assert_eq!(rows.into_json(), b"[{\"id\":1},null]");
+        assert_eq!(rows(&[]).into_json(), b"[]");
+        assert_eq!(rows(&[b"{\"id\":1}", Entry::ABSENT]).into_json(), b"[{\"id\":1},null]");
     }
 
     #[test]
     fn what_is_not_known_waits_in_its_place() {
-        let mut rows = Rows::new(3, Vec::new());
-        rows.add_pending();
-        rows.add(b"{}");
-        rows.add(Entry::ABSENT);
-        assert_eq!(rows.slots(), [Slot::Pending, Slot::Row(b"{}"[..].into()), Slot::Absent]);
+        let slots = [Slot::Pending, Slot::Row(b"{}"[..].into()), Slot::Absent];
+        assert_eq!(rows(&[b"", b"{}", Entry::ABSENT]).slots(), slots);
+    }
+
+    #[test]
+    fn no_array_is_longer_than_allowed() {
+        for max in 0..20 {
+            let mut rows = Rows::new(9, max, Vec::new());
+            while rows.add(b"{}").is_ok() {}
+            assert!(rows.bytes() <= max.max(1));
+            assert!(max < 2 || rows.into_json().len() <= max);
+        }
     }
 }

@@ -84,6 +84,17 @@ impl Sources {
         })
     }
 
+    /// Warns of a table at `index` that is called like a source: patterns of keys for the one match those of the other.
+    pub fn warn_of_namesake(&self, index: SourceIndex, table: &str) {
+        let is_namesake = |source: &ActiveSource| source.prefix.strip_suffix(':') == Some(table);
+        if self.prefix(index).is_empty() && self.active.iter().any(is_namesake) {
+            log::warn!(
+                "table {table} is called like source {table}: ACL patterns for its keys match those of the source as well; give the \
+                 source another name"
+            );
+        }
+    }
+
     /// What stands before the names of the tables at `index`.
     pub fn prefix(&self, index: SourceIndex) -> &str {
         self.get(index).map_or("", |active| &active.prefix)

@@ -218,7 +218,7 @@ pub const ALL: &[Definition] = &[
         "allow_tables",
         "",
         ANY,
-        "Comma-separated patterns of tables that may be read; empty: all but the system's",
+        "Comma-separated patterns of tables that may be read and watched; empty: all but the system's",
     )
     .per_source(),
     number("default_ttl", "3600", 0, LONGEST, "Life of an entry in seconds; 0: it does not expire").runtime(),
@@ -236,6 +236,7 @@ pub const ALL: &[Definition] = &[
         .runtime(),
     number("max_entry_bytes", "4194304", 1, 536_870_912, "Larger rows are answered but not stored").runtime(),
     number("max_multiread_keys", "10000", 1, 1_000_000, "Most keys in one MULTIREAD").runtime(),
+    number("max_multiread_bytes", "67108864", 1, 1 << 40, "Most bytes in the reply of one MULTIREAD").runtime(),
     number("max_query_rows", "10000", 1, 1_000_000, "Most rows that a query may return").runtime(),
     define(
         "query",

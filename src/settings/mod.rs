@@ -64,6 +64,8 @@ pub struct Settings {
     pub max_entry_bytes: usize,
     /// Most keys in one `MULTIREAD`.
     pub max_multiread_keys: usize,
+    /// Most bytes in the reply of one `MULTIREAD`.
+    pub max_multiread_bytes: usize,
     /// Most rows of one query.
     pub max_query_rows: usize,
     /// Which queries may be sent.
@@ -155,6 +157,7 @@ impl Settings {
             ttl_jitter_percent: global.integer("ttl_jitter_percent"),
             max_entry_bytes: global.integer("max_entry_bytes"),
             max_multiread_keys: global.integer("max_multiread_keys"),
+            max_multiread_bytes: global.integer("max_multiread_bytes"),
             max_query_rows: global.integer("max_query_rows"),
             query: QueryPolicy::named(global.text("query")),
             grace: global.seconds("grace").unwrap_or_default(),

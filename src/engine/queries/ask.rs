@@ -48,7 +48,9 @@ pub fn ask(ctx: Context<'_>, asked: Asked, wanted: Wanted) -> Reply {
     super::super::with(|engine| {
         let mut caller = Caller::of(ctx);
         engine.know_definitions(ctx);
-        let request = engine.request(asked);
+        let request = engine
+            .request(&asked)
+            .map_err(|error| engine.hide_query(ctx, &asked, wanted.command(), &caller, error));
         let answer = request.and_then(|request| engine.query(ctx, &request, wanted, &mut caller));
         engine.finish(ctx, &caller, answer)
     })

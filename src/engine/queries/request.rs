@@ -33,6 +33,18 @@ pub struct Asked {
     pub source: Option<String>,
 }
 
+impl Asked {
+    /// The cache key that it would have, were there a query and a source of these names.
+    pub fn key_by_name(&self, cache_prefix: &str) -> String {
+        let source_prefix = self.source.as_ref().map(|name| format!("{name}:")).unwrap_or_default();
+        let stem = match &self.what {
+            What::Sql(sql) => stem(cache_prefix, &source_prefix, FREE, &digest(sql)),
+            What::Name(name) => stem(cache_prefix, &source_prefix, NAMED, name),
+        };
+        stem + &self.params
+    }
+}
+
 /// Which query is asked.
 #[derive(Debug, Clone)]
 pub enum What {
@@ -82,25 +94,25 @@ impl Request {
 
 impl Engine {
     /// What `asked` means. `NOPERM` where the setting `query` forbids it, `ERR` for a name that was not defined.
-    pub fn request(&self, asked: Asked) -> Result<Request, Error> {
+    pub fn request(&self, asked: &Asked) -> Result<Request, Error> {
         let settings = self.settings.get();
         self.may_query(&asked.what)?;
         let source = asked.source.as_deref().map_or(Ok(0), |name| self.sources.named(name))?;
         let (cache_prefix, source_prefix) = (&settings.cache_prefix, self.sources.prefix(source));
-        let mut tags = asked.tags;
+        let mut tags = asked.tags.clone();
         let mut ttl = asked.ttl;
-        let (sql, title, name, stem) = match asked.what {
+        let (sql, title, name, stem) = match &asked.what {
             What::Sql(sql) => {
-                let name = digest(&sql);
+                let name = digest(sql);
                 let stem = stem(cache_prefix, source_prefix, FREE, &name);
-                (Rc::from(sql), "the query".to_owned(), name, stem)
+                (Rc::from(sql.as_str()), "the query".to_owned(), name, stem)
             }
             What::Name(name) => {
-                let named = self.queries.named.find(&name).ok_or_else(no_such_query)?;
+                let named = self.queries.named.find(name).ok_or_else(no_such_query)?;
                 tags.extend_from_slice(&named.tags);
                 ttl = ttl.or(named.ttl);
-                let stem = stem(cache_prefix, source_prefix, NAMED, &name);
-                (Rc::from(named.sql.as_str()), format!("query {name}"), name, stem)
+                let stem = stem(cache_prefix, source_prefix, NAMED, name);
+                (Rc::from(named.sql.as_str()), format!("query {name}"), name.clone(), stem)
             }
         };
         tags.sort_unstable();
@@ -110,7 +122,7 @@ impl Engine {
             sql,
             title,
             name: name.into(),
-            params: asked.params.into(),
+            params: asked.params.as_str().into(),
             ttl_s: self.ttl_s(ttl),
             tags: tags.into_iter().map(String::into_boxed_str).collect(),
             stem: stem.into(),
