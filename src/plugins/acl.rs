@@ -3,13 +3,15 @@
 use super::part::{Part, Parts};
 use super::plugin::{Moment, Plugin};
 use crate::cache::error::Error;
-use crate::server::acl::{Purpose, User};
+use crate::server::acl::{Purpose, User, Words};
 use crate::server::text::Text;
 use crate::settings::{PluginName, Settings};
 
 /// Lets the server say who may do what with which cache key.
-#[derive(Debug)]
-pub struct Acl;
+#[derive(Debug, Default)]
+pub struct Acl {
+    words: Words,
+}
 
 impl Plugin for Acl {
     fn name(&self) -> PluginName {
@@ -27,6 +29,6 @@ impl Plugin for Acl {
         keys: &[&Text],
         purpose: Purpose,
     ) -> Result<(), Error> {
-        user.check(moment.ctx, keys, purpose)
+        user.check(moment.ctx, keys, purpose, &self.words)
     }
 }

@@ -43,7 +43,7 @@ impl Default for Plugins {
         let (stats, slowlog, hooks) = (Stats::default(), SlowLog::default(), Hooks::default());
         let metrics = Metrics::of(stats.clone());
         let all: Several = Rc::new([
-            Rc::new(Acl),
+            Rc::new(Acl::default()),
             Rc::new(stats.clone()),
             Rc::new(metrics.clone()),
             Rc::new(slowlog.clone()),

@@ -1,9 +1,11 @@
 //! Who may touch which cache key, by the server's own ACL.
 
+use std::cell::RefCell;
 use std::ffi::CStr;
 use std::iter;
 use std::os::raw::c_int;
 use std::ptr::{self, NonNull};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use redis_module::raw::{self, RedisModuleUser};
@@ -79,6 +81,31 @@ pub struct Purpose {
     pub access: Access,
 }
 
+impl Purpose {
+    /// Each command has one name at one place.
+    fn is(&self, other: Self) -> bool {
+        ptr::eq(self.command, other.command) && self.access == other.access
+    }
+}
+
+/// The command and the keyword that the server is asked with, for each purpose: made once, because a hit would pay for them.
+#[derive(Debug, Default)]
+pub struct Words {
+    known: RefCell<Vec<(Purpose, Rc<[Text; 2]>)>>,
+}
+
+impl Words {
+    fn of(&self, purpose: Purpose) -> Rc<[Text; 2]> {
+        let mut known = self.known.borrow_mut();
+        if let Some((_, words)) = known.iter().find(|(other, _)| other.is(purpose)) {
+            return Rc::clone(words);
+        }
+        let words = Rc::new([text(purpose.command), text(purpose.access.keyword())]);
+        known.push((purpose, Rc::clone(&words)));
+        words
+    }
+}
+
 /// Whether command and keys can be asked about together. In a cluster they cannot: a command with such a key spec has movable
 /// keys, which clients would ask the server for before they send it.
 static ASKS_TOGETHER: AtomicBool = AtomicBool::new(false);
@@ -134,11 +161,17 @@ impl User {
     }
 
     /// `NOPERM` unless the user may do that with each of `keys`. A refusal is entered in the server's ACL LOG.
-    pub fn check(&self, ctx: Context<'_>, keys: &[&Text], purpose: Purpose) -> Result<(), Error> {
+    pub fn check(
+        &self,
+        ctx: Context<'_>,
+        keys: &[&Text],
+        purpose: Purpose,
+        words: &Words,
+    ) -> Result<(), Error> {
         let Some(name) = &self.name else { return Ok(()) };
         // A user that has been deleted meanwhile may do nothing.
         let Some(user) = ModuleUser::named(name) else { return Err(denied()) };
-        let Some(key) = user.forbidden(keys, purpose) else { return Ok(()) };
+        let Some(key) = user.forbidden(keys, purpose, words) else { return Ok(()) };
         user.log_refusal(ctx, key);
         Err(denied())
     }
@@ -217,14 +250,14 @@ impl ModuleUser {
     ///
     /// A key that one selector allows does not count for a command that only another one allows, so both are asked about
     /// together. The default user's reads are asked about by key alone: that is what hits cost least with.
-    fn forbidden<'k>(&self, keys: &[&'k Text], purpose: Purpose) -> Option<&'k Text> {
+    fn forbidden<'k>(&self, keys: &[&'k Text], purpose: Purpose, words: &Words) -> Option<&'k Text> {
         let by_key_alone = self.is_kept && purpose.access == Access::Read;
         if by_key_alone || !ASKS_TOGETHER.load(Relaxed) {
             return keys.iter().copied().find(|key| !self.may(key, purpose.access));
         }
-        let (command, keyword) = (text(purpose.command), text(purpose.access.keyword()));
+        let [command, keyword] = &*words.of(purpose);
         let may = |keys: &[&Text]| {
-            let filled = iter::repeat_n(&command, WORDS_MIN - 2).chain([&keyword]);
+            let filled = iter::repeat_n(command, WORDS_MIN - 2).chain([keyword]);
             self.may_run(&filled.chain(keys.iter().copied()).collect::<Vec<_>>())
         };
         if may(keys) {
