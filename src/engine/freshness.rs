@@ -138,6 +138,7 @@ impl Engine {
             }
             News::Notices(notices) => self.queue_notices(source, notices),
             News::Fingerprints(seen) => self.compare_definitions(source, &seen),
+            News::Vocabulary(number) => self.compare_vocabulary(ctx, source, number),
         }
     }
 

@@ -108,6 +108,22 @@ impl Engine {
         self.tell(ctx, table, what);
     }
 
+    /// What the catalog says of functions, operators, casts and types. Queries that were described with others are described
+    /// anew; the rows of whatever may run code of somebody's are dropped.
+    pub fn compare_vocabulary(&mut self, ctx: Context<'_>, source: SourceIndex, number: i64) {
+        let Some(active) = self.sources.get(source) else { return };
+        let before = active.vocabulary.replace(Some(number));
+        self.queries.forget_all_but(source, number);
+        if before.is_none_or(|before| before == number) {
+            return;
+        }
+        let concerned: Vec<_> =
+            self.tables.of_source(source).filter(|table| !table.definition.is_plain).map(Rc::clone).collect();
+        for table in concerned {
+            self.drop_table(ctx, &table);
+        }
+    }
+
     /// What the catalog says of the tables that are known here: those that have changed are read anew.
     pub fn compare_definitions(&mut self, source: SourceIndex, seen: &[(u32, Option<i64>)]) {
         self.counters.comparisons += 1;

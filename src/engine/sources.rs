@@ -38,6 +38,8 @@ pub struct ActiveSource {
     is_calling_due: Cell<bool>,
     /// The relations whose definitions are compared with the catalog.
     pub known: Arc<Known>,
+    /// The number of the functions and types that it was last heard to have.
+    pub vocabulary: Cell<Option<i64>>,
     listening: Listening,
     threads: Threads,
 }
@@ -207,6 +209,7 @@ impl ActiveSource {
             was_down: Cell::new(false),
             is_calling_due: Cell::new(false),
             known,
+            vocabulary: Cell::new(None),
             listening,
             threads,
         })

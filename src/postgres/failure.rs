@@ -1,5 +1,7 @@
 //! Why a piece of work on a session came to nothing.
 
+use ::postgres::error::SqlState;
+
 use super::error::{error_from, means_bad_data, means_catalog_changed};
 use crate::cache::error::Error;
 
@@ -29,6 +31,11 @@ impl Failure {
     /// Whether a statement was prepared for what its table is no more (0A000).
     pub fn means_outdated(&self) -> bool {
         matches!(self, Self::Query(error) if error.code().is_some_and(|code| code.code() == "0A000"))
+    }
+
+    /// Whether the role may not do it (42501).
+    pub fn means_forbidden(&self) -> bool {
+        matches!(self, Self::Query(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE))
     }
 
     /// See [`means_bad_data`].

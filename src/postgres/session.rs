@@ -67,6 +67,8 @@ pub struct Session {
     has_named: bool,
     /// Whether PostgreSQL refuses views, foreign tables and row security to statements that are not isolated.
     is_guarded: bool,
+    /// The number of the functions and types that its statements were prepared with.
+    vocabulary: Option<i64>,
 }
 
 struct Prepared {
@@ -99,6 +101,7 @@ impl Session {
             is_shared: !kind.is_own,
             has_named: false,
             is_guarded,
+            vocabulary: None,
         })
     }
 
@@ -116,6 +119,14 @@ impl Session {
             self.client.set_patience(Some(timeout + STATEMENT_MARGIN));
         }
         Ok(())
+    }
+
+    /// Forgets what was prepared with other functions and types than those with this number: the same words may mean something else now.
+    pub fn use_vocabulary(&mut self, number: i64) {
+        if self.vocabulary.replace(number).is_some_and(|before| before != number) {
+            self.statements.clear();
+            self.client.clear_type_cache();
+        }
     }
 
     /// Whether its server process is others' too, because a pooler stands in between.

@@ -13,14 +13,17 @@ pub struct AccountedQuery {
     pub plan: Arc<QueryPlan>,
     /// Whether it does nothing but read the relations of its description.
     pub is_plain: bool,
+    /// The number of the functions and types that there were when it was described: what was prepared with others may mean something
+    /// else.
+    pub vocabulary: i64,
     /// `pg_class.oid` of each relation that is accounted for, sorted.
     relations: RwLock<Vec<u32>>,
 }
 
 impl AccountedQuery {
     /// A query of which no relation is known.
-    pub fn new(plan: Arc<QueryPlan>, is_plain: bool) -> Self {
-        Self { plan, is_plain, relations: RwLock::default() }
+    pub fn new(plan: Arc<QueryPlan>, is_plain: bool, vocabulary: i64) -> Self {
+        Self { plan, is_plain, vocabulary, relations: RwLock::default() }
     }
 
     /// These are accounted for as well.
@@ -45,7 +48,7 @@ mod tests {
     #[test]
     fn what_was_added_is_known() {
         let plan = QueryPlan { sql: "SELECT 1".into(), title: "the query".into() };
-        let query = AccountedQuery::new(Arc::new(plan), false);
+        let query = AccountedQuery::new(Arc::new(plan), false, 0);
         assert_eq!(*query.unknown(&[3, 1]), [3, 1]);
         query.add(&[3, 2]);
         query.add(&[1, 3]);

@@ -58,13 +58,16 @@ impl Errands {
         self.postbox.send(Message::Described { source: self.index, name, result, asked });
     }
 
-    /// Tells what a known relation is now. Without an answer nothing is told: it will be asked again.
+    /// Tells what a known relation is now: one that the role may not use is as good as gone. Without an answer nothing is told: it
+    /// will be asked again.
     fn redescribe(&self, oid: u32, name: &str) {
-        let deadline = Instant::now() + self.settings.get().load_timeout;
-        if let Ok((described, asked)) = self.describe_now(name, deadline) {
-            let definition = described.ok().map(Arc::new);
-            self.postbox.send(Message::Redefined { source: self.index, oid, definition, asked });
-        }
+        let begun = Instant::now();
+        let (definition, asked) = match self.describe_now(name, begun + self.settings.get().load_timeout) {
+            Ok((described, asked)) => (described.ok().map(Arc::new), asked),
+            Err(failure) if failure.means_forbidden() => (None, begun),
+            Err(_) => return,
+        };
+        self.postbox.send(Message::Redefined { source: self.index, oid, definition, asked });
     }
 
     /// What the catalog says of the relation called `name`, and when it was asked.

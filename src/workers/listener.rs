@@ -220,7 +220,7 @@ impl Voice {
     }
 
     fn tell(&mut self, news: News) {
-        self.was_live |= matches!(news, News::Beat(_) | News::Fingerprints(_));
+        self.was_live |= matches!(news, News::Beat(_) | News::Vocabulary(_) | News::Fingerprints(_));
         if self.subject == Subject::Definitions {
             return self.send(news);
         }

@@ -36,6 +36,7 @@ impl Errands {
         let params = values.first().map_or("[]", |params| &**params);
         let invalidation = self.source.settings().invalidation;
         let ran = self.with_session(deadline, |session| {
+            session.use_vocabulary(query.vocabulary);
             let rows = match query::run(session, &query.plan, params, limits, query.is_plain)? {
                 Ok(rows) => rows,
                 Err(error) => return Ok(Err(error)),

@@ -105,13 +105,13 @@ impl Engine {
         asked: Instant,
     ) -> Result<(), Error> {
         self.check_named(source, &described, &description.plan.title)?;
-        let QueryDescription { tables, relations, untracked, is_plain, .. } = described;
+        let QueryDescription { tables, relations, untracked, is_plain, vocabulary, .. } = described;
         let allowed: Result<Vec<TableDefinition>, Error> =
             tables.into_iter().map(|table| self.allowed(source, table)).collect();
         let tables = self.enter_all(ctx, source, allowed?, asked);
         let since = self.queries.clock.next();
         let stem = Rc::clone(&description.stem);
-        let accounted = AccountedQuery::new(Arc::clone(&description.plan), is_plain);
+        let accounted = AccountedQuery::new(Arc::clone(&description.plan), is_plain, vocabulary);
         let query = Rc::new(Query::new(source, stem, accounted, since));
         query.add(&tables, &relations, untracked);
         self.queries.remember(&query);

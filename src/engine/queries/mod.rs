@@ -27,6 +27,7 @@ use crate::cache::change::ChangeClock;
 use crate::cache::named_query::NamedQueries;
 use crate::cache::result_set::Stamp;
 use crate::cache::tag::Tags;
+use crate::workers::mail::SourceIndex;
 
 use describe::Description;
 
@@ -98,6 +99,15 @@ impl Queries {
     fn forget(&mut self, stem: &str) {
         if let Some(query) = self.known.remove(stem) {
             self.known_bytes -= query.sql().len();
+        }
+    }
+
+    /// Forgets the queries of `source` that were described with another vocabulary than that with this number.
+    pub fn forget_all_but(&mut self, source: SourceIndex, vocabulary: i64) {
+        let is_other = |query: &&Rc<Query>| query.source == source && query.vocabulary() != vocabulary;
+        let stems: Vec<_> = self.known().filter(is_other).map(|query| Rc::clone(&query.stem)).collect();
+        for stem in stems {
+            self.forget(&stem);
         }
     }
 

@@ -73,6 +73,11 @@ impl Query {
         &self.accounted.plan.sql
     }
 
+    /// The number of the functions and types that there were when it was described.
+    pub fn vocabulary(&self) -> i64 {
+        self.accounted.vocabulary
+    }
+
     /// Whether all of `relations` are accounted for.
     pub fn knows(&self, relations: &[u32]) -> bool {
         self.accounted.unknown(relations).is_empty()

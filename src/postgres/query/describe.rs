@@ -11,6 +11,7 @@ use super::transaction::{abandon, abandon_described, begin, end, forget};
 use super::trouble::Trouble;
 use crate::cache::error::Error;
 use crate::cache::table::TableDefinition;
+use crate::postgres::watch::vocabulary;
 use crate::postgres::Session;
 use crate::settings::Invalidation;
 
@@ -40,6 +41,8 @@ pub struct QueryDescription {
     pub named: Vec<NamedRelation>,
     /// Whether code of somebody's runs in it, which may hide what it reads.
     pub runs_code: bool,
+    /// The number of the functions and types that there were before it was described.
+    pub vocabulary: i64,
 }
 
 /// What PostgreSQL tells of a statement that it has planned.
@@ -61,6 +64,8 @@ pub fn describe(
     if let Err(error) = check(sql, TITLE) {
         return Ok(Err(error));
     }
+    let vocabulary = vocabulary::read(session)?;
+    session.use_vocabulary(vocabulary);
     let explained = match explained(session, trimmed(sql)) {
         Ok(explained) => explained,
         Err(trouble) => return trouble.told(TITLE).map(Err),
@@ -71,6 +76,7 @@ pub fn describe(
     description.untracked.extend(tree.untracked);
     description.named = tree.named;
     description.runs_code = tree.runs_code;
+    description.vocabulary = vocabulary;
     Ok(Ok(description))
 }
 

@@ -98,6 +98,13 @@ UNION ALL
 SELECT n.nspname::text, c.relname::text, c.oid::pg_catalog.regclass::text, NULL, false
   FROM relations JOIN pg_catalog.pg_class c USING (oid) JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 UNION ALL
+SELECT NULL, NULL, NULL,
+       pg_catalog.format('it uses the row type of %s, whose rows it does not read', c.oid::pg_catalog.regclass), false
+  FROM types
+  JOIN pg_catalog.pg_type t USING (oid)
+  JOIN pg_catalog.pg_class c ON c.oid = t.typrelid AND c.relkind <> 'c'
+ WHERE c.oid NOT IN (SELECT oid FROM relations)
+UNION ALL
 SELECT NULL, NULL, NULL, 'its types have casts to json by functions of somebody''s', true
  WHERE EXISTS (SELECT FROM types WHERE oid >= 16384)
    AND EXISTS (SELECT FROM pg_catalog.pg_cast k

@@ -9,6 +9,15 @@ pub const PAUSE: Duration = Duration::from_secs(1);
 /// How many are compared at a time: a few milliseconds' work for PostgreSQL, which other sessions may want to use.
 const SLICE: usize = 100;
 
+/// What is to be compared.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// What SQL may use beside relations: the first of each round.
+    Vocabulary,
+    /// These relations, with their names.
+    Relations(Vec<(u32, String)>),
+}
+
 /// A round of comparisons.
 #[derive(Debug, Default)]
 pub(super) struct Comparison {
@@ -17,14 +26,19 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    /// The relations that are due now, if any. A round begins once a second, and at once when somebody is in a hurry: then
-    /// what was compared already may have changed since.
-    pub(super) fn next(&mut self, known: &Known) -> Option<Vec<(u32, String)>> {
+    /// What is due now, if anything. A round begins once a second, and at once when somebody is in a hurry: then what was compared
+    /// already may have changed since.
+    pub(super) fn next(&mut self, known: &Known) -> Option<Due> {
         let is_due = self.left.is_empty() && self.began.is_none_or(|began| began.elapsed() >= PAUSE);
         if known.take_hurry() || is_due {
             self.began = Some(Instant::now());
             self.left = known.get();
+            return Some(Due::Vocabulary);
         }
+        self.slice().map(Due::Relations)
+    }
+
+    fn slice(&mut self) -> Option<Vec<(u32, String)>> {
         let slice = self.left.split_off(self.left.len().saturating_sub(SLICE));
         (!slice.is_empty()).then_some(slice)
     }
@@ -46,11 +60,21 @@ mod tests {
         known
     }
 
+    /// The relations of the next slice; none when nothing is due.
+    fn relations(comparison: &mut Comparison, known: &Known) -> usize {
+        match comparison.next(known) {
+            Some(Due::Relations(slice)) => slice.len(),
+            Some(Due::Vocabulary) => panic!("a round has begun"),
+            None => 0,
+        }
+    }
+
     #[test]
     fn a_round_takes_every_relation_once() {
         let (known, mut comparison) = (known(SLICE as u32 * 2 + 7), Comparison::default());
         let mut seen = Vec::new();
-        while let Some(slice) = comparison.next(&known) {
+        assert_eq!(comparison.next(&known), Some(Due::Vocabulary));
+        while let Some(Due::Relations(slice)) = comparison.next(&known) {
             assert!(slice.len() <= SLICE);
             assert_eq!(comparison.done().is_some(), seen.len() + slice.len() == SLICE * 2 + 7);
             seen.extend(slice.into_iter().map(|(oid, _)| oid));
@@ -62,17 +86,19 @@ mod tests {
     #[test]
     fn whoever_is_in_a_hurry_starts_a_round() {
         let (known, mut comparison) = (known(3), Comparison::default());
-        assert_eq!(comparison.next(&known).unwrap().len(), 3);
-        assert_eq!(comparison.next(&known), None);
-        known.hurry();
-        assert_eq!(comparison.next(&known).unwrap().len(), 3);
-        assert_eq!(comparison.next(&known), None);
+        for _ in 0..2 {
+            assert_eq!(comparison.next(&known), Some(Due::Vocabulary));
+            assert_eq!(relations(&mut comparison, &known), 3);
+            assert_eq!(comparison.next(&known), None);
+            known.hurry();
+        }
     }
 
     #[test]
-    fn without_relations_nothing_is_compared() {
+    fn without_relations_the_vocabulary_is_compared() {
         let mut comparison = Comparison::default();
         assert_eq!(comparison.done(), None);
+        assert_eq!(comparison.next(&Known::default()), Some(Due::Vocabulary));
         assert_eq!(comparison.next(&Known::default()), None);
         assert!(comparison.done().is_some());
     }

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::comparison::Comparison;
+use super::comparison::{Comparison, Due};
 use super::feed::{Feed, Lost, Tell};
 use super::fingerprint;
 use super::known::Known;
 use super::line::Line;
+use super::vocabulary;
 use super::News;
 use crate::cache::error::Error;
 use crate::postgres::connect::{Connector, DEFINITIONS};
@@ -46,7 +47,8 @@ impl Feed for Definitions {
     fn listen(&mut self, _max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
         let Some(line) = &mut self.line else { return Err(Lost("there is no session".into())) };
         match self.comparison.next(&self.known) {
-            Some(slice) => tell(News::Fingerprints(fingerprint::compare(line, &slice)?)),
+            Some(Due::Vocabulary) => tell(News::Vocabulary(vocabulary::ask(line)?)),
+            Some(Due::Relations(slice)) => tell(News::Fingerprints(fingerprint::compare(line, &slice)?)),
             None => self.known.await_hurry(PATIENCE),
         }
         if let Some(began) = self.comparison.done() {

@@ -31,7 +31,7 @@ WITH RECURSIVE wanted(oid, name) AS MATERIALIZED (
 ), hashes AS MATERIALIZED (
     SELECT c.oid, pg_catalog.hashtextextended(pg_catalog.concat_ws('|',
                c.oid, c.relname, schemas.nspname, schemas.is_open, c.relkind, c.relfilenode, c.relowner,
-               c.relrowsecurity, c.relforcerowsecurity, pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+               c.relrowsecurity, c.relforcerowsecurity, c.relacl, pg_catalog.has_table_privilege(c.oid, 'SELECT'),
                -- Even REFRESH MATERIALIZED VIEW CONCURRENTLY alters this row.
                CASE c.relkind WHEN 'm' THEN c.xmin END,
                (SELECT pg_catalog.sum(a.xmin::text::int8 + CASE WHEN a.atttypid < 16384 THEN 0 ELSE (

@@ -25,6 +25,7 @@ mod table;
 mod template;
 mod trim;
 mod unproven;
+pub mod vocabulary;
 
 pub use asking::Asking;
 pub use comparison::PAUSE as COMPARED_EVERY;

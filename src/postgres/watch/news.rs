@@ -28,4 +28,6 @@ pub enum News {
     /// What the catalog says of the relations that are known here: the fingerprint of each, `None` for one that is gone or
     /// whose name now means another relation.
     Fingerprints(Vec<(u32, Option<i64>)>),
+    /// The number of the functions, operators, casts and types that there are.
+    Vocabulary(i64),
 }
