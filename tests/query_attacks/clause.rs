@@ -93,7 +93,8 @@ pub const COMPARISONS: [&str; 14] = [
     "SELECT id FROM other WHERE ROW(id::int)::ty_{I} IN (SELECT ROW(1)::ty_{I})",
     "SELECT id FROM other WHERE ROW(id::int)::ty_{I} = ANY (ARRAY[ROW(1)::ty_{I}])",
     "SELECT NULLIF(ROW(1)::ty_{I}, ROW(2)::ty_{I}) AS a",
-    "SELECT ROW(1)::ty_{I} IS DISTINCT FROM ROW(2)::ty_{I} AS a",
+    // Two rows that are spelled out would be compared column by column, without the type's operator.
+    "SELECT a IS DISTINCT FROM ROW(2)::ty_{I} AS a FROM (SELECT ROW(1)::ty_{I} AS a) q",
     "SELECT rank() OVER (ORDER BY ROW(id::int)::ty_{I}) AS a FROM other",
     "SELECT p.id FROM plain p JOIN other o ON ROW(p.id::int)::ty_{I} = ROW(o.id::int)::ty_{I} WHERE p.id < 3",
     "SELECT 'a'::en_{I} AS a",
