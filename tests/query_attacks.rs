@@ -6,6 +6,7 @@ mod query_attacks;
 mod support;
 
 use postgres::error::SqlState;
+use query_attacks::amount::amount;
 use query_attacks::clause::CLAUSES;
 use query_attacks::culprit::Attack;
 use query_attacks::effect::EFFECTS;
@@ -66,7 +67,7 @@ fn what_was_seen_to_work() {
 #[test]
 fn functions_in_every_clause_by_one_session() {
     let database = database(&[stage::tables(), stage::functions()]);
-    let sql = statements(By::Name, SEED, 400);
+    let sql = statements(By::Name, SEED, amount(400));
     on_every_server(|kind| {
         let tally = attack(&kind, &database, &[("pool_size", "1")], 1, &sql);
         assert!(tally.ran > sql.len() / 4, "the grammar is no good: {tally:?}");
@@ -76,14 +77,14 @@ fn functions_in_every_clause_by_one_session() {
 #[test]
 fn functions_in_every_clause_by_four_sessions() {
     let database = database(&[stage::tables(), stage::functions()]);
-    let sql = statements(By::Name, SEED + 1, 200);
+    let sql = statements(By::Name, SEED + 1, amount(200));
     on_every_server(|kind| drop(attack(&kind, &database, &[("pool_size", "4")], 4, &sql)));
 }
 
 #[test]
 fn types_in_every_clause() {
     let database = database(&[stage::tables(), stage::functions(), stage::types()]);
-    let sql = statements(By::Type, SEED + 2, 400);
+    let sql = statements(By::Type, SEED + 2, amount(400));
     on_every_server(|kind| {
         let tally = attack(&kind, &database, &[("pool_size", "1")], 1, &sql);
         assert!(tally.ran > sql.len() / 4, "the grammar is no good: {tally:?}");
@@ -94,7 +95,9 @@ fn types_in_every_clause() {
 fn forbidden_tables_stay_forbidden() {
     let database = database(&[stage::tables(), stage::functions()]);
     let mut sql = owned(&FORBIDDEN);
-    sql.extend(statements(By::Name, SEED + 3, 1000).into_iter().filter(|sql| sql.contains("_secret")));
+    sql.extend(
+        statements(By::Name, SEED + 3, amount(1000)).into_iter().filter(|sql| sql.contains("_secret")),
+    );
     let settings = [("pool_size", "4"), ("allow_tables", "plain, other, parent, vw_*")];
     on_every_server(|kind| drop(attack(&kind, &database, &settings, 4, &sql)));
 }
