@@ -5,7 +5,9 @@ mod support;
 
 use serde_json::json;
 use support::queries::{any, define, inspect, is_stored, query, store};
-use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server};
+use support::{
+    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
+};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -297,6 +299,43 @@ fn a_query_that_takes_too_long_is_a_timeout() {
         eventually("it is answered again", || {
             (query(client, &["SELECT id FROM users"]).code() == "").then_some(())
         });
+    });
+}
+
+/// What PostgreSQL works at for this database, beside whoever asks.
+const AT_WORK: &str = "SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()";
+
+#[test]
+fn a_query_that_would_not_end_is_a_timeout_and_leaves_postgresql_idle() {
+    with_any(|database, _, client| {
+        database.execute(
+            "CREATE FUNCTION patient() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+                 PERFORM set_config('statement_timeout', '0', false); LOOP PERFORM pg_sleep(1); END LOOP; END $$;
+             CREATE FUNCTION stubborn() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+                 RAISE LOG 'stubborn in %.', current_database();
+                 LOOP BEGIN PERFORM pg_sleep(600); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$;
+             CREATE FUNCTION planned() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT patient()';
+             CREATE FUNCTION planned_stubborn() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT stubborn()'",
+        );
+        client.set("statement_timeout_ms", "200");
+        for sql in [
+            "SELECT n FROM generate_series(1, 1000000000) n",
+            "SELECT n FROM generate_series(1, 1000000000) n ORDER BY 1 LIMIT 1",
+            "SELECT count(*) AS n FROM users a, users b, users c, users d, users e, users f, users g, users h, users i, users j",
+            "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT 1 FROM c) SELECT count(*) AS n FROM c",
+            "SELECT patient() AS n",
+            "SELECT stubborn() AS n",
+            "SELECT planned() AS n",
+            "SELECT planned_stubborn() AS n",
+        ] {
+            assert_eq!(query(client, &[sql]).code(), "PGTIMEOUT", "{sql}");
+            eventually("PostgreSQL has ended it", || (database.number(AT_WORK) == 0).then_some(()));
+        }
+        client.set("statement_timeout_ms", FOREVER_MS);
+        // Each was run once, although its connection had to be closed.
+        let begun = format!("stubborn in {}.", database.name);
+        assert_eq!(database.postgres.log().matches(&begun).count(), 2);
     });
 }
 

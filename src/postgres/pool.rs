@@ -124,15 +124,16 @@ impl Source {
         }
     }
 
-    /// Does `work` on a session, again on another one when the connection turns out to be lost.
+    /// Does `work` on a session, again on another one when the connection turns out to be lost. Work that had its time and went
+    /// on is not done again: it would take up as long on every other connection.
     ///
     /// After a restart of PostgreSQL every idle connection is dead, so there may be `pool_size` of them. A
     /// connection that was opened since the last loss is given up when it is lost for the second time: the work
     /// itself may be what brings the server down.
     ///
     /// # Errors
-    /// [`Failure::Source`] when no session was to be had or each was lost, [`Failure::Query`] for what
-    /// PostgreSQL says about the work.
+    /// [`Failure::Source`] when no session was to be had or the work took too long, [`Failure::Query`] for what
+    /// PostgreSQL says about the work, or when each session was lost.
     pub fn with_session<T>(
         &self,
         deadline: Instant,
@@ -146,6 +147,7 @@ impl Source {
             let result = work(&mut session);
             self.shared.health.loaded(!matches!(&result, Err(error) if is_lost(error)));
             let error = match result {
+                Err(_) if session.is_overdue() => return Err(Failure::Source(self.overdue())),
                 Err(error) if session.means_lost(&error) => error,
                 result => return result.map_err(Failure::Query),
             };
@@ -199,6 +201,13 @@ impl Source {
             Some(why) => Err(Error::new(ErrorKind::Down, format!("{}: {why}", self.settings.name))),
             None => Ok(()),
         }
+    }
+
+    fn overdue(&self) -> Error {
+        let name = &self.settings.name;
+        let text =
+            format!("{name}: no answer in the time of statement_timeout_ms: the connection was closed");
+        Error::new(ErrorKind::Timeout, text)
     }
 
     fn too_late(&self) -> Error {

@@ -358,6 +358,11 @@ impl Session {
         is_lost(error) || (self.is_shared && is_about_names())
     }
 
+    /// Whether the connection was given up because a statement went on after its time.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.client.is_overdue()
+    }
+
     /// When the connection was opened.
     pub(super) fn opened(&self) -> Instant {
         self.opened

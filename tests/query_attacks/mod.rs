@@ -2,6 +2,7 @@
 //! has to be as it was afterwards.
 #![allow(dead_code)]
 
+pub mod amount;
 pub mod clause;
 pub mod culprit;
 pub mod effect;

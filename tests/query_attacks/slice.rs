@@ -46,6 +46,9 @@ impl Tally {
         if is_secret && text.contains(MARKER) {
             self.wrong.push(format!("{sql}\n  returned a forbidden row: {text}"));
         }
+        if reply.code() == "PGTIMEOUT" {
+            self.wrong.push(format!("{sql}\n  runs too long to tell anything: {text}"));
+        }
     }
 }
 
@@ -59,7 +62,7 @@ pub fn send(server: &Server, statements: &[String], clients: usize, is_secret: b
     }
     for (number, sql) in statements.iter().enumerate() {
         let client = number % clients.len();
-        tally.count(sql, &receive_one(&mut clients[client], number), is_secret);
+        tally.count(sql, &receive_one(&mut clients[client], number, sql), is_secret);
     }
     for sql in statements.iter().step_by(INSPECTED) {
         tally.wrong.extend(tracked(&mut clients[0], sql));
@@ -78,12 +81,12 @@ fn send_one(client: &mut Client, number: usize, sql: &str) {
 }
 
 /// The reply to a query: where it was asked by its name, that of DEFINE stands in front.
-fn receive_one(client: &mut Client, number: usize) -> Reply {
+fn receive_one(client: &mut Client, number: usize, sql: &str) -> Reply {
     if number % NAMED == 0 {
         let defined = client.receive();
         assert_eq!(defined, Reply::Simple("OK".into()));
     }
-    client.receive()
+    client.try_receive().unwrap_or_else(|error| panic!("no reply to {sql}: {error}"))
 }
 
 /// What is wrong when a statement that calls what nobody has proven is said to be tracked.

@@ -41,6 +41,8 @@ pub(super) struct Driver {
     notifications: VecDeque<Notification>,
     /// How long one request may take.
     pub(super) patience: Option<Duration>,
+    /// Whether one has taken longer.
+    pub(super) is_overdue: bool,
 }
 
 impl Driver {
@@ -55,6 +57,7 @@ impl Driver {
             connection: Some(Box::new(connection)),
             notifications: VecDeque::new(),
             patience: None,
+            is_overdue: false,
         }
     }
 
@@ -75,7 +78,7 @@ impl Driver {
         has_enough: &Cell<bool>,
         request: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let Self { runtime, connection, notifications, patience } = self;
+        let Self { runtime, connection, notifications, patience, is_overdue } = self;
         let mut request = pin!(request);
         runtime.block_on(async {
             let mut deadline = pin!(patience.map(tokio::time::sleep));
@@ -85,7 +88,8 @@ impl Driver {
                     return Poll::Ready(result);
                 }
                 move_messages(connection, notifications, cx)?;
-                if has_enough.get() || is_over(deadline.as_mut(), cx) {
+                *is_overdue |= is_over(deadline.as_mut(), cx);
+                if has_enough.get() || *is_overdue {
                     *connection = None;
                 }
                 request.as_mut().poll(cx)

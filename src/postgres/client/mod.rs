@@ -206,6 +206,11 @@ impl Client {
         self.inner.clear_type_cache();
     }
 
+    /// Whether the connection was given up because a request took longer than it may.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.driver.is_overdue
+    }
+
     /// Whether the connection is of no more use.
     pub(super) fn is_closed(&self) -> bool {
         self.inner.is_closed() || self.driver.is_closed()
