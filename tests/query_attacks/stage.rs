@@ -22,7 +22,7 @@ CREATE TABLE child (code int) INHERITS (parent);
 INSERT INTO parent VALUES (2);
 INSERT INTO child VALUES (1, {MARKER});
 CREATE SEQUENCE numbers;
-DO $$ BEGIN CREATE ROLE boss; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+DO $$ BEGIN CREATE ROLE boss; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
 {FORGE}
 {PROBE}
 "#
