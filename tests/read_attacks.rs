@@ -11,11 +11,11 @@ use query_attacks::culprit::Attack;
 use query_attacks::effect::{effect, EFFECTS};
 use query_attacks::invariant::Invariant;
 use read_attacks::reading::{by_shape, forged, loads, read};
-use read_attacks::shadow::shadows;
 use read_attacks::shape::SHAPES;
 use read_attacks::stage::Stage;
 use support::postgres::SUPERUSER;
 use support::queries::{any, inspect, store};
+use support::shadow::shadows;
 use support::watched::{await_name, cache, start_listening, watch, MODES};
 use support::{eventually, on_every_server, Database, Kind, Reply, Server};
 

@@ -2,6 +2,5 @@
 #![allow(dead_code)]
 
 pub mod reading;
-pub mod shadow;
 pub mod shape;
 pub mod stage;
