@@ -316,7 +316,7 @@ fn hostile_values_are_told_as_they_are_and_run_nothing() {
                 for sql in [
                     format!("INSERT INTO public.users VALUES ({n}, {text})"),
                     format!("UPDATE public.users SET k = {text}"),
-                    format!("UPDATE public.users SET id = -1"),
+                    "UPDATE public.users SET id = -1".to_owned(),
                     "DELETE FROM public.users".to_owned(),
                 ] {
                     attacker.assert_harmless(&mode.to_string(), &format!("{settings}; {sql}"));

@@ -1,7 +1,5 @@
 //! What is told of changes, opened with the secret.
 
-use std::time::Duration;
-
 use pgcache::postgres::watch::{Mode, Secret};
 use postgres::fallible_iterator::FallibleIterator;
 use serde_json::Value;
@@ -41,7 +39,7 @@ impl<'d> Told<'d> {
         let secret = Secret::read(&mut self.database.connect()).unwrap().unwrap();
         let mut notices = Vec::new();
         let mut all = self.ear.notifications();
-        let mut all = all.timeout_iter(PATIENCE.max(Duration::from_secs(1)));
+        let mut all = all.timeout_iter(PATIENCE);
         while let Some(notice) = all.next().unwrap() {
             if notice.payload() == "end" {
                 return notices;
