@@ -96,9 +96,9 @@ step dashboard jq -e "(.panels | length) > 0" examples/grafana/pgcache.json
 step clippy cargo clippy --all-targets --locked -- -D warnings
 
 # Themes about PostgreSQL alone: no server takes part, so once is enough.
-once=(listening triggers queries_postgres)
+once=(listening triggers queries_postgres watch_rights)
 # Themes that another version of PostgreSQL may change.
-versioned=("${once[@]}" catalog changes keys rows spellings)
+versioned=("${once[@]}" catalog changes keys least_privilege read_attacks rows spellings)
 
 themes() { # the arguments that name every other theme
     local file theme

@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -162,6 +163,76 @@ fn a_forged_file_brings_nothing_at_the_next_start() {
             eventually("both are rejected", || (client.figure("rejected_records") == 2).then_some(()));
             assert_eq!(known(&mut client), nothing(), "appendonly {append_only}");
         }
+    });
+}
+
+/// The file that another server without the module has saved, with both records.
+fn forged_dump(kind: &Kind) -> Vec<u8> {
+    let server = Server::setup(kind).without_module().start();
+    let mut client = server.client();
+    ok(&mut client, &["SET", HOOKS, EVIL_HOOKS]);
+    ok(&mut client, &["SET", QUERIES, EVIL_QUERIES]);
+    ok(&mut client, &["SAVE"]);
+    fs::read(server.folder().join("dump.rdb")).unwrap()
+}
+
+#[test]
+fn a_file_of_another_server_brings_nothing_to_one_that_starts_nor_to_its_replicas() {
+    on_every_server(|kind| {
+        let database = users();
+        let server = Server::start(&kind, &database);
+        define_good(&mut server.client());
+        fs::write(server.folder().join("dump.rdb"), forged_dump(&kind)).unwrap();
+        let server = server.crash_and_restart();
+        let mut client = server.client();
+        eventually("both are rejected", || (client.figure("rejected_records") == 2).then_some(()));
+        assert_eq!(known(&mut client), nothing());
+        let replica = Server::start(&kind, &database);
+        replica.follow(&server);
+        assert_eq!(known(&mut replica.client()), nothing());
+        // What is defined now arrives, alone.
+        define_good(&mut client);
+        await_known(&mut replica.client(), &both("good"));
+        assert_eq!(known(&mut client), both("good"));
+    });
+}
+
+#[test]
+fn a_file_that_is_loaded_while_the_server_runs_changes_nothing() {
+    on_every_server(|kind| {
+        let database = users();
+        let (server, replica) = (Server::start(&kind, &database), Server::start(&kind, &database));
+        let mut client = server.client();
+        define_good(&mut client);
+        replica.follow(&server);
+        await_known(&mut replica.client(), &both("good"));
+        fs::write(server.folder().join("dump.rdb"), forged_dump(&kind)).unwrap();
+        ok(&mut client, &["DEBUG", "RELOAD", "NOSAVE"]);
+        for key in [HOOKS, QUERIES] {
+            eventually("the record is ours again", || {
+                (client.exists(key) && !stored(&mut client, key).contains("evil")).then_some(())
+            });
+        }
+        assert_eq!(known(&mut client), both("good"));
+        assert_eq!(known(&mut replica.client()), both("good"));
+    });
+}
+
+#[test]
+fn records_appended_to_the_append_only_file_bring_nothing() {
+    on_every_server(|kind| {
+        let server = Server::setup(&kind).on(&users()).config("appendonly", "yes").start();
+        define_good(&mut server.client());
+        let files = fs::read_dir(server.folder().join("appendonlydir")).unwrap();
+        let mut files = files.map(|file| file.unwrap().path());
+        let file = files.find(|file| file.to_str().unwrap().ends_with(".incr.aof")).unwrap();
+        let commands = [&["SELECT", "0"][..], &["SET", HOOKS, EVIL_HOOKS], &["SET", QUERIES, EVIL_QUERIES]];
+        let commands = commands.map(support::client::encoded).concat();
+        fs::OpenOptions::new().append(true).open(file).unwrap().write_all(&commands).unwrap();
+        let server = server.crash_and_restart();
+        let mut client = server.client();
+        eventually("both are rejected", || (client.figure("rejected_records") == 2).then_some(()));
+        assert_eq!(known(&mut client), nothing());
     });
 }
 

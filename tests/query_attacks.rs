@@ -12,7 +12,7 @@ use query_attacks::culprit::Attack;
 use query_attacks::effect::EFFECTS;
 use query_attacks::fixed::{FORBIDDEN, SEEN};
 use query_attacks::grammar::{statements, By};
-use query_attacks::slice::Tally;
+use query_attacks::slice::{send, Tally};
 use query_attacks::stage;
 use support::queries::any;
 use support::{on_every_server, Database, Kind, Postgres, Server};
@@ -46,7 +46,11 @@ fn attack(
     sql: &[String],
 ) -> Tally {
     let is_secret = settings.iter().any(|(name, _)| *name == "allow_tables");
-    let attack = Attack { database, start: &|| start(kind, database, settings), clients, is_secret };
+    let attack = Attack {
+        database,
+        start: &|| start(kind, database, settings),
+        send: &|server, sql| send(server, sql, clients, is_secret),
+    };
     let tally = attack.run(sql);
     eprintln!("seed {SEED}: {} ran, {} failed, {} refused", tally.ran, tally.failed, tally.refused);
     let shown: Vec<&str> = tally.wrong.iter().take(200).map(String::as_str).collect();

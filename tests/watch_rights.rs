@@ -2,112 +2,18 @@
 #![allow(clippy::unwrap_used)]
 
 mod support;
+#[path = "watch_rights/mod.rs"]
+mod watch_rights;
 
 use pgcache::postgres::watch::{self, Mode};
 use pgcache::settings::AllowTables;
+use support::shadow::shadows;
 use support::{eventually, Database, Postgres};
+use watch_rights::attacker::Attacker;
+use watch_rights::hostile::{AS_NAMES, AS_VALUES, DDL, HOSTILE_SETTINGS};
+use watch_rights::told::Told;
 
 const MODES: [Mode; 2] = [Mode::Notify, Mode::Outbox];
-
-/// What an attacker makes: a role without rights, and functions that would make it a superuser, as casts of each type
-/// to each of the types that something might be turned into, as operators, and under the names of columns.
-struct Attacker<'d> {
-    database: &'d Database<'d>,
-    role: String,
-}
-
-impl<'d> Attacker<'d> {
-    fn new(database: &'d Database<'d>) -> Self {
-        let role = format!("attacker_{}", database.name);
-        database.execute(&format!(
-            "CREATE ROLE {role} LOGIN; GRANT CREATE ON SCHEMA public TO {role};
-             CREATE SCHEMA evil AUTHORIZATION {role}; CREATE TABLE public.effects (what text);
-             GRANT INSERT ON effects TO PUBLIC"
-        ));
-        Self { database, role }
-    }
-
-    /// Runs statements as the attacker, whose search path prefers what is his.
-    fn execute(&self, sql: &str) {
-        let mut client = self.database.connect();
-        let sql = format!("SET SESSION AUTHORIZATION {}; SET search_path = evil, public; {sql}", self.role);
-        client.batch_execute(&sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
-    }
-
-    /// Makes a function `name` of these arguments that returns `value` of this type and tries to gain rights: in
-    /// PL/pgSQL, or in SQL that is inlined, so that its constant part would run while a statement is planned.
-    fn function(&self, name: &str, arguments: &str, returns: &str, value: &str) {
-        let role = &self.role;
-        self.execute(&format!(
-            "CREATE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE plpgsql IMMUTABLE AS $$
-             BEGIN
-                 IF current_user <> '{role}' THEN
-                     PERFORM set_config('evil.ran', '{name}', false);
-                     BEGIN EXECUTE 'ALTER ROLE {role} SUPERUSER'; EXCEPTION WHEN OTHERS THEN NULL; END;
-                 END IF;
-                 RETURN {value};
-             END $$"
-        ));
-    }
-
-    /// Casts of `kind` to every type that a text, an integer, a comparison or a JSON value could be asked of.
-    fn casts(&self, kind: &str) {
-        let name = kind.replace(['[', ']', '.'], "_");
-        for (n, (target, value, how)) in [
-            ("pg_catalog.json", "'1'", ""),
-            ("pg_catalog.jsonb", "'1'", "AS ASSIGNMENT"),
-            ("pg_catalog.text", "'1'", "AS IMPLICIT"),
-            ("pg_catalog.int8", "1", "AS IMPLICIT"),
-            ("pg_catalog.int4", "1", "AS ASSIGNMENT"),
-            ("pg_catalog.oid", "1", "AS IMPLICIT"),
-            ("pg_catalog.regtype", "'int8'", "AS IMPLICIT"),
-            ("pg_catalog.bool", "true", "AS IMPLICIT"),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let function = format!("evil.cast_{name}_{n}");
-            self.function(&function, kind, target, value);
-            // Inlined, its constant part is computed while the statement is planned.
-            let (inner, target_name) = (format!("{function}_inner"), target);
-            self.function(&inner, "", target, value);
-            self.execute(&format!(
-                "CREATE FUNCTION {function}_sql({kind}) RETURNS {target_name} LANGUAGE sql IMMUTABLE AS 'SELECT {inner}()'"
-            ));
-            let chosen = if n % 2 == 0 { format!("{function}_sql") } else { function };
-            self.execute(&format!("CREATE CAST ({kind} AS {target}) WITH FUNCTION {chosen}({kind}) {how}"));
-        }
-        self.function(&format!("evil.eq_{name}"), &format!("{kind}, {kind}"), "bool", "true");
-        self.execute(&format!(
-            "CREATE OPERATOR evil.= (LEFTARG = {kind}, RIGHTARG = {kind}, FUNCTION = evil.eq_{name})"
-        ));
-    }
-
-    fn is_superuser(&self) -> bool {
-        let sql = format!("SELECT rolsuper::int::bigint FROM pg_roles WHERE rolname = '{}'", self.role);
-        self.database.number(&sql) == 1
-    }
-
-    /// Writes as the application, in a session of a superuser that has the attacker's search path, and looks for effects.
-    fn assert_harmless(&self, what: &str, writes: &str) {
-        let mut client = self.database.connect();
-        client.batch_execute("SET search_path = evil, public; SET evil.ran = ''").unwrap();
-        client.batch_execute(&format!("SET SESSION AUTHORIZATION {}", self.role)).unwrap();
-        let result = client.batch_execute(writes);
-        assert!(result.is_ok(), "{what}: {writes}: {result:?}");
-        client.batch_execute("RESET SESSION AUTHORIZATION").unwrap();
-        let ran: String = client.query_one("SELECT current_setting('evil.ran')", &[]).unwrap().get(0);
-        assert_eq!(ran, "", "{what}: {writes}");
-        assert!(!self.is_superuser(), "{what}: {writes}");
-    }
-}
-
-impl Drop for Attacker<'_> {
-    fn drop(&mut self) {
-        let mut client = self.database.connect();
-        let _ = client.batch_execute(&format!("DROP OWNED BY {0} CASCADE; DROP ROLE {0}", self.role));
-    }
-}
 
 fn add(database: &Database<'_>, table: &str, mode: Mode) {
     let mut client = database.connect();
@@ -291,4 +197,138 @@ fn the_functions_of_the_event_triggers_belong_to_a_superuser() {
     );
     let error = database.connect().batch_execute(&script.event_triggers).unwrap_err();
     assert_eq!(error.code().unwrap().code(), "42501");
+}
+
+/// Operators and functions under the names of PostgreSQL's own, that fail who runs them, and tables under names that our
+/// functions and scripts use.
+fn cast_shadows(attacker: &Attacker<'_>) {
+    attacker.database.execute(&shadows("evil", true));
+    attacker.database.execute(&format!("GRANT ALL ON SCHEMA evil TO {}", attacker.role));
+    attacker.execute(
+        "CREATE TABLE evil.pg_class (oid oid); CREATE TABLE evil.pg_proc (oid oid); CREATE TABLE evil.pg_trigger (oid oid);
+         CREATE VIEW evil.old_rows AS SELECT 1 AS k; CREATE VIEW evil.new_rows AS SELECT 1 AS k;
+         CREATE FUNCTION evil.pg_event_trigger_ddl_commands() RETURNS SETOF text LANGUAGE sql AS 'SELECT NULL'",
+    );
+}
+
+/// A DBA whose search path begins with the attacker's schema watches `table` by psql.
+fn watch_by_dba(database: &Database<'_>, table: &str, mode: Mode) {
+    let script = watch::sql(&mut database.connect(), table, mode, &AllowTables::default())
+        .unwrap()
+        .unwrap()
+        .to_string();
+    for _ in 0..2 {
+        database.psql(&["search_path=evil,public"], &script);
+    }
+}
+
+#[test]
+fn what_a_dba_runs_in_psql_does_what_it_says_whatever_names_say() {
+    for mode in MODES {
+        let database = Postgres::shared().database();
+        let attacker = Attacker::new(&database);
+        cast_shadows(&attacker);
+        database.execute(&format!("CREATE SCHEMA kinds AUTHORIZATION {}", attacker.role));
+        let mut told = Told::by(&database, mode);
+        for (n, name) in AS_NAMES.iter().enumerate() {
+            let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+            let table = format!("{quoted}.{quoted}");
+            database.execute(&format!(
+                "CREATE SCHEMA {quoted} AUTHORIZATION {role}; SET ROLE {role}; CREATE TYPE kinds.{quoted} AS ENUM ('a', 'b');
+                 CREATE TABLE {table} ({quoted} int PRIMARY KEY, v kinds.{quoted} UNIQUE)",
+                role = attacker.role
+            ));
+            watch_by_dba(&database, &table, mode);
+            database.execute(&format!("INSERT INTO {table} VALUES ({n}, 'a')"));
+            let notices = told.since_last(|notice| notice.get("keys").is_some());
+            assert_eq!(notices.len(), 1, "{mode} {name:?}");
+            assert_eq!(notices[0]["keys"][0][*name], n, "{mode} {name:?}: {}", notices[0]);
+        }
+        assert!(!database.postgres.home().join("pwned").exists(), "{mode}");
+        assert_eq!(database.number("SELECT count(*) FROM effects"), 0);
+        assert!(!attacker.is_superuser(), "{mode}");
+        let listed = watch::list(&mut database.connect()).unwrap();
+        assert_eq!(
+            listed.iter().filter(|table| table.is_whole && table.has_event_triggers).count(),
+            AS_NAMES.len()
+        );
+    }
+}
+
+#[test]
+fn ddl_of_anybody_is_told_and_runs_nothing_with_the_rights_of_the_event_triggers() {
+    for mode in MODES {
+        let database = Postgres::shared().database();
+        let attacker = Attacker::new(&database);
+        database.execute("CREATE TABLE users (id bigint PRIMARY KEY)");
+        cast_shadows(&attacker);
+        watch_by_dba(&database, "users", mode);
+        let mut told = Told::by(&database, mode);
+        for sql in DDL {
+            attacker.assert_harmless(&mode.to_string(), sql);
+            assert!(!told.since_last(|notice| notice.get("ddl").is_some()).is_empty(), "{mode} {sql}");
+        }
+        // And that of others goes on.
+        database.execute("SET search_path = evil, public; ALTER TABLE public.users ADD v int");
+        assert_eq!(told.since_last(|notice| notice.get("ddl").is_some()).len(), 1, "{mode}");
+    }
+}
+
+#[test]
+fn a_partition_gets_the_triggers_whatever_it_is_called() {
+    for mode in MODES {
+        let database = Postgres::shared().database();
+        let attacker = Attacker::new(&database);
+        cast_shadows(&attacker);
+        database.execute("CREATE TABLE parts (id bigint PRIMARY KEY) PARTITION BY LIST (id)");
+        watch_by_dba(&database, "parts", mode);
+        for (n, name) in AS_NAMES.iter().enumerate() {
+            let quoted = format!("evil.\"{}\"", name.replace('"', "\"\""));
+            attacker.execute(&format!("CREATE TABLE {quoted} (id bigint NOT NULL)"));
+            database.execute(&format!("ALTER TABLE parts ATTACH PARTITION {quoted} FOR VALUES IN ({n})"));
+        }
+        let bare = "SELECT count(*) FROM pg_inherits i WHERE inhparent = 'parts'::regclass AND 4 <> (
+            SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = i.inhrelid AND tgname LIKE 'pgcache%' AND tgenabled = 'A')";
+        assert_eq!(database.number(bare), 0, "{mode}");
+        assert_eq!(
+            database.number("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'pgcache%'"),
+            4 * (1 + AS_NAMES.len() as i64)
+        );
+        assert!(!attacker.is_superuser(), "{mode}");
+    }
+}
+
+#[test]
+fn hostile_values_are_told_as_they_are_and_run_nothing() {
+    for mode in MODES {
+        let database = Postgres::shared().database();
+        let attacker = Attacker::new(&database);
+        cast_shadows(&attacker);
+        database.execute(&format!(
+            "CREATE TABLE users (id bigint PRIMARY KEY, k text UNIQUE); GRANT INSERT, UPDATE, DELETE, SELECT ON users TO {}",
+            attacker.role
+        ));
+        watch_by_dba(&database, "users", mode);
+        let mut told = Told::by(&database, mode);
+        for settings in HOSTILE_SETTINGS {
+            for (n, value) in AS_VALUES.iter().enumerate() {
+                let text = format!("E'{}'", value.replace('\\', "\\\\").replace('\'', "''"));
+                for sql in [
+                    format!("INSERT INTO public.users VALUES ({n}, {text})"),
+                    format!("UPDATE public.users SET k = {text}"),
+                    "UPDATE public.users SET id = -1".to_owned(),
+                    "DELETE FROM public.users".to_owned(),
+                ] {
+                    attacker.assert_harmless(&mode.to_string(), &format!("{settings}; {sql}"));
+                    let notices = told.since_last(|_| true);
+                    let is_told = |key: &serde_json::Value| key["k"] == *value;
+                    let keys = notices.iter().filter_map(|notice| notice["keys"].as_array()).flatten();
+                    assert!(
+                        keys.clone().count() > 0 && keys.clone().all(is_told),
+                        "{mode} {settings} {sql}: {notices:?}"
+                    );
+                }
+            }
+        }
+    }
 }

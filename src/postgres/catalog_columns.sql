@@ -11,7 +11,7 @@ WITH RECURSIVE behind(oid) AS (
      CROSS JOIN LATERAL (VALUES (t.typbasetype),
                                 (CASE WHEN t.typcategory = 'A' THEN t.typelem END),
                                 (r.rngsubtype)) AS part(oid)
-     WHERE part.oid <> 0
+     WHERE part.oid <> 0::oid
 )
 SELECT NULL::int2 AS attnum, NULL::text AS attname, true AS deterministic, t.oid,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname) AS sql_type,
@@ -23,7 +23,7 @@ SELECT NULL::int2 AS attnum, NULL::text AS attname, true AS deterministic, t.oid
   JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
   LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
   LEFT JOIN LATERAL (
-       SELECT 'OPERATOR(' || pg_catalog.quote_ident(opn.nspname) || '.' || o.oprname || ')' AS operator
+       SELECT 'OPERATOR(' || pg_catalog.quote_ident(opn.nspname) || '.' || o.oprname::text || ')' AS operator
          FROM pg_catalog.pg_opclass oc
          JOIN pg_catalog.pg_am am ON am.oid = oc.opcmethod AND am.amname = 'btree'
          JOIN pg_catalog.pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amopstrategy = 3

@@ -15,8 +15,8 @@ WITH RECURSIVE reach(oid, way) AS (
              FROM pg_catalog.pg_rewrite r
              JOIN pg_catalog.pg_depend d ON d.objid = r.oid
             WHERE r.ev_class = reach.oid AND r.rulename = '_RETURN' AND d.refobjid <> r.ev_class
-              AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass) AS next(oid, way)
+              AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid
+              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid) AS next(oid, way)
 ), relations AS (
     SELECT c.oid, c.relkind, c.relrowsecurity
       FROM (SELECT DISTINCT oid FROM reach) AS distinct_reach
@@ -27,21 +27,21 @@ WITH RECURSIVE reach(oid, way) AS (
            -- A subscription's worker fires nothing but row triggers.
            EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s
                     WHERE s.srrelid = relations.oid
-                       OR s.srrelid IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(relations.oid))) AS is_subscribed
+                       OR s.srrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(relations.oid))) AS is_subscribed
       FROM relations
       LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid = relations.oid
       LEFT JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
      GROUP BY relations.oid, relations.relkind
 ), told AS (
     SELECT carried.oid, CASE
-               WHEN names @> '{pgcache_row,pgcache_truncate}' THEN true
+               WHEN names OPERATOR(pg_catalog.@>) '{pgcache_row,pgcache_truncate}' THEN true
                WHEN relkind = 'r' AND is_subscribed THEN false
-               WHEN names @> '{pgcache_insert,pgcache_update,pgcache_delete,pgcache_truncate}' THEN true
+               WHEN names OPERATOR(pg_catalog.@>) '{pgcache_insert,pgcache_update,pgcache_delete,pgcache_truncate}' THEN true
                -- Row triggers tell of a partition's rows whichever table the statement names.
-               ELSE relkind = 'p' AND names @> '{pgcache_truncate}' AND NOT EXISTS (
+               ELSE relkind = 'p' AND names OPERATOR(pg_catalog.@>) '{pgcache_truncate}' AND NOT EXISTS (
                    SELECT FROM carried AS leaf
-                    WHERE leaf.relkind = 'r' AND NOT leaf.names @> '{pgcache_row}'
-                      AND carried.oid IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(leaf.oid)))
+                    WHERE leaf.relkind = 'r' AND NOT leaf.names OPERATOR(pg_catalog.@>) '{pgcache_row}'
+                      AND carried.oid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(leaf.oid)))
            END AS is_told
       FROM carried
      WHERE relkind IN ('r', 'p')
@@ -67,6 +67,6 @@ SELECT (SELECT pg_catalog.array_agg(oid ORDER BY oid) FROM relations) AS concern
        -- result changes with no change of a table.
        AND NOT EXISTS (SELECT FROM rules WHERE action LIKE '%SQLVALUEFUNCTION%')
        AND NOT EXISTS (SELECT FROM rules, pg_catalog.regexp_matches(action, ':relid (\d+) ', 'g') AS m(relid)
-                        WHERE m.relid[1]::oid BETWEEN 1 AND 16383)
+                        WHERE m.relid[1]::oid BETWEEN 1::oid AND 16383::oid)
        AND NOT EXISTS (SELECT FROM rules, pg_catalog.regexp_matches(action, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\d+) ', 'g') AS m(oid)
                          JOIN pg_catalog.pg_proc p ON p.oid = m.oid[1]::oid AND p.provolatile <> 'i') AS is_watched

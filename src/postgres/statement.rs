@@ -132,7 +132,7 @@ fn sql(
     format!(
         "SELECT k.ord, {row}{texts} FROM {input} WITH ORDINALITY AS k({keys}, ord) \
          {join} (SELECT * FROM {relation} AS t WHERE {condition} LIMIT 2) AS r{on}",
-        row = if rows == RowsAs::Columns { "r.*" } else { "row_to_json(r.*)::text" },
+        row = if rows == RowsAs::Columns { "r.*" } else { "pg_catalog.row_to_json(r.*)::text" },
         texts = if reports_keys { key_texts(key) } else { String::new() },
         input = input(key, bindings),
         condition = condition(key),
@@ -151,8 +151,8 @@ fn relation(table: &TableDefinition) -> String {
 }
 
 fn key_texts(key: &[&Column]) -> String {
-    let row = key.iter().map(|column| format!(", to_json(r.{})::text", quoted(&column.name)));
-    let value = (1..=key.len()).map(|n| format!(", to_json(k.c{n})::text"));
+    let row = key.iter().map(|column| format!(", pg_catalog.to_json(r.{})::text", quoted(&column.name)));
+    let value = (1..=key.len()).map(|n| format!(", pg_catalog.to_json(k.c{n})::text"));
     row.chain(value).collect()
 }
 
@@ -161,15 +161,19 @@ fn input(key: &[&Column], bindings: &Bindings) -> String {
         Bindings::Json => {
             let columns = key.iter().enumerate().map(|(i, column)| format!("c{} {}", i + 1, column.sql_type));
             let columns = columns.collect::<Vec<_>>().join(", ");
-            format!("ROWS FROM (json_to_recordset($1::text::json) AS ({columns}))")
+            format!("ROWS FROM (pg_catalog.json_to_recordset($1::text::json) AS ({columns}))")
         }
         Bindings::Arrays(bindings) => {
             let array = |(i, (column, binding)): (usize, (&&Column, &Binding))| match binding {
-                Binding::Integers => format!("${}::int8[]", i + 1),
-                Binding::Texts => format!("${}::text[]::{}[]", i + 1, column.sql_type),
+                Binding::Integers => format!("pg_catalog.unnest(${}::int8[])", i + 1),
+                Binding::Texts => format!("pg_catalog.unnest(${}::text[]::{}[])", i + 1, column.sql_type),
             };
-            let arrays = key.iter().zip(bindings).enumerate().map(array).collect::<Vec<_>>().join(", ");
-            format!("unnest({arrays})")
+            let arrays: Vec<String> = key.iter().zip(bindings).enumerate().map(array).collect();
+            match arrays.as_slice() {
+                [one] => one.clone(),
+                // What unnest takes several arrays for has no name that could be qualified.
+                all => format!("ROWS FROM ({})", all.join(", ")),
+            }
         }
     }
 }
@@ -228,7 +232,7 @@ mod tests {
         assert!(plan.is_unique);
         assert_eq!(
             plan.sql,
-            "SELECT k.ord, r.* FROM unnest($1::int8[]) WITH ORDINALITY AS k(c1, ord) \
+            "SELECT k.ord, r.* FROM pg_catalog.unnest($1::int8[]) WITH ORDINALITY AS k(c1, ord) \
              CROSS JOIN LATERAL (SELECT * FROM \"Odd \"\"one\"\"\".\"k\" AS t \
              WHERE t.\"id\" OPERATOR(pg_catalog.=) k.c1 LIMIT 2) AS r"
         );
@@ -265,7 +269,9 @@ mod tests {
         let ratio = Column { has_form: false, ..column("ratio", "\"pg_catalog\".\"float8\"", Rule::Float8) };
         let plan = LoadPlan::plain(table(vec![id, ratio]), vec![0]);
         assert_eq!(plan.rows, RowsAs::Json);
-        assert!(plan.sql.starts_with("SELECT k.ord, row_to_json(r.*)::text FROM unnest"));
+        assert!(plan
+            .sql
+            .starts_with("SELECT k.ord, pg_catalog.row_to_json(r.*)::text FROM pg_catalog.unnest"));
     }
 
     #[test]
@@ -274,7 +280,9 @@ mod tests {
         let plan = LoadPlan::asking(table(vec![tags]), vec![0]);
         assert_eq!(plan.bindings, Bindings::Json);
         assert!(plan.reports_keys);
-        assert!(plan.sql.contains("json_to_recordset($1::text::json) AS (c1 \"pg_catalog\".\"_text\")"));
-        assert!(plan.sql.contains("to_json(r.\"tags\")::text, to_json(k.c1)::text"));
+        assert!(plan
+            .sql
+            .contains("pg_catalog.json_to_recordset($1::text::json) AS (c1 \"pg_catalog\".\"_text\")"));
+        assert!(plan.sql.contains("pg_catalog.to_json(r.\"tags\")::text, pg_catalog.to_json(k.c1)::text"));
     }
 }

@@ -1,7 +1,7 @@
 //! Culprits: which statements of a slice did what.
 
 use super::invariant::Invariant;
-use super::slice::{send, Tally, LENGTH};
+use super::slice::{Tally, LENGTH};
 use crate::support::{Database, Server};
 
 /// So many slices are searched for their culprits; the others are only counted.
@@ -13,10 +13,8 @@ pub struct Attack<'a> {
     pub database: &'a Database<'a>,
     /// Starts one.
     pub start: &'a dyn Fn() -> Server,
-    /// How many clients attack at once.
-    pub clients: usize,
-    /// Whether forbidden rows are looked for.
-    pub is_secret: bool,
+    /// Attacks one.
+    pub send: &'a dyn Fn(&Server, &[String]) -> Tally,
 }
 
 impl Attack<'_> {
@@ -26,7 +24,7 @@ impl Attack<'_> {
         let mut stage = self.stage();
         let mut broken = 0;
         for slice in statements.chunks(LENGTH) {
-            tally.add(send(&stage.0, slice, self.clients, self.is_secret));
+            tally.add((self.send)(&stage.0, slice));
             let violations = stage.1.violations();
             if !violations.is_empty() {
                 broken += 1;
@@ -54,7 +52,7 @@ impl Attack<'_> {
         let mut found = Vec::new();
         let mut stage = self.stage();
         for sql in slice {
-            send(&stage.0, std::slice::from_ref(sql), 1, false);
+            (self.send)(&stage.0, std::slice::from_ref(sql));
             let violations = stage.1.violations();
             if !violations.is_empty() {
                 found.push(format!("{sql}\n  {}", violations.join("\n  ")));

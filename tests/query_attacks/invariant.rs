@@ -15,7 +15,8 @@ SELECT pg_catalog.concat_ws(' ',
                         WHERE d.datname = current_database() AND locktype = 'advisory'),
     'forged', (SELECT count(*) FROM public.other WHERE note = 'FORGED') + (SELECT count(*) FROM public.plain WHERE note = 'FORGED'),
     'relations', (SELECT count(*) FROM pg_class), 'functions', (SELECT count(*) FROM pg_proc),
-    'settings', (SELECT count(*) FROM pg_db_role_setting))";
+    'settings', (SELECT count(*) FROM pg_db_role_setting s
+                  WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))))";
 
 /// Sessions in a transaction although nothing is asked of them.
 const OPEN: &str = "SELECT count(*) FROM pg_stat_activity

@@ -33,7 +33,8 @@ impl Tally {
         self.wrong.extend(other.wrong);
     }
 
-    fn count(&mut self, sql: &str, reply: &Reply, is_secret: bool) {
+    /// Counts one reply.
+    pub fn count(&mut self, sql: &str, reply: &Reply, is_secret: bool) {
         match reply {
             Reply::Bulk(_) => self.ran += 1,
             Reply::Error(text) if text.starts_with("NOPERM") => self.refused += 1,

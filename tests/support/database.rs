@@ -1,5 +1,8 @@
 //! One database of a throwaway PostgreSQL.
 
+use std::io::Write;
+use std::process::Stdio;
+
 use postgres::error::SqlState;
 
 use super::eventually::eventually;
@@ -30,6 +33,30 @@ impl<'p> Database<'p> {
     pub fn execute(&self, sql: &str) -> &Self {
         self.connect().batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         self
+    }
+
+    /// Runs `script` as a DBA runs a file: by psql, which stops at the first error, with `settings` (`search_path=evil`) for its
+    /// session. Returns what it printed.
+    pub fn psql(&self, settings: &[&str], script: &str) -> String {
+        let mut command = self.postgres.psql();
+        let options: Vec<String> = settings.iter().map(|setting| format!("-c {setting}")).collect();
+        command.env("PGOPTIONS", options.join(" ")).args([
+            "-X",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-d",
+            &self.name,
+        ]);
+        let mut psql =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // All of it is read before psql ends, unless an error ends it.
+        let _ = psql.stdin.take().unwrap().write_all(script.as_bytes());
+        let output = psql.wait_with_output().unwrap();
+        let said =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        assert!(output.status.success(), "psql: {said}\n{script}");
+        said
     }
 
     /// The first column of the first row, as text.

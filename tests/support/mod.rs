@@ -16,6 +16,7 @@ pub mod postgres;
 pub mod process;
 pub mod queries;
 pub mod server;
+pub mod shadow;
 pub mod user;
 pub mod watchdog;
 pub mod watched;

@@ -278,7 +278,19 @@ impl Postgres {
 
     /// One of PostgreSQL's programs, run as a user it accepts.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(programs().join(program));
+        self.run_as_user(programs().join(program))
+    }
+
+    /// psql as the superuser: that of this version, or another one where only servers were unpacked.
+    pub fn psql(&self) -> Command {
+        let own = programs().join("psql");
+        let mut command = self.run_as_user(if own.exists() { own } else { "psql".into() });
+        command.args(["-h", "127.0.0.1", "-U", SUPERUSER, "-p", &self.port.to_string()]);
+        command
+    }
+
+    fn run_as_user(&self, program: PathBuf) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(&self.home).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"PG") {

@@ -50,17 +50,17 @@ WITH RECURSIVE trees(relation, tree) AS (
 SELECT NULL::text AS schema, NULL::text AS relation, NULL::text AS display, pg_catalog.format('%s() %s', proname, CASE
            WHEN provolatile = 'v' THEN 'is volatile'
            WHEN proname IN ('now', 'transaction_timestamp', 'statement_timestamp', 'age') THEN 'reads the clock'
-           WHEN oid < 16384 THEN 'tells of the server''s state, or may'
-           ELSE 'is not one of PostgreSQL''s own functions' END) AS reason, oid >= 16384 AS is_code
+           WHEN oid < 16384::pg_catalog.oid THEN 'tells of the server''s state, or may'
+           ELSE 'is not one of PostgreSQL''s own functions' END) AS reason, oid >= 16384::pg_catalog.oid AS is_code
   FROM functions
- WHERE oid >= 16384 OR lanname NOT IN ('internal', 'sql') OR provolatile = 'v'
+ WHERE oid >= 16384::pg_catalog.oid OR lanname NOT IN ('internal', 'sql') OR provolatile = 'v'
     OR provolatile = 's' AND NOT (proname IN (
            'row_to_json', 'to_json', 'to_jsonb', 'json_agg', 'jsonb_agg', 'json_object_agg', 'jsonb_object_agg', 'array_to_json',
            'json_build_object', 'jsonb_build_object', 'json_build_array', 'jsonb_build_array', 'concat', 'concat_ws', 'format',
            'array_to_string', 'to_char', 'to_date', 'to_timestamp', 'date_trunc', 'date_part', 'extract', 'timezone', 'timestamp',
            'date', 'time', 'timetz', 'textanycat', 'anytextcat', 'quote_literal', 'quote_nullable', 'enum_first', 'enum_last',
            'enum_range', 'pg_typeof', 'generate_series')
-       OR proname LIKE 'timestamptz%' OR proname LIKE '%\_timestamptz')
+       OR proname::pg_catalog.text LIKE 'timestamptz%' OR proname::pg_catalog.text LIKE '%\_timestamptz')
 UNION ALL
 SELECT NULL, NULL, NULL,
        pg_catalog.format('it holds %s, which is not known to be a function of rows and parameters', pg_catalog.lower(label)), true
@@ -87,13 +87,13 @@ SELECT NULL, NULL, NULL,
 UNION ALL
 SELECT NULL, NULL, NULL, 'a text becomes a date or a time in it, which may mean the moment', false
   FROM trees
- WHERE $1 AND trees.relation = 0 AND trees.tree ~ ':consttype (?:1082|1083|1114|1184|1266)\M'
+ WHERE $1 AND trees.relation = 0::pg_catalog.oid AND trees.tree ~ ':consttype (?:1082|1083|1114|1184|1266)\M'
 UNION ALL
 SELECT NULL, NULL, NULL, 'a text becomes a date, a time or the name of an object in it', false
   FROM trees
  WHERE trees.tree ~ '\{COERCEVIAIO :arg .*? :resulttype (?:1082|1083|1114|1184|1266|24|2202|2203|2204|2205|2206|3734|3769|4089|4096|4191)\M'
 UNION ALL
-SELECT NULL, NULL, NULL, 'rows of a system catalog are in it', false FROM relations WHERE oid < 16384
+SELECT NULL, NULL, NULL, 'rows of a system catalog are in it', false FROM relations WHERE oid < 16384::pg_catalog.oid
 UNION ALL
 SELECT n.nspname::text, c.relname::text, c.oid::pg_catalog.regclass::text, NULL, false
   FROM relations JOIN pg_catalog.pg_class c USING (oid) JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -106,10 +106,10 @@ SELECT NULL, NULL, NULL,
  WHERE c.oid NOT IN (SELECT oid FROM relations)
 UNION ALL
 SELECT NULL, NULL, NULL, 'its types have casts to json by functions of somebody''s', true
- WHERE EXISTS (SELECT FROM types WHERE oid >= 16384)
+ WHERE EXISTS (SELECT FROM types WHERE oid >= 16384::pg_catalog.oid)
    AND EXISTS (SELECT FROM pg_catalog.pg_cast k
                  JOIN pg_catalog.pg_proc p ON p.oid = k.castfunc
                  JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname NOT IN ('internal', 'c')
-                WHERE k.oid >= 16384 AND k.casttarget IN (114, 3802))
+                WHERE k.oid >= 16384::pg_catalog.oid AND k.casttarget IN (114::pg_catalog.oid, 3802::pg_catalog.oid))
 UNION ALL
-SELECT NULL, NULL, NULL, 'its parse tree is not there', true WHERE NOT EXISTS (SELECT FROM trees WHERE relation = 0 AND tree IS NOT NULL)
+SELECT NULL, NULL, NULL, 'its parse tree is not there', true WHERE NOT EXISTS (SELECT FROM trees WHERE relation = 0::pg_catalog.oid AND tree IS NOT NULL)

@@ -2,6 +2,7 @@
 -- the servers look for themselves once a second. What runs as a superuser here calls nothing that is somebody
 -- else's to replace.
 BEGIN TRANSACTION READ WRITE;
+SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL lock_timeout = '500ms';
 SET LOCAL client_min_messages = warning;
 DO $pgcache$ BEGIN PERFORM pg_catalog.pg_advisory_xact_lock(7453010373645639777); END $pgcache$;
@@ -56,8 +57,9 @@ BEGIN
                    AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid
                                       AND g.tgname LIKE 'pgcache\_%' AND g.tgenabled = 'A')
             LOOP
-                EXECUTE replace(replace($watch$@triggers@$watch$, '@' || 'relation@', lacking.relation),
-                                '@' || 'function@', lacking.function);
+                -- The name comes last: it may look like another place.
+                EXECUTE replace(replace($watch$@triggers@$watch$, '@' || 'function@', lacking.function),
+                                '@' || 'relation@', lacking.relation);
             END LOOP;
         EXCEPTION WHEN OTHERS THEN
             NULL; -- WATCH LIST then says that the table is watched in parts only

@@ -22,8 +22,8 @@ WITH RECURSIVE wanted(oid, name) AS MATERIALIZED (
              FROM pg_catalog.pg_rewrite r
              JOIN pg_catalog.pg_depend d ON d.objid = r.oid
             WHERE r.ev_class = reach.oid AND r.rulename = '_RETURN' AND d.refobjid <> r.ev_class
-              AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass) AS next(oid, way)
+              AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid
+              AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid) AS next(oid, way)
 ), parts AS MATERIALIZED (
     SELECT root, oid FROM reach UNION SELECT oid, oid FROM wanted
 ), schemas AS MATERIALIZED (
@@ -34,13 +34,13 @@ WITH RECURSIVE wanted(oid, name) AS MATERIALIZED (
                c.relrowsecurity, c.relforcerowsecurity, c.relacl, pg_catalog.has_table_privilege(c.oid, 'SELECT'),
                -- Even REFRESH MATERIALIZED VIEW CONCURRENTLY alters this row.
                CASE c.relkind WHEN 'm' THEN c.xmin END,
-               (SELECT pg_catalog.sum(a.xmin::text::int8 + CASE WHEN a.atttypid < 16384 THEN 0 ELSE (
+               (SELECT pg_catalog.sum(a.xmin::text::int8 + CASE WHEN a.atttypid < 16384::oid THEN 0 ELSE (
                        -- Types that are not built in: domains, enums, composites, and arrays of them.
                        SELECT pg_catalog.sum(t.xmin::text::int8
-                              + coalesce((SELECT pg_catalog.sum(e.xmin::text::int8) FROM pg_catalog.pg_enum e
+                              + coalesce((SELECT pg_catalog.sum(e.xmin::text::int8)::int8 FROM pg_catalog.pg_enum e
                                            WHERE e.enumtypid = t.oid), 0)
-                              + coalesce((SELECT pg_catalog.sum(m.xmin::text::int8) FROM pg_catalog.pg_attribute m
-                                           WHERE m.attrelid = t.typrelid), 0))
+                              + coalesce((SELECT pg_catalog.sum(m.xmin::text::int8)::int8 FROM pg_catalog.pg_attribute m
+                                           WHERE m.attrelid = t.typrelid), 0))::int8
                          FROM pg_catalog.pg_type declared
                          JOIN pg_catalog.pg_type t ON t.oid IN (declared.oid, declared.typbasetype, declared.typelem)
                         WHERE declared.oid = a.atttypid) END)

@@ -13,7 +13,8 @@ use crate::settings::AllowTables;
 const LIST: &str = include_str!("list.sql");
 
 /// The version of the server, as a number and as PostgreSQL calls it.
-const VERSION: &str = "SELECT current_setting('server_version_num')::int, current_setting('server_version')";
+const VERSION: &str = "\
+SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version')";
 
 /// The first version that has `CREATE OR REPLACE TRIGGER`, which takes no lock that readers would wait for. Earlier ones have not
 /// been maintained since November 2025.

@@ -19,29 +19,29 @@ WITH RECURSIVE keyed AS (
     SELECT m.attname, CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END, m.is_array OR t.typtype <> 'd'
       FROM made_of m
       JOIN pg_catalog.pg_type t ON t.oid = m.oid
-     WHERE t.typtype = 'd' OR t.typcategory = 'A' AND t.typelem <> 0
+     WHERE t.typtype = 'd' OR t.typcategory = 'A' AND t.typelem <> 0::oid
 )
 SELECT k.attname::text, pg_catalog.quote_ident(k.attname),
-       t.oid < 16384 AND t.typname IN ('int2', 'int4', 'int8') AS is_integer,
-       t.oid < 16384 AND t.typname IN ('int2', 'int4', 'int8', 'oid', 'bool', 'numeric', 'text', 'varchar', 'bpchar', 'name',
+       t.oid < 16384::oid AND t.typname IN ('int2', 'int4', 'int8') AS is_integer,
+       t.oid < 16384::oid AND t.typname IN ('int2', 'int4', 'int8', 'oid', 'bool', 'numeric', 'text', 'varchar', 'bpchar', 'name',
                                        'uuid', 'date', 'timestamp') OR t.typtype = 'e' AS is_settled,
        NOT k.attnotnull AS is_nullable,
-       CASE WHEN leaf.typcategory = 'A' OR leaf.typtype NOT IN ('b', 'e', 'r', 'm') OR leaf.typarray = 0
-              OR leaf.typname LIKE 'reg%' AND leaf.oid < 16384
+       CASE WHEN leaf.typcategory = 'A' OR leaf.typtype NOT IN ('b', 'e', 'r', 'm') OR leaf.typarray = 0::oid
+              OR leaf.typname::text LIKE 'reg%' AND leaf.oid < 16384::oid
               OR EXISTS (SELECT FROM pg_catalog.pg_type v WHERE v.oid = t.oid AND v.typname IN ('int2vector', 'oidvector'))
               OR EXISTS (SELECT FROM pg_catalog.pg_cast c
-                          WHERE c.castsource = leaf.oid AND c.casttarget = 'pg_catalog.json'::pg_catalog.regtype
-                            AND leaf.oid >= 16384) THEN 'table'
-            WHEN leaf.oid < 16384 THEN 'json'
+                          WHERE c.castsource = leaf.oid AND c.casttarget = 'pg_catalog.json'::pg_catalog.regtype::oid
+                            AND leaf.oid >= 16384::oid) THEN 'table'
+            WHEN leaf.oid < 16384::oid THEN 'json'
             WHEN m.is_array THEN 'table'
             ELSE 'text' END AS told_as,
        k.atttypid AS type,
-       CASE WHEN t.oid < 16384 THEN pg_catalog.format(
+       CASE WHEN t.oid < 16384::oid THEN pg_catalog.format(
            CASE t.typcategory WHEN 'A' THEN '%s, NULL::pg_catalog.%I' ELSE 'ARRAY[%s], NULL::pg_catalog.%I[]' END,
            '@value@', t.typname) END AS proof
   FROM keyed k
   JOIN pg_catalog.pg_type t ON t.oid = k.atttypid
   JOIN made_of m ON m.attname = k.attname
   JOIN pg_catalog.pg_type leaf ON leaf.oid = m.oid
- WHERE NOT (leaf.typtype = 'd' OR leaf.typcategory = 'A' AND leaf.typelem <> 0)
+ WHERE NOT (leaf.typtype = 'd' OR leaf.typcategory = 'A' AND leaf.typelem <> 0::oid)
  ORDER BY k.attname

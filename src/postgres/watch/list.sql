@@ -3,8 +3,8 @@
 WITH RECURSIVE root AS (
     SELECT c.oid, CASE WHEN p.prosrc LIKE '%pg\_notify%' THEN 'notify' ELSE 'outbox' END AS mode
       FROM pg_catalog.pg_proc p
-      JOIN pg_catalog.pg_class c ON p.proname = 'changed_' || c.oid
-     WHERE p.pronamespace = pg_catalog.to_regnamespace('pgcache')
+      JOIN pg_catalog.pg_class c ON p.proname = pg_catalog.concat('changed_', c.oid)
+     WHERE p.pronamespace = pg_catalog.to_regnamespace('pgcache')::oid
 ), below(root, oid) AS (
     SELECT oid, oid FROM root
     UNION
@@ -15,7 +15,7 @@ WITH RECURSIVE root AS (
 )
 SELECT r.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), r.mode,
        (SELECT pg_catalog.count(*) FROM below b JOIN pg_catalog.pg_trigger g ON g.tgrelid = b.oid
-         WHERE b.root = r.oid AND g.tgname LIKE 'pgcache\_%') AS triggers,
+         WHERE b.root = r.oid AND g.tgname::text LIKE 'pgcache\_%') AS triggers,
        (SELECT pg_catalog.count(*) - 1 FROM below b WHERE b.root = r.oid) AS partitions,
        (SELECT pg_catalog.count(*) = 2 FROM pg_catalog.pg_event_trigger e
          WHERE e.evtname IN ('pgcache_ddl', 'pgcache_drop') AND e.evtenabled = 'A') AS has_event_trigger

@@ -22,7 +22,7 @@ SELECT FROM pg_catalog.pg_class c
  WHERE n.nspname = 'pgcache' AND c.relname = 'secret' AND c.relkind = 'm' AND c.relispopulated
    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
-                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.atttypid <> 17)";
+                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.atttypid <> 17::pg_catalog.oid)";
 const SECRET: &str = "\
 SELECT pg_catalog.encode(s.cipher, 'hex'), pg_catalog.encode(s.mac, 'hex') FROM pgcache.secret s";
 

@@ -20,10 +20,10 @@ SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind::text,
          WHERE a.member = c.oid
            AND CASE WHEN a.oid = $1 THEN $2 ELSE EXISTS (
                    SELECT FROM pg_catalog.pg_proc p
-                    WHERE p.pronamespace = pg_catalog.to_regnamespace('pgcache')
-                      AND p.proname = 'changed_' || a.oid) END
+                    WHERE p.pronamespace = pg_catalog.to_regnamespace('pgcache')::oid
+                      AND p.proname = pg_catalog.concat('changed_', a.oid)) END
          ORDER BY a.distance DESC, a.oid LIMIT 1) AS top,
-       EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname LIKE 'pgcache\_%')
+       EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname::text LIKE 'pgcache\_%')
            AS has_triggers,
        n.nspname::text, c.relname::text
   FROM below
