@@ -128,7 +128,9 @@ fn is_followed(changes: &[Change], mode: &str) {
         let server = start(&kind, &database, mode);
         let mut client = server.client();
         client.read("users", r#"{"id":1}"#);
-        changes.iter().for_each(|(before, ..)| drop(database.execute(before)));
+        for (before, ..) in changes {
+            database.execute(before);
+        }
         for (_, sql, change) in changes {
             await_comparison(&mut client);
             let was = now(&database, sql);
