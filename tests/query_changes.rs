@@ -6,7 +6,7 @@ mod support;
 use serde_json::{json, Value};
 use support::queries::{any, asking, await_result, inspect, is_stored, list, query, store, Gate};
 use support::watched::{cache, is_cached, start_listening, watch, MODES};
-use support::{eventually, on_every_server, Client, Database, Postgres, Reply, Server};
+use support::{eventually, on_every_server, Client, Database, Lock, Postgres, Reply, Server};
 
 const USERS: &[&str] = &["SELECT id, name FROM users ORDER BY id"];
 const ORDERS: &[&str] = &["SELECT id, user_id, item FROM orders ORDER BY id"];
@@ -471,5 +471,27 @@ fn a_table_that_is_watched_later_is_followed_from_then_on() {
         // What was stored before may have been old when the table came to be watched.
         assert_eq!(query(client, words).json(), json!([{"id": 1}, {"id": 2}]));
         follows(database, client, words, &[("DELETE FROM late", json!([]))]);
+    });
+}
+
+/// Descriptions read the catalog that is locked here, planning does not.
+#[test]
+fn a_table_that_takes_anothers_name_while_a_query_is_described_is_followed() {
+    with_watched(|database, server, client| {
+        database.execute(
+            "CREATE TABLE later (LIKE users INCLUDING ALL); INSERT INTO later VALUES (1, '', 'later')",
+        );
+        watch(client, "later");
+        let words = &["SELECT name FROM users WHERE id = 1"];
+        let mut lock = Lock::on(database, "pg_catalog.pg_inherits");
+        let mut early = asking(server, words);
+        // The comparison of definitions, and the description.
+        lock.await_arrivals(2);
+        database.execute("ALTER TABLE users RENAME TO former; ALTER TABLE later RENAME TO users");
+        lock.release();
+        assert_eq!(early.receive().json(), json!([{"name": "later"}]));
+        store(client, words);
+        database.execute("UPDATE users SET name = 'newest'");
+        await_result(client, words, &json!([{"name": "newest"}]));
     });
 }

@@ -4,8 +4,10 @@
 mod support;
 
 use serde_json::json;
-use support::queries::{any, await_result, define, is_stored, key_of, list, query, store};
-use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server, FOREVER_MS};
+use support::queries::{any, asking, await_result, define, is_stored, key_of, list, query, store};
+use support::{
+    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
+};
 
 const RECORD: &str = "pg_cache:@queries";
 const TOP: &[&str] = &["NAME", "top"];
@@ -101,6 +103,38 @@ fn what_a_former_definition_has_brought_is_not_served() {
         assert_eq!(delete(client, "top"), Reply::Simple("OK".into()));
         define(client, &["top", NAMES]);
         assert_eq!(query(client, TOP).json(), json!([{"name": "newer"}]));
+    });
+}
+
+#[test]
+fn what_a_former_definition_brings_after_ok_is_neither_served_nor_stored() {
+    on_every_server(|kind| {
+        // It waits at the lock while it is described, then while it is run.
+        for is_described in [false, true] {
+            let database = users();
+            database.execute("CREATE TABLE slow AS SELECT 'old' AS name");
+            let server = Server::start(&kind, &database);
+            let mut client = server.client();
+            define(&mut client, &["top", "SELECT name FROM slow"]);
+            if is_described {
+                query(&mut client, TOP);
+                client.call(&["PGCACHE.FLUSH", "ALL"]);
+            }
+            let mut lock = Lock::on(&database, "slow");
+            let mut early = asking(&server, TOP);
+            lock.await_arrivals(1);
+            define(&mut client, &["top", NAMES]);
+            let new = json!([{"name": "User 1"}]);
+            assert_eq!(query(&mut client, TOP).json(), new);
+            let mut waits = asking(&server, TOP);
+            lock.release();
+            let brought = early.receive().json();
+            assert!(brought == json!([{"name": "old"}]) || brought == new, "{brought}");
+            assert_eq!(waits.receive().json(), new);
+            for _ in 0..3 {
+                assert_eq!(query(&mut client, TOP).json(), new);
+            }
+        }
     });
 }
 

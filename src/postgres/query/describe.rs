@@ -9,7 +9,7 @@ use super::relations::{accounted, described};
 use super::statement::{check, trimmed, wrapped};
 use super::transaction::{abandon, abandon_described, begin, end, forget};
 use super::trouble::Trouble;
-use crate::cache::error::Error;
+use crate::cache::error::{Error, ErrorKind};
 use crate::cache::table::TableDefinition;
 use crate::postgres::watch::vocabulary;
 use crate::postgres::Session;
@@ -21,6 +21,9 @@ const REMOVE: &str = "; DEALLOCATE pgcache_described";
 
 /// Limits of a statement that is only parsed.
 const ANY_LIMITS: QueryLimits = QueryLimits { max_rows: 1, max_bytes: 1 };
+
+/// How often a query is described that means something else each time.
+const TRIES: usize = 5;
 
 /// What errors call the query.
 const TITLE: &str = "the query";
@@ -64,20 +67,45 @@ pub fn describe(
     if let Err(error) = check(sql, TITLE) {
         return Ok(Err(error));
     }
-    let vocabulary = vocabulary::read(session)?;
-    session.use_vocabulary(vocabulary);
-    let explained = match explained(session, trimmed(sql)) {
-        Ok(explained) => explained,
-        Err(trouble) => return trouble.told(TITLE).map(Err),
-    };
+    match described_steadily(session, sql, invalidation) {
+        Ok(Some(description)) => Ok(Ok(description)),
+        Ok(None) => Ok(Err(Error::new(ErrorKind::Busy, "what the query uses is being altered: try again"))),
+        Err(trouble) => trouble.told(TITLE).map(Err),
+    }
+}
+
+/// Describes the query until it still means the same relations at the end: a table may take another's name meanwhile, and what was said
+/// of the other one would be said of it. `None` when it never does.
+fn described_steadily(
+    session: &mut Session,
+    sql: &str,
+    invalidation: Invalidation,
+) -> Result<Option<QueryDescription>, Trouble> {
+    for _ in 0..TRIES {
+        let vocabulary = vocabulary::read(session).map_err(Trouble::Around)?;
+        session.use_vocabulary(vocabulary);
+        let before = explained(session, trimmed(sql))?;
+        let described = describe_explained(session, sql, &before, invalidation).map_err(Trouble::Around)?;
+        if explained(session, trimmed(sql))?.relations == before.relations {
+            return Ok(Some(QueryDescription { vocabulary, ..described }));
+        }
+    }
+    Ok(None)
+}
+
+fn describe_explained(
+    session: &mut Session,
+    sql: &str,
+    explained: &Explained,
+    invalidation: Invalidation,
+) -> Result<QueryDescription, PgError> {
     let mut description = describe_relations(session, &explained.relations, invalidation)?;
     let tree = parse_tree::read(session, sql, &explained.types)?;
     description.is_plain = tree.untracked.is_empty();
     description.untracked.extend(tree.untracked);
     description.named = tree.named;
     description.runs_code = tree.runs_code;
-    description.vocabulary = vocabulary;
-    Ok(Ok(description))
+    Ok(description)
 }
 
 /// The same for relations (`pg_class.oid`) that only a run has shown. Those that are gone are left out.
