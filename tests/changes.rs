@@ -393,3 +393,33 @@ fn a_foreign_table_lives_by_its_time_to_live() {
         far.execute("UPDATE notes SET v = 'old' WHERE id = 1");
     });
 }
+
+/// What such a value looks like depends on the search path of whoever writes it.
+#[test]
+fn rows_whose_keys_are_names_of_objects_are_followed() {
+    let setup = "CREATE FUNCTION g() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TYPE kind AS ENUM ('a');
+        CREATE DOMAIN function_name AS regproc; CREATE TYPE named AS (name regtype);
+        CREATE TABLE objects (k regproc UNIQUE, d function_name UNIQUE, t regtype UNIQUE, c regclass UNIQUE, l regtype[] UNIQUE,
+            n named UNIQUE, v int);
+        INSERT INTO objects VALUES ('g', 'g', 'kind', 'objects', '{kind}', ROW('kind'), 1)";
+    with_watched(setup, "objects", |database, client| {
+        let keys = [
+            r#"{"k":"g"}"#,
+            r#"{"d":"g"}"#,
+            r#"{"t":"kind"}"#,
+            r#"{"c":"objects"}"#,
+            r#"{"l":["kind"]}"#,
+            r#"{"n":{"name":"kind"}}"#,
+        ];
+        for (index, path) in ["public", "pg_catalog"].iter().enumerate() {
+            for key in keys {
+                cache(client, "objects", key);
+            }
+            database
+                .execute(&format!("SET search_path = {path}; UPDATE public.objects SET v = {}", index + 2));
+            for key in keys {
+                await_v(client, "objects", key, index + 2);
+            }
+        }
+    });
+}
