@@ -308,7 +308,8 @@ fn the_number_of_parameters_is_checked() {
 
 #[test]
 fn errors_of_expressions_are_no_errors_of_values() {
-    with(USERS, |_, session| {
+    let positive = format!("{USERS}; CREATE DOMAIN positive AS int CHECK (VALUE > 0)");
+    with(&positive, |_, session| {
         for (sql, params, code) in [
             ("SELECT 1 / $1::int AS v", "[0]", "PGERR 22012"),
             ("SELECT 1 / 0 AS v", "[]", "PGERR 22012"),
@@ -317,6 +318,8 @@ fn errors_of_expressions_are_no_errors_of_values() {
             ("SELECT ln(age - $1::int) FROM users", "[50]", "PGERR 2201E"),
             ("SELECT 1 LIMIT $1", "[-1]", "PGERR 2201W"),
             ("SELECT 'secret'::int", "[]", "PGERR 22P02"),
+            ("SELECT (-1)::positive", "[]", "PGERR 23514"),
+            ("SELECT (age - 1000)::positive FROM users", "[]", "PGERR 23514"),
         ] {
             let error = error(session, sql, params);
             assert!(

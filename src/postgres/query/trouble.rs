@@ -90,8 +90,13 @@ fn of_parameters(error: &PgError, title: &str) -> Option<Error> {
 /// While the statement runs it is its own expressions that fail, on rows as well as on parameters.
 fn of_data(error: &PgError, title: &str) -> Option<Error> {
     let code = error.code()?.code();
-    let text = || format!("{title}: an expression in it cannot be computed (data exception {code})");
-    code.starts_with("22").then(|| refused(code, text()))
+    let failed = match code {
+        _ if code.starts_with("22") => "cannot be computed: data exception",
+        // Of a domain: a query breaks no others.
+        "23514" | "23502" => "breaks a constraint of its type:",
+        _ => return None,
+    };
+    Some(refused(code, format!("{title}: an expression in it {failed} {code}")))
 }
 
 /// Data exceptions that no input function reports: division by zero, NULL where none may be, the arguments of logarithm,
