@@ -160,6 +160,24 @@ fn a_load_is_planned_once_and_not_for_each_batch() {
     });
 }
 
+/// So that PostgreSQL does not keep sessions, of which the role may have few, whose other side a cut cable has taken away.
+#[test]
+fn sessions_end_when_the_network_has_lost_their_other_side() {
+    const VIEW: &str = "CREATE VIEW kept AS SELECT id,
+        (SELECT string_agg(current_setting(name), ' ' ORDER BY name) FROM pg_settings
+          WHERE name IN ('tcp_keepalives_idle', 'tcp_keepalives_interval', 'tcp_keepalives_count', 'tcp_user_timeout')) AS limits
+        FROM users";
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(1);
+        database.execute(VIEW);
+        for (options, limits) in [("-c jit=on", "3 5 1 8000"), ("-c tcp_keepalives_idle=60", "3 60 1 8000")] {
+            let server = server_on(&kind, &database, &[("pg_options", options)]);
+            assert_eq!(server.client().read("kept", &user(1)).json()["limits"], limits);
+        }
+    });
+}
+
 #[test]
 fn a_plan_that_was_made_for_a_small_table_does_not_stay() {
     on_every_server(|kind| {

@@ -1,7 +1,5 @@
 //! How far each source's change notices can be relied on, and what follows when they cannot.
 
-use std::time::Duration;
-
 use crate::cache::lease::{Freshness, Gap, Lease};
 use crate::server::clock::{monotonic_ms, monotonic_ms_of};
 use crate::server::context::Context;
@@ -13,8 +11,6 @@ use super::tables::Table;
 
 /// How often the log is told of notices that are not ours, in milliseconds.
 const FOREIGN_PAUSE_MS: u64 = 60_000;
-/// How long, after its lease ran out, a source's threads may be kept by PostgreSQL before others try.
-const STUCK_FOR: Duration = Duration::from_secs(10);
 
 /// What the main thread knows of each source's notices.
 #[derive(Debug)]
@@ -35,8 +31,6 @@ pub struct SourceFreshness {
     pub reason: Option<String>,
     /// What the log was told last, and when that was, in milliseconds on the clock that only goes forward.
     pub told: (Freshness, u64),
-    /// The session that is listened to; what others still say is not heard.
-    pub session: u64,
     /// Notices that are not proven to be ours and were left out.
     pub foreign: u64,
     /// When the log was told of them last, on the same clock.
@@ -52,7 +46,6 @@ impl Freshnesses {
             is_open: false,
             reason: None,
             told: (Freshness::Connecting, monotonic_ms()),
-            session: 0,
             foreign: 0,
             foreign_told_ms: None,
         };
@@ -114,10 +107,8 @@ impl SourceFreshness {
 
 impl Engine {
     /// What a thread that listens to a source has to tell.
-    pub fn heard(&mut self, ctx: Context<'_>, source: SourceIndex, session: u64, news: News) {
-        let Some(freshness) = self.freshness.get_mut(source).filter(|known| known.session == session) else {
-            return;
-        };
+    pub fn heard(&mut self, ctx: Context<'_>, source: SourceIndex, news: News) {
+        let Some(freshness) = self.freshness.get_mut(source) else { return };
         match news {
             News::Opened { gap } => {
                 freshness.is_open = true;
@@ -125,7 +116,11 @@ impl Engine {
                     self.gap(ctx, source, gap);
                 }
             }
-            News::Beat(sent) => freshness.lease.beat(monotonic_ms_of(sent)),
+            News::Beat(sent) => {
+                freshness.lease.beat(monotonic_ms_of(sent));
+                // What kept the source from being live is over, also where its lease did not run out meanwhile.
+                freshness.reason = None;
+            }
             News::Foreign(count) => freshness.left_out(count, self.sources.name(source)),
             News::Gap(gap) => self.gap(ctx, source, gap),
             News::Closed(reason) => {
@@ -151,11 +146,9 @@ impl Engine {
         }
     }
 
-    /// Looks after the leases at `now_ms`: tells the log when one begins or runs out, and has other threads listen where
-    /// PostgreSQL keeps those that should.
+    /// Looks after the leases at `now_ms`: tells the log when one begins or runs out.
     pub fn watch_leases(&mut self, now_ms: u64) {
-        let max_staleness = self.settings.get().max_staleness;
-        let max_staleness_ms = max_staleness.as_millis() as u64;
+        let max_staleness_ms = self.settings.get().max_staleness.as_millis() as u64;
         for source in 0..self.freshness.len() {
             let Some(known) = self.freshness.get_mut(source).filter(|known| known.mode != Invalidation::Off)
             else {
@@ -165,17 +158,6 @@ impl Engine {
             if state != known.told.0 {
                 known.told = (state, now_ms);
                 known.log(state, self.sources.name(source), max_staleness_ms);
-            }
-            if state == Freshness::Live {
-                continue;
-            }
-            if let Some(session) = self.sources.replace_stuck_listener(source, max_staleness + STUCK_FOR) {
-                known.session = session;
-                known.is_open = false;
-                log::warn!(
-                    "source {}: PostgreSQL keeps the listening threads: others try",
-                    self.sources.name(source)
-                );
             }
         }
     }

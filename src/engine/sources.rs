@@ -123,11 +123,6 @@ impl Sources {
         self.active.iter().map(|source| source.queue.len()).sum()
     }
 
-    /// See [`Listening::replace_if_stuck`].
-    pub fn replace_stuck_listener(&mut self, index: SourceIndex, longest: Duration) -> Option<u64> {
-        self.active.get_mut(index)?.listening.replace_if_stuck(longest)
-    }
-
     /// Ends every worker that PostgreSQL lets go of.
     pub fn stop(&mut self) {
         for source in &mut self.active {
@@ -191,10 +186,9 @@ impl ActiveSource {
         let threads = Threads::start(pool_size, &errands)
             .map_err(|error| Error::malformed(format!("cannot start the worker threads: {error}")))?;
         let known = Arc::<Known>::default();
-        let listening = Listening::start(Ears {
+        let listening = Listening::start(&Ears {
             index,
             source: Arc::clone(source.settings()),
-            session: 0,
             postbox: postbox.clone(),
             settings: Arc::clone(settings),
             known: Arc::clone(&known),

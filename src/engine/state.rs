@@ -278,7 +278,7 @@ impl Engine {
             }
             Message::Watched { number, source, result } => self.watched_by(number, source, result),
             Message::Source(transition) => self.source_changed(ctx, &transition),
-            Message::Heard { source, session, news } => self.heard(ctx, source, session, news),
+            Message::Heard { source, news } => self.heard(ctx, source, news),
         }
     }
 

@@ -4,15 +4,17 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::ExposeSecret;
 use tokio_postgres::config::SslMode as Negotiation;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::client::{Address, Client, OpenError};
-use super::error::reason;
+use super::error::{is_lost, reason};
 use super::ownership::{marked, refuses_options};
 use super::tls;
 use crate::cache::error::Error;
@@ -39,9 +41,12 @@ pub(super) enum ConnectError {
     /// The server answers, but it is not one to read from.
     #[error("{0}")]
     Unfit(&'static str),
-    /// The source is down, and another attempt began just now.
-    #[error("another attempt to connect began just now")]
-    TooSoon,
+    /// PostgreSQL took the connection, and then it was lost.
+    #[error("{}", reason(.0))]
+    Ended(::postgres::Error),
+    /// Nobody wants connections any more.
+    #[error("the module ends")]
+    Closing,
 }
 
 impl From<OpenError> for ConnectError {
@@ -57,6 +62,32 @@ impl ConnectError {
     /// Whether PostgreSQL itself said no, so that it is there.
     pub(super) fn is_answer(&self) -> bool {
         matches!(self, Self::Postgres(error) if error.as_db_error().is_some())
+    }
+
+    /// The same error, of a connection that PostgreSQL had taken already.
+    pub(super) fn when_open(self) -> Self {
+        match self {
+            Self::Postgres(error) if is_lost(&error) => Self::Ended(error),
+            error => error,
+        }
+    }
+
+    /// Whether somebody ended the connection while it was made (57P01, when that is told): PostgreSQL is there.
+    pub(super) fn is_ended(&self) -> bool {
+        match self {
+            Self::Ended(_) => true,
+            Self::Postgres(error) => error.code() == Some(&SqlState::ADMIN_SHUTDOWN),
+            _ => false,
+        }
+    }
+
+    /// Whether PostgreSQL may be there in a moment: nobody listens yet, or it says that it is starting or ending (57P03).
+    pub(super) fn is_near(&self) -> bool {
+        match self {
+            Self::Io(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+            Self::Postgres(error) => error.code() == Some(&SqlState::CANNOT_CONNECT_NOW),
+            _ => false,
+        }
     }
 }
 
@@ -75,6 +106,11 @@ impl Connector {
     pub(super) fn new(settings: Arc<SourceSettings>, application_name: &'static str) -> Result<Self, Error> {
         let tls = tls::connector(&settings)?;
         Ok(Self { settings, tls, application_name })
+    }
+
+    /// How long a connection may take to open, and an answer that takes PostgreSQL no time.
+    pub(super) fn patience(&self) -> Duration {
+        self.settings.connect_timeout
     }
 
     /// The name of the source.

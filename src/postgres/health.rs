@@ -1,13 +1,10 @@
 //! Whether a source answers, since when, and why not.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
-/// While a source is down, attempts to connect begin so far apart, however many want one. Shorter than the first pause of
-/// whoever tries alone (r2d2: 400 ms).
-const ATTEMPT_INTERVAL: Duration = Duration::from_millis(350);
+use super::attempts::Attempts;
 
 /// What is known about a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +65,8 @@ pub type OnTransition = Box<dyn Fn(Transition) + Send + Sync>;
 pub(super) struct Health {
     source: String,
     state: Mutex<State>,
+    /// Something of the state changed that says when the next attempt is due.
+    changed: Condvar,
     listener: Mutex<OnTransition>,
 }
 
@@ -76,16 +75,14 @@ struct State {
     since: SystemTime,
     last_error: Option<String>,
     failures: u32,
-    /// When the attempts began that have not ended, by number. A server that is stopped keeps them for ever.
-    attempts: BTreeMap<u64, Instant>,
+    /// To connect.
+    attempts: Attempts,
     /// How many loads are under way. A server that is stopped never ends them.
     loads: usize,
     /// When a load or a question was last answered.
     answered: Instant,
-    /// The number of the next attempt.
-    next: u64,
-    /// When the last attempt began.
-    attempted: Option<Instant>,
+    /// Whether nobody wants connections any more.
+    is_closing: bool,
     /// When an open connection was asked whether the server is there, while it has not answered.
     asked: Option<Instant>,
 }
@@ -98,36 +95,40 @@ impl Health {
             since: SystemTime::now(),
             last_error: None,
             failures: 0,
-            attempts: BTreeMap::new(),
+            attempts: Attempts::default(),
             loads: 0,
             answered: Instant::now(),
-            next: 0,
-            attempted: None,
+            is_closing: false,
             asked: None,
         };
-        Self { source: source.into(), state: Mutex::new(state), listener: Mutex::new(listener) }
+        let (state, changed) = (Mutex::new(state), Condvar::new());
+        Self { source: source.into(), state, changed, listener: Mutex::new(listener) }
     }
 
-    /// An attempt to connect begins, unless it is too soon for one: all who waited for a connection when the source went
-    /// down go on trying, each by itself. Returns its number.
+    /// An attempt to connect begins, as soon as one is due: all who waited for a connection when the source went down go on
+    /// trying, each by itself. Returns its number; `None` when nobody wants connections any more.
     pub(super) fn begin(&self) -> Option<u64> {
         let mut state = self.state.lock();
-        let now = Instant::now();
-        let is_soon =
-            state.attempted.is_some_and(|last| now.saturating_duration_since(last) < ATTEMPT_INTERVAL);
-        if is_soon && state.condition == Condition::Down {
-            return None;
+        while !state.is_closing {
+            let now = Instant::now();
+            match state.attempts.due().filter(|due| *due > now) {
+                Some(due) => drop(self.changed.wait_until(&mut state, due)),
+                None => return Some(state.attempts.begin(now)),
+            }
         }
-        let number = state.next;
-        state.next += 1;
-        state.attempts.insert(number, now);
-        state.attempted = Some(now);
-        Some(number)
+        None
     }
 
     /// The attempt `number` ended.
     pub(super) fn end(&self, number: u64) {
-        self.state.lock().attempts.remove(&number);
+        self.state.lock().attempts.end(number);
+        self.changed.notify_all();
+    }
+
+    /// Nobody wants connections any more: whoever waits to try is let go.
+    pub(super) fn close(&self) {
+        self.state.lock().is_closing = true;
+        self.changed.notify_all();
     }
 
     /// A load begins.
@@ -159,15 +160,21 @@ impl Health {
         });
     }
 
-    /// An attempt failed. While others are `alive` the source itself is not down: it may have run out of
-    /// connections. Whether they are is asked when the failure is recorded: another attempt may have succeeded since
-    /// this one failed.
-    pub(super) fn failed(&self, reason: String, alive: impl FnOnce() -> bool) {
+    /// An attempt failed; `is_near` says whether PostgreSQL may be there in a moment. While others are `alive` the source itself is
+    /// not down: it may have run out of connections. Whether they are is asked when the failure is recorded: another attempt may
+    /// have succeeded since this one failed. Returns whether the source is down.
+    pub(super) fn failed(&self, reason: String, is_near: bool, alive: impl FnOnce() -> bool) -> bool {
         self.change(|state| {
             state.failures = state.failures.saturating_add(1);
             state.last_error = Some(reason);
-            (!alive()).then_some(Condition::Down)
+            (state.condition == Condition::Down || !alive()).then(|| state.fall(is_near))
         });
+        self.is_down()
+    }
+
+    /// Whether the source is down.
+    pub(super) fn is_down(&self) -> bool {
+        self.state.lock().condition == Condition::Down
     }
 
     /// The server is being asked whether it is there.
@@ -185,18 +192,24 @@ impl Health {
 
     /// Declares the source down when it has not answered for longer than `limit`: the question whether it is there, or, while
     /// no connection is `alive` or none answers, an attempt to connect. A stopped process takes connections and stays silent
-    /// for ever. A load that takes long is no silence: its table may be locked, and others not.
-    pub(super) fn judge_silence(&self, limit: Duration, alive: impl FnOnce() -> bool) {
+    /// for ever. A load that takes long is no silence: its table may be locked, and others not. Returns whether this has changed it.
+    pub(super) fn judge_silence(&self, limit: Duration, alive: impl FnOnce() -> bool) -> bool {
         self.change(|state| {
-            let attempt = state.attempts.values().next().filter(|began| began.elapsed() > limit);
+            let attempt = state.attempts.oldest().filter(|began| began.elapsed() > limit);
             let attempt = attempt.filter(|_| state.is_doubtful(limit) || !alive());
-            let silent = attempt.is_some() || state.asked.is_some_and(|began| began.elapsed() > limit);
-            if !silent || state.condition == Condition::Down {
-                return None;
-            }
-            state.last_error = Some(format!("no answer for {} ms (connect_timeout_ms)", limit.as_millis()));
-            Some(Condition::Down)
-        });
+            // One connection may be silent alone.
+            let asked = state.asked.filter(|began| began.elapsed() > limit && state.answered < *began);
+            let silent = attempt.or(asked).is_some() && state.condition != Condition::Down;
+            silent.then(|| state.fall_silent(limit))
+        })
+    }
+
+    /// The question whether the server is there has had no answer for `limit`.
+    pub(super) fn unanswered(&self, limit: Duration) -> bool {
+        self.change(|state| {
+            let asked = state.asked.take().filter(|began| state.answered < *began);
+            asked.filter(|_| state.condition != Condition::Down).map(|_| state.fall_silent(limit))
+        })
     }
 
     /// Why the source is down; `None` when it is not.
@@ -219,9 +232,15 @@ impl Health {
         }
     }
 
-    fn change(&self, apply: impl FnOnce(&mut State) -> Option<Condition>) {
+    /// Returns whether the condition has changed.
+    fn change(&self, apply: impl FnOnce(&mut State) -> Option<Condition>) -> bool {
         let mut state = self.state.lock();
-        let Some(condition) = apply(&mut state).filter(|&new| new != state.condition) else { return };
+        let condition = apply(&mut state);
+        if condition == Some(Condition::Up) {
+            state.attempts.succeeded();
+        }
+        self.changed.notify_all();
+        let Some(condition) = condition.filter(|&new| new != state.condition) else { return false };
         state.condition = condition;
         state.since = SystemTime::now();
         let up = condition == Condition::Up;
@@ -230,6 +249,7 @@ impl Health {
         let listener = self.listener.lock();
         drop(state);
         listener(Transition { source: self.source.clone(), up, reason });
+        true
     }
 }
 
@@ -241,6 +261,17 @@ impl State {
             self.last_error = None;
         }
         Condition::Up
+    }
+
+    /// The source is down; `is_near` says whether PostgreSQL may be there in a moment.
+    fn fall(&mut self, is_near: bool) -> Condition {
+        self.attempts.failed(Instant::now(), is_near);
+        Condition::Down
+    }
+
+    fn fall_silent(&mut self, limit: Duration) -> Condition {
+        self.last_error = Some(format!("no answer for {} ms (connect_timeout_ms)", limit.as_millis()));
+        self.fall(false)
     }
 
     fn is_doubtful(&self, a_while: Duration) -> bool {
@@ -263,7 +294,7 @@ mod tests {
     fn each_transition_is_told_once() {
         let (health, seen) = recorded();
         for _ in 0..3 {
-            health.failed("refused".into(), || false);
+            health.failed("refused".into(), false, || false);
         }
         health.succeeded();
         health.succeeded();
@@ -275,7 +306,7 @@ mod tests {
     fn a_failure_while_others_are_alive_is_no_outage() {
         let (health, seen) = recorded();
         health.succeeded();
-        health.failed("too many connections".into(), || true);
+        health.failed("too many connections".into(), false, || true);
         assert_eq!(health.why_down(), None);
         let report = health.report(3, 1, 0);
         assert_eq!((report.condition, report.failures), (Condition::Up, 1));
@@ -295,7 +326,7 @@ mod tests {
         std::thread::sleep(Duration::from_millis(2));
         health.judge_silence(Duration::from_millis(1), alive);
         assert!(health.why_down().is_some());
-        health.failed("refused".into(), alive);
+        health.failed("refused".into(), false, alive);
     }
 
     #[test]
@@ -315,14 +346,30 @@ mod tests {
     fn while_a_source_is_down_attempts_are_apart() {
         let (health, _) = recorded();
         assert!(health.begin().is_some() && health.begin().is_some(), "connecting");
-        health.failed("refused".into(), || false);
-        assert_eq!(health.begin(), None);
-        let long_ago = Instant::now().checked_sub(ATTEMPT_INTERVAL);
-        health.state.lock().attempted = long_ago;
-        assert!(health.begin().is_some());
-        assert_eq!(health.begin(), None);
+        assert!(health.failed("refused".into(), false, || false));
+        // Two are under way.
+        let began = Instant::now();
+        assert!(health.begin().is_some() && began.elapsed() >= Duration::from_millis(900));
         health.succeeded();
         assert!(health.begin().is_some() && health.begin().is_some(), "up");
+    }
+
+    #[test]
+    fn who_waits_to_try_is_let_go_at_the_end_and_when_the_source_answers() {
+        let (health, _) = recorded();
+        health.begin();
+        health.failed("refused".into(), false, || false);
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| health.begin());
+            health.succeeded();
+            assert!(waiting.join().is_ok_and(|number| number.is_some()));
+        });
+        health.failed("refused".into(), false, || false);
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| health.begin());
+            health.close();
+            assert!(waiting.join().is_ok_and(|number| number.is_none()));
+        });
     }
 
     #[test]
@@ -357,7 +404,7 @@ mod tests {
         let (health, _) = recorded();
         health.loads();
         health.loads();
-        health.failed("no answer".into(), || false);
+        health.failed("no answer".into(), false, || false);
         health.loaded(true);
         assert_eq!(health.why_down(), None);
         assert!(!health.is_doubtful(Duration::from_secs(60)));

@@ -1,10 +1,13 @@
 //! Connections as r2d2 has them made, judged and thrown away.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
 
+use parking_lot::Mutex;
 use r2d2::ManageConnection;
 
+use super::client::Plug;
 use super::connect::{ConnectError, Connector};
 use super::gate::Gate;
 use super::health::Health;
@@ -14,6 +17,9 @@ use super::session::Session;
 const BEHIND_A_POOLER: &str =
     "a pooler stands in between: each statement is a transaction of its own, which takes three round trips";
 
+/// How often a connection is opened that somebody ends while it is made.
+const TRIES: usize = 10;
+
 /// What the source shares with its connections and with the threads that open them.
 pub(super) struct Shared {
     /// Whether the source answers.
@@ -22,6 +28,8 @@ pub(super) struct Shared {
     pub gate: Gate,
     /// Connections that are open and not known to be lost.
     alive: AtomicU32,
+    /// What ends them, and some that have ended already.
+    plugs: Mutex<Vec<Weak<Plug>>>,
     /// Whether the log has been told that a pooler stands in between.
     is_pooler_told: AtomicBool,
 }
@@ -33,6 +41,7 @@ impl Shared {
             health,
             gate: Gate::default(),
             alive: AtomicU32::new(0),
+            plugs: Mutex::default(),
             is_pooler_told: AtomicBool::new(false),
         }
     }
@@ -40,6 +49,17 @@ impl Shared {
     /// Whether any of them is.
     pub fn any_alive(&self) -> bool {
         self.alive.load(Ordering::Acquire) > 0
+    }
+
+    /// Ends all connections: whoever waits for an answer on one of them is told at once.
+    pub fn end_all(&self) {
+        self.plugs.lock().drain(..).filter_map(|plug| plug.upgrade()).for_each(|plug| plug.pull());
+    }
+
+    fn keep(&self, plug: &Arc<Plug>) {
+        let mut plugs = self.plugs.lock();
+        plugs.retain(|plug| plug.strong_count() > 0);
+        plugs.push(Arc::downgrade(plug));
     }
 }
 
@@ -62,6 +82,7 @@ pub(super) struct Counted {
 impl Counted {
     fn new(session: Session, shared: &Arc<Shared>) -> Self {
         shared.alive.fetch_add(1, Ordering::AcqRel);
+        shared.keep(session.plug());
         Self { session, shared: Arc::clone(shared), is_counted: true }
     }
 
@@ -78,36 +99,70 @@ impl Drop for Counted {
     }
 }
 
+impl Manager {
+    /// One attempt, as soon as one is due.
+    fn attempt(&self) -> Result<Counted, ConnectError> {
+        let attempt = self.shared.health.begin().ok_or(ConnectError::Closing)?;
+        let result = self.open_again();
+        self.shared.health.end(attempt);
+        result
+    }
+
+    /// Opens a connection, again when somebody ends it while it is made and PostgreSQL is there.
+    fn open_again(&self) -> Result<Counted, ConnectError> {
+        let deadline = Instant::now() + self.connector.patience();
+        let tries = if self.shared.health.is_down() { 1 } else { TRIES };
+        for _ in 1..tries {
+            match self.open() {
+                Err(error) if error.is_ended() && Instant::now() < deadline => {}
+                result => return result,
+            }
+        }
+        self.open()
+    }
+
+    fn open(&self) -> Result<Counted, ConnectError> {
+        let client = self.connector.open()?;
+        let session = Session::prepare(client, self.connector.patience()).map_err(ConnectError::when_open)?;
+        if session.is_shared() && !self.shared.is_pooler_told.swap(true, Ordering::Relaxed) {
+            log::info!("source {}: {BEHIND_A_POOLER}", self.connector.source());
+        }
+        Ok(Counted::new(session, &self.shared))
+    }
+
+    /// Returns whether the source is down.
+    fn failed(&self, error: &ConnectError) -> bool {
+        self.shared.health.failed(error.to_string(), error.is_near(), || self.shared.any_alive())
+    }
+}
+
 impl ManageConnection for Manager {
     type Connection = Counted;
     type Error = ConnectError;
 
+    /// While the source is down, this goes on trying: r2d2 knows no other pace than its own.
     fn connect(&self) -> Result<Counted, ConnectError> {
-        let attempt = self.shared.health.begin().ok_or(ConnectError::TooSoon)?;
-        let result = self.connector.open().and_then(Session::prepare);
-        self.shared.health.end(attempt);
-        let made = match result {
-            Ok(session) => {
-                if session.is_shared() && !self.shared.is_pooler_told.swap(true, Ordering::Relaxed) {
-                    log::info!("source {}: {BEHIND_A_POOLER}", self.connector.source());
+        loop {
+            let made = self.attempt();
+            let is_down = match &made {
+                Err(ConnectError::Closing) => return Err(ConnectError::Closing),
+                Err(error) => self.failed(error),
+                Ok(_) => {
+                    self.shared.health.succeeded();
+                    false
                 }
-                let counted = Counted::new(session, &self.shared);
-                self.shared.health.succeeded();
-                Ok(counted)
+            };
+            // r2d2 puts the connection into the pool only after this returns: a waiter that is quicker looks again
+            // after LOOK_INTERVAL.
+            self.shared.gate.open_for_all();
+            if !is_down {
+                return made;
             }
-            Err(error) => {
-                self.shared.health.failed(error.to_string(), || self.shared.any_alive());
-                Err(error)
-            }
-        };
-        // r2d2 puts the connection into the pool only after this returns: a waiter that is quicker looks again
-        // after LOOK_INTERVAL.
-        self.shared.gate.open_for_all();
-        made
+        }
     }
 
     fn is_valid(&self, connection: &mut Counted) -> Result<(), ConnectError> {
-        Ok(connection.session.ping()?)
+        Ok(connection.session.ping(self.connector.patience())?)
     }
 
     fn has_broken(&self, connection: &mut Counted) -> bool {

@@ -1,6 +1,7 @@
 //! PostgreSQL: connections, their pool, and what its errors mean. Nothing here knows the server we live in.
 
 mod askers;
+mod attempts;
 pub mod catalog;
 mod client;
 mod connect;

@@ -9,6 +9,11 @@ use ::postgres::Error;
 /// The option.
 pub(super) const MARK: &str = "-c pgcache.session=own";
 
+/// What goes with it: PostgreSQL ends a session whose other side has gone without a word (a cable was cut), by when its own side has
+/// given it up too. It stands in front of the user's options, which win.
+const KEEPALIVE: &str = "\
+-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c tcp_user_timeout=8000";
+
 /// A column that is `own` in sessions that have a process to themselves, and NULL in all others.
 pub(super) const MARKED: &str = "pg_catalog.current_setting('pgcache.session', true)";
 
@@ -19,7 +24,10 @@ pub(super) fn is_marked(column: Option<&str>) -> bool {
 
 /// `options` of the user's, with the mark.
 pub(super) fn marked(options: Option<&str>) -> String {
-    options.map_or_else(|| MARK.to_owned(), |options| format!("{options} {MARK}"))
+    match options {
+        Some(options) => format!("{KEEPALIVE} {options} {MARK}"),
+        None => format!("{KEEPALIVE} {MARK}"),
+    }
 }
 
 /// Whether a pooler may have refused the connection for the mark, or for options of any kind.
@@ -54,7 +62,8 @@ mod tests {
 
     #[test]
     fn the_mark_comes_after_the_users_options() {
-        assert_eq!(marked(None), "-c pgcache.session=own");
-        assert_eq!(marked(Some("-c search_path=app")), "-c search_path=app -c pgcache.session=own");
+        let own = "-c pgcache.session=own";
+        assert_eq!(marked(None), format!("{KEEPALIVE} {own}"));
+        assert_eq!(marked(Some("-c search_path=app")), format!("{KEEPALIVE} -c search_path=app {own}"));
     }
 }

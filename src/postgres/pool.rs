@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender};
 use r2d2::{NopErrorHandler, Pool, PooledConnection};
-use scheduled_thread_pool::{JobHandle, OnPoolDropBehavior, ScheduledThreadPool};
+use scheduled_thread_pool::{OnPoolDropBehavior, ScheduledThreadPool};
 
 use super::client::Client;
 use super::connect::{ConnectError, Connector, LOADS};
@@ -19,14 +21,25 @@ use super::session::Session;
 use crate::cache::error::{Error, ErrorKind};
 use crate::settings::SourceSettings;
 
-/// Threads that open connections, per source.
-const CONNECT_THREADS: usize = 2;
+/// Threads that open connections, per source: so many attempts may be without an answer at a time.
+const CONNECT_THREADS: usize = 4;
 /// A waiter looks this often whether the source went down; a connection that comes free wakes it at once.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 /// How often an idle connection is asked whether the server is still there.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long one step of an installation may take: it waits for other transactions, and there may be many partitions.
+const WRITE_PATIENCE: Duration = Duration::from_secs(60);
+/// How many connections that were opened since the last loss one piece of work may lose, how many of them without a pause in
+/// between, and how long the pauses are then.
+const FRESH_MAX: u32 = 16;
+const AT_ONCE: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LAST_PAUSE: Duration = Duration::from_millis(100);
 /// r2d2 doubles the pause between attempts up to half of this.
 const RETRY_PAUSE_TWICE: Duration = Duration::from_secs(2);
+
+/// Numbers the watches of all sources, since a thread's name has room for 15 bytes only.
+static NUMBER: AtomicUsize = AtomicUsize::new(1);
 
 /// One PostgreSQL database: its connections, and whether it answers.
 pub struct Source {
@@ -34,8 +47,8 @@ pub struct Source {
     pool: Pool<Manager>,
     connector: Arc<Connector>,
     shared: Arc<Shared>,
-    /// The periodic check, to end it with the source.
-    check: Mutex<Option<JobHandle>>,
+    /// Has the watch check at once. The watch ends with it.
+    ring: Sender<()>,
 }
 
 /// A connection that goes back to its pool when dropped.
@@ -78,7 +91,6 @@ impl Source {
     pub fn open(settings: Arc<SourceSettings>, listener: OnTransition) -> Result<Arc<Self>, Error> {
         let connector = Arc::new(Connector::new(Arc::clone(&settings), LOADS)?);
         let shared = Arc::new(Shared::new(Health::new(&settings.name, listener)));
-        let threads = connect_threads();
         let pool = Pool::builder()
             .max_size(settings.pool_size)
             // One is always kept ready, so that a source that is down is retried without a client asking for it.
@@ -86,10 +98,17 @@ impl Source {
             .test_on_check_out(false)
             .connection_timeout(RETRY_PAUSE_TWICE)
             .error_handler(Box::new(NopErrorHandler))
-            .thread_pool(Arc::clone(&threads))
+            .thread_pool(connect_threads())
             .build_unchecked(Manager { connector: Arc::clone(&connector), shared: Arc::clone(&shared) });
-        let source = Arc::new(Self { settings, pool, connector, shared, check: Mutex::new(None) });
-        *source.check.lock() = Some(source.start_check(&threads));
+        let (ring, rung) = bounded(1);
+        let source = Arc::new(Self { settings, pool, connector, shared, ring });
+        let watched = Arc::downgrade(&source);
+        thread::Builder::new()
+            .name(format!("pgcache-look-{}", NUMBER.fetch_add(1, Ordering::Relaxed)))
+            .spawn(move || watch(&watched, &rung))
+            .map_err(|error| {
+                Error::malformed(format!("cannot start the thread that looks after a source: {error}"))
+            })?;
         Ok(source)
     }
 
@@ -127,9 +146,9 @@ impl Source {
     /// Does `work` on a session, again on another one when the connection turns out to be lost. Work that had its time and went
     /// on is not done again: it would take up as long on every other connection.
     ///
-    /// After a restart of PostgreSQL every idle connection is dead, so there may be `pool_size` of them. A
-    /// connection that was opened since the last loss is given up when it is lost for the second time: the work
-    /// itself may be what brings the server down.
+    /// After a restart of PostgreSQL every idle connection is dead, so there may be `pool_size` of them. Of connections that were
+    /// opened since the last loss only so many are tried, each a little later than the one before: somebody may be ending them all,
+    /// and the work itself may be what ends them. Where it brings the server down the next one cannot be opened.
     ///
     /// # Errors
     /// [`Failure::Source`] when no session was to be had or the work took too long, [`Failure::Query`] for what
@@ -154,9 +173,15 @@ impl Source {
             losses += 1;
             fresh_losses += u32::from(session.opened() >= last_loss);
             last_loss = Instant::now();
-            if losses > self.settings.pool_size || fresh_losses > 1 {
+            let pause = pause_after(fresh_losses);
+            if losses > self.settings.pool_size + FRESH_MAX
+                || fresh_losses > FRESH_MAX
+                || Instant::now() + pause > deadline
+            {
                 return Err(Failure::Query(error));
             }
+            drop(session);
+            thread::sleep(pause);
         }
     }
 
@@ -173,9 +198,12 @@ impl Source {
     /// # Errors
     /// `PGDOWN` with the reason why it could not be opened.
     pub fn open_to_write(&self) -> Result<Client, Error> {
-        self.connector
+        let mut client = self
+            .connector
             .open()
-            .map_err(|error| Error::new(ErrorKind::Down, format!("{}: {error}", self.settings.name)))
+            .map_err(|error| Error::new(ErrorKind::Down, format!("{}: {error}", self.settings.name)))?;
+        client.set_patience(WRITE_PATIENCE);
+        Ok(client)
     }
 
     fn idle(&self) -> Option<PooledSession> {
@@ -187,7 +215,16 @@ impl Source {
     }
 
     fn judge_silence(&self) {
-        self.shared.health.judge_silence(self.settings.connect_timeout, || self.shared.any_alive());
+        let limit = self.settings.connect_timeout;
+        if self.shared.health.judge_silence(limit, || self.shared.any_alive()) {
+            self.fell_silent();
+        }
+    }
+
+    /// Whoever waits for an answer need not wait any longer, and the pool is to open others.
+    fn fell_silent(&self) {
+        self.shared.end_all();
+        let _ = self.ring.try_send(());
     }
 
     /// `PGDOWN` when the source is known to be down. Waits for nobody: a load that cannot succeed need not queue. Its idle
@@ -223,23 +260,11 @@ impl Source {
         Error::new(ErrorKind::Timeout, text)
     }
 
-    fn start_check(self: &Arc<Self>, threads: &ScheduledThreadPool) -> JobHandle {
-        let source = Arc::downgrade(self);
-        threads.execute_with_fixed_delay(CHECK_INTERVAL, CHECK_INTERVAL, move || {
-            if let Some(source) = source.upgrade() {
-                source.check();
-            }
-        })
-    }
-
     /// Asks idle connections until one answers, so that an outage is seen without any client asking. Dead ones
     /// leave the pool, which makes it connect anew.
     fn check(&self) {
         while let Some(mut session) = self.idle() {
-            self.shared.health.asks();
-            let answered = session.ping().is_ok();
-            self.shared.health.asked(answered);
-            if answered || !session.is_closed() {
+            if self.asks(&mut session) || !session.is_closed() {
                 return;
             }
         }
@@ -248,18 +273,28 @@ impl Source {
         }
     }
 
+    /// Whether the server answers on `session`.
+    fn asks(&self, session: &mut Session) -> bool {
+        let (limit, began) = (self.settings.connect_timeout, Instant::now());
+        self.shared.health.asks();
+        let answered = session.ping(limit).is_ok();
+        if !answered && began.elapsed() >= limit && self.shared.health.unanswered(limit) {
+            self.fell_silent();
+        }
+        self.shared.health.asked(answered);
+        answered
+    }
+
     /// Every connection is at work and none has answered for a while: knocks at the door. A refusal (too many
     /// connections, say) is an answer; a slow or locked table is no outage.
     fn probe(&self) {
         self.shared.health.asks();
         let result = self.connector.open();
-        match &result {
-            Err(error @ (ConnectError::Postgres(_) | ConnectError::Io(_))) if !error.is_answer() => {
-                self.shared.health.asked(false);
-                self.shared.health.failed(error.to_string(), || false);
-            }
-            Err(error) if !error.is_answer() => self.shared.health.asked(false),
-            _ => self.shared.health.asked(true),
+        let is_answer = result.as_ref().err().is_none_or(ConnectError::is_answer);
+        self.shared.health.asked(is_answer);
+        let Err(error @ (ConnectError::Postgres(_) | ConnectError::Io(_))) = &result else { return };
+        if !is_answer && self.shared.health.failed(error.to_string(), error.is_near(), || false) {
+            self.fell_silent();
         }
     }
 }
@@ -272,9 +307,24 @@ impl fmt::Debug for Source {
 
 impl Drop for Source {
     fn drop(&mut self) {
-        if let Some(check) = self.check.lock().take() {
-            check.cancel();
+        self.shared.health.close();
+    }
+}
+
+/// Looks after a source for as long as there is one: from time to time, and at once when the bell rings.
+fn watch(source: &Weak<Source>, rung: &Receiver<()>) {
+    while rung.recv_timeout(CHECK_INTERVAL) != Err(RecvTimeoutError::Disconnected) {
+        if let Some(source) = source.upgrade() {
+            source.check();
         }
+    }
+}
+
+/// At once at first, and then for a second in all.
+fn pause_after(fresh_losses: u32) -> Duration {
+    match fresh_losses.checked_sub(AT_ONCE) {
+        None | Some(0) => Duration::ZERO,
+        Some(more) => (FIRST_PAUSE * 2u32.saturating_pow(more - 1)).min(LAST_PAUSE),
     }
 }
 
@@ -292,7 +342,7 @@ fn connect_threads() -> Arc<ScheduledThreadPool> {
 mod tests {
     use super::*;
     use std::net::TcpListener;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::AtomicBool;
 
     /// A listener of which nobody will ever accept a connection, and a source that connects to it.
     fn silent_source() -> (TcpListener, Arc<Source>) {

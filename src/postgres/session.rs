@@ -1,12 +1,13 @@
 //! One connection, prepared for loads.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::postgres::types::ToSql;
 use ::postgres::{Row, SimpleQueryMessage, Statement};
 
-use super::client::{Client, Parts, Request, What};
+use super::client::{Client, Parts, Plug, Request, What};
 use super::connect::ConnectError;
 use super::error::is_lost;
 use super::isolation;
@@ -78,11 +79,11 @@ struct Prepared {
 }
 
 impl Session {
-    /// Prepares a fresh connection.
+    /// Prepares a fresh connection. From then on an answer may take as long as `patience`, until loads say how long it may.
     ///
     /// # Errors
     /// What PostgreSQL says, or that it is a standby.
-    pub(super) fn prepare(mut client: Client) -> Result<Self, ConnectError> {
+    pub(super) fn prepare(mut client: Client, patience: Duration) -> Result<Self, ConnectError> {
         let kind = Kind::of(&mut client)?;
         if kind.is_standby {
             return Err(ConnectError::Unfit(
@@ -90,6 +91,7 @@ impl Session {
             ));
         }
         let is_guarded = kind.is_own && set_up(&mut client)?;
+        client.set_patience(patience);
         Ok(Self {
             client,
             statements: HashMap::new(),
@@ -116,7 +118,7 @@ impl Session {
                 self.batch(&format!("SET {}", setting_of(timeout)))?;
             }
             self.statement_timeout = Some(timeout);
-            self.client.set_patience(Some(timeout + STATEMENT_MARGIN));
+            self.client.set_patience(timeout + STATEMENT_MARGIN);
         }
         Ok(())
     }
@@ -368,9 +370,15 @@ impl Session {
         self.opened
     }
 
-    /// Whether the server still answers: one round trip without a statement.
-    pub(super) fn ping(&mut self) -> Result<(), ::postgres::Error> {
-        self.batch("")
+    /// Whether the server still answers, within `patience`: one round trip without a statement.
+    pub(super) fn ping(&mut self, patience: Duration) -> Result<(), ::postgres::Error> {
+        let result = self.client.within(patience, |client| client.batch_execute(""));
+        self.noted(result)
+    }
+
+    /// What ends its connection from another thread.
+    pub(super) fn plug(&self) -> &Arc<Plug> {
+        self.client.plug()
     }
 
     /// Runs `sql` in a session that shares its server process: without a name, and in a transaction, unless it is in one.

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -40,8 +40,6 @@ pub struct Ears {
     pub index: SourceIndex,
     /// Its settings.
     pub source: Arc<SourceSettings>,
-    /// The number of its session: what earlier ones still say is not heard.
-    pub session: u64,
     /// Where news go.
     pub postbox: Postbox,
     /// The settings as they stand.
@@ -55,25 +53,7 @@ pub struct Ears {
 pub struct Listener {
     /// Dropped to end the thread.
     stop: Option<Sender<()>>,
-    signs: Arc<Signs>,
     handle: JoinHandle<()>,
-}
-
-/// When the thread last showed that PostgreSQL lets go of it.
-#[derive(Debug)]
-struct Signs {
-    began: Instant,
-    last_ms: AtomicU64,
-}
-
-impl Signs {
-    fn show(&self) {
-        self.last_ms.store(self.began.elapsed().as_millis() as u64, Ordering::Release);
-    }
-
-    fn since(&self) -> Duration {
-        self.began.elapsed().saturating_sub(Duration::from_millis(self.last_ms.load(Ordering::Acquire)))
-    }
 }
 
 impl Listener {
@@ -83,21 +63,15 @@ impl Listener {
     /// When there can be no more threads.
     pub fn start(ears: Ears, subject: Subject) -> io::Result<Self> {
         let (stop, stopped) = bounded(0);
-        let signs = Arc::new(Signs { began: Instant::now(), last_ms: AtomicU64::new(0) });
         let stem = match subject {
             Subject::Notices => "note",
             Subject::Definitions => "defs",
         };
         let name = format!("pgcache-{stem}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let voice = Voice { ears, subject, is_flooded: false, was_live: false };
-        let thread = Thread { feed: None, voice, stopped, signs: Arc::clone(&signs) };
+        let thread = Thread { feed: None, voice, stopped };
         let handle = thread::Builder::new().name(name).spawn(move || thread.run())?;
-        Ok(Self { stop: Some(stop), signs, handle })
-    }
-
-    /// For how long PostgreSQL has kept the thread.
-    pub fn stuck_for(&self) -> Duration {
-        self.signs.since()
+        Ok(Self { stop: Some(stop), handle })
     }
 
     /// Tells the thread to end as soon as PostgreSQL lets go of it.
@@ -132,7 +106,6 @@ struct Thread {
     feed: Option<Box<dyn Feed>>,
     voice: Voice,
     stopped: Receiver<()>,
-    signs: Arc<Signs>,
 }
 
 impl Thread {
@@ -141,7 +114,6 @@ impl Thread {
         while !self.is_stopped() {
             self.voice.was_live = false;
             let Err(Lost(reason)) = self.guarded_session() else { return };
-            self.signs.show();
             self.voice.lose(reason);
             if self.voice.was_live {
                 back_off = BACK_OFF.0;
@@ -174,9 +146,7 @@ impl Thread {
         feed.open()?;
         while self.stopped.try_recv() != Err(TryRecvError::Disconnected) {
             let max_staleness = self.voice.ears.settings.get().max_staleness;
-            let result = feed.listen(max_staleness, &mut |news| self.voice.tell(news));
-            self.signs.show();
-            result?;
+            feed.listen(max_staleness, &mut |news| self.voice.tell(news))?;
         }
         Ok(())
     }
@@ -204,19 +174,14 @@ struct Voice {
 impl Voice {
     /// The feed of the subject, as the source's settings ask for it.
     fn feed(&self) -> Result<Box<dyn Feed>, Lost> {
-        let Ears { source, known, session, .. } = &self.ears;
+        let Ears { source, known, .. } = &self.ears;
         let feed = match self.subject {
             Subject::Notices => for_source(source),
             Subject::Definitions => Definitions::new(Arc::clone(source), Arc::clone(known))
                 .map(|feed| Some(Box::new(feed) as Box<dyn Feed>)),
         };
         let feed = feed.map_err(|error| Lost(error.to_string()))?;
-        let mut feed = feed.ok_or_else(|| Lost("invalidation is off".into()))?;
-        if *session > 0 {
-            // Another thread listened before this one.
-            feed.forget();
-        }
-        Ok(feed)
+        feed.ok_or_else(|| Lost("invalidation is off".into()))
     }
 
     fn tell(&mut self, news: News) {
@@ -258,7 +223,7 @@ impl Voice {
     }
 
     fn send(&self, news: News) {
-        let Ears { index, session, postbox, .. } = &self.ears;
-        postbox.send(Message::Heard { source: *index, session: *session, news });
+        let Ears { index, postbox, .. } = &self.ears;
+        postbox.send(Message::Heard { source: *index, news });
     }
 }

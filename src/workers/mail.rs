@@ -77,8 +77,6 @@ pub enum Message {
     Heard {
         /// Which source.
         source: SourceIndex,
-        /// Which of its sessions: one that was given up may still have something to say.
-        session: u64,
         /// What.
         news: News,
     },

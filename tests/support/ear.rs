@@ -49,7 +49,7 @@ impl Ear {
         let (postbox, mail) = Postbox::new(Arc::new(|| {}));
         let known = Arc::<Known>::default();
         let source = Arc::clone(&settings.get().sources[0]);
-        let ears = Ears { index: 0, source, session: 0, postbox, settings, known: Arc::clone(&known) };
+        let ears = Ears { index: 0, source, postbox, settings, known: Arc::clone(&known) };
         let start = |subject| Listener::start(ears.clone(), subject).unwrap();
         let listeners = [Subject::Notices, Subject::Definitions].map(start).into();
         Self { listeners, mail, known, heard: Vec::new() }

@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::{poll_fn, Future};
 use std::io;
-use std::pin::{pin, Pin};
+use std::pin::pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::Sleep;
+use tokio::time::{sleep, sleep_until};
 use tokio_postgres::{AsyncMessage, Connection, Error, Notification};
 
 /// What comes in without being an answer. It has to be asked for, or no answer comes in either.
@@ -39,15 +39,34 @@ pub(super) struct Driver {
     /// `None` once the connection was given up or is closed.
     connection: Option<Box<dyn Messages>>,
     notifications: VecDeque<Notification>,
-    /// How long one request may take.
-    pub(super) patience: Option<Duration>,
+    /// How long requests may take.
+    pub(super) limit: Limit,
     /// Whether one has taken longer.
     pub(super) is_overdue: bool,
 }
 
+/// How long requests may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Limit {
+    /// All together, until then.
+    Until(Instant),
+    /// So long each.
+    Each(Duration),
+}
+
+impl Limit {
+    /// When a request that begins now has to be over.
+    fn deadline(self) -> Instant {
+        match self {
+            Self::Until(deadline) => deadline,
+            Self::Each(patience) => Instant::now() + patience,
+        }
+    }
+}
+
 impl Driver {
-    /// Of a connection that was opened in `runtime`.
-    pub(super) fn new<S, T>(runtime: Runtime, connection: Connection<S, T>) -> Self
+    /// Of a connection that was opened in `runtime`, with a `limit` to begin with.
+    pub(super) fn new<S, T>(runtime: Runtime, connection: Connection<S, T>, limit: Limit) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -56,7 +75,7 @@ impl Driver {
             runtime,
             connection: Some(Box::new(connection)),
             notifications: VecDeque::new(),
-            patience: None,
+            limit,
             is_overdue: false,
         }
     }
@@ -66,7 +85,7 @@ impl Driver {
         self.connection.is_none()
     }
 
-    /// Waits for `request`. One that takes longer than the patience is given up with the connection, and fails like one whose
+    /// Waits for `request`. One that goes beyond the limit is given up with the connection, and fails like one whose
     /// connection was closed.
     pub(super) fn run<T>(&mut self, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.run_until(&Cell::new(false), request)
@@ -78,17 +97,17 @@ impl Driver {
         has_enough: &Cell<bool>,
         request: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let Self { runtime, connection, notifications, patience, is_overdue } = self;
+        let Self { runtime, connection, notifications, limit, is_overdue } = self;
         let mut request = pin!(request);
         runtime.block_on(async {
-            let mut deadline = pin!(patience.map(tokio::time::sleep));
+            let mut deadline = pin!(sleep_until(limit.deadline().into()));
             poll_fn(|cx| {
                 // This sends it.
                 if let Poll::Ready(result) = request.as_mut().poll(cx) {
                     return Poll::Ready(result);
                 }
                 move_messages(connection, notifications, cx)?;
-                *is_overdue |= is_over(deadline.as_mut(), cx);
+                *is_overdue |= deadline.as_mut().poll(cx).is_ready();
                 if has_enough.get() || *is_overdue {
                     *connection = None;
                 }
@@ -102,12 +121,14 @@ impl Driver {
     pub(super) fn notification(&mut self, patience: Duration) -> Result<Option<Notification>, Error> {
         let Self { runtime, connection, notifications, .. } = self;
         runtime.block_on(async {
-            let mut deadline = pin!(Some(tokio::time::sleep(patience)));
+            let mut deadline = pin!(sleep(patience));
             poll_fn(|cx| {
                 move_messages(connection, notifications, cx)?;
                 match notifications.pop_front() {
                     Some(notification) => Poll::Ready(Ok(Some(notification))),
-                    None if connection.is_none() || is_over(deadline.as_mut(), cx) => Poll::Ready(Ok(None)),
+                    None if connection.is_none() || deadline.as_mut().poll(cx).is_ready() => {
+                        Poll::Ready(Ok(None))
+                    }
                     None => Poll::Pending,
                 }
             })
@@ -143,8 +164,4 @@ fn move_messages(
         }
     }
     Ok(())
-}
-
-fn is_over(deadline: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> bool {
-    deadline.as_pin_mut().is_some_and(|deadline| deadline.poll(cx).is_ready())
 }

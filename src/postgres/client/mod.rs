@@ -4,6 +4,7 @@
 mod driver;
 mod frames;
 mod guard;
+mod plug;
 mod request;
 mod tls;
 mod wire;
@@ -11,7 +12,8 @@ mod wire;
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join4;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,8 +22,9 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Config, Connection, Error, NoTls, Notification, Row, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use driver::{runtime, Driver};
+use driver::{runtime, Driver, Limit};
 use guard::Guarded;
+pub(super) use plug::Plug;
 pub(super) use request::{Parts, Request, Typed, What};
 use tls::GuardedTls;
 use wire::Wire;
@@ -62,10 +65,12 @@ impl From<Error> for OpenError {
 pub struct Client {
     inner: tokio_postgres::Client,
     driver: Driver,
+    plug: Arc<Plug>,
 }
 
 impl Client {
-    /// Opens a connection, by TLS as far as `config` says.
+    /// Opens a connection, by TLS as far as `config` says. Until [`Self::set_patience`] is called, all that is asked has to be answered
+    /// within the patience of the address as well, so that what is asked first belongs to the opening.
     pub(super) fn open(
         address: Address<'_>,
         config: &Config,
@@ -88,13 +93,16 @@ impl Client {
     {
         let runtime = runtime()?;
         let Address { host, port, patience } = address;
+        let limit = Limit::Until(Instant::now() + patience);
         let opening = async {
-            let wire = wire::connect(host, port, patience).await?;
-            Ok(handshake(wire).await?)
+            let (wire, plug) = wire::connect(host, port, patience).await?;
+            Ok((handshake(wire).await?, plug))
         };
         let opened = runtime.block_on(async { tokio::time::timeout(patience, opening).await });
         match opened.unwrap_or_else(|_| Err(silence(patience))) {
-            Ok((inner, connection)) => Ok(Self { inner, driver: Driver::new(runtime, connection) }),
+            Ok(((inner, connection), plug)) => {
+                Ok(Self { inner, driver: Driver::new(runtime, connection, limit), plug: Arc::new(plug) })
+            }
             Err(error) => {
                 // A name that is still being looked up is not waited for.
                 runtime.shutdown_background();
@@ -103,32 +111,45 @@ impl Client {
         }
     }
 
-    /// From now on each request may take so long; `None`: as long as it likes. One that takes longer closes the connection.
-    pub(super) fn set_patience(&mut self, patience: Option<Duration>) {
-        self.driver.patience = patience;
+    /// From now on each request may take so long. One that takes longer closes the connection.
+    pub(super) fn set_patience(&mut self, patience: Duration) {
+        self.driver.limit = Limit::Each(patience);
+    }
+
+    /// Runs `request` with another patience.
+    pub(super) fn within<T>(&mut self, patience: Duration, request: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.driver.limit, Limit::Each(patience));
+        let result = request(self);
+        self.driver.limit = before;
+        result
+    }
+
+    /// What ends the connection from another thread.
+    pub(super) fn plug(&self) -> &Arc<Plug> {
+        &self.plug
     }
 
     /// Runs statements without parameters and throws their results away.
     pub(super) fn batch_execute(&mut self, sql: &str) -> Result<(), Error> {
-        let Self { inner, driver } = self;
+        let Self { inner, driver, .. } = self;
         driver.run(inner.batch_execute(sql))
     }
 
     /// Runs statements without parameters and returns what they answered, as texts.
     pub(super) fn simple_query(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
-        let Self { inner, driver } = self;
+        let Self { inner, driver, .. } = self;
         driver.run(inner.simple_query(sql))
     }
 
     /// Runs one statement without parameters: more are refused.
     pub(super) fn execute(&mut self, sql: &str) -> Result<u64, Error> {
-        let Self { inner, driver } = self;
+        let Self { inner, driver, .. } = self;
         driver.run(inner.execute(sql, &[]))
     }
 
     /// Prepares a statement for as long as the result lives.
     pub(super) fn prepare(&mut self, sql: &str) -> Result<Statement, Error> {
-        let Self { inner, driver } = self;
+        let Self { inner, driver, .. } = self;
         driver.run(inner.prepare(sql))
     }
 
@@ -138,13 +159,13 @@ impl Client {
         statement: &Statement,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
-        let Self { inner, driver } = self;
+        let Self { inner, driver, .. } = self;
         driver.run(inner.query(statement, params))
     }
 
     /// Runs a statement that stays without a name, with parameters of these types.
     pub(super) fn query_typed(&mut self, sql: &str, params: &[Typed<'_>]) -> Result<Vec<Row>, Error> {
-        let Self { inner, driver } = self;
+        let Self { inner, driver, .. } = self;
         driver.run(inner.query_typed(sql, params))
     }
 
@@ -156,7 +177,7 @@ impl Client {
         request: &mut Request<'_>,
         end: [&str; 2],
     ) -> Result<Parts, Error> {
-        let Self { inner, driver } = self;
+        let Self { inner, driver, .. } = self;
         let (inner, has_enough) = (&*inner, Cell::new(false));
         let parts = async {
             let begun = inner.batch_execute(begin);
@@ -186,7 +207,7 @@ impl Client {
     /// Runs a prepared statement, and gives its rows to `take` until that returns false: then the connection is given up, since
     /// there may be many more.
     pub(super) fn stream(&mut self, request: &mut Request<'_>) -> Result<(), Error> {
-        let Self { inner, driver } = self;
+        let Self { inner, driver, .. } = self;
         let has_enough = Cell::new(false);
         driver.run_until(&has_enough, request.run(inner, &has_enough))
     }

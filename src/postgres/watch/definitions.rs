@@ -44,8 +44,9 @@ impl Feed for Definitions {
         Ok(())
     }
 
-    fn listen(&mut self, _max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
+    fn listen(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
         let Some(line) = &mut self.line else { return Err(Lost("there is no session".into())) };
+        line.expect_signs(max_staleness);
         match self.comparison.next(&self.known) {
             Some(Due::Vocabulary) => tell(News::Vocabulary(vocabulary::ask(line)?)),
             Some(Due::Relations(slice)) => tell(News::Fingerprints(fingerprint::compare(line, &slice)?)),

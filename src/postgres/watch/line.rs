@@ -1,11 +1,16 @@
 //! A line: one connection that asks in the simple protocol only, so that any pooler in between will do.
 
+use std::time::Duration;
+
 use ::postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use super::Lost;
 use crate::postgres::connect::Connector;
 use crate::postgres::ownership::{is_marked, MARKED};
 use crate::postgres::Client;
+
+/// A process that goes on within so long after the source has become suspect loses nothing: another connection would be a gap.
+const ANSWER_MARGIN: Duration = Duration::from_secs(5);
 
 /// One connection of a feed.
 pub struct Line {
@@ -50,6 +55,11 @@ impl Line {
     pub(super) fn process(&mut self) -> Result<Option<String>, ::postgres::Error> {
         let rows = self.ask("SELECT pg_catalog.pg_backend_pid()")?;
         Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
+    }
+
+    /// From now on an answer may take so much longer than a sign of life: then the connection is given up, and another one opened.
+    pub(super) fn expect_signs(&mut self, max_staleness: Duration) {
+        self.client.set_patience(max_staleness + ANSWER_MARGIN);
     }
 
     /// The connection itself.

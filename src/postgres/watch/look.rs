@@ -162,7 +162,9 @@ fn since(sql: &str, place: &Snapshot) -> String {
 /// The settings' own row has fewer columns.
 fn head(answers: &[SimpleQueryRow]) -> Result<Head, Lost> {
     let answers: Vec<&SimpleQueryRow> = answers.iter().filter(|answer| answer.len() == 7).collect();
-    let first = answers.first().ok_or_else(|| Lost("the outbox has no sequence".into()))?;
+    let first = answers.first().ok_or_else(|| {
+        Lost("the outbox has lost its sequences, in a promotion perhaps: WATCH ADD makes it anew".into())
+    })?;
     let snapshot = first.get(0).and_then(|text| text.parse().ok());
     let used: Option<i64> = first.get(2).and_then(|text| text.parse().ok());
     Ok(Head {

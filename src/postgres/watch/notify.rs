@@ -130,6 +130,7 @@ impl Feed for Notify {
 
     fn listen(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
         let Some(session) = &mut self.session else { return Err(Lost("there is no session".into())) };
+        session.line.expect_signs(max_staleness);
         session.beat_if_due(max_staleness, tell)?;
         let mut batch = session.hear(max_staleness)?;
         if !session.is_told && !batch.is_empty() {

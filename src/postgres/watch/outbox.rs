@@ -97,6 +97,7 @@ impl Feed for Outbox {
     fn listen(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
         let Some(session) = &mut self.session else { return Err(Lost("there is no session".into())) };
         thread::sleep(session.due.saturating_duration_since(Instant::now()));
+        session.line.expect_signs(max_staleness);
         let sent = Instant::now();
         let look = match &self.place {
             Some(place) if session.is_quiet && session.pending.is_none() => {

@@ -2,7 +2,15 @@
 DO $pgcache$
 DECLARE
     opened pg_catalog.record;
+    numbering pg_catalog.regclass;
 BEGIN
+    -- A promotion may have emptied sequences that were not logged: nextval fails on them from then on.
+    IF pg_catalog.to_regclass('pgcache.outbox_id_seq') IS NOT NULL
+       AND pg_catalog.to_regclass('pgcache.outbox_state_low_seq') IS NOT NULL THEN
+        IF NOT EXISTS (SELECT FROM pgcache.outbox_id_seq) OR NOT EXISTS (SELECT FROM pgcache.outbox_state_low_seq) THEN
+            DROP TABLE pgcache.outbox, pgcache.outbox_state;
+        END IF;
+    END IF;
     IF pg_catalog.to_regclass('pgcache.outbox') IS NULL THEN
         CREATE UNLOGGED TABLE pgcache.outbox (
             id bigint GENERATED ALWAYS AS IDENTITY,
@@ -34,6 +42,14 @@ BEGIN
             EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s CASCADE', opened.relation, opened.grantee);
         END LOOP;
     END IF;
+    -- From PostgreSQL 15 on they are as their tables are.
+    FOR numbering IN
+        SELECT c.oid FROM pg_catalog.pg_class c
+         WHERE c.relnamespace = pg_catalog.to_regnamespace('pgcache') AND c.relkind = 'S'
+           AND c.relname LIKE 'outbox%' AND c.relpersistence = 'u'
+    LOOP
+        EXECUTE pg_catalog.format('ALTER SEQUENCE %s SET LOGGED', numbering);
+    END LOOP;
 END
 $pgcache$;
 INSERT INTO pgcache.outbox_state DEFAULT VALUES ON CONFLICT DO NOTHING;

@@ -1,0 +1,226 @@
+//! What stands in PostgreSQL's place and does not answer as it does: whatever that was, reads succeed soon after PostgreSQL is back.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::process::{freeze, kill};
+use support::watched::{health, start_listening, watch};
+use support::{
+    eventually, on_every_server, Client, Database, Kind, Lock, Mode, Postgres, Proxy, Reply, Server,
+};
+
+const POOL: usize = 4;
+/// Far longer than it takes (a second or two), and far shorter than a connection without a deadline.
+const SOON: Duration = Duration::from_secs(20);
+const ROWS: u32 = 100_000;
+
+fn user(id: usize) -> String {
+    format!(r#"{{"id":{id}}}"#)
+}
+
+/// A server whose PostgreSQL is behind `port`, with time-outs as they are by default.
+fn server_at(kind: &Kind, database: &Database<'_>, port: u16) -> Server {
+    Server::setup(kind)
+        .on(database)
+        .setting("pg_port", &port.to_string())
+        .setting("pool_size", &POOL.to_string())
+        .setting("connect_timeout_ms", "2000")
+        .setting("statement_timeout_ms", "2000")
+        .setting("load_timeout_ms", "5000")
+        .setting("max_staleness_ms", "2000")
+        .start()
+}
+
+/// Rows that nobody has read.
+struct Misses<'s> {
+    server: &'s Server,
+    client: Client,
+    next: usize,
+}
+
+impl<'s> Misses<'s> {
+    fn of(server: &'s Server) -> Self {
+        Self { server, client: server.client(), next: 0 }
+    }
+
+    fn key(&mut self) -> String {
+        self.next += 1;
+        user(self.next)
+    }
+
+    /// The code of the error that the next one brings, `""` for its row.
+    fn next(&mut self) -> String {
+        let key = self.key();
+        let reply = self.client.read("users", &key);
+        if matches!(reply, Reply::Bulk(_)) {
+            assert_eq!(reply.json()["id"], self.next);
+        }
+        reply.code().to_owned()
+    }
+
+    fn await_code(&mut self, code: &str) {
+        eventually(&format!("a miss brings {code:?}"), || (self.next() == code).then_some(()));
+    }
+
+    /// Has every connection of the pool opened.
+    fn fill_pool(&mut self, database: &Database<'_>) {
+        let mut lock = Lock::on(database, "users");
+        let mut readers = vec![];
+        for count in 1..=POOL {
+            let mut reader = self.server.client();
+            reader.send(&["PGCACHE.READ", "users", &self.key()]);
+            lock.await_arrivals(count);
+            readers.push(reader);
+        }
+        lock.release();
+        readers.iter_mut().for_each(|reader| assert_eq!(reader.receive().code(), ""));
+    }
+
+    /// Until one succeeds, from now on.
+    fn recovery(&mut self, what: &str) {
+        let began = Instant::now();
+        self.await_code("");
+        let took = began.elapsed();
+        eprintln!("{what}: a row after {} ms", took.as_millis());
+        assert!(took < SOON, "{what}: {took:?}");
+    }
+}
+
+/// Waits until no more sessions of the module are left than it may have.
+fn await_few_sessions(database: &Database<'_>) {
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'pgcache/%'";
+    let began = Instant::now();
+    eventually("few sessions are left", || (database.number(sessions) <= POOL as i64 + 3).then_some(()));
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+}
+
+#[test]
+fn whatever_a_peer_did_reads_succeed_soon_afterwards() {
+    let bad = [
+        Mode::Silent,
+        Mode::HalfOpen,
+        Mode::Refuse,
+        Mode::Reset,
+        Mode::Garble,
+        Mode::DropAfter(1),
+        // In the middle of the setup.
+        Mode::DropAfter(500),
+    ];
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(ROWS);
+        let proxy = Proxy::to(database.postgres.port());
+        let server = server_at(&kind, &database, proxy.port());
+        let mut misses = Misses::of(&server);
+        for mode in bad {
+            misses.await_code("");
+            misses.fill_pool(&database);
+            proxy.set(mode);
+            misses.await_code("PGDOWN");
+            let before = proxy.taken().len();
+            if mode != Mode::Refuse {
+                eventually("it is tried again and again", || {
+                    misses.next();
+                    (proxy.taken().len() >= before + 5).then_some(())
+                });
+            }
+            proxy.set(Mode::Pass);
+            misses.recovery(&format!("{mode:?}"));
+            await_few_sessions(&database);
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_is_silent_from_the_start_holds_up_nobody_afterwards() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(ROWS);
+        let proxy = Proxy::to(database.postgres.port());
+        proxy.set(Mode::Silent);
+        let server = server_at(&kind, &database, proxy.port());
+        let mut misses = Misses::of(&server);
+        misses.await_code("PGDOWN");
+        let before = proxy.taken();
+        let after = eventually("it is tried about each second", || {
+            Some(proxy.taken()).filter(|taken| taken.len() >= before.len() + 15)
+        });
+        let took = after[after.len() - 1] - before[before.len() - 1];
+        assert!(took > Duration::from_secs(1) && took < SOON, "15 attempts in {took:?}");
+        proxy.set(Mode::Pass);
+        misses.recovery("silent from the start");
+    });
+}
+
+#[test]
+fn an_address_that_leads_to_another_server_is_used_when_all_of_the_first_one_stands_still() {
+    on_every_server(|kind| {
+        let (first, second) = (Postgres::start(), Postgres::start());
+        let database = first.database();
+        database.with_users(ROWS);
+        let other = second.database();
+        other.with_users(ROWS);
+        assert_eq!(database.name, other.name);
+        let proxy = Proxy::to(first.port());
+        let server = server_at(&kind, &database, proxy.port());
+        let mut misses = Misses::of(&server);
+        misses.await_code("");
+        misses.fill_pool(&database);
+        first.freeze();
+        misses.await_code("PGDOWN");
+        proxy.lead_to(second.port());
+        misses.recovery("another server");
+        first.thaw();
+    });
+}
+
+#[test]
+fn a_pool_of_processes_that_stand_still_is_replaced() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(ROWS);
+        let server = server_at(&kind, &database, database.postgres.port());
+        let mut misses = Misses::of(&server);
+        misses.await_code("");
+        misses.fill_pool(&database);
+        let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pgcache/load'";
+        let rows = database.connect().query(sql, &[]).unwrap();
+        let pids: Vec<u32> = rows.iter().map(|row| row.get::<_, i32>(0) as u32).collect();
+        assert_eq!(pids.len(), POOL);
+        pids.iter().copied().for_each(freeze);
+        misses.recovery("all processes of the pool stand still");
+        pids.iter().for_each(|pid| kill(*pid, libc::SIGCONT));
+        await_few_sessions(&database);
+    });
+}
+
+#[test]
+fn notices_of_changes_are_heard_again_whatever_the_peer_did() {
+    on_every_server(|kind| {
+        for mode in ["notify", "outbox"] {
+            let database = Postgres::shared().database();
+            database.with_users(5);
+            let proxy = Proxy::to(database.postgres.port());
+            let setup = Server::setup(&kind).on(&database).setting("pg_port", &proxy.port().to_string());
+            let setup = setup.setting("invalidation", mode).setting("connect_timeout_ms", "1000");
+            let server = start_listening(setup.setting("max_staleness_ms", "500"));
+            let mut client = server.client();
+            watch(&mut client, "users");
+            for bad in [Mode::Silent, Mode::HalfOpen, Mode::Garble] {
+                proxy.set(bad);
+                eventually("it is in doubt", || {
+                    (health(&mut client).field("freshness").text() == "suspect").then_some(())
+                });
+                proxy.set(Mode::Pass);
+                let began = Instant::now();
+                eventually("it is live", || {
+                    (health(&mut client).field("freshness").text() == "live").then_some(())
+                });
+                eprintln!("{mode}, {bad:?}: live after {} ms", began.elapsed().as_millis());
+                assert_eq!(client.read("users", &user(1)).code(), "");
+            }
+        }
+    });
+}
