@@ -356,3 +356,40 @@ fn rows_and_results_live_next_to_each_other() {
         assert!(keys.contains(r#"pg_cache:users:{"id":1}"#), "{keys:?}");
     });
 }
+
+#[test]
+fn what_waits_for_one_quick_query_shares_transactions_and_gets_its_own_answers() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(40);
+        let server = any(&kind, &database).setting("pool_size", "1").start();
+        let mut client = server.client();
+        let sql =
+            "SELECT id, 12 / ($1::int - 5) AS v FROM users WHERE id <= $1::int ORDER BY id DESC LIMIT 1";
+        query(&mut client, &[sql, "[1]"]);
+        let mut lock = Lock::on(&database, "users");
+        let mut first = asking(&server, &[sql, "[2]"]);
+        lock.await_arrivals(1);
+        let params: Vec<String> =
+            (3..40).map(|id| format!("[{id}]")).chain(["[\"x\"]".into(), "[1,2]".into()]).collect();
+        let mut others: Vec<Client> = params.iter().map(|params| asking(&server, &[sql, params])).collect();
+        await_waiting(&mut client, 1 + params.len() as u64);
+        let before = client.figure("statements");
+        lock.release();
+        assert_eq!(first.receive().json()[0]["id"], 2);
+        for (params, other) in params.iter().zip(&mut others) {
+            let reply = other.receive();
+            match params.as_str() {
+                "[5]" => assert!(format!("{reply:?}").contains("PGERR 22012"), "{reply:?}"),
+                "[\"x\"]" => assert_eq!(reply.code(), "PGBADVALUE"),
+                "[1,2]" => assert_eq!(reply.code(), "ERR"),
+                _ => {
+                    let id: i64 = params.trim_matches(['[', ']']).parse().unwrap();
+                    assert_eq!(reply.json(), json!([{"id": id, "v": 12 / (id - 5)}]), "{params}");
+                }
+            }
+        }
+        let turns = client.figure("statements") - before;
+        assert!(turns < 20, "{turns} turns for {} queries", params.len());
+    });
+}

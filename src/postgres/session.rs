@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ::postgres::types::ToSql;
 use ::postgres::{Row, SimpleQueryMessage, Statement};
 
-use super::client::{Client, Parts, Plug, Request, What};
+use super::client::{AllParts, Client, Parts, Plug, Request, What};
 use super::connect::ConnectError;
 use super::error::is_lost;
 use super::isolation;
@@ -255,6 +255,28 @@ impl Session {
         let is_clean = parts.begun.is_ok() && parts.end[1].as_ref().is_ok_and(|end| isolation::is_clean(end));
         self.in_transaction = !is_clean;
         Ok(parts)
+    }
+
+    /// The same for several requests: which of them went well, `None` for the others.
+    ///
+    /// # Errors
+    /// That the connection is lost.
+    pub(super) fn roll_back_all(
+        &mut self,
+        begin: &str,
+        requests: &mut [Request<'_>],
+        end: &str,
+    ) -> Result<Vec<Option<()>>, ::postgres::Error> {
+        self.in_transaction = true;
+        let result = self.client.enclosed_all(begin, requests, end);
+        let AllParts { begun, rows, end } = self.noted(result)?;
+        let is_clean = begun.is_ok() && end.as_ref().is_ok_and(|end| isolation::is_clean(end));
+        self.in_transaction = !is_clean;
+        if let Some(error) = begun.err().into_iter().chain(end.err()).find(is_lost) {
+            return self.noted(Err(error));
+        }
+        // Without its beginning or its end nothing is known to have run where it should.
+        Ok(rows.into_iter().map(|result| result.ok().filter(|()| is_clean)).collect())
     }
 
     /// Runs statements without parameters and throws their results away.

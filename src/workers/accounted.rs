@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
 use parking_lot::RwLock;
 
 use crate::postgres::query::QueryPlan;
@@ -18,12 +21,33 @@ pub struct AccountedQuery {
     pub vocabulary: i64,
     /// `pg_class.oid` of each relation that is accounted for, sorted.
     relations: RwLock<Vec<u32>>,
+    /// How many microseconds one run took when it was last run; 0: it has not been run yet.
+    run_us: AtomicU64,
 }
+
+/// Most runs in one transaction, and how long they may take together. Whoever asks first waits for all of them.
+const TOGETHER_MAX: u64 = 16;
+const TOGETHER_US: u64 = 10_000;
 
 impl AccountedQuery {
     /// A query of which no relation is known.
     pub fn new(plan: Arc<QueryPlan>, is_plain: bool, vocabulary: i64) -> Self {
-        Self { plan, is_plain, vocabulary, relations: RwLock::default() }
+        Self { plan, is_plain, vocabulary, relations: RwLock::default(), run_us: AtomicU64::new(0) }
+    }
+
+    /// `count` runs took so long together.
+    pub fn took(&self, elapsed: Duration, count: usize) {
+        let each = elapsed.as_micros() as u64 / count.max(1) as u64;
+        self.run_us.store(each.max(1), Relaxed);
+    }
+
+    /// How many runs may share a transaction: 1 unless it is plain and known to be quick.
+    pub fn together(&self) -> usize {
+        match self.run_us.load(Relaxed) {
+            0 => 1,
+            _ if !self.is_plain => 1,
+            run_us => (TOGETHER_US / run_us).clamp(1, TOGETHER_MAX) as usize,
+        }
     }
 
     /// These are accounted for as well.
@@ -44,6 +68,20 @@ impl AccountedQuery {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_plain_and_quick_is_run_together() {
+        let plan = Arc::new(QueryPlan { sql: "SELECT 1".into(), title: "the query".into() });
+        let (plain, other) =
+            (AccountedQuery::new(Arc::clone(&plan), true, 0), AccountedQuery::new(plan, false, 0));
+        assert_eq!(plain.together(), 1);
+        for (each_us, together) in [(0, 16), (100, 16), (2_000, 5), (6_000, 1), (1_000_000, 1)] {
+            for query in [&plain, &other] {
+                query.took(Duration::from_micros(each_us * 3), 3);
+            }
+            assert_eq!((plain.together(), other.together()), (together, 1), "{each_us}");
+        }
+    }
 
     #[test]
     fn what_was_added_is_known() {

@@ -84,11 +84,7 @@ impl Group {
 
     /// Most keys that one statement takes, where `batch_max` is the setting.
     pub(super) fn room(&self, batch_max: usize) -> usize {
-        if self.plan.is_batched() {
-            batch_max
-        } else {
-            1
-        }
+        self.plan.room(batch_max)
     }
 
     /// How many keys are worth a statement of their own, whatever else might come.

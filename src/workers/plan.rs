@@ -15,11 +15,12 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// Whether any number of keys may share one statement.
-    pub fn is_batched(&self) -> bool {
+    /// Most keys that may share one statement, or runs that may share a transaction, where `batch_max` is the setting.
+    pub fn room(&self, batch_max: usize) -> usize {
         match self {
-            Self::Rows(plan) => plan.is_unique,
-            Self::Query(_) => false,
+            Self::Rows(plan) if plan.is_unique => batch_max,
+            Self::Rows(_) => 1,
+            Self::Query(query) => query.together().min(batch_max),
         }
     }
 

@@ -10,10 +10,26 @@ use super::mail::Message;
 use crate::cache::error::Error;
 use crate::cache::flight::FlightId;
 use crate::postgres::load::{Fetched, KeyValues};
-use crate::postgres::query::{self, Discovery, QueryLimits, QueryPlan};
+use crate::postgres::query::{self, Discovery, QueryLimits, QueryPlan, QueryRows};
 
 /// Most bytes of one answer: it stands in memory several times on its way to the client.
 const MAX_BYTES: usize = 64 << 20;
+
+/// One who asks.
+struct Asked<'t> {
+    flight: FlightId,
+    /// A JSON array.
+    params: &'t str,
+    deadline: Instant,
+}
+
+fn asked(tasks: &[Task]) -> impl Iterator<Item = Asked<'_>> {
+    let each = tasks.iter().flat_map(|task| task.keys.iter().map(|key| (task.deadline, key)));
+    each.map(|(deadline, (flight, values)): (Instant, &(FlightId, KeyValues))| {
+        let params = values.first().map_or("[]", |params| &**params);
+        Asked { flight: *flight, params, deadline }
+    })
+}
 
 impl Errands {
     /// Runs a query once for each of its tasks' parameters.
@@ -22,18 +38,44 @@ impl Errands {
         plan: &AccountedQuery,
         tasks: &[Task],
     ) -> Vec<(FlightId, Result<Fetched, Error>)> {
-        let each = tasks.iter().flat_map(|task| task.keys.iter().map(|key| (task.deadline, key)));
-        each.map(|(deadline, (flight, values))| (*flight, self.run_query(plan, values, deadline))).collect()
+        let mut left: Vec<Asked<'_>> = asked(tasks).collect();
+        let mut outcomes = Vec::with_capacity(left.len());
+        while !left.is_empty() {
+            let rest = left.split_off(plan.together().min(left.len()));
+            let (began, count) = (Instant::now(), left.len());
+            outcomes.extend(self.run_some(plan, &left));
+            plan.took(began.elapsed(), count);
+            left = rest;
+        }
+        outcomes
     }
 
-    fn run_query(
-        &self,
-        query: &AccountedQuery,
-        values: &KeyValues,
-        deadline: Instant,
-    ) -> Result<Fetched, Error> {
-        let limits = QueryLimits { max_rows: self.settings.get().max_query_rows, max_bytes: MAX_BYTES };
-        let params = values.first().map_or("[]", |params| &**params);
+    /// Runs it for a few who ask: together, where there is more than one, and by itself whatever came to nothing so.
+    fn run_some(&self, plan: &AccountedQuery, some: &[Asked<'_>]) -> Vec<(FlightId, Result<Fetched, Error>)> {
+        let together = if some.len() > 1 { self.run_together(plan, some) } else { vec![None; some.len()] };
+        let outcome = |(asked, rows): (&Asked<'_>, Option<QueryRows>)| match rows {
+            Some(rows) => (asked.flight, Ok(Fetched::Rows(rows, None))),
+            None => (asked.flight, self.run_query(plan, asked.params, asked.deadline)),
+        };
+        some.iter().zip(together).map(outcome).collect()
+    }
+
+    fn run_together(&self, query: &AccountedQuery, some: &[Asked<'_>]) -> Vec<Option<QueryRows>> {
+        let params: Vec<&str> = some.iter().map(|asked| asked.params).collect();
+        let deadline = some.iter().map(|asked| asked.deadline).max().unwrap_or_else(Instant::now);
+        let ran = self.with_session(deadline, |session| {
+            session.use_vocabulary(query.vocabulary);
+            query::run_together(session, &query.plan, &params, self.limits())
+        });
+        ran.unwrap_or_else(|_| vec![None; some.len()])
+    }
+
+    fn limits(&self) -> QueryLimits {
+        QueryLimits { max_rows: self.settings.get().max_query_rows, max_bytes: MAX_BYTES }
+    }
+
+    fn run_query(&self, query: &AccountedQuery, params: &str, deadline: Instant) -> Result<Fetched, Error> {
+        let limits = self.limits();
         let invalidation = self.source.settings().invalidation;
         let ran = self.with_session(deadline, |session| {
             session.use_vocabulary(query.vocabulary);

@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join4;
+use futures_util::future::{join3, join4, join_all};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::ToSql;
@@ -25,7 +25,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use driver::{runtime, Driver, Limit};
 use guard::Guarded;
 pub(super) use plug::Plug;
-pub(super) use request::{Parts, Request, Typed, What};
+pub(super) use request::{AllParts, Parts, Request, Typed, What};
 use tls::GuardedTls;
 use wire::Wire;
 
@@ -186,6 +186,24 @@ impl Client {
         };
         let (begun, rows, first, last) = driver.run_until(&has_enough, parts)?;
         Ok(Parts { begun, rows, end: [first, last] })
+    }
+
+    /// The same for several requests, all in one go.
+    pub(super) fn enclosed_all(
+        &mut self,
+        begin: &str,
+        requests: &mut [Request<'_>],
+        end: &str,
+    ) -> Result<AllParts, Error> {
+        let Self { inner, driver, .. } = self;
+        let (inner, has_enough) = (&*inner, Cell::new(false));
+        let parts = async {
+            let begun = inner.batch_execute(begin);
+            let rows = join_all(requests.iter_mut().map(|request| request.run(inner, &has_enough)));
+            Ok(join3(begun, rows, answers(inner, end)).await)
+        };
+        let (begun, rows, end) = driver.run_until(&has_enough, parts)?;
+        Ok(AllParts { begun, rows, end })
     }
 
     /// The same for all rows of `what`.

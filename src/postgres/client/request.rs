@@ -38,6 +38,16 @@ pub(crate) struct Parts {
     pub end: [Result<Vec<SimpleQueryMessage>, Error>; 2],
 }
 
+/// What came of several requests and of what enclosed them.
+pub(crate) struct AllParts {
+    /// Of the beginning.
+    pub begun: Result<(), Error>,
+    /// Of each request.
+    pub rows: Vec<Result<(), Error>>,
+    /// Of the end.
+    pub end: Result<Vec<SimpleQueryMessage>, Error>,
+}
+
 impl Parts {
     /// Whether all of them went well.
     ///

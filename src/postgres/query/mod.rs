@@ -10,6 +10,7 @@ mod relations;
 mod rows;
 mod run;
 mod statement;
+mod together;
 mod transaction;
 mod trouble;
 
@@ -18,3 +19,4 @@ pub use discovery::Discovery;
 pub use parse_tree::NamedRelation;
 pub use plan::{QueryLimits, QueryPlan};
 pub use run::{run, QueryRows};
+pub use together::run_together;

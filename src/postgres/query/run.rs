@@ -81,7 +81,7 @@ impl Query<'_> {
         if session.is_shared() {
             return self.run_shared(session);
         }
-        let prepared = session.prepare_isolated(&self.sql, |session| self.prepare(session));
+        let prepared = session.prepare_isolated(&self.sql, |session| prepare(session, self.plan, &self.sql));
         let statement = prepared.map_err(Trouble::Parse)?;
         let texts = self.params.texts(statement.params(), &self.plan.title)?;
         let (begin, locked) = match self.is_plain {
@@ -104,12 +104,6 @@ impl Query<'_> {
         Ok(QueryRows { json, relations, reads_clock: self.params.read_clock(statement.params()) })
     }
 
-    /// By itself the client's SQL has to be one statement before it may become a part of ours.
-    fn prepare(&self, session: &mut Session) -> Result<Statement, PgError> {
-        session.prepare_once(trimmed(&self.plan.sql))?;
-        session.statement(&self.sql)
-    }
-
     /// The same in a session whose server process is others' too: prepared in the transaction, step by step.
     fn run_shared(&self, session: &mut Session) -> Result<QueryRows, Trouble> {
         let rows = self.rows_in_steps(session);
@@ -127,7 +121,7 @@ impl Query<'_> {
     /// The rows, and whether the parameters read the clock.
     fn rows_in_steps(&self, session: &mut Session) -> Result<(Arc<[u8]>, bool), Trouble> {
         begin(session).map_err(Trouble::Around)?;
-        let statement = self.prepare(session).map_err(Trouble::Parse)?;
+        let statement = prepare(session, self.plan, &self.sql).map_err(Trouble::Parse)?;
         forget(session).map_err(Trouble::Around)?;
         let texts = self.params.texts(statement.params(), &self.plan.title)?;
         let mut rows = Rows::new(&self.plan.title, self.limits);
@@ -142,7 +136,13 @@ impl Query<'_> {
     }
 }
 
-fn parameters(texts: &[Text]) -> Vec<&(dyn ToSql + Sync)> {
+/// Prepares `sql`, what is run for `plan`. By itself the client's SQL has to be one statement before it may become a part of ours.
+pub(super) fn prepare(session: &mut Session, plan: &QueryPlan, sql: &str) -> Result<Statement, PgError> {
+    session.prepare_once(trimmed(&plan.sql))?;
+    session.statement(sql)
+}
+
+pub(super) fn parameters(texts: &[Text]) -> Vec<&(dyn ToSql + Sync)> {
     texts.iter().map(|text| text as &(dyn ToSql + Sync)).collect()
 }
 
