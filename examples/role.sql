@@ -2,6 +2,8 @@
 CREATE ROLE pgcache LOGIN NOINHERIT CONNECTION LIMIT 16;
 GRANT USAGE ON SCHEMA public TO pgcache;
 GRANT SELECT ON users, orders TO pgcache;
+-- Before PostgreSQL 15 everybody may make functions there, which calls of others then find.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 
 -- Change notices are then installed by a DBA, who runs what this prints (the GRANTs that `invalidation outbox`
 -- needs are part of it) and DROP SCHEMA pgcache CASCADE to be rid of all of it:
