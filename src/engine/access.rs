@@ -16,7 +16,7 @@ use super::tables::Table;
 use super::ticket::Brought;
 
 /// Whether such errors differ with what tables, columns and types there are.
-fn tells_what_there_is(kind: &ErrorKind) -> bool {
+pub(super) fn tells_what_there_is(kind: &ErrorKind) -> bool {
     match kind {
         ErrorKind::Malformed
         | ErrorKind::NoTable
@@ -124,23 +124,8 @@ impl Engine {
         })
     }
 
-    /// The same for what became of a name that was looked up, where `allow_tables` says `NOPERM` as well.
-    pub(super) fn hide_name(
-        &mut self,
-        ctx: Context<'_>,
-        spelling: &[u8],
-        command: &dyn OnTable,
-        caller: &Caller,
-        error: Error,
-    ) -> Error {
-        match error.kind() {
-            ErrorKind::Denied => self.hidden(ctx, spelling, command, caller, error),
-            kind if tells_what_there_is(kind) => self.hidden(ctx, spelling, command, caller, error),
-            _ => error,
-        }
-    }
-
-    fn hidden(
+    /// `error`, or `NOPERM` in its place for whoever may not use the keys that `command` names.
+    pub(super) fn hidden(
         &mut self,
         ctx: Context<'_>,
         spelling: &[u8],
@@ -156,7 +141,7 @@ impl Engine {
         self.may_access(ctx, &caller.user, name, &[&Text::new(&key)], access).err().unwrap_or(error)
     }
 
-    /// The same for a query that is not known.
+    /// The same for a query that is not known, where the error tells what there is.
     pub(super) fn hide_query(
         &self,
         ctx: Context<'_>,

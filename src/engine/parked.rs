@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use crate::cache::error::Error;
+use crate::cache::error::{Error, ErrorKind};
 use crate::cache::name::TableName;
 use crate::server::acl::User;
 use crate::server::blocked::WaiterId;
@@ -11,6 +11,7 @@ use crate::server::command::Spec;
 use crate::server::context::{replicas_are_paused, Context};
 use crate::server::reply::Reply;
 
+use super::access::tells_what_there_is;
 use super::caller::Caller;
 use super::mutations::Held;
 use super::on_table::{Answer, OnTable};
@@ -96,8 +97,11 @@ impl Engine {
 
     /// Answers a command whose table is not to be had.
     pub(super) fn refuse_parked(&mut self, ctx: Context<'_>, parked: &Parked, error: Error) {
-        let error = self.hide_name(ctx, &parked.spelling, &*parked.command, &parked.caller, error);
-        self.fail(parked.waiter, error);
+        let Parked { waiter, caller, spelling, command, .. } = parked;
+        // Here it is `allow_tables` that says `NOPERM`, not the ACL.
+        let tells = *error.kind() == ErrorKind::Denied || tells_what_there_is(error.kind());
+        let error = if tells { self.hidden(ctx, spelling, &**command, caller, error) } else { error };
+        self.fail(*waiter, error);
     }
 
     /// Goes on with a command that waited for those who may refuse it.
