@@ -1,5 +1,7 @@
 //! A table that is locked, so that every statement on it waits.
 
+use postgres::error::SqlState;
+
 use super::database::Database;
 use super::eventually::eventually;
 
@@ -9,10 +11,15 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Locks these tables of `database`, a comma between them.
+    /// Locks these tables of `database`, a comma between them. Whoever reads catalogs meanwhile may hold one and want another.
     pub fn on(database: &Database<'_>, tables: &str) -> Self {
+        let sql = format!("ROLLBACK; BEGIN; LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE");
         let mut holder = database.connect();
-        holder.batch_execute(&format!("BEGIN; LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")).unwrap();
+        let locked = eventually("the tables are locked", || match holder.batch_execute(&sql) {
+            Err(error) if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED) => None,
+            locked => Some(locked),
+        });
+        locked.unwrap();
         Self { holder }
     }
 
