@@ -121,7 +121,7 @@ impl OnTable for ReadRows<'_> {
         let gather = engine.gathers.add(Gather {
             waiter,
             user,
-            spare_bytes: engine.settings.get().max_multiread_bytes.saturating_sub(rows.bytes()),
+            spare_bytes: rows.spare_bytes(),
             slots: rows.slots(),
             pending: missing.len(),
             spent: Spent::default(),

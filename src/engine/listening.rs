@@ -31,6 +31,6 @@ impl Listening {
 
     /// Waits for the threads to end, until `deadline`. Returns how many PostgreSQL still keeps by then.
     pub fn join(self, deadline: Instant) -> usize {
-        self.0.into_iter().filter_map(|listener| (!listener.join(deadline)).then_some(())).count()
+        self.0.into_iter().map(|listener| listener.join(deadline)).filter(|has_ended| !has_ended).count()
     }
 }

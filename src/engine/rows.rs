@@ -31,7 +31,7 @@ impl Rows {
 
     /// Adds a row, or `null` for one that does not exist. `ERR`, and nothing is copied, where that is too much.
     pub fn add(&mut self, row: &[u8]) -> Result<(), Error> {
-        if self.bytes() + row.len() + 1 > self.max_bytes {
+        if row.len() + 1 > self.spare_bytes() {
             return Err(too_many_bytes(self.max_bytes));
         }
         if self.ends.is_empty() {
@@ -50,9 +50,9 @@ impl Rows {
         self.add(&[])
     }
 
-    /// How many bytes the array has by now.
-    pub fn bytes(&self) -> usize {
-        self.json.len()
+    /// How many more bytes the array may have.
+    pub fn spare_bytes(&self) -> usize {
+        self.max_bytes.saturating_sub(self.json.len())
     }
 
     /// The array, of rows that are all known.
@@ -114,7 +114,7 @@ mod tests {
         for max in 0..20 {
             let mut rows = Rows::new(9, max, Vec::new());
             while rows.add(b"{}").is_ok() {}
-            assert!(rows.bytes() <= max.max(1));
+            assert!(rows.json.len() <= max.max(1));
             assert!(max < 2 || rows.into_json().len() <= max);
         }
     }

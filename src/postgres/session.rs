@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ::postgres::types::ToSql;
 use ::postgres::{Row, SimpleQueryMessage, Statement};
 
-use super::client::{AllParts, Client, Parts, Plug, Request, What};
+use super::client::{Client, Parts, Plug, Request, What};
 use super::connect::ConnectError;
 use super::error::is_lost;
 use super::isolation;
@@ -234,49 +234,27 @@ impl Session {
             rows.push(row);
             true
         };
-        self.roll_back(begin, &mut Request::new(what, &mut take), ["", end])?.check()?;
+        self.roll_back(begin, &mut [Request::new(what, &mut take)], ["", end])?.check()?;
         Ok(rows)
     }
 
-    /// Runs `request` between `begin` and `end`, which rolls it back, all in one round trip. Where the session is not as it was
+    /// Runs `requests` between `begin` and `end`, which rolls them back, all in one round trip. Where the session is not as it was
     /// before, its connection is given up.
     pub(super) fn roll_back(
         &mut self,
         begin: &str,
-        request: &mut Request<'_>,
+        requests: &mut [Request<'_>],
         end: [&str; 2],
     ) -> Result<Parts, ::postgres::Error> {
         self.in_transaction = true;
-        let result = self.client.enclosed(begin, request, end);
+        let result = self.client.enclosed(begin, requests, end);
         let parts = self.noted(result)?;
-        let errors = [parts.begun.as_ref().err(), parts.rows.as_ref().err()];
-        errors.into_iter().flatten().for_each(|error| self.note(error));
-        // Without its beginning the request has run in no transaction of ours.
+        let results = [&parts.begun].into_iter().chain(&parts.rows);
+        results.filter_map(|result| result.as_ref().err()).for_each(|error| self.note(error));
+        // Without its beginning a request has run in no transaction of ours.
         let is_clean = parts.begun.is_ok() && parts.end[1].as_ref().is_ok_and(|end| isolation::is_clean(end));
         self.in_transaction = !is_clean;
         Ok(parts)
-    }
-
-    /// The same for several requests: which of them went well, `None` for the others.
-    ///
-    /// # Errors
-    /// That the connection is lost.
-    pub(super) fn roll_back_all(
-        &mut self,
-        begin: &str,
-        requests: &mut [Request<'_>],
-        end: &str,
-    ) -> Result<Vec<Option<()>>, ::postgres::Error> {
-        self.in_transaction = true;
-        let result = self.client.enclosed_all(begin, requests, end);
-        let AllParts { begun, rows, end } = self.noted(result)?;
-        let is_clean = begun.is_ok() && end.as_ref().is_ok_and(|end| isolation::is_clean(end));
-        self.in_transaction = !is_clean;
-        if let Some(error) = begun.err().into_iter().chain(end.err()).find(is_lost) {
-            return self.noted(Err(error));
-        }
-        // Without its beginning or its end nothing is known to have run where it should.
-        Ok(rows.into_iter().map(|result| result.ok().filter(|()| is_clean)).collect())
     }
 
     /// Runs statements without parameters and throws their results away.

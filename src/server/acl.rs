@@ -73,19 +73,12 @@ impl Access {
 }
 
 /// What somebody wants keys for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Purpose {
     /// The command that wants them, by its full name.
     pub command: &'static CStr,
     /// What it does with them.
     pub access: Access,
-}
-
-impl Purpose {
-    /// Each command has one name at one place.
-    fn is(&self, other: Self) -> bool {
-        ptr::eq(self.command, other.command) && self.access == other.access
-    }
 }
 
 /// The command and the keyword that the server is asked with, for each purpose: made once, because a hit would pay for them.
@@ -97,7 +90,7 @@ pub struct Words {
 impl Words {
     fn of(&self, purpose: Purpose) -> Rc<[Text; 2]> {
         let mut known = self.known.borrow_mut();
-        if let Some((_, words)) = known.iter().find(|(other, _)| other.is(purpose)) {
+        if let Some((_, words)) = known.iter().find(|(other, _)| *other == purpose) {
             return Rc::clone(words);
         }
         let words = Rc::new([text(purpose.command), text(purpose.access.keyword())]);

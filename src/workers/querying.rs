@@ -38,13 +38,14 @@ impl Errands {
         plan: &AccountedQuery,
         tasks: &[Task],
     ) -> Vec<(FlightId, Result<Fetched, Error>)> {
-        let mut left: Vec<Asked<'_>> = asked(tasks).collect();
-        let mut outcomes = Vec::with_capacity(left.len());
+        let all: Vec<Asked<'_>> = asked(tasks).collect();
+        let mut outcomes = Vec::with_capacity(all.len());
+        let mut left = &all[..];
         while !left.is_empty() {
-            let rest = left.split_off(plan.together().min(left.len()));
-            let (began, count) = (Instant::now(), left.len());
-            outcomes.extend(self.run_some(plan, &left));
-            plan.took(began.elapsed(), count);
+            let (some, rest) = left.split_at(plan.together().min(left.len()));
+            let began = Instant::now();
+            outcomes.extend(self.run_some(plan, some));
+            plan.took(began.elapsed(), some.len());
             left = rest;
         }
         outcomes

@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join3, join4, join_all};
+use futures_util::future::{join4, join_all};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::ToSql;
@@ -25,7 +25,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use driver::{runtime, Driver, Limit};
 use guard::Guarded;
 pub(super) use plug::Plug;
-pub(super) use request::{AllParts, Parts, Request, Typed, What};
+pub(super) use request::{Parts, Request, Typed, What};
 use tls::GuardedTls;
 use wire::Wire;
 
@@ -169,41 +169,23 @@ impl Client {
         driver.run(inner.query_typed(sql, params))
     }
 
-    /// Runs `request` between `begin` and `end`, which hold statements without parameters. All are sent at once, and
-    /// the end is run whatever came of the request.
+    /// Runs `requests` between `begin` and `end`, which hold statements without parameters. All are sent at once, and
+    /// the end is run whatever came of the requests.
     pub(super) fn enclosed(
         &mut self,
         begin: &str,
-        request: &mut Request<'_>,
+        requests: &mut [Request<'_>],
         end: [&str; 2],
     ) -> Result<Parts, Error> {
         let Self { inner, driver, .. } = self;
         let (inner, has_enough) = (&*inner, Cell::new(false));
         let parts = async {
             let begun = inner.batch_execute(begin);
-            let rows = request.run(inner, &has_enough);
+            let rows = join_all(requests.iter_mut().map(|request| request.run(inner, &has_enough)));
             Ok(join4(begun, rows, answers(inner, end[0]), answers(inner, end[1])).await)
         };
         let (begun, rows, first, last) = driver.run_until(&has_enough, parts)?;
         Ok(Parts { begun, rows, end: [first, last] })
-    }
-
-    /// The same for several requests, all in one go.
-    pub(super) fn enclosed_all(
-        &mut self,
-        begin: &str,
-        requests: &mut [Request<'_>],
-        end: &str,
-    ) -> Result<AllParts, Error> {
-        let Self { inner, driver, .. } = self;
-        let (inner, has_enough) = (&*inner, Cell::new(false));
-        let parts = async {
-            let begun = inner.batch_execute(begin);
-            let rows = join_all(requests.iter_mut().map(|request| request.run(inner, &has_enough)));
-            Ok(join3(begun, rows, answers(inner, end)).await)
-        };
-        let (begun, rows, end) = driver.run_until(&has_enough, parts)?;
-        Ok(AllParts { begun, rows, end })
     }
 
     /// The same for all rows of `what`.
@@ -218,7 +200,7 @@ impl Client {
             rows.push(row);
             true
         };
-        self.enclosed(begin, &mut Request::new(what, &mut take), end)?.check()?;
+        self.enclosed(begin, &mut [Request::new(what, &mut take)], end)?.check()?;
         Ok(rows)
     }
 

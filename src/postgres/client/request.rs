@@ -28,24 +28,14 @@ pub(crate) struct Request<'r> {
     pub is_bound: bool,
 }
 
-/// What came of a request and of what enclosed it.
+/// What came of requests and of what enclosed them.
 pub(crate) struct Parts {
-    /// Of the beginning.
-    pub begun: Result<(), Error>,
-    /// Of the request.
-    pub rows: Result<(), Error>,
-    /// Of the two parts of the end.
-    pub end: [Result<Vec<SimpleQueryMessage>, Error>; 2],
-}
-
-/// What came of several requests and of what enclosed them.
-pub(crate) struct AllParts {
     /// Of the beginning.
     pub begun: Result<(), Error>,
     /// Of each request.
     pub rows: Vec<Result<(), Error>>,
-    /// Of the end.
-    pub end: Result<Vec<SimpleQueryMessage>, Error>,
+    /// Of the two parts of the end.
+    pub end: [Result<Vec<SimpleQueryMessage>, Error>; 2],
 }
 
 impl Parts {
@@ -55,7 +45,8 @@ impl Parts {
     /// The first one.
     pub(crate) fn check(self) -> Result<(), Error> {
         let [first, last] = self.end;
-        self.begun.and(self.rows).and(first.and(last).map(drop))
+        let rows = self.rows.into_iter().collect::<Result<(), _>>();
+        self.begun.and(rows).and(first.and(last).map(drop))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Running a query: its rows as one JSON array, and the relations that it has read.
 
+use std::slice;
 use std::sync::Arc;
 
 use ::postgres::types::ToSql;
@@ -92,12 +93,13 @@ impl Query<'_> {
         let mut take = |row: Row| rows.take(&row);
         let params = parameters(&texts);
         let mut request = Request::new(What::Prepared(&statement, &params), &mut take);
-        let parts = session.roll_back(&begin, &mut request, [locked, isolation::END]);
+        let parts = session.roll_back(&begin, slice::from_mut(&mut request), [locked, isolation::END]);
         let is_bound = request.is_bound || texts.is_empty();
         let json = rows.finish()?;
         let parts = parts.map_err(Trouble::Around)?;
         parts.begun.map_err(Trouble::Around)?;
-        parts.rows.map_err(|error| trouble_of(error, is_bound))?;
+        let rows = parts.rows.into_iter().collect::<Result<(), _>>();
+        rows.map_err(|error| trouble_of(error, is_bound))?;
         let [locks, last] = parts.end;
         last.map_err(Trouble::Around)?;
         let relations = relations(&locks.map_err(Trouble::Around)?);

@@ -1,6 +1,7 @@
 //! Running a plain query for several who ask at once: in one transaction, because beginning and ending one costs as much as a quick query.
 
-use ::postgres::types::ToSql;
+use std::sync::Arc;
+
 use ::postgres::{Error as PgError, Row, Statement};
 
 use super::parameters::{Parameters, Text};
@@ -8,7 +9,7 @@ use super::plan::{QueryLimits, QueryPlan};
 use super::rows::Rows;
 use super::run::{parameters, prepare, QueryRows};
 use super::statement::{check, wrapped};
-use crate::postgres::client::{Request, What};
+use crate::postgres::client::{Parts, Request, What};
 use crate::postgres::error::is_lost;
 use crate::postgres::{isolation, Session};
 
@@ -18,7 +19,6 @@ struct Asker<'q> {
     index: usize,
     params: Parameters<'q>,
     texts: Vec<Text>,
-    rows: Rows<'q>,
 }
 
 /// Runs `plan`, a query that was described as plain, with each of `all`, JSON arrays of parameters, in one read-only transaction that is
@@ -42,50 +42,47 @@ pub fn run_together(
         Err(_) => return Ok(nothing()),
         Ok(statement) => statement,
     };
-    let askers = askers(plan, all, limits, &statement);
+    let askers = askers(plan, all, &statement);
+    let results = enclosed(session, &statement, &askers, || Rows::new(&plan.title, limits))?;
     let mut brought = nothing();
-    for (index, rows) in enclosed(session, &statement, askers)? {
-        brought[index] = rows;
+    for (asker, json) in askers.iter().zip(results) {
+        let reads_clock = asker.params.read_clock(statement.params());
+        brought[asker.index] = json.map(|json| QueryRows { json, relations: Box::default(), reads_clock });
     }
     Ok(brought)
 }
 
-fn askers<'q>(
-    plan: &'q QueryPlan,
-    all: &[&'q str],
-    limits: QueryLimits,
-    statement: &Statement,
-) -> Vec<Asker<'q>> {
+fn askers<'q>(plan: &QueryPlan, all: &[&'q str], statement: &Statement) -> Vec<Asker<'q>> {
     let asker = |(index, params): (usize, &&'q str)| {
         let params = Parameters::parse(params, &plan.title).ok()?;
         let texts = params.texts(statement.params(), &plan.title).ok()?;
-        Some(Asker { index, params, texts, rows: Rows::new(&plan.title, limits) })
+        Some(Asker { index, params, texts })
     };
     all.iter().enumerate().filter_map(asker).collect()
 }
 
-/// What each asker gets, by its position.
-fn enclosed(
+/// The rows that each asker gets, as `rows` takes them.
+fn enclosed<'r>(
     session: &mut Session,
     statement: &Statement,
-    mut askers: Vec<Asker<'_>>,
-) -> Result<Vec<(usize, Option<QueryRows>)>, PgError> {
-    let begin = session.isolating();
-    let results = {
-        let mut takes: Vec<_> = askers.iter_mut().map(|asker| (&asker.texts, &mut asker.rows)).collect();
-        let params: Vec<Vec<&(dyn ToSql + Sync)>> =
-            takes.iter().map(|(texts, _)| parameters(texts)).collect();
-        let mut takes: Vec<_> = takes.iter_mut().map(|(_, rows)| |row: Row| rows.take(&row)).collect();
-        let requests = takes.iter_mut().zip(&params);
-        let mut requests: Vec<_> =
-            requests.map(|(take, params)| Request::new(What::Prepared(statement, params), take)).collect();
-        session.roll_back_all(begin, &mut requests, isolation::END)?
-    };
-    let finished = askers.into_iter().zip(results).map(|(asker, result)| {
-        let json = result.and_then(|()| asker.rows.finish().ok());
-        let reads_clock = asker.params.read_clock(statement.params());
-        let rows = json.map(|json| QueryRows { json, relations: Box::default(), reads_clock });
-        (asker.index, rows)
-    });
-    Ok(finished.collect())
+    askers: &[Asker<'_>],
+    rows: impl Fn() -> Rows<'r>,
+) -> Result<Vec<Option<Arc<[u8]>>>, PgError> {
+    let mut all: Vec<Rows<'_>> = askers.iter().map(|_| rows()).collect();
+    let params: Vec<_> = askers.iter().map(|asker| parameters(&asker.texts)).collect();
+    let mut takes: Vec<_> = all.iter_mut().map(|rows| |row: Row| rows.take(&row)).collect();
+    let requests = takes.iter_mut().zip(&params);
+    let mut requests: Vec<_> =
+        requests.map(|(take, params)| Request::new(What::Prepared(statement, params), take)).collect();
+    let Parts { begun, rows, end: [_, last] } =
+        session.roll_back(session.isolating(), &mut requests, ["", isolation::END])?;
+    if let Some(error) = begun.err().into_iter().chain(last.err()).find(is_lost) {
+        return Err(error);
+    }
+    // Without its beginning or its end nothing is known to have run where it should.
+    let is_sound = !session.is_closed();
+    let finished = all.into_iter().zip(rows);
+    Ok(finished
+        .map(|(all, result)| result.ok().filter(|()| is_sound).and_then(|()| all.finish().ok()))
+        .collect())
 }
