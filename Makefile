@@ -7,7 +7,7 @@ BENCH ?= all
 PUBLISH ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench bench-plugins bench-rules bench-writers check-consistency servers fmt lint deny clean
+.PHONY: help build run test bench bench-plugins bench-rules bench-writers bench-definitions check-consistency servers docs fmt lint deny clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -22,7 +22,7 @@ run: ## Try it: PostgreSQL with sample data and SERVER=redis-server|valkey-serve
 test: ## Check everything, on every server in PGCACHE_SERVERS (default: all three)
 	@scripts/test.sh
 
-bench: build servers ## Measure it against GET, pgbench and cache-aside; BENCH=hits,cold: these groups, PUBLISH=1: into the README
+bench: build servers ## Measure it against GET, pgbench and cache-aside; BENCH=hits,cold: these groups, PUBLISH=1: into docs/performance.md
 	PGCACHE_BENCH=$(BENCH) PGCACHE_BENCH_PUBLISH=$(PUBLISH) PGCACHE_SERVERS="$${PGCACHE_SERVERS:-redis-7.0}" \
 	cargo bench --locked --bench speed
 
@@ -41,8 +41,14 @@ bench-writers: ## Measure what change notices cost those who write to PostgreSQL
 	@scripts/install.sh
 	@scripts/bench-writers.sh
 
+bench-definitions: build ## Measure what it costs PostgreSQL to be watched, with 1,000 tables and as many queries
+	@scripts/bench-definitions.sh
+
 servers: ## Get the servers of the tests into .servers
 	@scripts/servers.sh
+
+docs: ## Write the generated parts of docs/commands.md and docs/settings.md from the source
+	@scripts/docs.sh
 
 fmt: ## Format the code
 	cargo fmt

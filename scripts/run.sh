@@ -52,10 +52,20 @@ pong() { [ "$(cli PING)" = PONG ]; }
 # shellcheck disable=SC2317  # called by wait_until
 reads_ada() { cli PGCACHE.READ users '{"id":1}' | grep -q Ada; }
 
+typed() { # $@: a command, as redis-cli takes it: JSON and SQL in quotes
+    local word
+    for word in "$@"; do
+        case $word in
+        *[!A-Za-z0-9._-]*) printf " '%s'" "$word" ;;
+        *) printf ' %s' "$word" ;;
+        esac
+    done
+}
+
 show() { # $1: what it shows; $2…: a command
     local title=$1
     shift
-    printf '\n%s\n  > %s\n' "$title" "$*"
+    printf '\n%s\n  >%s\n' "$title" "$(typed "$@")"
     cli "$@" 2>&1 | sed -e '/^$/d' -e 's/^/  /'
 }
 
@@ -70,6 +80,7 @@ demonstrate() {
     show 'A typed error: the first word says what is wrong.' PGCACHE.READ users '{"id":"abc"}'
     show 'From now on PostgreSQL tells of every change of users.' PGCACHE.WATCH ADD users
     show 'The row is cached again.' PGCACHE.READ users '{"id":1}'
+    # shellcheck disable=SC2016  # $1 is PostgreSQL's
     show 'A query gets a name …' PGCACHE.DEFINE named 'SELECT id, name FROM users WHERE name LIKE $1 ORDER BY id LIMIT 3'
     show '… and its result is cached as well: nobody is called Ada …' PGCACHE.QUERY NAME named '["Ada%"]'
     printf '\n… then it changes in PostgreSQL …\n  psql> %s\n' "$change"

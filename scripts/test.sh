@@ -13,8 +13,11 @@ export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 unset PGCACHE_MODULE PGCACHE_POSTGRES PGCACHE_PGBOUNCER
 log=$(mktemp)
 words=$(mktemp) # what failed tests said, for the end of the output
+# What a test could not do on this machine, a line each.
+PGCACHE_NOT_RUN=$(mktemp)
+export PGCACHE_NOT_RUN
 newer=$(mktemp -d) # a newer PostgreSQL than the machine's, where the user that it runs as can reach it
-trap 'rm -rf "$log" "$words" "$newer"' EXIT
+trap 'rm -rf "$log" "$words" "$newer" "$PGCACHE_NOT_RUN"' EXIT
 failed_steps=()
 summary=()
 # What failed at first and not by itself: told at the end, and a failure when there are more than so many.
@@ -89,6 +92,7 @@ step format cargo fmt --check
 step licences scripts/licences.sh
 step tree scripts/tree.sh --check
 step build cargo build --release --locked
+step documents scripts/docs.sh --check
 step alerts promtool check rules examples/prometheus/alerts.yml
 step "alerts' tests" promtool test rules examples/prometheus/alerts_test.yml
 step scrape promtool check config examples/prometheus/prometheus.yml
@@ -126,6 +130,7 @@ fi
 [ ${#unsteady[@]} -le $unsteady_allowed ] || failed_steps+=("more than $unsteady_allowed tests passed only by themselves")
 for line in "${summary[@]}"; do echo "$line"; done
 for name in "${unsteady[@]}"; do echo "PASSED ONLY BY ITSELF: $name"; done
+sed 's/^/COULD NOT RUN: /' "$PGCACHE_NOT_RUN"
 for name in "${failed_steps[@]}"; do echo "FAILED: $name"; done
-echo "$passed passed, ${#unsteady[@]} of them only by themselves, $failed failed"
+echo "$passed passed, ${#unsteady[@]} of them only by themselves and $(wc -l <"$PGCACHE_NOT_RUN") without being able to run here, $failed failed"
 [ ${#failed_steps[@]} -eq 0 ] && [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The tree in CONTRIBUTING.md, a line per file, made from the first line of each file.
+# Prints the tree: each file, and the first sentence that it says of itself.
 #
-#   scripts/tree.sh            writes it there
-#   scripts/tree.sh --check    fails when it is not what stands there
+#   scripts/tree.sh [folder …]    prints it
+#   scripts/tree.sh --check       fails when a file says nothing of itself, or CONTRIBUTING has no line for a folder
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,27 +13,31 @@ headline() { # the first sentence that a file says of itself
         /^  "description": "/ { gsub(/^  "description": "|",?$/, ""); text = $0; exit } # JSON has no comments
         /^(\/\/!|# |-- )/ && !/^#!/ { sub(/^(\/\/!|#|--) ?/, ""); text = text (text ? " " : "") $0; next }
         text { exit }
+        FILENAME ~ /\.sql$/ { sub(/^ *(-- )?/, ""); text = $0; exit } # a piece of a script, which shows what it is
         END {
             if (match(text, /\. /)) text = substr(text, 1, RSTART)
             print text
         }' "$1"
 }
 
-tree() {
-    local file
-    echo '```'
-    git ls-files --cached --others --exclude-standard -- 'src/*' 'tests/*' 'benches/*' 'scripts/*' 'examples/*' '.ci/*' build.rs \
-        | LC_ALL=C sort \
-        | while read -r file; do printf '%-48s %s\n' "$file" "$(headline "$file")"; done
-    echo '```'
+files() { # $1…: folders; without any, all of them
+    [ $# -gt 0 ] || set -- src tests benches scripts examples .ci build.rs
+    git ls-files --cached --others --exclude-standard -- "$@" | LC_ALL=C sort
 }
 
-contributing=$(awk '/^## Tree/ { exit } { print }' CONTRIBUTING.md; echo '## Tree'; echo; tree)
+check() {
+    local file folder bad=0
+    while read -r file; do
+        [ -n "$(headline "$file")" ] || { echo "$file does not begin with a line that says what it is" && bad=1; }
+    done < <(files)
+    while read -r folder; do
+        grep -qF "| \`$folder/\` |" CONTRIBUTING.md || { echo "CONTRIBUTING.md has no line for the folder $folder" && bad=1; }
+    done < <(files | grep / | xargs -n 1 dirname | sort -u)
+    return "$bad"
+}
+
 if [ "${1:-}" = --check ]; then
-    diff <(echo "$contributing") CONTRIBUTING.md || {
-        echo 'The tree in CONTRIBUTING.md is out of date: run scripts/tree.sh'
-        exit 1
-    }
+    check
 else
-    echo "$contributing" >CONTRIBUTING.md
+    files "$@" | while read -r file; do printf '%-48s %s\n' "$file" "$(headline "$file")"; done
 fi

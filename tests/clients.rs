@@ -3,13 +3,12 @@
 
 mod support;
 
-use std::fs;
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use support::client::encoded;
-use support::{eventually, on_every_server, Client, Database, Lock, Postgres, Reply, Server, FOREVER_MS};
+use support::outage::await_status;
+use support::{eventually, on_every_server, Client, Lock, Postgres, Reply, Server};
 
 fn user(id: usize) -> String {
     format!(r#"{{"id":{id}}}"#)
@@ -194,9 +193,7 @@ fn clients_that_go_while_the_table_is_looked_up_are_forgotten() {
         let mut server = Server::start(&kind, &database);
         let mut client = server.client();
         // Only connections that are open already get past the lock.
-        eventually("the source is up", || {
-            (client.call(&["PGCACHE.HEALTH"]).field("status").text() == "healthy").then_some(())
-        });
+        await_status(&mut client, "healthy");
         let lock = Lock::on(&database, "pg_index, pg_attribute, pg_class");
         let mut stays = asking(&server, 1);
         let goes: Vec<Client> = (1..=20).map(|_| asking(&server, 1)).collect();
@@ -253,120 +250,8 @@ fn shutdown_does_not_wait_for_loads() {
         let (server, took) = server.shutdown_and_restart("NOSAVE");
         // Whoever waits for workers waits for seconds and says so in the end; a slow machine only takes its time.
         assert!(took < Duration::from_secs(30), "SHUTDOWN took {took:?}");
-        assert!(!server.log().contains("still wait for PostgreSQL"), "{}", server.log());
+        assert!(!server.log().contains("have not ended yet"), "{}", server.log());
         lock.release();
         assert_eq!(server.client().read("users", &user(1)).json()["id"], 1);
-    });
-}
-
-/// The names of the threads of the server that are the module's.
-fn threads(server: &Server) -> Vec<String> {
-    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
-    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.map(|name| name.trim().to_owned()).filter(|name| name.starts_with("pgcache-")).collect()
-}
-
-fn module() -> PathBuf {
-    match std::env::var_os("PGCACHE_MODULE") {
-        Some(module) => module.into(),
-        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/release/libpgcache.so"),
-    }
-}
-
-fn load_module(client: &mut Client, database: &Database<'_>) -> Reply {
-    let (module, port) = (module(), database.postgres.port().to_string());
-    client.call(&[
-        "MODULE",
-        "LOAD",
-        module.to_str().unwrap(),
-        "pg_host",
-        "127.0.0.1",
-        "pg_port",
-        &port,
-        "pg_user",
-        "postgres",
-        "pg_database",
-        &database.name,
-        "load_timeout_ms",
-        FOREVER_MS,
-        "statement_timeout_ms",
-        FOREVER_MS,
-        "connect_timeout_ms",
-        FOREVER_MS,
-    ])
-}
-
-#[test]
-fn the_module_can_be_unloaded_and_loaded_again_when_no_client_waits() {
-    on_every_server(|kind| {
-        let database = Postgres::shared().database();
-        database.with_users(10);
-        let mut server = Server::setup(&kind).on(&database).config("enable-module-command", "yes").start();
-        let mut client = server.client();
-        for round in 1..=5 {
-            client.call(&["FLUSHALL"]);
-            assert_eq!(client.read("users", &user(1)).json()["id"], 1, "round {round}");
-            assert!(threads(&server).iter().any(|name| name.starts_with("pgcache-load-")));
-            let lock = Lock::on(&database, "users");
-            let mut reader = asking(&server, 2);
-            await_waiting(&mut client, 1);
-            let refusal = client.call(&["MODULE", "UNLOAD", "pgcache"]);
-            assert!(matches!(refusal, Reply::Error(_)), "a client waits: {refusal:?}");
-            lock.release();
-            assert_eq!(reader.receive().json()["id"], 2, "round {round}");
-            await_waiting(&mut client, 0);
-            assert_eq!(client.call(&["MODULE", "UNLOAD", "pgcache"]), Reply::Simple("OK".into()));
-            eventually("the threads are gone", || threads(&server).is_empty().then_some(()));
-            assert!(matches!(client.read("users", &user(1)), Reply::Error(_)), "no such command");
-            assert_eq!(load_module(&mut client, &database), Reply::Simple("OK".into()), "{}", server.log());
-        }
-        assert_eq!(client.read("users", &user(3)).json()["id"], 3);
-        server.assert_alive();
-    });
-}
-
-#[test]
-fn the_module_can_be_unloaded_while_a_load_is_under_way_for_nobody() {
-    on_every_server(|kind| {
-        let database = Postgres::shared().database();
-        database.with_users(10);
-        let mut server = Server::setup(&kind).on(&database).config("enable-module-command", "yes").start();
-        let mut client = server.client();
-        client.key("users", &user(1));
-        let lock = Lock::on(&database, "users");
-        let reader = asking(&server, 1);
-        await_waiting(&mut client, 1);
-        drop(reader);
-        await_waiting(&mut client, 0);
-        assert_eq!(client.call(&["MODULE", "UNLOAD", "pgcache"]), Reply::Simple("OK".into()));
-        server.assert_alive();
-        lock.release();
-        eventually("the threads are gone", || threads(&server).is_empty().then_some(()));
-        assert_eq!(load_module(&mut client, &database), Reply::Simple("OK".into()), "{}", server.log());
-        assert_eq!(client.read("users", &user(1)).json()["id"], 1);
-        server.assert_alive();
-    });
-}
-
-#[test]
-fn what_a_load_of_the_module_took_an_unload_gives_back() {
-    const WARM_UP: usize = 3;
-    const ROUNDS: usize = 8;
-    on_every_server(|kind| {
-        let database = Postgres::shared().database();
-        database.with_users(10);
-        let server = Server::setup(&kind).on(&database).config("enable-module-command", "yes").start();
-        let mut client = server.client();
-        let mut after = Vec::with_capacity(ROUNDS);
-        for _ in 0..ROUNDS {
-            assert_eq!(client.read("users", &user(1)).json()["id"], 1);
-            client.unload_module();
-            eventually("the threads are gone", || threads(&server).is_empty().then_some(()));
-            client.call(&["FLUSHALL"]);
-            after.push(client.used_memory());
-            assert_eq!(load_module(&mut client, &database), Reply::Simple("OK".into()), "{}", server.log());
-        }
-        let grown = after[ROUNDS - 1] - after[WARM_UP];
-        assert!(grown < 4_000 * (ROUNDS - 1 - WARM_UP) as i64, "{after:?}");
     });
 }

@@ -6,6 +6,7 @@ mod support;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{json, Value};
+use support::outage::{await_status, take_away};
 use support::server::Setup;
 use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server};
 
@@ -244,7 +245,6 @@ fn a_source_that_goes_and_comes_back_is_told_once_each_way() {
         let database = postgres.database();
         let server = all(&kind, &database).start();
         let mut client = server.client();
-        let status = |client: &mut Client| client.call(&["PGCACHE.HEALTH"]).field("status").text();
         // HEALTH knows it a little earlier than the event is published, the log does not.
         eventually("the source is up", || server.log().contains("source default is up").then_some(()));
         let mut listener = Listener::new(&server);
@@ -257,7 +257,7 @@ fn a_source_that_goes_and_comes_back_is_told_once_each_way() {
         postgres.start_again();
         let up = without_time(listener.event(), began);
         assert_eq!(up, json!({"type": "source_up", "source": "default"}));
-        eventually("the source is up", || (status(&mut client) == "healthy").then_some(()));
+        await_status(&mut client, "healthy");
         assert_eq!(listener.rest(&server), Vec::<String>::new());
     });
 }
@@ -321,10 +321,7 @@ fn a_load_without_a_connection_is_told() {
         let server = all(&kind, &database).start();
         let mut client = server.client();
         client.read("users", ONE);
-        postgres.kill();
-        eventually("the source is down", || {
-            (client.call(&["PGCACHE.HEALTH"]).field("status").text() == "unhealthy").then_some(())
-        });
+        take_away(&postgres, &mut client);
         let mut listener = Listener::new(&server);
         assert_eq!(client.read("users", r#"{"id":2}"#).code(), "PGDOWN");
         let told = listener.rest(&server);

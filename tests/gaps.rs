@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use support::process::{freeze, kill};
 use support::watched::{
     await_freshness, await_name, gaps, health, is_cached, listening, name_of, start_listening, watch, MODES,
+    UNTOLD,
 };
 use support::{
     eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
@@ -73,7 +74,8 @@ fn a_stopped_backend_makes_the_source_suspect_and_its_rows_are_read_through() {
             let database = Postgres::shared().database();
             database.with_users(5);
             let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
-            let server = start_listening(setup.setting("max_staleness_ms", "500"));
+            let server =
+                start_listening(setup.setting("max_staleness_ms", "500").setting(UNTOLD.0, UNTOLD.1));
             let mut client = server.client();
             watch(&mut client, "users");
             cache(&mut client, &user(1));
@@ -100,7 +102,8 @@ fn a_catalog_that_cannot_be_compared_makes_the_source_suspect_and_leaves_no_gap(
             let database = Postgres::shared().database();
             database.with_users(5);
             let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
-            let server = start_listening(setup.setting("max_staleness_ms", "500"));
+            let server =
+                start_listening(setup.setting("max_staleness_ms", "500").setting(UNTOLD.0, UNTOLD.1));
             let mut client = server.client();
             watch(&mut client, "users");
             cache(&mut client, &user(1));
@@ -130,7 +133,7 @@ fn on_gap_serve_goes_on_serving() {
         let database = Postgres::shared().database();
         database.with_users(5);
         let setup = Server::setup(&kind).on(&database).setting("max_staleness_ms", "300");
-        let server = start_listening(setup.setting("on_gap", "serve"));
+        let server = start_listening(setup.setting("on_gap", "serve").setting(UNTOLD.0, UNTOLD.1));
         let mut client = server.client();
         watch(&mut client, "users");
         cache(&mut client, &user(1));
@@ -152,7 +155,7 @@ fn within_its_grace_a_suspect_row_is_served_when_the_load_that_went_past_it_fail
             database.with_users(5);
             let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
             let setup = setup.setting("max_staleness_ms", "500").setting("statement_timeout_ms", "200");
-            let server = start_listening(setup.setting("grace", "3600"));
+            let server = start_listening(setup.setting("grace", "3600").setting(UNTOLD.0, UNTOLD.1));
             let mut client = server.client();
             watch(&mut client, "users");
             cache(&mut client, &user(1));
@@ -184,7 +187,7 @@ fn a_table_that_is_not_watched_is_never_suspect() {
         let database = Postgres::shared().database();
         database.with_users(5);
         let setup = Server::setup(&kind).on(&database).setting("max_staleness_ms", "300");
-        let server = start_listening(setup);
+        let server = start_listening(setup.setting(UNTOLD.0, UNTOLD.1));
         let mut client = server.client();
         cache(&mut client, &user(1));
         let pid = notice_backend(&database);
@@ -428,7 +431,7 @@ fn a_silent_postgresql_holds_up_neither_unload_nor_shutdown() {
             let postgres = Postgres::start();
             let database = postgres.database();
             let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
-            let setup = setup.setting("max_staleness_ms", "500");
+            let setup = setup.setting("max_staleness_ms", "500").setting(UNTOLD.0, UNTOLD.1);
             let server = start_listening(setup.config("enable-module-command", "yes"));
             let mut client = server.client();
             let pid = notice_backend(&database);

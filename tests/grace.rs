@@ -3,6 +3,7 @@
 
 mod support;
 
+use support::outage::{bring_back, take_away};
 use support::server::Setup;
 use support::{
     eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
@@ -60,10 +61,6 @@ fn pttl(client: &mut Client, id: u32) -> i64 {
     let key = client.key("users", &user(id));
     let Reply::Integer(ms) = client.call(&["PTTL", &key]) else { panic!("no number") };
     ms
-}
-
-fn await_status(client: &mut Client, wanted: &str) {
-    eventually(wanted, || (client.call(&["PGCACHE.HEALTH"]).field("status").text() == wanted).then_some(()));
 }
 
 /// Whether `ms` is `wanted` less the time that a test takes.
@@ -147,8 +144,7 @@ fn a_stale_row_outlives_an_outage_until_its_grace_ends() {
         let mut client = server.client();
         let old = old_row(&database, &mut client, 1);
         let other = old_row(&database, &mut client, 2);
-        postgres.kill();
-        await_status(&mut client, "unhealthy");
+        take_away(&postgres, &mut client);
         for _ in 0..10 {
             assert_eq!(client.read("users", &user(1)).text(), old);
         }
@@ -158,8 +154,7 @@ fn a_stale_row_outlives_an_outage_until_its_grace_ends() {
         client.call(&["PEXPIRE", &key, "1"]);
         eventually("the grace ends", || (client.read("users", &user(1)).code() == "PGDOWN").then_some(()));
         assert_eq!(client.read("users", &user(2)).text(), other);
-        postgres.start_again();
-        await_status(&mut client, "healthy");
+        bring_back(&postgres, &mut client);
         await_new(&mut client, 2);
     });
 }
@@ -198,8 +193,7 @@ fn a_row_that_was_invalidated_is_not_served_grace_or_not() {
         for id in [1, 2] {
             assert_eq!(client.invalidate("users", &user(id)), Reply::Simple("OK".into()));
         }
-        postgres.kill();
-        await_status(&mut client, "unhealthy");
+        take_away(&postgres, &mut client);
         for id in [1, 2] {
             assert_eq!(client.read("users", &user(id)).code(), "PGDOWN");
         }
@@ -514,12 +508,10 @@ fn an_outage_starts_no_refresh() {
         let server = looking_ahead(&kind, &database).start();
         let mut client = server.client();
         let old = old_row(&database, &mut client, 1);
-        postgres.kill();
-        await_status(&mut client, "unhealthy");
+        take_away(&postgres, &mut client);
         assert_eq!(client.read("users", &user(1)).text(), old);
         assert_eq!(client.figure("refreshed"), 0);
-        postgres.start_again();
-        await_status(&mut client, "healthy");
+        bring_back(&postgres, &mut client);
         await_new(&mut client, 1);
     });
 }

@@ -7,12 +7,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{eventually, on_every_server, Client, Database, Lock, Postgres, Reply, Server};
+use support::outage::fill_pool;
+use support::{eventually, on_every_server, Client, Postgres, Reply, Server};
 
 const READERS: usize = 8;
-/// Rounds of a second in which all connections are ended twenty times.
+/// Rounds of a second in which all connections are ended twenty times, and restarts of PostgreSQL, unless `PGCACHE_ROUNDS` says
+/// how many.
 const ROUNDS: u32 = 5;
+const RESTARTS: u32 = 3;
 const KILLS: u32 = 20;
+
+fn rounds(usual: u32) -> u32 {
+    std::env::var("PGCACHE_ROUNDS").map_or(usual, |rounds| rounds.parse().unwrap())
+}
 
 fn user(id: usize) -> String {
     format!(r#"{{"id":{id}}}"#)
@@ -25,19 +32,22 @@ fn end_all(client: &mut postgres::Client) -> i64 {
     client.query_one(sql, &[]).unwrap().get(0)
 }
 
-/// Reads rows that nobody has read, every `READERS`th from `first` on, until it is done. Returns how many.
-fn miss(mut client: Client, first: usize, done: &AtomicBool) -> usize {
-    let (mut id, mut count) = (first, 0);
+/// Reads rows that nobody has read, every `READERS`th from `first` on, until it is done. Returns how many, and how long
+/// the longest read took.
+fn miss(mut client: Client, first: usize, done: &AtomicBool) -> (usize, Duration) {
+    let (mut id, mut count, mut longest) = (first, 0, Duration::ZERO);
     while !done.load(Ordering::Relaxed) {
         // Those that wait for a connection may run into their deadline where the machine stands still.
+        let began = Instant::now();
         let reply = client.read("users", &user(id));
+        longest = longest.max(began.elapsed());
         let Reply::Bulk(_) = reply else { panic!("row {id}: {reply:?}") };
         assert_eq!(reply.json()["id"], id);
         client.invalidate("users", &user(id));
         id = first + (id + READERS - first) % 10_000;
         count += 1;
     }
-    count
+    (count, longest)
 }
 
 #[test]
@@ -57,31 +67,22 @@ fn connections_that_are_ended_again_and_again_are_no_outage() {
                 .collect();
             let mut killer = database.connect();
             let mut ended = 0;
-            for _ in 0..ROUNDS * KILLS {
+            for _ in 0..rounds(ROUNDS) * KILLS {
                 ended += end_all(&mut killer);
                 thread::sleep(Duration::from_secs(1) / KILLS);
             }
             done.store(true, Ordering::Relaxed);
-            let read: usize = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
-            eprintln!("{ended} connections were ended, {read} rows read");
-            assert!(ended > i64::from(ROUNDS * KILLS));
+            let done: Vec<_> = readers.into_iter().map(|reader| reader.join().unwrap()).collect();
+            let read: usize = done.iter().map(|(count, _)| count).sum();
+            let longest = done.iter().map(|(_, longest)| longest).max().unwrap();
+            eprintln!(
+                "{ended} connections were ended, {read} rows read, the longest took {} ms",
+                longest.as_millis()
+            );
+            assert!(ended > i64::from(rounds(ROUNDS) * KILLS));
         });
         assert!(!server.log().contains("is down"), "{}", server.log());
     });
-}
-
-/// Has every connection of the pool opened, so that each is dead after a restart.
-fn fill_pool(server: &Server, database: &Database<'_>, ids: std::ops::Range<usize>) {
-    let mut lock = Lock::on(database, "users");
-    let mut readers = vec![];
-    for id in ids {
-        let mut reader = server.client();
-        reader.send(&["PGCACHE.READ", "users", &user(id)]);
-        readers.push(reader);
-        lock.await_arrivals(readers.len());
-    }
-    lock.release();
-    readers.iter_mut().for_each(|reader| assert_eq!(reader.receive().code(), ""));
 }
 
 #[test]
@@ -92,9 +93,12 @@ fn a_postgresql_that_is_back_is_read_from_at_once() {
         database.with_users(100_000);
         let server = Server::start(&kind, &database);
         let mut client = server.client();
-        let mut next = 100;
-        for (round, end) in [Postgres::stop, Postgres::kill, Postgres::stop].into_iter().enumerate() {
-            let first = 1 + 8 * round;
+        // Behind all that fill the pool.
+        let mut next = 10_000;
+        let ends = [Postgres::stop, Postgres::kill].into_iter().cycle();
+        for (round, end) in (0..rounds(RESTARTS)).zip(ends) {
+            let first = 1 + 8 * round as usize;
+            // Each is dead after the restart.
             fill_pool(&server, &database, first..first + 8);
             let mut miss = || {
                 next += 1;

@@ -172,6 +172,6 @@ fn the_role_of_the_security_page_is_enough_and_not_more() {
 }
 
 #[test]
-fn the_role_of_the_readme_is_enough_and_not_more() {
-    check("README.md");
+fn the_role_of_the_operations_page_is_enough_and_not_more() {
+    check("docs/operations.md");
 }

@@ -794,6 +794,7 @@ fn a_materialised_view_changes_when_it_is_refreshed() {
             ("INSERT INTO t VALUES (2, 'b')", false),
             ("REFRESH MATERIALIZED VIEW CONCURRENTLY m", true),
             ("ANALYZE m;;VACUUM m;;CREATE INDEX ON m (v)", false),
+            ("TRUNCATE t;;ALTER TABLE t ADD COLUMN w int", false),
         ],
     );
 }
@@ -814,6 +815,43 @@ fn a_relation_that_loses_its_name_has_no_fingerprint() {
         assert!(fingerprint(&mut ear, relation).is_some());
         database.execute(sql);
         assert_eq!(fingerprint(&mut ear, relation), None, "{sql}");
+    }
+}
+
+#[test]
+fn what_has_not_changed_is_not_compared_again() {
+    for way in Way::BOTH {
+        // Transactions of other databases count as well.
+        let postgres = Postgres::start();
+        let database = postgres.database();
+        way.prepare(&database);
+        let names: Vec<String> = (0..9).map(|number| format!("t{number}")).collect();
+        database.execute("CREATE TABLE rows (id int)");
+        for name in &names {
+            database.execute(&format!("CREATE TABLE {name} (id int PRIMARY KEY)"));
+        }
+        let mut ear = live(&database, way);
+        ear.known.set(names.iter().map(|name| (oid(&database, name), name.clone())).collect());
+        let mut writer = database.connect();
+        // While nobody writes nothing is asked of the catalogs as a whole.
+        writer.batch_execute("INSERT INTO rows VALUES (0)").unwrap();
+        ear.compare();
+        let mut ends_with = |what: &str, change: &str, may_compare: bool| {
+            eventually(what, || {
+                writer.batch_execute(change).unwrap();
+                ear.compare();
+                let last =
+                    "SELECT query FROM pg_stat_activity WHERE application_name = 'pgcache/definitions'";
+                let last: String = writer.query_one(last, &[]).unwrap().get(0);
+                assert!(may_compare || !last.contains("wanted"), "{way:?}: after {change}: {last}");
+                last.contains(what).then_some(())
+            });
+        };
+        // Heartbeats are transactions too.
+        ends_with("pg_current_snapshot", "", true);
+        // No catalog has changed, which is found out without looking at each relation.
+        ends_with("pgcache_digest", "INSERT INTO rows VALUES (1)", false);
+        ends_with("wanted", "ALTER TABLE t3 ALTER id SET STATISTICS 10", true);
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use support::outage::{await_status, bring_back, status, take_away};
 use support::server::Setup;
 use support::{
     eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
@@ -20,20 +21,12 @@ fn user(id: usize) -> String {
     format!(r#"{{"id":{id}}}"#)
 }
 
-fn status(client: &mut Client) -> String {
-    client.call(&["PGCACHE.HEALTH"]).field("status").text()
-}
-
 fn source(client: &mut Client) -> Reply {
     client.call(&["PGCACHE.HEALTH"]).field("sources").field("default")
 }
 
 fn reason(client: &mut Client) -> Reply {
     source(client).field("reason")
-}
-
-fn await_status(client: &mut Client, wanted: &str) {
-    eventually(wanted, || (status(client) == wanted).then_some(()));
 }
 
 fn await_figure(client: &mut Client, name: &str, count: u64) {
@@ -157,8 +150,7 @@ fn a_server_starts_without_postgresql_and_recovers_by_itself() {
         assert_eq!(client.multiread("users", r#"[{"id":1},{"id":2}]"#).code(), "PGDOWN");
         assert_eq!(status(&mut client), "unhealthy");
         assert_ne!(reason(&mut client), Reply::Nil);
-        postgres.start_again();
-        await_status(&mut client, "healthy");
+        bring_back(&postgres, &mut client);
         // An attempt that PostgreSQL refused while it was starting may end after the one that it took.
         eventually("no reason is left", || (reason(&mut client) == Reply::Nil).then_some(()));
         assert_reads(&mut client, 1..=10);
@@ -192,16 +184,14 @@ fn an_outage_while_idle_is_noticed_and_hits_go_on() {
         let mut client = server.client();
         assert_reads(&mut client, 1..=10);
         let absent = client.key("users", &user(11));
-        postgres.kill();
-        await_status(&mut client, "unhealthy");
+        take_away(&postgres, &mut client);
         assert_reads(&mut client, 1..=10);
         let reply = client.read("users", &user(11));
         assert_eq!(reply.code(), "PGDOWN");
         assert!(!client.exists(&absent));
         assert_eq!(client.multiread("users", r#"[{"id":1},{"id":12}]"#).code(), "PGDOWN");
         assert_eq!(client.multiread("users", r#"[{"id":1},{"id":2}]"#).json()[1]["id"], 2);
-        postgres.start_again();
-        await_status(&mut client, "healthy");
+        bring_back(&postgres, &mut client);
         assert_reads(&mut client, 1..=50);
     });
 }
@@ -215,8 +205,7 @@ fn writing_and_invalidating_go_on_in_an_outage() {
         let server = Server::start(&kind, &database);
         let mut client = server.client();
         assert_reads(&mut client, 1..=2);
-        postgres.kill();
-        await_status(&mut client, "unhealthy");
+        take_away(&postgres, &mut client);
         let ok = Reply::Simple("OK".into());
         assert_eq!(client.call(&["PGCACHE.WRITE", "users", &user(1), r#"{"id":1,"name":"w"}"#]), ok);
         assert_eq!(client.read("users", &user(1)).json()["name"], "w");
@@ -243,8 +232,7 @@ fn loads_under_way_fail_when_postgresql_is_killed() {
             assert_eq!(client.call(&["PING"]), Reply::Simple("PONG".into()), "one error and no more");
         }
         await_figure(&mut client, "waiting_clients", 0);
-        postgres.start_again();
-        await_status(&mut client, "healthy");
+        bring_back(&postgres, &mut client);
         assert_reads(&mut client, 1..=10);
     });
 }

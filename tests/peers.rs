@@ -5,11 +5,10 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use support::outage::fill_pool;
 use support::process::{freeze, kill};
-use support::watched::{health, start_listening, watch};
-use support::{
-    eventually, on_every_server, Client, Database, Kind, Lock, Mode, Postgres, Proxy, Reply, Server,
-};
+use support::watched::{await_name, cache, health, start_listening, watch};
+use support::{eventually, on_every_server, Client, Database, Kind, Mode, Postgres, Proxy, Reply, Server};
 
 const POOL: usize = 4;
 /// Far longer than it takes (a second or two), and far shorter than a connection without a deadline.
@@ -66,16 +65,9 @@ impl<'s> Misses<'s> {
 
     /// Has every connection of the pool opened.
     fn fill_pool(&mut self, database: &Database<'_>) {
-        let mut lock = Lock::on(database, "users");
-        let mut readers = vec![];
-        for count in 1..=POOL {
-            let mut reader = self.server.client();
-            reader.send(&["PGCACHE.READ", "users", &self.key()]);
-            lock.await_arrivals(count);
-            readers.push(reader);
-        }
-        lock.release();
-        readers.iter_mut().for_each(|reader| assert_eq!(reader.receive().code(), ""));
+        let first = self.next + 1;
+        self.next += POOL;
+        fill_pool(self.server, database, first..first + POOL);
     }
 
     /// Until one succeeds, from now on.
@@ -176,23 +168,95 @@ fn an_address_that_leads_to_another_server_is_used_when_all_of_the_first_one_sta
     });
 }
 
+/// The server processes that the module's connections of this name have.
+fn processes(database: &Database<'_>, name: &str) -> Vec<u32> {
+    let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE $1 ORDER BY pid";
+    let rows = database.connect().query(sql, &[&name]).unwrap();
+    rows.iter().map(|row| row.get::<_, i32>(0) as u32).collect()
+}
+
+/// What ends an attempt or a statement by time alone takes far longer than [`SOON`].
+fn patient_server_at(kind: &Kind, database: &Database<'_>, mode: &str) -> Server {
+    let setup = Server::setup(kind).on(database).setting("pool_size", &POOL.to_string());
+    start_listening(setup.setting("invalidation", mode).setting("max_staleness_ms", "60000"))
+}
+
 #[test]
-fn a_pool_of_processes_that_stand_still_is_replaced() {
+fn processes_that_stand_still_are_replaced_as_soon_as_others_answer() {
+    on_every_server(|kind| {
+        for mode in ["notify", "outbox"] {
+            let database = Postgres::shared().database();
+            database.with_users(ROWS);
+            let server = patient_server_at(&kind, &database, mode);
+            let (mut client, mut misses) = (server.client(), Misses::of(&server));
+            watch(&mut client, "users");
+            misses.fill_pool(&database);
+            cache(&mut client, "users", &user(1));
+            let stopped = processes(&database, "pgcache/%");
+            assert!(stopped.len() > POOL, "{stopped:?}");
+            stopped.iter().copied().for_each(freeze);
+            database.execute("UPDATE users SET name = 'changed' WHERE id = 1");
+            let began = Instant::now();
+            // Misses, so that the hit below is of an entry that only a notice can have ended.
+            misses.recovery(&format!("{mode}: all processes stand still"));
+            await_name(&mut client, "users", &user(1), "changed");
+            let took = began.elapsed();
+            eprintln!("{mode}: all processes stand still: a change after {} ms", took.as_millis());
+            assert!(took < SOON, "{mode}: {took:?}");
+            stopped.iter().for_each(|pid| kill(*pid, libc::SIGCONT));
+            await_few_sessions(&database);
+        }
+    });
+}
+
+#[test]
+fn reads_under_way_on_processes_that_stand_still_are_done_by_others() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
-        database.with_users(ROWS);
-        let server = server_at(&kind, &database, database.postgres.port());
+        database.with_users(100);
+        let server = patient_server_at(&kind, &database, "notify");
         let mut misses = Misses::of(&server);
-        misses.await_code("");
         misses.fill_pool(&database);
-        let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pgcache/load'";
-        let rows = database.connect().query(sql, &[]).unwrap();
-        let pids: Vec<u32> = rows.iter().map(|row| row.get::<_, i32>(0) as u32).collect();
-        assert_eq!(pids.len(), POOL);
-        pids.iter().copied().for_each(freeze);
-        misses.recovery("all processes of the pool stand still");
-        pids.iter().for_each(|pid| kill(*pid, libc::SIGCONT));
-        await_few_sessions(&database);
+        let stopped = processes(&database, "pgcache/load");
+        stopped.iter().copied().for_each(freeze);
+        let began = Instant::now();
+        let keys: Vec<String> = (0..2 * POOL).map(|_| misses.key()).collect();
+        let mut readers: Vec<Client> = keys.iter().map(|_| server.client()).collect();
+        readers.iter_mut().zip(&keys).for_each(|(reader, key)| reader.send(&["PGCACHE.READ", "users", key]));
+        readers.iter_mut().for_each(|reader| assert_eq!(reader.receive().code(), ""));
+        let took = began.elapsed();
+        eprintln!("reads under way: rows after {} ms", took.as_millis());
+        assert!(took < SOON, "{took:?}");
+        stopped.iter().for_each(|pid| kill(*pid, libc::SIGCONT));
+    });
+}
+
+#[test]
+fn a_statement_that_takes_long_is_not_taken_for_a_silent_peer() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(10);
+        database.execute(
+            "CREATE VIEW sleeping AS SELECT id, pg_sleep(2)::text AS slept FROM users;
+             CREATE VIEW computing AS SELECT id, (SELECT count(*) FROM generate_series(1, 8000000) AS n WHERE n <> id) AS count FROM users",
+        );
+        let server = patient_server_at(&kind, &database, "notify");
+        let mut misses = Misses::of(&server);
+        misses.fill_pool(&database);
+        let before = processes(&database, "pgcache/%");
+        let mut readers = vec![];
+        // As many as leave no connection that could be asked, and one.
+        for (table, count) in [("sleeping", POOL), ("computing", 1)] {
+            for id in 1..=count {
+                let mut reader = server.client();
+                reader.send(&["PGCACHE.READ", table, &user(id)]);
+                readers.push(reader);
+            }
+            readers.iter_mut().for_each(|reader| assert_eq!(reader.receive().code(), ""));
+            readers.clear();
+        }
+        assert_eq!(processes(&database, "pgcache/%"), before);
+        assert!(!server.log().contains("silent"), "{}", server.log());
     });
 }
 

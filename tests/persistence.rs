@@ -643,3 +643,35 @@ fn with_eviction_the_cache_goes_on_past_maxmemory() {
         });
     });
 }
+
+#[test]
+fn after_a_restart_saved_entries_wait_for_the_catalog_and_a_table_that_has_gone_has_none() {
+    on_every_server(|kind| {
+        let postgres = Postgres::start();
+        let database = postgres.database();
+        database.with_users(2);
+        let server = Server::start(&kind, &database);
+        let saved = server.client().read("users", ONE);
+        // Nobody watches the table: its entries end with their time to live.
+        database.execute("UPDATE users SET name = 'changed'");
+        postgres.stop();
+        let (server, _) = server.shutdown_and_restart("SAVE");
+        let mut client = server.client();
+        assert!(client.exists(KEY_ONE));
+        eventually("the source is down", || (client.read("users", ONE).code() == "PGDOWN").then_some(()));
+        postgres.start_again();
+        let read = |client: &mut Client| {
+            eventually("the catalog is read", || {
+                let reply = client.read("users", ONE);
+                (reply.code() != "PGDOWN").then_some(reply)
+            })
+        };
+        assert_eq!((read(&mut client), client.figure("hits")), (saved, 1));
+        // And what nobody here saw, because the server did not run.
+        database.execute("DROP TABLE users");
+        let (server, _) = server.shutdown_and_restart("SAVE");
+        let mut client = server.client();
+        assert!(client.exists(KEY_ONE));
+        assert_eq!(read(&mut client).code(), "PGNOTABLE");
+    });
+}

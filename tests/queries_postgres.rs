@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pgcache::cache::error::Error;
 use pgcache::postgres::query::{
-    describe, describe_relations, run, QueryDescription, QueryLimits, QueryPlan, QueryRows,
+    describe, describe_relations, run, run_together, QueryDescription, QueryLimits, QueryPlan, QueryRows,
 };
 use pgcache::postgres::{Session, Source};
 use pgcache::settings::{self, Invalidation};
@@ -57,10 +57,18 @@ fn query(session: &mut Session, sql: &str, params: &str) -> Result<QueryRows, Er
 }
 
 fn limited(session: &mut Session, sql: &str, params: &str, limits: QueryLimits) -> Result<QueryRows, Error> {
-    match run(session, &plan(sql), params, limits, false) {
-        Ok(result) => result,
+    let mut nothing_early = |rows| panic!("{rows:?} were handed over early");
+    match run(session, &plan(sql), params, limits, false, &mut nothing_early) {
+        Ok(rows) => rows.map(Option::unwrap),
         Err(error) => Err(pgcache::postgres::error_from(&error, "the query")),
     }
+}
+
+/// What a query that was described as plain hands over, each time that it does, and what it returns.
+fn early(session: &mut Session, sql: &str, params: &str) -> (Vec<String>, Result<Option<QueryRows>, Error>) {
+    let mut early = Vec::new();
+    let ran = run(session, &plan(sql), params, LIMITS, true, &mut |rows| early.push(text(&rows)));
+    (early, ran.unwrap())
 }
 
 fn text(rows: &QueryRows) -> String {
@@ -151,6 +159,41 @@ fn no_rows_are_an_empty_array() {
     with(USERS, |_, session| {
         assert_eq!(rows(session, "SELECT * FROM users WHERE false", "[]"), "[]");
         assert_eq!(rows(session, "SELECT * FROM users WHERE id = $1", "[99]"), "[]");
+    });
+}
+
+#[test]
+fn rows_of_a_plain_query_are_handed_over_once_and_never_when_it_fails() {
+    with("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2)", |_, session| {
+        let sql = "SELECT 2 / id AS half FROM t WHERE id >= $1 ORDER BY id";
+        for _ in 0..2 {
+            let (handed_over, returned) = early(session, sql, "[1]");
+            assert_eq!((handed_over, returned), (vec![r#"[{"half":2},{"half":1}]"#.to_owned()], Ok(None)));
+        }
+        for (sql, params) in [
+            ("SELECT 1 / (id - 2) AS none FROM t ORDER BY id", "[]"),
+            ("SELECT * FROM generate_series(1, 1001)", "[]"),
+            (sql, r#"["x"]"#),
+        ] {
+            let (handed_over, returned) = early(session, sql, params);
+            assert!(handed_over.is_empty() && returned.is_err(), "{sql}: {handed_over:?}");
+        }
+        assert!(!session.is_closed(), "the transaction has ended");
+    });
+}
+
+#[test]
+fn runs_in_one_transaction_hand_over_what_went_well_at_once() {
+    with("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2)", |_, session| {
+        let (plan, mut early) = (plan("SELECT id FROM t WHERE id = $1"), Vec::new());
+        let all = ["[2]", "[]", "[1]", "[3]", r#"["x"]"#, "[1]"];
+        let mut hand_over = |rows: Vec<(usize, QueryRows)>| {
+            early.push(rows.iter().map(|(index, rows)| (*index, text(rows))).collect::<Vec<_>>());
+        };
+        run_together(session, &plan, &all, LIMITS, &mut hand_over).unwrap();
+        let expected = [(0, r#"[{"id":2}]"#), (2, r#"[{"id":1}]"#), (3, "[]")];
+        assert_eq!(early, [expected.map(|(index, rows)| (index, rows.to_owned()))]);
+        assert!(!session.is_closed(), "the transaction has ended");
     });
 }
 
@@ -451,11 +494,8 @@ fn queries_that_only_read_tables_are_plain() {
             assert!(!described(session, other).is_plain, "{other}");
         }
         let sql = "SELECT id, name FROM users WHERE id = $1 ORDER BY id";
-        let alone = run(session, &plan(sql), "[1]", LIMITS, true).unwrap().unwrap();
-        assert_eq!(text(&alone), rows(session, sql, "[1]"));
-        assert!(alone.relations.is_empty());
-        let wrong = run(session, &plan(sql), r#"["x"]"#, LIMITS, true).unwrap().unwrap_err();
-        assert_eq!(wrong.code(), "PGBADVALUE");
+        assert_eq!(early(session, sql, "[1]").0, [rows(session, sql, "[1]")]);
+        assert_eq!(early(session, sql, r#"["x"]"#).1.unwrap_err().code(), "PGBADVALUE");
     });
 }
 
@@ -804,8 +844,8 @@ fn a_statement_that_takes_too_long_is_ended() {
 #[test]
 fn a_connection_that_ends_meanwhile_is_lost() {
     with(USERS, |_, session| {
-        let result =
-            run(session, &plan("SELECT pg_terminate_backend(pg_backend_pid())"), "[]", LIMITS, false);
+        let plan = plan("SELECT pg_terminate_backend(pg_backend_pid())");
+        let result = run(session, &plan, "[]", LIMITS, false, &mut |_| {});
         assert!(pgcache::postgres::is_lost(&result.unwrap_err()));
         assert!(session.is_closed());
     });

@@ -5,7 +5,7 @@ mod support;
 
 use serde_json::{json, Value};
 use support::queries::{any, asking, await_result, inspect, is_stored, list, query, store, Gate};
-use support::watched::{cache, is_cached, start_listening, watch, MODES};
+use support::watched::{await_name, cache, is_cached, start_listening, watch, MODES};
 use support::{eventually, on_every_server, Client, Database, Lock, Postgres, Reply, Server};
 
 const USERS: &[&str] = &["SELECT id, name FROM users ORDER BY id"];
@@ -429,6 +429,40 @@ fn what_cannot_be_tracked_is_said_and_kept() {
             list(&told, "untracked").is_empty() && tables.len() == 1 && tables[0].ends_with("users"),
             "{tables:?}"
         );
+    });
+}
+
+#[test]
+fn a_materialised_view_is_dropped_when_it_is_refreshed_and_not_by_changes_of_what_it_was_made_from() {
+    with_watched(|database, _, client| {
+        database.execute(
+            "CREATE MATERIALIZED VIEW copy AS SELECT * FROM users; CREATE UNIQUE INDEX ON copy (id);
+             CREATE VIEW over AS SELECT id, name FROM copy",
+        );
+        let queries = [["SELECT name FROM copy WHERE id = 1"], ["SELECT name FROM over WHERE id = 1"]];
+        let rows = ["copy", "over"];
+        for (refresh, was, is) in [("", "User 1", "new"), ("CONCURRENTLY", "new", "newer")] {
+            queries.iter().for_each(|words| assert_eq!(store(client, words), json!([{ "name": was }])));
+            rows.iter().for_each(|table| assert_eq!(cache(client, table, r#"{"id":1}"#).json()["name"], was));
+            let followed = &["SELECT name FROM users WHERE id = 1"];
+            store(client, followed);
+            database.execute(&format!("UPDATE users SET name = '{is}' WHERE id = 1"));
+            await_result(client, followed, &json!([{ "name": is }]));
+            // By now the change is heard.
+            for words in &queries {
+                assert!(is_stored(client, words), "{words:?}");
+            }
+            for table in rows {
+                assert!(is_cached(client, table, r#"{"id":1}"#), "{table}");
+            }
+            database.execute(&format!("REFRESH MATERIALIZED VIEW {refresh} copy"));
+            for words in &queries {
+                await_result(client, words, &json!([{ "name": is }]));
+            }
+            for table in rows {
+                await_name(client, table, r#"{"id":1}"#, is);
+            }
+        }
     });
 }
 

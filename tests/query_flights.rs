@@ -4,6 +4,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::process::{freeze, kill};
@@ -11,7 +12,7 @@ use support::queries::{
     any, asking, await_result, await_waiting, during_a_load, flush_tags, inspect, is_stored, query, store,
     Gate,
 };
-use support::watched::{await_freshness, start_listening, watch, MODES};
+use support::watched::{await_freshness, start_listening, watch, MODES, UNTOLD};
 use support::{eventually, on_every_server, Client, Database, Lock, Postgres, Reply, Server};
 
 const ONE: &[&str] = &["SELECT id, name FROM users WHERE id = $1", "[1]"];
@@ -269,7 +270,9 @@ fn while_a_source_is_suspect_what_it_tells_of_is_read_through() {
             let database = Postgres::shared().database();
             database.with_users(3).execute("CREATE TABLE quiet (n int); INSERT INTO quiet VALUES (1)");
             let setup = any(&kind, &database).setting("invalidation", mode);
-            let server = start_listening(setup.setting("max_staleness_ms", "500"));
+            let setup = setup.setting(UNTOLD.0, UNTOLD.1);
+            let longest = Duration::from_millis(500);
+            let server = start_listening(setup.setting("max_staleness_ms", &longest.as_millis().to_string()));
             let mut client = server.client();
             watch(&mut client, "users");
             let quiet = &["SELECT n FROM quiet"];
@@ -280,12 +283,19 @@ fn while_a_source_is_suspect_what_it_tells_of_is_read_through() {
             let listener = u32::try_from(database.number(sql)).unwrap();
             freeze(listener);
             database.execute("UPDATE users SET name = 'new'; UPDATE quiet SET n = 2");
+            let changed = Instant::now();
             await_freshness(&mut client, "suspect");
             assert_eq!(query(&mut client, ONE).json()[0]["name"], "new");
             assert_eq!(query(&mut client, quiet).json(), unwatched, "nobody vouches for it anyway");
             kill(listener, libc::SIGCONT);
             await_freshness(&mut client, "live");
-            assert_eq!(query(&mut client, ONE).json()[0]["name"], "new");
+            // A sign of life that was on its way when the change came vouches for the time before it.
+            eventually("the change is told", || {
+                let asked = changed.elapsed();
+                let is_new = query(&mut client, ONE).json()[0]["name"] == "new";
+                assert!(is_new || asked < longest, "{mode}: {asked:?} after the change");
+                is_new.then_some(())
+            });
             eventually("it is kept again", || {
                 query(&mut client, ONE);
                 is_stored(&mut client, ONE).then_some(())
@@ -390,6 +400,7 @@ fn what_waits_for_one_quick_query_shares_transactions_and_gets_its_own_answers()
             }
         }
         let turns = client.figure("statements") - before;
-        assert!(turns < 20, "{turns} turns for {} queries", params.len());
+        // The one that fails leaves the rest of its sixteen to run by themselves; without sharing there are as many turns as queries.
+        assert!(turns < 30, "{turns} turns for {} queries", params.len());
     });
 }

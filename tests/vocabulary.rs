@@ -269,3 +269,106 @@ fn what_the_owner_of_a_view_may_read_no_more_is_not_served() {
         loses(&database, &mut server.client(), &["seen"], &["SELECT name FROM seen"], &revoke);
     });
 }
+
+#[test]
+fn what_only_a_superuser_could_read_is_not_served_once_the_owner_of_a_view_is_none() {
+    on_every_server(|kind| {
+        let database = users();
+        let owner = role(&database);
+        database.execute(&format!(
+            "ALTER ROLE {owner} SUPERUSER; CREATE VIEW seen AS SELECT id, name FROM users; ALTER VIEW seen OWNER TO {owner}"
+        ));
+        let server = start(&kind, &database, "notify");
+        let revoke = format!("ALTER ROLE {owner} NOSUPERUSER");
+        loses(&database, &mut server.client(), &["seen"], &["SELECT name FROM seen"], &revoke);
+    });
+}
+
+#[test]
+fn rows_that_row_security_hides_are_not_served_once_the_role_is_no_longer_exempt() {
+    on_every_server(|kind| {
+        let database = users();
+        let name = role(&database);
+        database.execute(&format!(
+            "ALTER ROLE {name} BYPASSRLS; GRANT SELECT ON users TO {name}; ALTER TABLE users ENABLE ROW LEVEL SECURITY;
+             CREATE POLICY own ON users USING (id = 1)"
+        ));
+        let server = any(&kind, &database).setting("pg_user", &name).start();
+        await_freshness(&mut server.client(), "live");
+        let mut client = server.client();
+        let sql = "SELECT id FROM users ORDER BY id";
+        assert_eq!(store(&mut client, &[sql]).as_array().unwrap().len(), 3);
+        assert!(matches!(client.read("users", r#"{"id":2}"#), Reply::Bulk(_)));
+        database.execute(&format!("ALTER ROLE {name} NOBYPASSRLS"));
+        await_result(&mut client, &[sql], &serde_json::json!([{ "id": 1 }]));
+        eventually("the row is hidden", || (client.read("users", r#"{"id":2}"#) == Reply::Nil).then_some(()));
+    });
+}
+
+#[test]
+fn a_view_with_the_rights_of_whoever_reads_shows_what_these_may_see() {
+    let version: i64 =
+        Postgres::shared().database().number("SELECT current_setting('server_version_num')::bigint");
+    if version < 150_000 {
+        return;
+    }
+    on_every_server(|kind| {
+        let database = users();
+        let name = role(&database);
+        database.execute(&format!(
+            "CREATE VIEW through WITH (security_invoker) AS SELECT id, name FROM users;
+             CREATE VIEW over AS SELECT id, name FROM through; CREATE VIEW own AS SELECT id, name FROM users;
+             GRANT SELECT ON users, through, over, own TO {name}"
+        ));
+        let server = any(&kind, &database).setting("pg_user", &name).start();
+        let mut client = server.client();
+        await_freshness(&mut client, "live");
+        let script = client.call(&["PGCACHE.WATCH", "SQL", "users"]).text();
+        database.psql(&[], &script);
+        let sql = |view: &str| format!("SELECT id, name FROM {view} ORDER BY id");
+        let seen = |client: &mut Client, view: &str, wanted: &Value| {
+            await_result(client, &[&sql(view)], wanted);
+            for (index, id) in [1, 2, 3].iter().enumerate() {
+                let row = wanted.as_array().unwrap().iter().find(|row| row["id"] == *id);
+                eventually(&format!("{view} {}", index + 1), || {
+                    let reply = client.read(view, &format!(r#"{{"id":{id}}}"#));
+                    (row.map_or(reply == Reply::Nil, |row| {
+                        matches!(reply, Reply::Bulk(_)) && reply.json() == *row
+                    }))
+                    .then_some(())
+                });
+            }
+        };
+        let all = now(&database, &sql("own"));
+        for view in ["through", "over", "own"] {
+            seen(&mut client, view, &all);
+            eventually("it is tracked", || {
+                store(&mut client, &[&sql(view)]);
+                list(&inspect(&mut client, &[&sql(view)]), "untracked").is_empty().then_some(())
+            });
+        }
+        database.execute("UPDATE users SET name = 'new' WHERE id = 2");
+        let all = now(&database, &sql("own"));
+        ["through", "over", "own"].iter().for_each(|view| seen(&mut client, view, &all));
+
+        // Policies count for whoever reads, but where the view reads as its owner.
+        database.execute(
+            "CREATE POLICY own ON users USING (id = 1); ALTER TABLE users ENABLE ROW LEVEL SECURITY",
+        );
+        let one = serde_json::json!([all[0]]);
+        seen(&mut client, "through", &one);
+        seen(&mut client, "own", &all);
+        eventually("it is not tracked", || {
+            (!list(&inspect(&mut client, &[&sql("through")]), "untracked").is_empty()).then_some(())
+        });
+        database.execute("ALTER VIEW through SET (security_invoker = false)");
+        seen(&mut client, "through", &all);
+        database.execute("ALTER VIEW through SET (security_invoker = true)");
+        seen(&mut client, "through", &one);
+        database.execute("ALTER TABLE users DISABLE ROW LEVEL SECURITY");
+        seen(&mut client, "through", &all);
+        let revoke = format!("REVOKE SELECT ON users FROM {name}");
+        loses(&database, &mut client, &["through"], &[&sql("through")], &revoke);
+        seen(&mut client, "own", &all);
+    });
+}

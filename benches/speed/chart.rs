@@ -1,4 +1,4 @@
-//! The figures as bars, for the README: how many times as much as the other side, on a logarithmic scale.
+//! The figures as bars, for README and `docs/performance.md`: how many times as much as the other side, on a logarithmic scale.
 
 use crate::figure::{Figure, Goal};
 use crate::record::Record;

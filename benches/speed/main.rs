@@ -1,7 +1,7 @@
 //! How fast the cache is beside what one would use without it, all in one run: `make bench`.
 //!
 //! `PGCACHE_BENCH=hits,cold` measures these groups only and leaves the others as they were recorded; `PGCACHE_BENCH=none`
-//! measures nothing and shows what was recorded. `PGCACHE_BENCH_PUBLISH=1` puts the table and the chart into the README.
+//! measures nothing and shows what was recorded. `PGCACHE_BENCH_PUBLISH=1` puts the table and the chart into `docs/performance.md`.
 //! `PGCACHE_BENCH_HUGE=1` adds ten million entries, for which 6 GB are needed.
 #![allow(clippy::unwrap_used)]
 
@@ -91,11 +91,11 @@ fn chosen() -> Vec<(&'static str, Measure)> {
     names.map(|name| find(name).unwrap_or_else(|| unknown(name))).collect()
 }
 
-/// Puts the figures where the README shows them.
+/// Writes the figures into `docs/performance.md` and its chart.
 fn publish(record: &Record) {
     let home = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     std::fs::write(home.join("docs/speed.svg"), chart::svg(record)).unwrap();
-    let readme = home.join("README.md");
-    let text = std::fs::read_to_string(&readme).unwrap();
-    std::fs::write(readme, table::put_into(&text, &table::markdown(record))).unwrap();
+    let page = home.join("docs/performance.md");
+    let text = std::fs::read_to_string(&page).unwrap();
+    std::fs::write(page, table::put_into(&text, &table::markdown(record))).unwrap();
 }

@@ -1,4 +1,4 @@
-//! The figures as a table, for the terminal and for the README.
+//! The figures as a table, for the terminal and for `docs/performance.md`.
 
 use crate::figure::Figure;
 use crate::number::shown;
@@ -27,7 +27,7 @@ fn cells(texts: &[String; 6]) -> String {
     texts.iter().zip([12, 12, 9, 8, 9, 6]).map(|(text, width)| format!("{text:>width$}")).collect()
 }
 
-/// For the README: the first server's figures, and the ratios of the others.
+/// For `docs/performance.md`: the first server's figures, and the ratios of the others.
 pub fn markdown(record: &Record) -> String {
     let Some(((first, figures), others)) = record.servers().split_first() else { return String::new() };
     let mut heads =
@@ -62,9 +62,9 @@ fn ratio_of(figures: &[Figure], wanted: &Figure) -> String {
     same.map(|figure| figure.texts()[0].clone()).unwrap_or_default()
 }
 
-/// `readme` with `table` between the two marks.
-pub fn put_into(readme: &str, table: &str) -> String {
-    let (before, rest) = readme.split_once(BEGIN).expect("the README's mark for the figures");
-    let (_, after) = rest.split_once(END).expect("the README's mark for the end of the figures");
+/// `page` with `table` between the two marks.
+pub fn put_into(page: &str, table: &str) -> String {
+    let (before, rest) = page.split_once(BEGIN).expect("the page has the mark where the figures begin");
+    let (_, after) = rest.split_once(END).expect("the page has the mark where the figures end");
     format!("{before}{BEGIN}{table}{END}{after}")
 }

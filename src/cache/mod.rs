@@ -14,6 +14,7 @@ pub mod name;
 pub mod named_query;
 pub mod notice;
 pub mod parameters;
+pub mod query_changes;
 pub mod rest;
 pub mod result_set;
 pub mod seal;

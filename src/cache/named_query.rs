@@ -32,7 +32,7 @@ pub struct NamedQuery {
 }
 
 /// All of them, by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct NamedQueries {
     by_name: BTreeMap<Box<str>, Rc<NamedQuery>>,
 }
@@ -82,7 +82,8 @@ impl NamedQueries {
     }
 }
 
-fn described(query: &NamedQuery) -> Value {
+/// A query in a record.
+pub(super) fn described(query: &NamedQuery) -> Value {
     json!({
         "name": query.name,
         "sql": query.sql,
@@ -91,7 +92,8 @@ fn described(query: &NamedQuery) -> Value {
     })
 }
 
-fn query(entry: &Value) -> Option<NamedQuery> {
+/// What such an entry says, if it can be read.
+pub(super) fn query(entry: &Value) -> Option<NamedQuery> {
     let text = |name: &str| entry.get(name).and_then(Value::as_str);
     let tags = entry.get("tags")?.as_array()?.iter().map(|tag| {
         let tag = tag.as_str()?;

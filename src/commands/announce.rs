@@ -19,7 +19,7 @@ impl Command for Announce {
         summary: c"Tells replicas which hooks and queries are their master's; sent by masters alone",
         complexity: c"O(N) for N hooks or queries",
         arguments: &[
-            Argument::required(c"hooks|queries", ArgumentKind::Text),
+            Argument::required(c"hooks|queries|query-changes", ArgumentKind::Text),
             Argument::required(c"sha256", ArgumentKind::Text),
         ],
     };

@@ -11,17 +11,6 @@ use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 
-const HELP: [&str; 8] = [
-    "PGCACHE.DEFINE <name> <sql> [TTL <seconds>] [TAGS <n> <tag> ...]",
-    "    Defines a query, in the place of one that has its name. It is checked when it is asked.",
-    "PGCACHE.DEFINE DEL <name>",
-    "    Removes a definition.",
-    "PGCACHE.DEFINE LIST",
-    "    Returns all definitions.",
-    "PGCACHE.DEFINE HELP",
-    "    Prints this.",
-];
-
 /// The command.
 #[derive(Debug)]
 pub struct Define;
@@ -33,12 +22,23 @@ impl Command for Define {
         categories: c"admin dangerous",
         accesses: &[Access::Read, Access::Write],
         summary: c"Defines queries that may be asked by name",
-        complexity: c"O(N) for N definitions, which are saved together",
+        complexity: c"O(sqrt(N)) on average for N definitions, O(N) for LIST",
         arguments: &[
             Argument::required(c"name|DEL|LIST|HELP", ArgumentKind::Text),
             Argument::many(c"sql|name|TTL|TAGS", ArgumentKind::Text),
         ],
     };
+
+    const HELP: &[&str] = &[
+        "PGCACHE.DEFINE <name> <sql> [TTL <seconds>] [TAGS <n> <tag> ...]",
+        "    Defines a query, in the place of one that has its name. It is checked when it is asked.",
+        "PGCACHE.DEFINE DEL <name>",
+        "    Removes a definition.",
+        "PGCACHE.DEFINE LIST",
+        "    Returns all definitions.",
+        "PGCACHE.DEFINE HELP",
+        "    Prints this.",
+    ];
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
         run(ctx, &arguments.all()).unwrap_or_else(Reply::Error)
@@ -55,7 +55,7 @@ fn run(ctx: Context<'_>, words: &[&[u8]]) -> Result<Reply, Error> {
         (b"LIST", []) => {
             engine::with(|engine| Some(list(engine, ctx))).unwrap_or_else(|| Ok(Reply::default()))
         }
-        (b"HELP", []) => Ok(Reply::lines(&HELP)),
+        (b"HELP", []) => Ok(Reply::lines(Define::HELP)),
         (_, [sql, options @ ..]) => {
             let query = query(first, sql, options)?;
             change(ctx, |engine| {

@@ -17,17 +17,6 @@ use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 use crate::server::text::Text;
 
-const HELP: [&str; 8] = [
-    "PGCACHE.FLUSH ALL",
-    "    Drops every table and every query from the cache, at once.",
-    "PGCACHE.FLUSH TABLE <table> [<table> ...]",
-    "    Drops these tables, all or none, and the queries that read them.",
-    "PGCACHE.FLUSH TAG <tag> [<tag> ...]",
-    "    Drops the queries that carry any of these tags.",
-    "PGCACHE.FLUSH HELP",
-    "    Prints this.",
-];
-
 /// The command.
 #[derive(Debug)]
 pub struct Flush;
@@ -47,6 +36,17 @@ impl Command for Flush {
         ],
     };
 
+    const HELP: &[&str] = &[
+        "PGCACHE.FLUSH ALL",
+        "    Drops every table and every query from the cache, at once.",
+        "PGCACHE.FLUSH TABLE <table> [<table> ...]",
+        "    Drops these tables, all or none, and the queries that read them.",
+        "PGCACHE.FLUSH TAG <tag> [<tag> ...]",
+        "    Drops the queries that carry any of these tags.",
+        "PGCACHE.FLUSH HELP",
+        "    Prints this.",
+    ];
+
     fn veto(arguments: Arguments<'_>) -> Veto {
         if arguments.required(0).eq_ignore_ascii_case(b"TABLE") {
             Veto::OnceItsTableIsKnown
@@ -62,7 +62,7 @@ impl Command for Flush {
             (b"ALL", None) => flush_all(ctx),
             (b"TABLE", Some(first)) => on_table(ctx, arguments, &first.clone(), &FlushTables { names }),
             (b"TAG", Some(_)) => flush_tags(ctx, &names).unwrap_or_else(Reply::Error),
-            (b"HELP", None) => Reply::lines(&HELP),
+            (b"HELP", None) => Reply::lines(Flush::HELP),
             _ => Error::malformed(
                 "FLUSH takes ALL, TABLE and at least one table, TAG and at least one tag, or HELP",
             )

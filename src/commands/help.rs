@@ -27,7 +27,7 @@ impl Command for Help {
 }
 
 /// Usage, then what it does, as the server's own HELP subcommands print it.
-fn lines(spec: &Spec) -> [String; 2] {
+pub fn lines(spec: &Spec) -> [String; 2] {
     let mut usage = spec.name.to_string_lossy().to_uppercase();
     for argument in spec.arguments {
         let name = argument.name.to_string_lossy();

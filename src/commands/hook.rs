@@ -12,23 +12,6 @@ use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::server::text::Text;
 
-const HELP: [&str; 14] = [
-    "PGCACHE.HOOK ADD <name> <event> [TABLE <pattern>] [PRIORITY <n>] FUNCTION <function>",
-    "    Calls a function of the server's with the cache keys and the event; before_command: its error refuses the command.",
-    "PGCACHE.HOOK ADD <name> <event> [TABLE <pattern>] [PRIORITY <n>] PUBLISH <channel>",
-    "    Publishes the event.",
-    "PGCACHE.HOOK ADD <name> <event> [TABLE <pattern>] [PRIORITY <n>] STREAM <key> [MAXLEN <n>]",
-    "    Adds the event to a stream.",
-    "PGCACHE.HOOK DEL <name>",
-    "    Removes a hook.",
-    "PGCACHE.HOOK LIST",
-    "    Returns all hooks with what became of them, in the order in which they are run.",
-    "PGCACHE.HOOK ENABLE|DISABLE <name>",
-    "    Switches a hook on or off.",
-    "PGCACHE.HOOK HELP",
-    "    Prints this.",
-];
-
 /// The longest name, pattern or target of a hook, in bytes.
 const MAX_BYTES: usize = 512;
 
@@ -50,6 +33,23 @@ impl Command for Hook {
             Argument::many(c"argument", ArgumentKind::Text),
         ],
     };
+
+    const HELP: &[&str] = &[
+        "PGCACHE.HOOK ADD <name> <event> [TABLE <pattern>] [PRIORITY <n>] FUNCTION <function>",
+        "    Calls a function of the server's with the cache keys and the event; before_command: its error refuses the command.",
+        "PGCACHE.HOOK ADD <name> <event> [TABLE <pattern>] [PRIORITY <n>] PUBLISH <channel>",
+        "    Publishes the event.",
+        "PGCACHE.HOOK ADD <name> <event> [TABLE <pattern>] [PRIORITY <n>] STREAM <key> [MAXLEN <n>]",
+        "    Adds the event to a stream.",
+        "PGCACHE.HOOK DEL <name>",
+        "    Removes a hook.",
+        "PGCACHE.HOOK LIST",
+        "    Returns all hooks with what became of them, in the order in which they are run.",
+        "PGCACHE.HOOK ENABLE|DISABLE <name>",
+        "    Switches a hook on or off.",
+        "PGCACHE.HOOK HELP",
+        "    Prints this.",
+    ];
 
     /// A hook that refuses everything must not refuse its own removal.
     fn veto(_: Arguments<'_>) -> Veto {
@@ -91,7 +91,7 @@ fn run(ctx: Context<'_>, word: &[u8], words: &[&str]) -> Result<Reply, Error> {
             is_there.then_some(()).ok_or_else(no_such_hook)
         }),
         (b"LIST", []) => Ok(engine::with(|engine| Reply::Value(list(&engine.plugins.hooks.all())))),
-        (b"HELP", []) => Ok(Reply::lines(&HELP)),
+        (b"HELP", []) => Ok(Reply::lines(Hook::HELP)),
         _ => {
             Err(Error::malformed("HOOK takes ADD, DEL, LIST, ENABLE, DISABLE or HELP; see PGCACHE.HOOK HELP"))
         }

@@ -9,17 +9,6 @@ use crate::server::reply::{Reply, Value};
 /// How many GET returns unless it is told, as the server's own SLOWLOG.
 const DEFAULT_COUNT: usize = 10;
 
-const HELP: [&str; 8] = [
-    "PGCACHE.SLOWLOG GET [count]",
-    "    Returns the latest slow commands (10; -1: all), with where their time went, in microseconds.",
-    "PGCACHE.SLOWLOG LEN",
-    "    Returns how many are kept.",
-    "PGCACHE.SLOWLOG RESET",
-    "    Forgets them.",
-    "PGCACHE.SLOWLOG HELP",
-    "    Prints this.",
-];
-
 /// The command.
 #[derive(Debug)]
 pub struct SlowLog;
@@ -38,6 +27,17 @@ impl Command for SlowLog {
         ],
     };
 
+    const HELP: &[&str] = &[
+        "PGCACHE.SLOWLOG GET [count]",
+        "    Returns the latest slow commands (10; -1: all), with where their time went, in microseconds.",
+        "PGCACHE.SLOWLOG LEN",
+        "    Returns how many are kept.",
+        "PGCACHE.SLOWLOG RESET",
+        "    Forgets them.",
+        "PGCACHE.SLOWLOG HELP",
+        "    Prints this.",
+    ];
+
     fn run(_: Context<'_>, arguments: Arguments<'_>) -> Reply {
         let word = arguments.required(0).to_ascii_uppercase();
         match (word.as_slice(), arguments.get(1)) {
@@ -55,7 +55,7 @@ impl Command for SlowLog {
                 engine.plugins.slowlog.reset();
                 Reply::Ok
             }),
-            (b"HELP", None) => Reply::lines(&HELP),
+            (b"HELP", None) => Reply::lines(SlowLog::HELP),
             _ => Error::malformed("SLOWLOG takes GET with or without a count, LEN, RESET, or HELP").into(),
         }
     }

@@ -10,19 +10,6 @@ use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 
-const HELP: [&str; 10] = [
-    "PGCACHE.STATS",
-    "    Returns totals, rates, latencies, and figures of commands and of the busiest tables.",
-    "PGCACHE.STATS TABLE <table>",
-    "    Returns the figures of a table that has been used.",
-    "PGCACHE.STATS COMMAND <name>",
-    "    Returns the figures of a command, with or without the prefix pgcache.",
-    "PGCACHE.STATS RESET",
-    "    Begins anew, the figures of INFO and of /metrics included.",
-    "PGCACHE.STATS HELP",
-    "    Prints this.",
-];
-
 /// The command.
 #[derive(Debug)]
 pub struct Stats;
@@ -41,6 +28,19 @@ impl Command for Stats {
         ],
     };
 
+    const HELP: &[&str] = &[
+        "PGCACHE.STATS",
+        "    Returns totals, rates, latencies, and figures of commands and of the busiest tables.",
+        "PGCACHE.STATS TABLE <table>",
+        "    Returns the figures of a table that has been used.",
+        "PGCACHE.STATS COMMAND <name>",
+        "    Returns the figures of a command, with or without the prefix pgcache.",
+        "PGCACHE.STATS RESET",
+        "    Begins anew, the figures of INFO and of /metrics included.",
+        "PGCACHE.STATS HELP",
+        "    Prints this.",
+    ];
+
     fn run(_: Context<'_>, arguments: Arguments<'_>) -> Reply {
         let word = arguments.get(0).map(<[u8]>::to_ascii_uppercase);
         match (word.as_deref(), arguments.get(1)) {
@@ -52,7 +52,7 @@ impl Command for Stats {
                 engine.plugins.reset();
                 Reply::Ok
             }),
-            (Some(b"HELP"), None) => Reply::lines(&HELP),
+            (Some(b"HELP"), None) => Reply::lines(Stats::HELP),
             _ => Error::malformed("STATS takes nothing, TABLE or COMMAND and a name, RESET, or HELP").into(),
         }
     }

@@ -13,19 +13,6 @@ use crate::workers::watch_request::Watching;
 #[derive(Debug)]
 pub struct Watch;
 
-const HELP: [&str; 10] = [
-    "PGCACHE.WATCH ADD <table>",
-    "    Installs the triggers that tell of its changes.",
-    "PGCACHE.WATCH DEL <table>",
-    "    Removes them.",
-    "PGCACHE.WATCH LIST",
-    "    Lists what is watched.",
-    "PGCACHE.WATCH SQL <table>",
-    "    Returns what ADD would run.",
-    "PGCACHE.WATCH HELP",
-    "    Prints this.",
-];
-
 impl Command for Watch {
     const SPEC: Spec = Spec {
         name: c"pgcache.watch",
@@ -41,10 +28,23 @@ impl Command for Watch {
         ],
     };
 
+    const HELP: &[&str] = &[
+        "PGCACHE.WATCH ADD <table>",
+        "    Installs the triggers that tell of its changes.",
+        "PGCACHE.WATCH DEL <table>",
+        "    Removes them.",
+        "PGCACHE.WATCH LIST",
+        "    Lists what is watched.",
+        "PGCACHE.WATCH SQL <table>",
+        "    Returns what ADD would run.",
+        "PGCACHE.WATCH HELP",
+        "    Prints this.",
+    ];
+
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
         let word = arguments.required(0).to_ascii_uppercase();
         match (word.as_slice(), arguments.get(1)) {
-            (b"HELP", None) => Reply::lines(&HELP),
+            (b"HELP", None) => Reply::lines(Watch::HELP),
             (b"LIST", None) => engine::with(|engine| list(engine, ctx)),
             (b"ADD", Some(table)) => on_relation(ctx, table, Watching::Add),
             (b"DEL", Some(table)) => on_relation(ctx, table, Watching::Del),

@@ -25,15 +25,18 @@ pub enum RecordName {
     Hooks,
     /// That of the queries.
     Queries,
+    /// That of their changes since.
+    QueryChanges,
 }
 
 impl RecordName {
-    const ALL: [Self; 2] = [Self::Hooks, Self::Queries];
+    const ALL: [Self; 3] = [Self::Hooks, Self::Queries, Self::QueryChanges];
 
     fn word(self) -> &'static str {
         match self {
             Self::Hooks => "hooks",
             Self::Queries => "queries",
+            Self::QueryChanges => "query-changes",
         }
     }
 
@@ -90,6 +93,10 @@ impl Engine {
                 self.read_definitions(ctx);
                 self.definitions_key()
             }
+            RecordName::QueryChanges => {
+                self.read_definitions(ctx);
+                self.definition_changes_key()
+            }
         };
         self.record_named(name).check_word(ctx, &Text::new(&key));
     }
@@ -98,6 +105,7 @@ impl Engine {
         match name {
             RecordName::Hooks => &mut self.hook_record,
             RecordName::Queries => &mut self.query_record,
+            RecordName::QueryChanges => &mut self.change_record,
         }
     }
 }

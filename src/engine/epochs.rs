@@ -52,6 +52,7 @@ impl Engine {
         }
         self.hook_record.forget_word();
         self.query_record.forget_word();
+        self.change_record.forget_word();
         self.read_hooks(ctx);
         self.read_definitions(ctx);
         for table in self.tables.all() {

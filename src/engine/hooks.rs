@@ -38,9 +38,7 @@ impl Engine {
         if self.hook_record.is_due() {
             self.save_hooks(ctx);
         }
-        if self.query_record.is_due() {
-            self.save_definitions(ctx);
-        }
+        self.restore_definitions(ctx);
     }
 
     /// The hooks were changed by a command.

@@ -33,7 +33,11 @@ impl Engine {
 
     /// What is wrong with the records of hooks and queries.
     fn complaints(&self) -> Vec<String> {
-        let records = [("hooks", &self.hook_record), ("queries", &self.query_record)];
+        let records = [
+            ("hooks", &self.hook_record),
+            ("queries", &self.query_record),
+            ("changed queries", &self.change_record),
+        ];
         let of_records = records.into_iter().filter_map(|(name, record)| {
             record.complaint().map(|reason| format!("the record of {name} {reason}"))
         });
@@ -64,7 +68,10 @@ impl Engine {
             ("flights", self.flights.len() as u64),
             ("waiting_clients", self.waiters.len() as u64),
             ("queued_tasks", self.sources.queued() as u64),
-            ("rejected_records", self.hook_record.rejected() + self.query_record.rejected()),
+            (
+                "rejected_records",
+                self.hook_record.rejected() + self.query_record.rejected() + self.change_record.rejected(),
+            ),
             ("tables", self.tables.len() as u64),
             ("queries", self.queries.known().count() as u64),
             (

@@ -48,6 +48,16 @@ impl Record {
         self.is_due
     }
 
+    /// Whether what the memory took over or saved last stands in the keyspace.
+    pub fn is_settled(&self) -> bool {
+        self.is_read && !self.is_due
+    }
+
+    /// What the memory took over or saved last.
+    pub fn said(&self) -> Said {
+        self.said
+    }
+
     /// What is wrong with what stands in the keyspace, if anything is.
     pub fn complaint(&self) -> Option<&'static str> {
         self.complaint
@@ -81,10 +91,9 @@ impl Record {
 
     /// What replicas are to be told, if they do not know it. That nothing was ever there they know.
     pub fn news(&self) -> Option<Said> {
-        let is_settled = self.is_read && !self.is_due;
         let is_news = self.announced != Some(self.said);
         let is_known_anyway = self.said.is_none() && !self.was_announced;
-        (is_settled && is_news && !is_known_anyway).then_some(self.said)
+        (self.is_settled() && is_news && !is_known_anyway).then_some(self.said)
     }
 
     /// Replicas have been told.

@@ -18,8 +18,8 @@ use crate::workers::threads::Threads;
 
 use super::listening::Listening;
 
-/// How long unloading waits for workers that PostgreSQL keeps.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long unloading waits for the threads, which no connection keeps: less than anybody notices.
+const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// One source at work.
 #[derive(Debug)]
@@ -123,18 +123,19 @@ impl Sources {
         self.active.iter().map(|source| source.queue.len()).sum()
     }
 
-    /// Ends every worker that PostgreSQL lets go of.
+    /// Ends all connections, and with them every thread.
     pub fn stop(&mut self) {
         for source in &mut self.active {
             source.threads.stop(&source.queue);
             source.listening.stop();
+            source.source.close();
         }
         let deadline = Instant::now() + STOP_TIMEOUT;
         for source in self.active.drain(..) {
             let left = source.threads.join(deadline) + source.listening.join(deadline);
             if left > 0 {
                 log::warn!(
-                    "{left} workers of source {} still wait for PostgreSQL and end when it answers",
+                    "{left} threads of source {} have not ended yet and end by themselves",
                     source.name
                 );
             }
@@ -189,9 +190,11 @@ impl ActiveSource {
         let listening = Listening::start(&Ears {
             index,
             source: Arc::clone(source.settings()),
+            pulses: Arc::clone(source.pulses()),
             postbox: postbox.clone(),
             settings: Arc::clone(settings),
             known: Arc::clone(&known),
+            shutdown: source.shutdown().clone(),
         })
         .map_err(|error| Error::malformed(format!("cannot start the listening threads: {error}")))?;
         let prefix = if index == 0 { String::new() } else { format!("{name}:") };

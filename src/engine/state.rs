@@ -126,6 +126,8 @@ pub struct Engine {
     pub queries: Queries,
     /// What is known of the record of defined queries.
     pub query_record: Record,
+    /// What is known of the record of what has become of them since.
+    pub change_record: Record,
     /// What seals the records.
     pub signing: Signing,
     /// When replicas are told everything again, on the clock that only goes forward.
@@ -187,6 +189,7 @@ impl Engine {
             hook_record: Record::default(),
             queries: Queries::default(),
             query_record: Record::default(),
+            change_record: Record::default(),
             about: None,
             vetoable: Vetoable::default(),
             held: Vec::new(),
@@ -333,6 +336,7 @@ impl Engine {
         self.keyspace_flushed();
         self.hook_record.forget_word();
         self.query_record.forget_word();
+        self.change_record.forget_word();
         if !ctx.flags().is_replica() {
             self.doubts.clear();
             self.gap_everywhere(ctx, Gap::Promoted);
@@ -343,6 +347,7 @@ impl Engine {
     pub fn keyspace_flushed(&mut self) {
         self.hook_record.lose();
         self.query_record.lose();
+        self.change_record.lose();
         self.queries.start_run();
         self.counters.superseded += self.flights.supersede_all() as u64;
         self.aliases.clear();

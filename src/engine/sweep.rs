@@ -59,7 +59,7 @@ impl Engine {
             return;
         }
         self.sweep.is_arranged = true;
-        timer::after(ctx, PAUSE, |ctx| super::with(|engine| engine.sweep_slice(ctx)));
+        timer::after(PAUSE, |ctx| super::with(|engine| engine.sweep_slice(ctx)));
     }
 
     fn sweep_slice(&mut self, ctx: Context<'_>) {

@@ -18,13 +18,11 @@ use super::on_table::Answer;
 use super::sources::queue_is_full;
 use super::state::Engine;
 
-/// How long an answer is waited for: an installation visits every partition.
-const PATIENCE_MS: u64 = 60_000;
-
 /// One WATCH command.
 #[derive(Debug)]
 struct Watch {
     waiter: WaiterId,
+    what: Watching,
     deadline_ms: u64,
     /// How many sources have not answered yet.
     pending: usize,
@@ -50,6 +48,7 @@ impl Engine {
         let mut caller =
             Caller { waiter: None, user: crate::server::acl::User::server(), client: ctx.client_id() };
         let limit = self.settings.get().queue_limit;
+        let patience = what.patience(self.settings.get().load_timeout);
         let waiter = caller.wait(self, ctx)?;
         self.watches.next += 1;
         let number = self.watches.next;
@@ -69,8 +68,10 @@ impl Engine {
                 Err(_) => {}
             }
         }
-        let deadline_ms = monotonic_ms() + PATIENCE_MS;
-        self.watches.under_way.insert(number, Watch { waiter, deadline_ms, pending, listed: vec![] });
+        let deadline_ms = monotonic_ms() + patience.as_millis() as u64;
+        self.watches
+            .under_way
+            .insert(number, Watch { waiter, what: what.clone(), deadline_ms, pending, listed: vec![] });
         Ok(Answer::Later)
     }
 
@@ -116,11 +117,23 @@ impl Engine {
             .collect();
         for number in late {
             if let Some(watch) = self.watches.under_way.remove(&number) {
-                let text = "PostgreSQL has not answered for a minute: WATCH LIST shows what has been done";
-                self.fail(watch.waiter, Error::new(ErrorKind::Timeout, text));
+                self.fail(watch.waiter, too_late(&watch.what));
             }
         }
     }
+}
+
+/// `PGTIMEOUT`.
+fn too_late(what: &Watching) -> Error {
+    let text = match what {
+        Watching::Add(_) | Watching::Del(_) => {
+            "PostgreSQL has not answered for a minute: WATCH LIST shows what has been done"
+        }
+        Watching::Sql(_) | Watching::List => {
+            "load_timeout_ms passed before PostgreSQL answered: try again, or raise it"
+        }
+    };
+    Error::new(ErrorKind::Timeout, text)
 }
 
 fn listed(source: &str, prefix: &str, table: &Watched) -> Value {

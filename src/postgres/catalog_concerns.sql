@@ -1,6 +1,7 @@
 -- Which relations' changes concern the rows of relation $1 (pg_class.oid), and whether all of them are told in the way
 -- $2 ('notify' or 'outbox'): every table among them carries our triggers, enabled whoever writes. A statement fires
--- the triggers of the table that it names only, so a partition's ancestors count as well as what is below it.
+-- the triggers of the table that it names only, so a partition's ancestors count as well as what is below it. A materialised
+-- view changes when it is refreshed, not with what it was made from.
 WITH RECURSIVE reach(oid, way) AS (
     SELECT $1::pg_catalog.oid, 'both'
     UNION
@@ -12,9 +13,10 @@ WITH RECURSIVE reach(oid, way) AS (
            SELECT inhrelid, 'down' FROM pg_catalog.pg_inherits WHERE inhparent = reach.oid AND reach.way <> 'up'
            UNION ALL
            SELECT d.refobjid, 'both'
-             FROM pg_catalog.pg_rewrite r
+             FROM pg_catalog.pg_class v
+             JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid AND r.rulename = '_RETURN'
              JOIN pg_catalog.pg_depend d ON d.objid = r.oid
-            WHERE r.ev_class = reach.oid AND r.rulename = '_RETURN' AND d.refobjid <> r.ev_class
+            WHERE v.oid = reach.oid AND v.relkind = 'v' AND d.refobjid <> r.ev_class
               AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid
               AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid) AS next(oid, way)
 ), relations AS (

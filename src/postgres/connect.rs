@@ -13,7 +13,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::client::{Address, Client, OpenError};
+use super::client::{Address, Client, OpenError, Shutdown};
 use super::error::{is_lost, reason};
 use super::ownership::{marked, refuses_options};
 use super::tls;
@@ -54,6 +54,7 @@ impl From<OpenError> for ConnectError {
         match error {
             OpenError::Io(error) => Self::Io(error),
             OpenError::Postgres(error) => Self::Postgres(error),
+            OpenError::Closing => Self::Closing,
         }
     }
 }
@@ -96,21 +97,31 @@ pub(super) struct Connector {
     settings: Arc<SourceSettings>,
     tls: Option<MakeRustlsConnect>,
     application_name: &'static str,
+    shutdown: Shutdown,
 }
 
 impl Connector {
-    /// Reads the TLS files; connects to nothing yet. `pg_options` may name the connections otherwise.
+    /// Reads the TLS files; connects to nothing yet. `pg_options` may name the connections otherwise. They end with `shutdown`.
     ///
     /// # Errors
     /// A TLS file that is of no use.
-    pub(super) fn new(settings: Arc<SourceSettings>, application_name: &'static str) -> Result<Self, Error> {
+    pub(super) fn new(
+        settings: Arc<SourceSettings>,
+        application_name: &'static str,
+        shutdown: Shutdown,
+    ) -> Result<Self, Error> {
         let tls = tls::connector(&settings)?;
-        Ok(Self { settings, tls, application_name })
+        Ok(Self { settings, tls, application_name, shutdown })
     }
 
     /// How long a connection may take to open, and an answer that takes PostgreSQL no time.
     pub(super) fn patience(&self) -> Duration {
         self.settings.connect_timeout
+    }
+
+    /// What ends the connections.
+    pub(super) fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
     }
 
     /// The name of the source.
@@ -153,7 +164,7 @@ impl Connector {
     ) -> Result<Client, ConnectError> {
         let SourceSettings { pg_host, pg_port, connect_timeout, .. } = &*self.settings;
         let address = Address { host: pg_host, port: *pg_port, patience: *connect_timeout };
-        Ok(Client::open(address, &self.config(mode, options)?, tls)?)
+        Ok(Client::open(address, &self.config(mode, options)?, tls, &self.shutdown)?)
     }
 
     /// Made anew for each connection, because the password may have been rotated.
@@ -220,7 +231,8 @@ mod tests {
     fn config_for(args: &[&str], application_name: &'static str) -> Config {
         let args: Vec<String> = args.iter().map(|word| (*word).to_owned()).collect();
         let settings = crate::settings::load(&args, []).unwrap().settings;
-        let connector = Connector::new(Arc::clone(&settings.sources[0]), application_name).unwrap();
+        let connector =
+            Connector::new(Arc::clone(&settings.sources[0]), application_name, Shutdown::default()).unwrap();
         connector.config(Negotiation::Disable, settings.sources[0].pg_options.as_deref()).unwrap()
     }
 

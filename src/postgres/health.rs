@@ -177,9 +177,14 @@ impl Health {
         self.state.lock().condition == Condition::Down
     }
 
+    /// Whether a load or a question was answered since `moment`.
+    pub(super) fn has_answered_since(&self, moment: Instant) -> bool {
+        self.state.lock().answered >= moment
+    }
+
     /// The server is being asked whether it is there.
     pub(super) fn asks(&self) {
-        self.state.lock().asked = Some(Instant::now());
+        self.state.lock().asked.get_or_insert_with(Instant::now);
     }
 
     /// That question ended; `answered` says how. An answer ends an outage.
@@ -212,9 +217,12 @@ impl Health {
         })
     }
 
-    /// Why the source is down; `None` when it is not.
+    /// Why the source is down; `None` when it is not. One that nobody wants connections to is down for good.
     pub(super) fn why_down(&self) -> Option<String> {
         let state = self.state.lock();
+        if state.is_closing {
+            return Some("the module ends".into());
+        }
         (state.condition == Condition::Down).then(|| state.last_error.clone().unwrap_or_default())
     }
 

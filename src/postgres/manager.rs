@@ -1,16 +1,15 @@
 //! Connections as r2d2 has them made, judged and thrown away.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::Mutex;
 use r2d2::ManageConnection;
 
-use super::client::Plug;
 use super::connect::{ConnectError, Connector};
 use super::gate::Gate;
 use super::health::Health;
+use super::pulses::{Pulses, Purpose};
 use super::session::Session;
 
 /// What the log is told of a pooler.
@@ -28,8 +27,8 @@ pub(super) struct Shared {
     pub gate: Gate,
     /// Connections that are open and not known to be lost.
     alive: AtomicU32,
-    /// What ends them, and some that have ended already.
-    plugs: Mutex<Vec<Weak<Plug>>>,
+    /// All connections of the source, those that listen too.
+    pub pulses: Arc<Pulses>,
     /// Whether the log has been told that a pooler stands in between.
     is_pooler_told: AtomicBool,
 }
@@ -41,7 +40,7 @@ impl Shared {
             health,
             gate: Gate::default(),
             alive: AtomicU32::new(0),
-            plugs: Mutex::default(),
+            pulses: Arc::default(),
             is_pooler_told: AtomicBool::new(false),
         }
     }
@@ -49,17 +48,6 @@ impl Shared {
     /// Whether any of them is.
     pub fn any_alive(&self) -> bool {
         self.alive.load(Ordering::Acquire) > 0
-    }
-
-    /// Ends all connections: whoever waits for an answer on one of them is told at once.
-    pub fn end_all(&self) {
-        self.plugs.lock().drain(..).filter_map(|plug| plug.upgrade()).for_each(|plug| plug.pull());
-    }
-
-    fn keep(&self, plug: &Arc<Plug>) {
-        let mut plugs = self.plugs.lock();
-        plugs.retain(|plug| plug.strong_count() > 0);
-        plugs.push(Arc::downgrade(plug));
     }
 }
 
@@ -82,7 +70,7 @@ pub(super) struct Counted {
 impl Counted {
     fn new(session: Session, shared: &Arc<Shared>) -> Self {
         shared.alive.fetch_add(1, Ordering::AcqRel);
-        shared.keep(session.plug());
+        shared.pulses.keep(Purpose::Load, session.pulse());
         Self { session, shared: Arc::clone(shared), is_counted: true }
     }
 
@@ -114,6 +102,7 @@ impl Manager {
         let tries = if self.shared.health.is_down() { 1 } else { TRIES };
         for _ in 1..tries {
             match self.open() {
+                Err(_) if self.connector.shutdown().has_begun() => return Err(ConnectError::Closing),
                 Err(error) if error.is_ended() && Instant::now() < deadline => {}
                 result => return result,
             }

@@ -14,12 +14,13 @@ pub(super) const MARK: &str = "-c pgcache.session=own";
 const KEEPALIVE: &str = "\
 -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c tcp_user_timeout=8000";
 
-/// A column that is `own` in sessions that have a process to themselves, and NULL in all others.
-pub(super) const MARKED: &str = "pg_catalog.current_setting('pgcache.session', true)";
+/// A column that is the number of the server process in sessions that have one to themselves, and NULL in all others.
+pub(super) const OWN_PROCESS: &str =
+    "CASE WHEN pg_catalog.current_setting('pgcache.session', true) OPERATOR(pg_catalog.=) 'own' THEN pg_catalog.pg_backend_pid() END";
 
-/// Whether that column says so.
-pub(super) fn is_marked(column: Option<&str>) -> bool {
-    column == Some("own")
+/// The number that this column says; 0 for NULL.
+pub(super) fn own_process(column: Option<&str>) -> i32 {
+    column.and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
 /// `options` of the user's, with the mark.

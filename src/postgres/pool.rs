@@ -7,16 +7,18 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ::postgres::SimpleQueryMessage;
 use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender};
 use r2d2::{NopErrorHandler, Pool, PooledConnection};
 use scheduled_thread_pool::{OnPoolDropBehavior, ScheduledThreadPool};
 
-use super::client::Client;
+use super::client::{Client, Shutdown, LATE};
 use super::connect::{ConnectError, Connector, LOADS};
 use super::error::is_lost;
 use super::failure::Failure;
 use super::health::{Health, HealthReport, OnTransition};
 use super::manager::{Manager, Shared};
+use super::pulses::{Pulses, Purpose};
 use super::session::Session;
 use crate::cache::error::{Error, ErrorKind};
 use crate::settings::SourceSettings;
@@ -25,10 +27,12 @@ use crate::settings::SourceSettings;
 const CONNECT_THREADS: usize = 4;
 /// A waiter looks this often whether the source went down; a connection that comes free wakes it at once.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+/// How often connections are looked at that owe an answer.
+const PULSE_INTERVAL: Duration = Duration::from_millis(250);
+/// How long an idle one may take to answer, before it is asked about them.
+const WITNESS_PATIENCE: Duration = Duration::from_millis(50);
 /// How often an idle connection is asked whether the server is still there.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// How long one step of an installation may take: it waits for other transactions, and there may be many partitions.
-const WRITE_PATIENCE: Duration = Duration::from_secs(60);
 /// How many connections that were opened since the last loss one piece of work may lose, how many of them without a pause in
 /// between, and how long the pauses are then.
 const FRESH_MAX: u32 = 16;
@@ -89,7 +93,7 @@ impl Source {
     /// # Errors
     /// A TLS file that is of no use.
     pub fn open(settings: Arc<SourceSettings>, listener: OnTransition) -> Result<Arc<Self>, Error> {
-        let connector = Arc::new(Connector::new(Arc::clone(&settings), LOADS)?);
+        let connector = Arc::new(Connector::new(Arc::clone(&settings), LOADS, Shutdown::default())?);
         let shared = Arc::new(Shared::new(Health::new(&settings.name, listener)));
         let pool = Pool::builder()
             .max_size(settings.pool_size)
@@ -115,6 +119,11 @@ impl Source {
     /// The source's settings.
     pub fn settings(&self) -> &Arc<SourceSettings> {
         &self.settings
+    }
+
+    /// Its connections, to which those of others are added that listen.
+    pub fn pulses(&self) -> &Arc<Pulses> {
+        &self.shared.pulses
     }
 
     /// An idle connection, or the next that comes free or is opened before `deadline`.
@@ -193,17 +202,31 @@ impl Source {
         self.shared.health.report(state.connections, state.idle_connections, waiting)
     }
 
-    /// A connection of its own that may write, outside of the pool and with nothing set.
+    /// A connection of its own that may write, outside of the pool and with nothing set. A step on it may take as long as `patience`,
+    /// unless the source falls silent.
     ///
     /// # Errors
     /// `PGDOWN` with the reason why it could not be opened.
-    pub fn open_to_write(&self) -> Result<Client, Error> {
+    pub fn open_to_write(&self, patience: Duration) -> Result<Client, Error> {
         let mut client = self
             .connector
             .open()
             .map_err(|error| Error::new(ErrorKind::Down, format!("{}: {error}", self.settings.name)))?;
-        client.set_patience(WRITE_PATIENCE);
+        client.set_patience(patience);
+        self.shared.pulses.keep(Purpose::Load, client.pulse());
         Ok(client)
+    }
+
+    /// What ends all connections to the source, and those that others open to it.
+    pub fn shutdown(&self) -> &Shutdown {
+        self.connector.shutdown()
+    }
+
+    /// Ends all connections: whoever waits for PostgreSQL is told at once that the module ends.
+    pub fn close(&self) {
+        self.shared.health.close();
+        self.shutdown().begin();
+        self.shared.gate.open_for_all();
     }
 
     fn idle(&self) -> Option<PooledSession> {
@@ -223,7 +246,7 @@ impl Source {
 
     /// Whoever waits for an answer need not wait any longer, and the pool is to open others.
     fn fell_silent(&self) {
-        self.shared.end_all();
+        self.shared.pulses.end_loads();
         let _ = self.ring.try_send(());
     }
 
@@ -276,8 +299,12 @@ impl Source {
     /// Whether the server answers on `session`.
     fn asks(&self, session: &mut Session) -> bool {
         let (limit, began) = (self.settings.connect_timeout, Instant::now());
+        let soon = limit.min(LATE);
         self.shared.health.asks();
-        let answered = session.ping(limit).is_ok();
+        let answered = session.knock(soon).unwrap_or_else(|| {
+            self.probe();
+            session.ping(limit.saturating_sub(began.elapsed()).max(soon)).is_ok()
+        });
         if !answered && began.elapsed() >= limit && self.shared.health.unanswered(limit) {
             self.fell_silent();
         }
@@ -285,17 +312,66 @@ impl Source {
         answered
     }
 
-    /// Every connection is at work and none has answered for a while: knocks at the door. A refusal (too many
-    /// connections, say) is an answer; a slow or locked table is no outage.
-    fn probe(&self) {
+    /// Finds out which of the connections that owe an answer are lost, while the source is up.
+    fn take_pulses(&self) {
+        if self.shared.pulses.late().is_empty() || self.shared.health.is_down() {
+            return;
+        }
+        let Some(mut session) = self.idle() else {
+            self.probe();
+            return;
+        };
+        if session.knock(WITNESS_PATIENCE) == Some(true) {
+            self.judge(|question| session.ask_within(self.settings.connect_timeout.min(LATE), question));
+        } else if self.probe() {
+            session.give_up();
+        }
+    }
+
+    /// No connection answers that might: knocks at the door, and asks there about those that are silent. A refusal (too many
+    /// connections, say) is an answer; a slow or locked table is no outage. Returns whether any of them was lost.
+    fn probe(&self) -> bool {
+        let began = Instant::now();
         self.shared.health.asks();
         let result = self.connector.open();
         let is_answer = result.as_ref().err().is_none_or(ConnectError::is_answer);
         self.shared.health.asked(is_answer);
-        let Err(error @ (ConnectError::Postgres(_) | ConnectError::Io(_))) = &result else { return };
-        if !is_answer && self.shared.health.failed(error.to_string(), error.is_near(), || false) {
-            self.fell_silent();
+        match result {
+            Ok(mut client) => return self.judge(|question| client.simple_query(question)),
+            Err(error @ (ConnectError::Postgres(_) | ConnectError::Io(_))) if !is_answer => {
+                let is_up = self.shared.health.has_answered_since(began);
+                if !is_up && self.shared.health.failed(error.to_string(), error.is_near(), || false) {
+                    self.fell_silent();
+                }
+            }
+            Err(_) => {}
         }
+        false
+    }
+
+    /// Ends the connections that are lost by what PostgreSQL says of them, and where loads were lost, all that nobody uses: most
+    /// probably they are lost as well. Returns whether loads were.
+    fn judge(&self, ask: impl FnOnce(&str) -> Result<Vec<SimpleQueryMessage>, ::postgres::Error>) -> bool {
+        let late = self.shared.pulses.late();
+        if late.is_empty() {
+            return false;
+        }
+        let Ok(answers) = ask(&late.question()) else { return false };
+        let lost = self.shared.pulses.lost(&late, &answers);
+        let (loads, listeners) = (lost.count(Purpose::Load), lost.count(Purpose::Listen));
+        if loads + listeners > 0 {
+            log::warn!(
+                "source {}: closes silent connections that PostgreSQL has nothing to do for: {loads} for loads, {listeners} that listen",
+                self.settings.name
+            );
+        }
+        // Before whoever waits on those that are lost takes one of them.
+        let idle = if loads > 0 { self.pool.state().idle_connections } else { 0 };
+        for _ in 0..idle {
+            self.idle().iter().for_each(|session| session.give_up());
+        }
+        lost.end();
+        loads > 0
     }
 }
 
@@ -307,16 +383,23 @@ impl fmt::Debug for Source {
 
 impl Drop for Source {
     fn drop(&mut self) {
-        self.shared.health.close();
+        self.close();
     }
 }
 
 /// Looks after a source for as long as there is one: from time to time, and at once when the bell rings.
 fn watch(source: &Weak<Source>, rung: &Receiver<()>) {
-    while rung.recv_timeout(CHECK_INTERVAL) != Err(RecvTimeoutError::Disconnected) {
-        if let Some(source) = source.upgrade() {
+    let mut checked = Instant::now();
+    loop {
+        let woken = rung.recv_timeout(PULSE_INTERVAL);
+        let Some(source) = source.upgrade().filter(|_| woken != Err(RecvTimeoutError::Disconnected)) else {
+            return;
+        };
+        if woken.is_ok() || checked.elapsed() >= CHECK_INTERVAL {
+            checked = Instant::now();
             source.check();
         }
+        source.take_pulses();
     }
 }
 
@@ -386,6 +469,25 @@ mod tests {
             is_seen.store(true, Ordering::Relaxed);
         });
         assert_eq!(source.health().waiting, 0);
+    }
+
+    #[test]
+    fn closing_a_source_lets_go_of_whoever_waits_for_a_silent_server() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let source = source_with(listener.local_addr().unwrap().port(), "600000");
+        let (began, patience) = (Instant::now(), Duration::from_secs(600));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| refusal(&source, patience));
+            let opening = scope.spawn(|| source.connector.open().err().unwrap());
+            while source.health().waiting != 1 {
+                assert!(began.elapsed() < Duration::from_secs(60), "nobody waits");
+            }
+            source.close();
+            assert_eq!(waiting.join().unwrap().0.kind(), &ErrorKind::Down);
+            assert!(matches!(opening.join().unwrap(), ConnectError::Closing));
+        });
+        assert!(matches!(source.connector.open(), Err(ConnectError::Closing)));
+        assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
     }
 
     #[test]

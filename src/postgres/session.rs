@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use ::postgres::types::ToSql;
 use ::postgres::{Row, SimpleQueryMessage, Statement};
 
-use super::client::{Client, Parts, Plug, Request, What};
+use super::client::{Client, OnRows, Parts, Pulse, Request, What};
 use super::connect::ConnectError;
 use super::error::is_lost;
 use super::isolation;
-use super::ownership::{is_marked, MARKED};
+use super::ownership::{own_process, OWN_PROCESS};
 use super::untyped::typed;
 
 /// How many prepared statements a connection keeps.
@@ -85,12 +85,13 @@ impl Session {
     /// What PostgreSQL says, or that it is a standby.
     pub(super) fn prepare(mut client: Client, patience: Duration) -> Result<Self, ConnectError> {
         let kind = Kind::of(&mut client)?;
+        client.pulse().belongs_to(kind.process);
         if kind.is_standby {
             return Err(ConnectError::Unfit(
                 "the server is a standby (pg_is_in_recovery): loads must read the primary",
             ));
         }
-        let is_guarded = kind.is_own && set_up(&mut client)?;
+        let is_guarded = kind.is_own() && set_up(&mut client)?;
         client.set_patience(patience);
         Ok(Self {
             client,
@@ -100,7 +101,7 @@ impl Session {
             opened: Instant::now(),
             lost: false,
             in_transaction: false,
-            is_shared: !kind.is_own,
+            is_shared: !kind.is_own(),
             has_named: false,
             is_guarded,
             vocabulary: None,
@@ -234,20 +235,22 @@ impl Session {
             rows.push(row);
             true
         };
-        self.roll_back(begin, &mut [Request::new(what, &mut take)], ["", end])?.check()?;
+        self.roll_back(begin, &mut [Request::new(what, &mut take)], ["", end], &mut |_| {})?.check()?;
         Ok(rows)
     }
 
     /// Runs `requests` between `begin` and `end`, which rolls them back, all in one round trip. Where the session is not as it was
-    /// before, its connection is given up.
+    /// before, its connection is given up. `on_rows` is told of the requests before the end is answered: what they brought was read
+    /// in the transaction, whatever becomes of the session.
     pub(super) fn roll_back(
         &mut self,
         begin: &str,
         requests: &mut [Request<'_>],
         end: [&str; 2],
+        on_rows: OnRows<'_>,
     ) -> Result<Parts, ::postgres::Error> {
         self.in_transaction = true;
-        let result = self.client.enclosed(begin, requests, end);
+        let result = self.client.enclosed(begin, requests, end, on_rows);
         let parts = self.noted(result)?;
         let results = [&parts.begun].into_iter().chain(&parts.rows);
         results.filter_map(|result| result.as_ref().err()).for_each(|error| self.note(error));
@@ -376,9 +379,30 @@ impl Session {
         self.noted(result)
     }
 
-    /// What ends its connection from another thread.
-    pub(super) fn plug(&self) -> &Arc<Plug> {
-        self.client.plug()
+    /// Whether the server answers; `None` when it has not within `patience`, and may still do so.
+    pub(super) fn knock(&mut self, patience: Duration) -> Option<bool> {
+        let result = self.client.knock(patience)?;
+        Some(self.noted(result).is_ok())
+    }
+
+    /// Asks as [`Self::ask`] does, and gives the connection up when the answer takes longer than `patience`.
+    pub(super) fn ask_within(
+        &mut self,
+        patience: Duration,
+        sql: &str,
+    ) -> Result<Vec<SimpleQueryMessage>, ::postgres::Error> {
+        let result = self.client.within(patience, |client| client.simple_query(sql));
+        self.noted(result)
+    }
+
+    /// Gives its connection up.
+    pub(super) fn give_up(&self) {
+        self.client.pulse().stop();
+    }
+
+    /// What other threads may know of its connection, and do to it.
+    pub(super) fn pulse(&self) -> &Arc<Pulse> {
+        self.client.pulse()
     }
 
     /// Runs `sql` in a session that shares its server process: without a name, and in a transaction, unless it is in one.
@@ -446,19 +470,25 @@ END $$";
 #[derive(Debug, Default, Clone, Copy)]
 struct Kind {
     is_standby: bool,
-    is_own: bool,
+    /// The number of its server process; 0 where that is others' too.
+    process: i32,
 }
 
 impl Kind {
     fn of(client: &mut Client) -> Result<Self, ::postgres::Error> {
-        let answers = client.simple_query(&format!("SELECT pg_catalog.pg_is_in_recovery(), {MARKED}"))?;
+        let answers =
+            client.simple_query(&format!("SELECT pg_catalog.pg_is_in_recovery(), {OWN_PROCESS}"))?;
         let kind = answers.iter().find_map(|answer| match answer {
             SimpleQueryMessage::Row(row) => {
-                Some(Self { is_standby: row.get(0) == Some("t"), is_own: is_marked(row.get(1)) })
+                Some(Self { is_standby: row.get(0) == Some("t"), process: own_process(row.get(1)) })
             }
             _ => None,
         });
         Ok(kind.unwrap_or_default())
+    }
+
+    fn is_own(self) -> bool {
+        self.process != 0
     }
 }
 

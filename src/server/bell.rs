@@ -3,12 +3,11 @@
 use std::os::raw::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use redis_module::raw::RedisModuleCtx;
+use std::time::Duration;
 
 use super::context::Context;
 use super::guard::guard;
-use super::log::detached;
+use super::timer;
 
 /// Whether the bell has been rung and not been answered: one ring is enough for any number of messages.
 static RUNG: AtomicBool = AtomicBool::new(false);
@@ -30,20 +29,12 @@ pub fn reset() {
 }
 
 unsafe extern "C" fn on_ring(_: *mut c_void) {
-    guard("the bell", || {
-        let ctx = detached();
-        if !ctx.is_null() {
-            // SAFETY: the detached context lives until the module is unloaded, when no bell rings any more.
-            unsafe { api!(RedisModule_CreateTimer)(ctx, 0, Some(on_timer), ptr::null_mut()) };
-        }
-    });
+    guard("the bell", || timer::after(Duration::ZERO, answer));
 }
 
-unsafe extern "C" fn on_timer(ctx: *mut RedisModuleCtx, _: *mut c_void) {
+fn answer(ctx: Context<'_>) {
     // Before the mail is read: what comes after this rings again.
     RUNG.store(false, Ordering::Release);
-    // SAFETY: the server passes a valid context for the time of this call.
-    let ctx = unsafe { Context::new(ctx) };
     let is_done = guard("applying results", || crate::engine::turn(ctx));
     // The rest in the next turn, so that other clients are served in between.
     if is_done != Some(true) {

@@ -161,13 +161,15 @@ pub enum Veto {
 pub struct Registration {
     /// What it is called and takes.
     pub spec: Spec,
+    /// What its HELP prints.
+    pub help: &'static [&'static str],
     register: fn(Context<'_>) -> Result<(), String>,
 }
 
 impl Registration {
     /// That of `C`.
     pub fn of<C: Command>() -> Self {
-        Self { spec: C::SPEC, register: register::<C> }
+        Self { spec: C::SPEC, help: C::HELP, register: register::<C> }
     }
 
     /// Registers it during load. Says what the server refused.
@@ -180,6 +182,9 @@ impl Registration {
 pub trait Command {
     /// What it is called and takes.
     const SPEC: Spec;
+
+    /// What its HELP prints: each way to call it, then what that does. Empty when it has no HELP.
+    const HELP: &'static [&'static str] = &[];
 
     /// When those are asked who may refuse it. A command about rows asks once it knows which.
     fn veto(_: Arguments<'_>) -> Veto {

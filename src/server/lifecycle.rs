@@ -11,7 +11,7 @@ use super::context::Context;
 use super::guard::{self, guard};
 use super::{
     bell, client, clock, config, environment, info, keyspace, log as server_log, notifications,
-    server_events, turn,
+    server_events, timer, turn,
 };
 use crate::commands;
 use crate::engine::{self, Engine};
@@ -75,11 +75,13 @@ fn start(ctx: Context<'_>, arguments: &[String]) -> Result<(), String> {
     turn::reset();
     let started = Engine::start(shared, Arc::new(bell::ring)).map_err(|error| error.to_string())?;
     engine::install(started);
+    timer::start();
     if notifications::subscribe(ctx) && server_events::subscribe(ctx) {
         log::info!("pgcache {} is loaded", env!("CARGO_PKG_VERSION"));
         return Ok(());
     }
     engine::uninstall();
+    timer::stop();
     Err("the server refused an event subscription".into())
 }
 
@@ -97,6 +99,7 @@ pub fn unload(ctx: &CrateContext) -> Status {
     let context = unsafe { Context::new(ctx.ctx) };
     guard("the end", || engine::hooks::shut_down(context));
     guard("unloading", engine::uninstall);
+    guard("stopping timers", timer::stop);
     server_log::stop();
     Status::Ok
 }

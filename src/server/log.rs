@@ -55,11 +55,6 @@ pub(super) fn stop() {
     }
 }
 
-/// The context that belongs to no client, for starting timers: on the main thread, which alone frees it.
-pub(super) fn detached() -> *mut RedisModuleCtx {
-    DETACHED.read().0
-}
-
 fn write(level: Level, line: &str) {
     let level = match level {
         Level::Error | Level::Warn => c"warning",

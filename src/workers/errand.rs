@@ -20,6 +20,9 @@ use crate::postgres::statement::LoadPlan;
 use crate::postgres::{catalog, Failure, Session, Source};
 use crate::settings::Shared;
 
+/// Takes what flights brought, as soon as it is there.
+pub(super) type HandOver<'a> = &'a dyn Fn(Vec<(FlightId, Result<Fetched, Error>)>);
+
 /// What a worker needs for its errands. Cheap to clone, one for each thread.
 #[derive(Debug, Clone)]
 pub struct Errands {
@@ -91,20 +94,20 @@ impl Errands {
         if tasks.is_empty() {
             return;
         }
-        // A panic in here must still answer those who wait.
-        let outcomes =
-            catch_unwind(AssertUnwindSafe(|| self.load_tasks(plan, &tasks))).unwrap_or_else(|_| {
-                log::error!("a worker panicked while loading {}", plan.title());
-                everyone(
-                    &tasks,
-                    &Error::new(ErrorKind::Malformed, "internal error: a worker panicked, see the log"),
-                )
-            });
         let waited = tasks.iter().map(|task| now.saturating_duration_since(task.pushed)).max();
-        let spent =
-            Spent { queue_us: micros(waited.unwrap_or_default()), postgres_us: micros(now.elapsed()) };
-        self.dawdle();
-        self.postbox.send(Message::Landed { outcomes, spent });
+        let queue_us = micros(waited.unwrap_or_default());
+        let hand_over = |outcomes| {
+            let spent = Spent { queue_us, postgres_us: micros(now.elapsed()) };
+            self.dawdle();
+            self.postbox.send(Message::Landed { outcomes, spent });
+        };
+        // A panic in here must still answer those who wait; a flight that has landed already takes no second answer.
+        let loaded = catch_unwind(AssertUnwindSafe(|| self.load_tasks(plan, &tasks, &hand_over)));
+        if loaded.is_err() {
+            log::error!("a worker panicked while loading {}", plan.title());
+            let text = "internal error: a worker panicked, see the log";
+            hand_over(everyone(&tasks, &Error::new(ErrorKind::Malformed, text)));
+        }
     }
 
     /// For tests: lets the world go on between a row and its way back.
@@ -114,10 +117,10 @@ impl Errands {
         }
     }
 
-    fn load_tasks(&self, plan: &Plan, tasks: &[Task]) -> Vec<(FlightId, Result<Fetched, Error>)> {
+    fn load_tasks(&self, plan: &Plan, tasks: &[Task], hand_over: HandOver<'_>) {
         match plan {
-            Plan::Rows(plan) => self.load_rows(plan, tasks),
-            Plan::Query(plan) => self.run_queries(plan, tasks),
+            Plan::Rows(plan) => hand_over(self.load_rows(plan, tasks)),
+            Plan::Query(plan) => self.run_queries(plan, tasks, hand_over),
         }
     }
 

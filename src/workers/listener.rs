@@ -14,6 +14,7 @@ use super::mail::{Message, News, Postbox, SourceIndex};
 use crate::cache::lease::Gap;
 use crate::postgres::watch::feed::for_source;
 use crate::postgres::watch::{Definitions, Feed, Known, Lost, COMPARED_EVERY};
+use crate::postgres::{Pulses, Shutdown};
 use crate::settings::{Shared, SourceSettings};
 
 /// The pause before a session is opened again: the first, and the longest.
@@ -40,12 +41,16 @@ pub struct Ears {
     pub index: SourceIndex,
     /// Its settings.
     pub source: Arc<SourceSettings>,
+    /// Its connections, to which those are added that listen.
+    pub pulses: Arc<Pulses>,
     /// Where news go.
     pub postbox: Postbox,
     /// The settings as they stand.
     pub settings: Arc<Shared>,
     /// The relations whose definitions are compared.
     pub known: Arc<Known>,
+    /// What ends the connections.
+    pub shutdown: Shutdown,
 }
 
 /// A thread that listens.
@@ -74,7 +79,7 @@ impl Listener {
         Ok(Self { stop: Some(stop), handle })
     }
 
-    /// Tells the thread to end as soon as PostgreSQL lets go of it.
+    /// Tells the thread to end.
     pub fn stop(&mut self) {
         self.stop = None;
     }
@@ -84,8 +89,7 @@ impl Listener {
         self.handle.is_finished()
     }
 
-    /// Waits for its end, until `deadline`. Returns whether it has ended: a silent server keeps it, and the code
-    /// stays mapped for it.
+    /// Waits for its end, until `deadline`. Returns whether it has ended; for one that has not the code stays mapped.
     pub fn join(mut self, deadline: Instant) -> bool {
         self.stop();
         while !self.has_ended() && Instant::now() < deadline {
@@ -110,18 +114,16 @@ struct Thread {
 
 impl Thread {
     fn run(mut self) {
-        let mut back_off = BACK_OFF.0;
+        let mut back_off = Duration::ZERO;
         while !self.is_stopped() {
             self.voice.was_live = false;
+            let began = Instant::now();
             let Err(Lost(reason)) = self.guarded_session() else { return };
             self.voice.lose(reason);
-            if self.voice.was_live {
-                back_off = BACK_OFF.0;
-            }
+            back_off = pause_after(back_off, self.voice.was_live, began.elapsed());
             if !self.rest(back_off.mul_f64(0.5 + fastrand::f64() / 2.0)) {
                 return;
             }
-            back_off = (back_off * 2).min(BACK_OFF.1);
         }
     }
 
@@ -161,6 +163,16 @@ impl Thread {
     }
 }
 
+/// The pause after a session that lasted so long, where `before` was the one before it: none after one that was live for a while,
+/// because until another one listens hits may be out of date.
+fn pause_after(before: Duration, was_live: bool, lasted: Duration) -> Duration {
+    match (was_live, lasted >= BACK_OFF.1) {
+        (true, true) => Duration::ZERO,
+        (true, false) => BACK_OFF.0,
+        (false, _) => (before * 2).clamp(BACK_OFF.0, BACK_OFF.1),
+    }
+}
+
 /// What passes news on to the main thread.
 struct Voice {
     ears: Ears,
@@ -174,11 +186,14 @@ struct Voice {
 impl Voice {
     /// The feed of the subject, as the source's settings ask for it.
     fn feed(&self) -> Result<Box<dyn Feed>, Lost> {
-        let Ears { source, known, .. } = &self.ears;
+        let Ears { source, pulses, known, shutdown, .. } = &self.ears;
         let feed = match self.subject {
-            Subject::Notices => for_source(source),
-            Subject::Definitions => Definitions::new(Arc::clone(source), Arc::clone(known))
-                .map(|feed| Some(Box::new(feed) as Box<dyn Feed>)),
+            Subject::Notices => for_source(source, shutdown, pulses, known),
+            Subject::Definitions => {
+                let (source, known) = (Arc::clone(source), Arc::clone(known));
+                let feed = Definitions::new(source, shutdown.clone(), Arc::clone(pulses), known);
+                feed.map(|feed| Some(Box::new(feed) as Box<dyn Feed>))
+            }
         };
         let feed = feed.map_err(|error| Lost(error.to_string()))?;
         feed.ok_or_else(|| Lost("invalidation is off".into()))
@@ -225,5 +240,25 @@ impl Voice {
     fn send(&self, news: News) {
         let Ears { index, postbox, .. } = &self.ears;
         postbox.send(Message::Heard { source: *index, news });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_session_that_was_live_for_a_while_is_followed_by_another_at_once() {
+        let (moment, while_) = (Duration::from_millis(1), BACK_OFF.1);
+        assert_eq!(pause_after(Duration::ZERO, true, while_), Duration::ZERO);
+        assert_eq!(pause_after(BACK_OFF.1, true, moment), BACK_OFF.0, "somebody ends each one");
+        let mut pause = Duration::ZERO;
+        let pauses: Vec<_> = (0..7)
+            .map(|_| {
+                pause = pause_after(pause, false, while_);
+                pause.as_millis()
+            })
+            .collect();
+        assert_eq!(pauses, [50, 100, 200, 400, 800, 1000, 1000]);
     }
 }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use ::postgres::Error as PgError;
+
 use super::accounted::AccountedQuery;
-use super::errand::Errands;
+use super::errand::{Errands, HandOver};
 use super::group::Task;
 use super::mail::Message;
-use crate::cache::error::Error;
 use crate::cache::flight::FlightId;
 use crate::postgres::load::{Fetched, KeyValues};
 use crate::postgres::query::{self, Discovery, QueryLimits, QueryPlan, QueryRows};
+use crate::postgres::Session;
 
 /// Most bytes of one answer: it stands in memory several times on its way to the client.
 const MAX_BYTES: usize = 64 << 20;
@@ -32,67 +34,86 @@ fn asked(tasks: &[Task]) -> impl Iterator<Item = Asked<'_>> {
 }
 
 impl Errands {
-    /// Runs a query once for each of its tasks' parameters.
-    pub(super) fn run_queries(
-        &self,
-        plan: &AccountedQuery,
-        tasks: &[Task],
-    ) -> Vec<(FlightId, Result<Fetched, Error>)> {
+    /// Runs a query once for each of its tasks' parameters, and gives `hand_over` what they bring, some at a time.
+    pub(super) fn run_queries(&self, plan: &AccountedQuery, tasks: &[Task], hand_over: HandOver<'_>) {
         let all: Vec<Asked<'_>> = asked(tasks).collect();
-        let mut outcomes = Vec::with_capacity(all.len());
         let mut left = &all[..];
         while !left.is_empty() {
             let (some, rest) = left.split_at(plan.together().min(left.len()));
             let began = Instant::now();
-            outcomes.extend(self.run_some(plan, some));
+            self.run_some(plan, some, hand_over);
             plan.took(began.elapsed(), some.len());
             left = rest;
         }
-        outcomes
     }
 
     /// Runs it for a few who ask: together, where there is more than one, and by itself whatever came to nothing so.
-    fn run_some(&self, plan: &AccountedQuery, some: &[Asked<'_>]) -> Vec<(FlightId, Result<Fetched, Error>)> {
-        let together = if some.len() > 1 { self.run_together(plan, some) } else { vec![None; some.len()] };
-        let outcome = |(asked, rows): (&Asked<'_>, Option<QueryRows>)| match rows {
-            Some(rows) => (asked.flight, Ok(Fetched::Rows(rows, None))),
-            None => (asked.flight, self.run_query(plan, asked.params, asked.deadline)),
-        };
-        some.iter().zip(together).map(outcome).collect()
+    fn run_some(&self, plan: &AccountedQuery, some: &[Asked<'_>], hand_over: HandOver<'_>) {
+        let mut is_over = vec![false; some.len()];
+        if some.len() > 1 {
+            self.run_together(plan, some, &mut |brought| {
+                brought.iter().for_each(|(index, _)| is_over[*index] = true);
+                let outcome = |(index, rows): (usize, _)| (some[index].flight, Ok(Fetched::Rows(rows, None)));
+                hand_over(brought.into_iter().map(outcome).collect());
+            });
+        }
+        let left = some.iter().zip(is_over).filter(|(_, is_over)| !is_over);
+        left.for_each(|(asked, _)| self.run_query(plan, asked, hand_over));
     }
 
-    fn run_together(&self, query: &AccountedQuery, some: &[Asked<'_>]) -> Vec<Option<QueryRows>> {
+    fn run_together(
+        &self,
+        query: &AccountedQuery,
+        some: &[Asked<'_>],
+        hand_over: &mut dyn FnMut(Vec<(usize, QueryRows)>),
+    ) {
         let params: Vec<&str> = some.iter().map(|asked| asked.params).collect();
         let deadline = some.iter().map(|asked| asked.deadline).max().unwrap_or_else(Instant::now);
         let ran = self.with_session(deadline, |session| {
             session.use_vocabulary(query.vocabulary);
-            query::run_together(session, &query.plan, &params, self.limits())
+            query::run_together(session, &query.plan, &params, self.limits(), hand_over)
         });
-        ran.unwrap_or_else(|_| vec![None; some.len()])
+        if let Err(failure) = ran {
+            log::debug!("runs of {} in one transaction came to nothing: {failure:?}", query.plan.title);
+        }
     }
 
     fn limits(&self) -> QueryLimits {
         QueryLimits { max_rows: self.settings.get().max_query_rows, max_bytes: MAX_BYTES }
     }
 
-    fn run_query(&self, query: &AccountedQuery, params: &str, deadline: Instant) -> Result<Fetched, Error> {
-        let limits = self.limits();
-        let invalidation = self.source.settings().invalidation;
-        let ran = self.with_session(deadline, |session| {
+    fn run_query(&self, query: &AccountedQuery, asked: &Asked<'_>, hand_over: HandOver<'_>) {
+        let mut early = |rows| hand_over(vec![(asked.flight, Ok(Fetched::Rows(rows, None)))]);
+        let ran = self.with_session(asked.deadline, |session| {
             session.use_vocabulary(query.vocabulary);
-            let rows = match query::run(session, &query.plan, params, limits, query.is_plain)? {
-                Ok(rows) => rows,
-                Err(error) => return Ok(Err(error)),
-            };
-            let unknown = query.unknown(&rows.relations);
-            if unknown.is_empty() {
-                return Ok(Ok(Fetched::Rows(rows, None)));
+            let ran =
+                query::run(session, &query.plan, asked.params, self.limits(), query.is_plain, &mut early)?;
+            match ran {
+                Ok(Some(rows)) => self.accounted(session, query, rows).map(|fetched| Some(Ok(fetched))),
+                Ok(None) => Ok(None),
+                Err(error) => Ok(Some(Err(error))),
             }
-            let asked = Instant::now();
-            let description = query::describe_relations(session, &unknown, invalidation)?;
-            Ok(Ok(Fetched::Rows(rows, Some(Box::new(Discovery { description, asked })))))
         });
-        ran.map_err(|failure| failure.into_error(&query.plan.title))?
+        let late = ran.unwrap_or_else(|failure| Some(Err(failure.into_error(&query.plan.title))));
+        if let Some(outcome) = late {
+            hand_over(vec![(asked.flight, outcome)]);
+        }
+    }
+
+    /// `rows`, with what is to be known of the relations that were read and are not accounted for.
+    fn accounted(
+        &self,
+        session: &mut Session,
+        query: &AccountedQuery,
+        rows: QueryRows,
+    ) -> Result<Fetched, PgError> {
+        let unknown = query.unknown(&rows.relations);
+        if unknown.is_empty() {
+            return Ok(Fetched::Rows(rows, None));
+        }
+        let asked = Instant::now();
+        let description = query::describe_relations(session, &unknown, self.source.settings().invalidation)?;
+        Ok(Fetched::Rows(rows, Some(Box::new(Discovery { description, asked }))))
     }
 
     /// Tells what a query reads.

@@ -35,8 +35,7 @@ impl Threads {
         queue.stop(self.handles.len());
     }
 
-    /// Waits for the threads to end, until `deadline`. Returns how many are still inside PostgreSQL by then:
-    /// a silent server holds them, and the code stays mapped for them.
+    /// Waits for the threads to end, until `deadline`. Returns how many have not by then; the code stays mapped for them.
     pub fn join(self, deadline: Instant) -> usize {
         let mut left = self.handles;
         while !left.is_empty() && Instant::now() < deadline {

@@ -1,6 +1,11 @@
 //! What a WATCH command asks of a worker, and what comes of it.
 
+use std::time::Duration;
+
 use crate::postgres::watch::Watched;
+
+/// How long an installation may take once it has its locks, for which it waits half a second at most: it visits every partition.
+const INSTALLATION: Duration = Duration::from_secs(60);
 
 /// What is to be done. Names are spelled by SQL's rules, without the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +18,16 @@ pub enum Watching {
     Sql(String),
     /// List what is watched.
     List,
+}
+
+impl Watching {
+    /// How long it may take: a question as long as a load.
+    pub fn patience(&self, load_timeout: Duration) -> Duration {
+        match self {
+            Self::Add(_) | Self::Del(_) => INSTALLATION,
+            Self::Sql(_) | Self::List => load_timeout,
+        }
+    }
 }
 
 /// What came of it.

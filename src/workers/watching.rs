@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use ::postgres::error::SqlState;
+
 use super::errand::Errands;
 use super::mail::Message;
 use super::watch_request::{WatchAnswer, Watching};
@@ -29,7 +31,7 @@ impl Errands {
             Invalidation::Off => return Err(switched_off()),
         };
         let allow = &self.source.settings().allow_tables;
-        let mut client = self.source.open_to_write()?;
+        let mut client = self.source.open_to_write(what.patience(self.settings.get().load_timeout))?;
         let name = match what {
             Watching::Add(name) | Watching::Del(name) | Watching::Sql(name) => name,
             Watching::List => "pgcache",
@@ -45,7 +47,7 @@ impl Errands {
                 .map(|result| result.map(|script| WatchAnswer::Script(script.to_string()))),
             Watching::List => watch::list(&mut client).map(|tables| Ok(WatchAnswer::Tables(tables))),
         };
-        answer.unwrap_or_else(|error| Err(error_from(&error, name)))
+        answer.unwrap_or_else(|error| Err(refusal(&error, name)))
     }
 
     /// Tells what the relation is now: watched, or no longer.
@@ -56,6 +58,15 @@ impl Errands {
             self.postbox.send(Message::Redefined { source: self.index, oid, definition, asked });
         }
     }
+}
+
+fn refusal(error: &::postgres::Error, name: &str) -> Error {
+    if error.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
+        return error_from(error, name);
+    }
+    let text =
+        format!("{name}: another transaction changes definitions; nothing was changed, try again later");
+    Error::new(ErrorKind::Postgres("55P03".into()), text)
 }
 
 fn switched_off() -> Error {

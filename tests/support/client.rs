@@ -191,11 +191,9 @@ impl Client {
         self.info("memory", "used_memory").parse().unwrap()
     }
 
-    /// Unloads the module. A timer that waits, such as one of the listeners' first news, has the server refuse for a moment.
+    /// Unloads the module, for which no client may wait.
     pub fn unload_module(&mut self) {
-        eventually("the module is unloaded", || {
-            (self.call(&["MODULE", "UNLOAD", "pgcache"]) == Reply::Simple("OK".into())).then_some(())
-        });
+        assert_eq!(self.call(&["MODULE", "UNLOAD", "pgcache"]), Reply::Simple("OK".into()));
     }
 
     /// Whether the key exists in database 0.

@@ -7,6 +7,7 @@ use crossbeam_channel::Receiver;
 use pgcache::cache::lease::Gap;
 use pgcache::cache::notice::Notice;
 use pgcache::postgres::watch::Known;
+use pgcache::postgres::Shutdown;
 use pgcache::settings::{self, Shared};
 use pgcache::workers::listener::{Ears, Listener, Subject};
 use pgcache::workers::mail::{Message, News, Postbox};
@@ -49,7 +50,15 @@ impl Ear {
         let (postbox, mail) = Postbox::new(Arc::new(|| {}));
         let known = Arc::<Known>::default();
         let source = Arc::clone(&settings.get().sources[0]);
-        let ears = Ears { index: 0, source, postbox, settings, known: Arc::clone(&known) };
+        let ears = Ears {
+            index: 0,
+            source,
+            pulses: Arc::default(),
+            postbox,
+            settings,
+            known: Arc::clone(&known),
+            shutdown: Shutdown::default(),
+        };
         let start = |subject| Listener::start(ears.clone(), subject).unwrap();
         let listeners = [Subject::Notices, Subject::Definitions].map(start).into();
         Self { listeners, mail, known, heard: Vec::new() }

@@ -10,6 +10,8 @@ pub mod eventually;
 pub mod http;
 pub mod kind;
 pub mod lock;
+pub mod network;
+pub mod outage;
 pub mod pgbouncer;
 pub mod port;
 pub mod postgres;

@@ -6,6 +6,10 @@ use super::eventually::eventually;
 use super::kind::Kind;
 use super::server::{Server, Setup};
 
+/// PostgreSQL does not say what its processes do, so that one that stands still cannot be told from one that is at work: nobody
+/// but time ends its connection.
+pub const UNTOLD: (&str, &str) = ("pg_options", "-c track_activities=off");
+
 /// How changes can be told.
 pub const MODES: [&str; 2] = ["notify", "outbox"];
 

@@ -2,6 +2,7 @@
 
 use crate::cache::error::Error;
 use crate::cache::named_query::{NamedQueries, NamedQuery};
+use crate::cache::query_changes::QueryChanges;
 use crate::server::acl::{Access, User};
 use crate::server::context::Context;
 use crate::server::text::Text;
@@ -13,8 +14,9 @@ use super::request::{no_such_query, stem, NAMED};
 impl Engine {
     /// Defines a query, in the place of one that has its name.
     pub fn define_query(&mut self, ctx: Context<'_>, query: NamedQuery) {
+        let name = query.name.clone();
         self.queries.named.define(query);
-        self.save_definitions(ctx);
+        self.save_definition(ctx, &name);
     }
 
     /// Removes a definition, and with it what it has brought. `ERR` when there is none.
@@ -27,19 +29,24 @@ impl Engine {
             let stem = stem(&cache_prefix, &source.prefix, NAMED, name);
             self.queries.forget(&stem);
         }
-        self.save_definitions(ctx);
+        self.save_definition(ctx, name);
         Ok(())
     }
 
-    /// Reads the record once, and writes it when it is due.
+    /// Reads the records once, and writes them when they are due.
     pub fn keep_definitions(&mut self, ctx: Context<'_>) {
         self.know_definitions(ctx);
-        if self.query_record.is_due() {
+        self.restore_definitions(ctx);
+    }
+
+    /// Writes the records when somebody else may have changed them.
+    pub fn restore_definitions(&mut self, ctx: Context<'_>) {
+        if self.query_record.is_due() || self.change_record.is_due() {
             self.save_definitions(ctx);
         }
     }
 
-    /// Reads the record, if the data set is there and it was not read yet.
+    /// Reads the records, if the data set is there and they were not read yet.
     pub fn know_definitions(&mut self, ctx: Context<'_>) {
         if !self.query_record.is_read() && !ctx.flags().is_loading() {
             self.read_definitions(ctx);
@@ -49,23 +56,33 @@ impl Engine {
     /// Somebody else has changed a key. On a replica that may have been what its master has announced; on a master nobody
     /// else writes it.
     pub fn definitions_key_changed(&mut self, ctx: Context<'_>, key: &[u8]) {
-        if key != self.definitions_key() {
+        let is_whole = key == self.definitions_key();
+        if !is_whole && key != self.definition_changes_key() {
             return;
         }
-        if ctx.flags().is_replica() {
-            if self.query_record.is_vouched() {
-                self.read_definitions(ctx);
-            }
-        } else {
-            self.query_record.touched(ctx, &Text::new(key));
+        let record = if is_whole { &mut self.query_record } else { &mut self.change_record };
+        if !ctx.flags().is_replica() {
+            record.touched(ctx, &Text::new(key));
+        } else if record.is_vouched() {
+            self.read_definitions(ctx);
         }
     }
 
-    /// Takes over what the record says, if it is to be believed.
+    /// Takes over what the records say, as far as they are to be believed. Changes of another record than the one that stands there
+    /// say nothing.
     pub fn read_definitions(&mut self, ctx: Context<'_>) {
-        let key = Text::new(&self.definitions_key());
-        if let Some(named) = self.query_record.read(ctx, &key, &mut self.signing, NamedQueries::read) {
-            self.queries.named = named;
+        let (key, changes_key) = (self.definitions_key(), self.definition_changes_key());
+        let saved = self.query_record.read(ctx, &Text::new(&key), &mut self.signing, NamedQueries::read);
+        let changes =
+            self.change_record.read(ctx, &Text::new(&changes_key), &mut self.signing, QueryChanges::read);
+        if saved.is_none() && changes.is_none() {
+            return;
+        }
+        saved.into_iter().for_each(|saved| self.queries.saved = saved);
+        changes.into_iter().for_each(|changes| self.queries.changes = changes);
+        self.queries.named = self.queries.saved.clone();
+        if self.queries.changes.follow(self.query_record.said()) {
+            self.queries.changes.apply(&mut self.queries.named);
         }
     }
 
@@ -80,7 +97,25 @@ impl Engine {
         format!("{}@queries", self.settings.get().cache_prefix).into_bytes()
     }
 
-    /// The record of no definitions is no record.
+    /// Where the record of what has become of them since stands.
+    pub fn definition_changes_key(&self) -> Vec<u8> {
+        format!("{}@queries.changes", self.settings.get().cache_prefix).into_bytes()
+    }
+
+    /// Saves what has become of the definition called `name`: beside the others where they are many, and now and then with them.
+    fn save_definition(&mut self, ctx: Context<'_>, name: &str) {
+        let (queries, base) = (&mut self.queries, self.query_record.said());
+        let is_settled = self.query_record.is_settled() && self.change_record.is_settled();
+        if !is_settled || !queries.changes.follow(base) || !queries.changes.have_room(queries.named.len()) {
+            return self.save_definitions(ctx);
+        }
+        queries.changes.put(name, queries.named.find(name).cloned());
+        let record = queries.changes.write();
+        let key = Text::new(&self.definition_changes_key());
+        self.change_record.save(ctx, &key, &mut self.signing, Some(&record));
+    }
+
+    /// Saves all definitions as a whole. The record of none is no record.
     ///
     /// That there is none replicas are told at once: later nobody would know that there was something.
     pub fn save_definitions(&mut self, ctx: Context<'_>) {
@@ -88,8 +123,24 @@ impl Engine {
         let named = &self.queries.named;
         let record = (!named.is_empty()).then(|| named.write());
         self.query_record.save(ctx, &key, &mut self.signing, record.as_deref());
+        // What was saved before stays whole until this has been.
+        if !self.query_record.is_due() {
+            self.drop_definition_changes(ctx);
+        }
         if record.is_none() {
             self.announce_news(ctx);
+        }
+    }
+
+    /// The record of all has them.
+    fn drop_definition_changes(&mut self, ctx: Context<'_>) {
+        if !self.change_record.is_settled() || self.change_record.said().is_some() {
+            let key = Text::new(&self.definition_changes_key());
+            self.change_record.save(ctx, &key, &mut self.signing, None);
+        }
+        if !ctx.flags().is_replica() {
+            self.queries.saved = self.queries.named.clone();
+            self.queries.changes = QueryChanges::since(self.query_record.said());
         }
     }
 }

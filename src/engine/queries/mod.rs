@@ -25,6 +25,7 @@ pub use sweep::is_result_key;
 
 use crate::cache::change::ChangeClock;
 use crate::cache::named_query::NamedQueries;
+use crate::cache::query_changes::QueryChanges;
 use crate::cache::result_set::Stamp;
 use crate::cache::tag::Tags;
 use crate::workers::mail::SourceIndex;
@@ -46,6 +47,10 @@ pub struct Queries {
     pub tags: Tags,
     /// Those that were defined.
     pub named: NamedQueries,
+    /// Those of them that the record has.
+    saved: NamedQueries,
+    /// What has become of these since, as the record of that has it.
+    changes: QueryChanges,
     /// What PostgreSQL has said of a query, by what its cache keys start with.
     known: HashMap<Rc<str>, Rc<Query>, RandomState>,
     /// How many bytes of SQL stand there.
@@ -65,6 +70,8 @@ impl Default for Queries {
             clock: ChangeClock::default(),
             tags: Tags::default(),
             named: NamedQueries::default(),
+            saved: NamedQueries::default(),
+            changes: QueryChanges::default(),
             known: HashMap::default(),
             known_bytes: 0,
             descriptions: Vec::new(),

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::future::{poll_fn, Future};
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, sleep_until};
 use tokio_postgres::{AsyncMessage, Connection, Error, Notification};
+
+use super::pulse::Pulse;
 
 /// What comes in without being an answer. It has to be asked for, or no answer comes in either.
 trait Messages: Send {
@@ -43,6 +46,7 @@ pub(super) struct Driver {
     pub(super) limit: Limit,
     /// Whether one has taken longer.
     pub(super) is_overdue: bool,
+    pulse: Arc<Pulse>,
 }
 
 /// How long requests may take.
@@ -66,7 +70,12 @@ impl Limit {
 
 impl Driver {
     /// Of a connection that was opened in `runtime`, with a `limit` to begin with.
-    pub(super) fn new<S, T>(runtime: Runtime, connection: Connection<S, T>, limit: Limit) -> Self
+    pub(super) fn new<S, T>(
+        runtime: Runtime,
+        connection: Connection<S, T>,
+        limit: Limit,
+        pulse: Pulse,
+    ) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -77,7 +86,13 @@ impl Driver {
             notifications: VecDeque::new(),
             limit,
             is_overdue: false,
+            pulse: Arc::new(pulse),
         }
+    }
+
+    /// What other threads may know of the connection, and do to it.
+    pub(super) fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
     }
 
     /// Whether the connection was given up or is closed.
@@ -97,9 +112,10 @@ impl Driver {
         has_enough: &Cell<bool>,
         request: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let Self { runtime, connection, notifications, limit, is_overdue } = self;
+        let Self { runtime, connection, notifications, limit, is_overdue, pulse } = self;
         let mut request = pin!(request);
-        runtime.block_on(async {
+        pulse.asks();
+        let result = runtime.block_on(async {
             let mut deadline = pin!(sleep_until(limit.deadline().into()));
             poll_fn(|cx| {
                 // This sends it.
@@ -114,7 +130,41 @@ impl Driver {
                 request.as_mut().poll(cx)
             })
             .await
-        })
+        });
+        pulse.answered();
+        result
+    }
+
+    /// Waits for `request`, for `patience` at most. One that takes longer goes on by itself: the next one waits for both.
+    pub(super) fn run_for<T>(
+        &mut self,
+        patience: Duration,
+        request: impl Future<Output = Result<T, Error>>,
+    ) -> Option<Result<T, Error>> {
+        let Self { runtime, connection, notifications, pulse, .. } = self;
+        let mut request = pin!(request);
+        pulse.asks();
+        let result = runtime.block_on(async {
+            let mut deadline = pin!(sleep(patience));
+            poll_fn(|cx| {
+                // This sends it.
+                if let Poll::Ready(result) = request.as_mut().poll(cx) {
+                    return Poll::Ready(Some(result));
+                }
+                if let Err(error) = move_messages(connection, notifications, cx) {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                match request.as_mut().poll(cx) {
+                    Poll::Ready(result) => Poll::Ready(Some(result)),
+                    Poll::Pending => deadline.as_mut().poll(cx).map(|()| None),
+                }
+            })
+            .await
+        });
+        if result.is_some() {
+            pulse.answered();
+        }
+        result
     }
 
     /// The next notification, as soon as it is there; `None` after `patience`, or when the connection is closed.

@@ -4,18 +4,20 @@
 mod driver;
 mod frames;
 mod guard;
-mod plug;
+mod pulse;
 mod request;
+mod shutdown;
 mod tls;
 mod wire;
 
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join4, join_all};
+use futures_util::future::{join, join3, join_all, select, Either};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::ToSql;
@@ -24,8 +26,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use driver::{runtime, Driver, Limit};
 use guard::Guarded;
-pub(super) use plug::Plug;
-pub(super) use request::{Parts, Request, Typed, What};
+pub(super) use pulse::{Pulse, LATE};
+pub(super) use request::{OnRows, Parts, Request, Typed, What};
+pub use shutdown::Shutdown;
 use tls::GuardedTls;
 use wire::Wire;
 
@@ -47,6 +50,8 @@ pub(super) enum OpenError {
     Io(io::Error),
     /// The server or TLS said no.
     Postgres(Error),
+    /// The source has ended.
+    Closing,
 }
 
 impl From<io::Error> for OpenError {
@@ -65,28 +70,34 @@ impl From<Error> for OpenError {
 pub struct Client {
     inner: tokio_postgres::Client,
     driver: Driver,
-    plug: Arc<Plug>,
 }
 
 impl Client {
     /// Opens a connection, by TLS as far as `config` says. Until [`Self::set_patience`] is called, all that is asked has to be answered
-    /// within the patience of the address as well, so that what is asked first belongs to the opening.
+    /// within the patience of the address as well, so that what is asked first belongs to the opening. Ends with `shutdown`.
     pub(super) fn open(
         address: Address<'_>,
         config: &Config,
         tls: Option<&MakeRustlsConnect>,
+        shutdown: &Shutdown,
     ) -> Result<Self, OpenError> {
         match tls {
-            None => Self::by(address, |wire| config.connect_raw(Guarded::messages(wire), NoTls)),
+            None => Self::by(address, shutdown, |wire| config.connect_raw(Guarded::messages(wire), NoTls)),
             Some(tls) => {
                 let Ok(tls) =
                     MakeTlsConnect::<Guarded<Wire>>::make_tls_connect(&mut tls.clone(), address.host);
-                Self::by(address, |wire| config.connect_raw(Guarded::negotiation(wire), GuardedTls(tls)))
+                Self::by(address, shutdown, |wire| {
+                    config.connect_raw(Guarded::negotiation(wire), GuardedTls(tls))
+                })
             }
         }
     }
 
-    fn by<T, F>(address: Address<'_>, handshake: impl FnOnce(Wire) -> F) -> Result<Self, OpenError>
+    fn by<T, F>(
+        address: Address<'_>,
+        shutdown: &Shutdown,
+        handshake: impl FnOnce(Wire) -> F,
+    ) -> Result<Self, OpenError>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         F: Future<Output = Result<(tokio_postgres::Client, Connection<Guarded<Wire>, T>), Error>>,
@@ -95,13 +106,21 @@ impl Client {
         let Address { host, port, patience } = address;
         let limit = Limit::Until(Instant::now() + patience);
         let opening = async {
-            let (wire, plug) = wire::connect(host, port, patience).await?;
-            Ok((handshake(wire).await?, plug))
+            let (wire, pulse) = wire::connect(host, port, patience).await?;
+            Ok((handshake(wire).await?, pulse))
         };
-        let opened = runtime.block_on(async { tokio::time::timeout(patience, opening).await });
-        match opened.unwrap_or_else(|_| Err(silence(patience))) {
-            Ok(((inner, connection), plug)) => {
-                Ok(Self { inner, driver: Driver::new(runtime, connection, limit), plug: Arc::new(plug) })
+        let opened = runtime.block_on(async {
+            let opening = tokio::time::timeout(patience, opening);
+            match select(pin!(opening), pin!(shutdown.begun())).await {
+                Either::Left((opened, _)) => opened.unwrap_or_else(|_| Err(silence(patience))),
+                Either::Right(_) => Err(OpenError::Closing),
+            }
+        });
+        match opened {
+            Ok(((inner, connection), pulse)) => {
+                let driver = Driver::new(runtime, connection, limit, pulse);
+                shutdown.keep(driver.pulse());
+                Ok(Self { inner, driver })
             }
             Err(error) => {
                 // A name that is still being looked up is not waited for.
@@ -124,9 +143,15 @@ impl Client {
         result
     }
 
-    /// What ends the connection from another thread.
-    pub(super) fn plug(&self) -> &Arc<Plug> {
-        &self.plug
+    /// What other threads may know of the connection, and do to it.
+    pub(super) fn pulse(&self) -> &Arc<Pulse> {
+        self.driver.pulse()
+    }
+
+    /// Whether the server answers; `None` when it has not within `patience`, and may still do so.
+    pub(super) fn knock(&mut self, patience: Duration) -> Option<Result<(), Error>> {
+        let Self { inner, driver, .. } = self;
+        driver.run_for(patience, inner.batch_execute(""))
     }
 
     /// Runs statements without parameters and throws their results away.
@@ -170,21 +195,30 @@ impl Client {
     }
 
     /// Runs `requests` between `begin` and `end`, which hold statements without parameters. All are sent at once, and
-    /// the end is run whatever came of the requests.
+    /// the end is run whatever came of the requests. Where the beginning went well, `on_rows` is told what came of each request as soon
+    /// as all are answered: the end is still under way.
     pub(super) fn enclosed(
         &mut self,
         begin: &str,
         requests: &mut [Request<'_>],
         end: [&str; 2],
+        on_rows: OnRows<'_>,
     ) -> Result<Parts, Error> {
         let Self { inner, driver, .. } = self;
         let (inner, has_enough) = (&*inner, Cell::new(false));
         let parts = async {
             let begun = inner.batch_execute(begin);
             let rows = join_all(requests.iter_mut().map(|request| request.run(inner, &has_enough)));
-            Ok(join4(begun, rows, answers(inner, end[0]), answers(inner, end[1])).await)
+            let answered = async {
+                let (begun, rows) = join(begun, rows).await;
+                if begun.is_ok() {
+                    on_rows(&rows);
+                }
+                (begun, rows)
+            };
+            Ok(join3(answered, answers(inner, end[0]), answers(inner, end[1])).await)
         };
-        let (begun, rows, first, last) = driver.run_until(&has_enough, parts)?;
+        let ((begun, rows), first, last) = driver.run_until(&has_enough, parts)?;
         Ok(Parts { begun, rows, end: [first, last] })
     }
 
@@ -200,7 +234,7 @@ impl Client {
             rows.push(row);
             true
         };
-        self.enclosed(begin, &mut [Request::new(what, &mut take)], end)?.check()?;
+        self.enclosed(begin, &mut [Request::new(what, &mut take)], end, &mut |_| {})?.check()?;
         Ok(rows)
     }
 
@@ -234,7 +268,7 @@ impl Client {
 
     /// Whether the connection is of no more use.
     pub(super) fn is_closed(&self) -> bool {
-        self.inner.is_closed() || self.driver.is_closed()
+        self.inner.is_closed() || self.driver.is_closed() || self.pulse().is_stopped()
     }
 }
 

@@ -28,6 +28,9 @@ pub(crate) struct Request<'r> {
     pub is_bound: bool,
 }
 
+/// Called with what came of each request once all are answered.
+pub(crate) type OnRows<'a> = &'a mut dyn FnMut(&[Result<(), Error>]);
+
 /// What came of requests and of what enclosed them.
 pub(crate) struct Parts {
     /// Of the beginning.

@@ -9,7 +9,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{lookup_host, TcpStream, UnixStream};
 
-use super::plug::Plug;
+use super::pulse::Pulse;
 
 /// How long data that we sent may stay without the other kernel's confirmation.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(3);
@@ -29,20 +29,20 @@ pub(super) type Wire = Box<dyn Stream>;
 ///
 /// # Errors
 /// Why the last one could not be connected to.
-pub(super) async fn connect(host: &str, port: u16, patience: Duration) -> io::Result<(Wire, Plug)> {
+pub(super) async fn connect(host: &str, port: u16, patience: Duration) -> io::Result<(Wire, Pulse)> {
     if host.starts_with('/') {
         let path = Path::new(host).join(format!(".s.PGSQL.{port}"));
         let stream = in_time(patience, UnixStream::connect(path)).await?;
-        let plug = Plug::of(&stream)?;
-        return Ok((Box::new(stream), plug));
+        let pulse = Pulse::of(&stream)?;
+        return Ok((Box::new(stream), pulse));
     }
     let mut last = io::Error::new(io::ErrorKind::InvalidInput, "could not resolve any addresses");
     for address in in_time(patience, lookup_host((host, port))).await? {
         match in_time(patience, TcpStream::connect(address)).await {
             Ok(stream) => {
                 set_up(&stream)?;
-                let plug = Plug::of(&stream)?;
-                return Ok((Box::new(stream), plug));
+                let pulse = Pulse::of(&stream)?;
+                return Ok((Box::new(stream), pulse));
             }
             Err(error) => last = error,
         }

@@ -43,11 +43,21 @@ impl<'q> Rows<'q> {
     /// # Errors
     /// Too many rows or bytes.
     pub fn finish(mut self) -> Result<Arc<[u8]>, Trouble> {
-        if let Some(trouble) = self.trouble {
-            return Err(trouble);
+        match self.trouble.take() {
+            Some(trouble) => Err(trouble),
+            None => Ok(self.close()),
         }
-        self.json.push(b']');
-        Ok(self.json.into())
+    }
+
+    /// The same, once, where others still hold this; `None` when there are too many.
+    pub fn whole(&mut self) -> Option<Arc<[u8]>> {
+        self.trouble.is_none().then(|| self.close())
+    }
+
+    fn close(&mut self) -> Arc<[u8]> {
+        let mut json = std::mem::take(&mut self.json);
+        json.push(b']');
+        json.into()
     }
 
     /// A row without JSON is one that has too much of it: PostgreSQL keeps it.

@@ -1,5 +1,6 @@
 //! Running a query: its rows as one JSON array, and the relations that it has read.
 
+use std::cell::RefCell;
 use std::slice;
 use std::sync::Arc;
 
@@ -31,7 +32,8 @@ pub struct QueryRows {
 
 /// Runs `plan` with `params`, a JSON array, in a read-only transaction that is rolled back.
 ///
-/// Of a query that was described as plain the description says what it reads, so that no relations are told.
+/// Of a query that was described as plain the description says what it reads, so that no relations are told. Its rows are given to
+/// `hand_over` before the transaction has ended, and `None` is returned: whoever asked need not wait for that.
 ///
 /// # Errors
 /// Outside what PostgreSQL says, for [`super::super::error_from`] and for whoever looks for another connection; inside
@@ -42,13 +44,14 @@ pub fn run(
     params: &str,
     limits: QueryLimits,
     is_plain: bool,
-) -> Result<Result<QueryRows, Error>, PgError> {
+    hand_over: &mut dyn FnMut(QueryRows),
+) -> Result<Result<Option<QueryRows>, Error>, PgError> {
     let params = match check(&plan.sql, &plan.title).and_then(|()| Parameters::parse(params, &plan.title)) {
         Ok(params) => params,
         Err(error) => return Ok(Err(error)),
     };
     let query = Query { plan, params, limits, sql: wrapped(&plan.sql, limits), is_plain };
-    match query.run_again(session) {
+    match query.run_again(session, hand_over) {
         Ok(rows) => Ok(Ok(rows)),
         Err(trouble) => trouble.told(&plan.title).map(Err),
     }
@@ -67,20 +70,28 @@ struct Query<'q> {
 impl Query<'_> {
     /// Runs it with the statement as it was prepared earlier; prepares it again when the server no longer knows it or it was
     /// prepared for what its tables are no more.
-    fn run_again(&self, session: &mut Session) -> Result<QueryRows, Trouble> {
+    fn run_again(
+        &self,
+        session: &mut Session,
+        hand_over: &mut dyn FnMut(QueryRows),
+    ) -> Result<Option<QueryRows>, Trouble> {
         let was_prepared = session.is_prepared(&self.sql);
-        match self.run_once(session) {
+        match self.run_once(session, hand_over) {
             Err(trouble) if was_prepared && !session.is_closed() && is_outdated(&trouble) => {
                 session.forget(&self.sql);
-                self.run_once(session)
+                self.run_once(session, hand_over)
             }
             result => result,
         }
     }
 
-    fn run_once(&self, session: &mut Session) -> Result<QueryRows, Trouble> {
+    fn run_once(
+        &self,
+        session: &mut Session,
+        hand_over: &mut dyn FnMut(QueryRows),
+    ) -> Result<Option<QueryRows>, Trouble> {
         if session.is_shared() {
-            return self.run_shared(session);
+            return self.run_shared(session).map(Some);
         }
         let prepared = session.prepare_isolated(&self.sql, |session| prepare(session, self.plan, &self.sql));
         let statement = prepared.map_err(Trouble::Parse)?;
@@ -89,13 +100,26 @@ impl Query<'_> {
             true => (session.isolating().to_owned(), ""),
             false => (beginning(session), LOCKED),
         };
-        let mut rows = Rows::new(&self.plan.title, self.limits);
-        let mut take = |row: Row| rows.take(&row);
+        let reads_clock = self.params.read_clock(statement.params());
+        let rows = RefCell::new(Rows::new(&self.plan.title, self.limits));
+        let mut is_handed_over = false;
+        let mut take = |row: Row| rows.borrow_mut().take(&row);
+        let mut on_rows = |results: &[Result<(), PgError>]| {
+            let is_whole = self.is_plain && results.iter().all(Result::is_ok);
+            if let Some(json) = is_whole.then(|| rows.borrow_mut().whole()).flatten() {
+                hand_over(QueryRows { json, relations: Box::default(), reads_clock });
+                is_handed_over = true;
+            }
+        };
         let params = parameters(&texts);
         let mut request = Request::new(What::Prepared(&statement, &params), &mut take);
-        let parts = session.roll_back(&begin, slice::from_mut(&mut request), [locked, isolation::END]);
+        let end = [locked, isolation::END];
+        let parts = session.roll_back(&begin, slice::from_mut(&mut request), end, &mut on_rows);
+        if is_handed_over {
+            return Ok(None);
+        }
         let is_bound = request.is_bound || texts.is_empty();
-        let json = rows.finish()?;
+        let json = rows.into_inner().finish()?;
         let parts = parts.map_err(Trouble::Around)?;
         parts.begun.map_err(Trouble::Around)?;
         let rows = parts.rows.into_iter().collect::<Result<(), _>>();
@@ -103,7 +127,7 @@ impl Query<'_> {
         let [locks, last] = parts.end;
         last.map_err(Trouble::Around)?;
         let relations = relations(&locks.map_err(Trouble::Around)?);
-        Ok(QueryRows { json, relations, reads_clock: self.params.read_clock(statement.params()) })
+        Ok(Some(QueryRows { json, relations, reads_clock }))
     }
 
     /// The same in a session whose server process is others' too: prepared in the transaction, step by step.

@@ -35,7 +35,7 @@ impl Asking for Client {
 impl Asking for ::postgres::Client {
     fn ask(&mut self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         let mut transaction = self.transaction()?;
-        transaction.batch_execute("SET LOCAL jit = off")?;
+        transaction.batch_execute(question::SETTINGS)?;
         let rows = transaction.query_typed(sql, &typed(parameters))?;
         transaction.rollback()?;
         Ok(rows)

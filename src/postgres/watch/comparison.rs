@@ -12,8 +12,8 @@ const SLICE: usize = 100;
 /// What is to be compared.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// What SQL may use beside relations: the first of each round.
-    Vocabulary,
+    /// What SQL may use beside relations, the first of each round, which is about so many of these.
+    Vocabulary(usize),
     /// These relations, with their names.
     Relations(Vec<(u32, String)>),
 }
@@ -33,7 +33,7 @@ impl Comparison {
         if known.take_hurry() || is_due {
             self.began = Some(Instant::now());
             self.left = known.get();
-            return Some(Due::Vocabulary);
+            return Some(Due::Vocabulary(self.left.len()));
         }
         self.slice().map(Due::Relations)
     }
@@ -64,7 +64,7 @@ mod tests {
     fn relations(comparison: &mut Comparison, known: &Known) -> usize {
         match comparison.next(known) {
             Some(Due::Relations(slice)) => slice.len(),
-            Some(Due::Vocabulary) => panic!("a round has begun"),
+            Some(Due::Vocabulary(_)) => panic!("a round has begun"),
             None => 0,
         }
     }
@@ -73,7 +73,7 @@ mod tests {
     fn a_round_takes_every_relation_once() {
         let (known, mut comparison) = (known(SLICE as u32 * 2 + 7), Comparison::default());
         let mut seen = Vec::new();
-        assert_eq!(comparison.next(&known), Some(Due::Vocabulary));
+        assert_eq!(comparison.next(&known), Some(Due::Vocabulary(SLICE * 2 + 7)));
         while let Some(Due::Relations(slice)) = comparison.next(&known) {
             assert!(slice.len() <= SLICE);
             assert_eq!(comparison.done().is_some(), seen.len() + slice.len() == SLICE * 2 + 7);
@@ -87,7 +87,7 @@ mod tests {
     fn whoever_is_in_a_hurry_starts_a_round() {
         let (known, mut comparison) = (known(3), Comparison::default());
         for _ in 0..2 {
-            assert_eq!(comparison.next(&known), Some(Due::Vocabulary));
+            assert_eq!(comparison.next(&known), Some(Due::Vocabulary(3)));
             assert_eq!(relations(&mut comparison, &known), 3);
             assert_eq!(comparison.next(&known), None);
             known.hurry();
@@ -98,7 +98,7 @@ mod tests {
     fn without_relations_the_vocabulary_is_compared() {
         let mut comparison = Comparison::default();
         assert_eq!(comparison.done(), None);
-        assert_eq!(comparison.next(&Known::default()), Some(Due::Vocabulary));
+        assert_eq!(comparison.next(&Known::default()), Some(Due::Vocabulary(0)));
         assert_eq!(comparison.next(&Known::default()), None);
         assert!(comparison.done().is_some());
     }

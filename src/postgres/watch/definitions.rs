@@ -1,18 +1,21 @@
 //! The feed of definitions: what the catalog says of the known relations, on a connection of its own, so that no change
 //! notice waits for it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::comparison::{Comparison, Due};
+use super::digest::Digest;
 use super::feed::{Feed, Lost, Tell};
 use super::fingerprint;
 use super::known::Known;
 use super::line::Line;
-use super::vocabulary;
 use super::News;
 use crate::cache::error::Error;
+use crate::postgres::client::Shutdown;
 use crate::postgres::connect::{Connector, DEFINITIONS};
+use crate::postgres::Pulses;
 use crate::settings::SourceSettings;
 
 /// How long nothing is done at a time, so that the end of the module does not wait longer.
@@ -21,26 +24,74 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// Compares all of them once a second, and at once when somebody is in a hurry.
 pub struct Definitions {
     connector: Connector,
+    pulses: Arc<Pulses>,
     known: Arc<Known>,
     comparison: Comparison,
+    seen: Seen,
     line: Option<Line>,
 }
 
+/// What the session has seen, which counts as long as no catalog changes.
+#[derive(Default)]
+struct Seen {
+    digest: Digest,
+    fingerprints: HashMap<(u32, String), Option<i64>>,
+}
+
+impl Seen {
+    /// Begins a round of comparisons of `count` relations. Returns the number of the vocabulary.
+    fn begin(&mut self, line: &mut Line, known: &Known, count: usize) -> Result<i64, Lost> {
+        let verdict = self.digest.renew(line, known, count)?;
+        if !verdict.is_same {
+            self.fingerprints.clear();
+        }
+        Ok(verdict.vocabulary)
+    }
+
+    /// The fingerprint of each relation: those that were not seen are asked for.
+    fn compare(
+        &mut self,
+        line: &mut Line,
+        relations: Vec<(u32, String)>,
+    ) -> Result<Vec<(u32, Option<i64>)>, Lost> {
+        let (seen, unseen): (Vec<_>, Vec<_>) =
+            relations.into_iter().partition(|relation| self.fingerprints.contains_key(relation));
+        let mut all: Vec<_> = seen
+            .iter()
+            .filter_map(|relation| Some((relation.0, *self.fingerprints.get(relation)?)))
+            .collect();
+        if !unseen.is_empty() {
+            let asked = fingerprint::compare(line, &unseen)?;
+            let mut names: HashMap<u32, String> = unseen.into_iter().collect();
+            let keys = asked.iter().filter_map(|(oid, print)| Some(((*oid, names.remove(oid)?), *print)));
+            self.fingerprints.extend(keys);
+            all.extend(asked);
+        }
+        Ok(all)
+    }
+}
+
 impl Definitions {
-    /// Connects to nothing yet.
+    /// Connects to nothing yet. Its connections end with `shutdown`.
     ///
     /// # Errors
     /// A TLS file that is of no use.
-    pub fn new(settings: Arc<SourceSettings>, known: Arc<Known>) -> Result<Self, Error> {
-        let connector = Connector::new(settings, DEFINITIONS)?;
-        Ok(Self { connector, known, comparison: Comparison::default(), line: None })
+    pub fn new(
+        settings: Arc<SourceSettings>,
+        shutdown: Shutdown,
+        pulses: Arc<Pulses>,
+        known: Arc<Known>,
+    ) -> Result<Self, Error> {
+        let connector = Connector::new(settings, DEFINITIONS, shutdown)?;
+        let (comparison, seen) = (Comparison::default(), Seen::default());
+        Ok(Self { connector, pulses, known, comparison, seen, line: None })
     }
 }
 
 impl Feed for Definitions {
     fn open(&mut self) -> Result<(), Lost> {
         self.close();
-        self.line = Some(Line::open(&self.connector)?);
+        self.line = Some(Line::open(&self.connector, &self.pulses)?);
         Ok(())
     }
 
@@ -48,8 +99,10 @@ impl Feed for Definitions {
         let Some(line) = &mut self.line else { return Err(Lost("there is no session".into())) };
         line.expect_signs(max_staleness);
         match self.comparison.next(&self.known) {
-            Some(Due::Vocabulary) => tell(News::Vocabulary(vocabulary::ask(line)?)),
-            Some(Due::Relations(slice)) => tell(News::Fingerprints(fingerprint::compare(line, &slice)?)),
+            Some(Due::Vocabulary(count)) => {
+                tell(News::Vocabulary(self.seen.begin(line, &self.known, count)?));
+            }
+            Some(Due::Relations(slice)) => tell(News::Fingerprints(self.seen.compare(line, slice)?)),
             None => self.known.await_hurry(PATIENCE),
         }
         if let Some(began) = self.comparison.done() {
@@ -61,6 +114,7 @@ impl Feed for Definitions {
     fn close(&mut self) {
         // What was under way has not been told.
         self.comparison = Comparison::default();
+        self.seen = Seen::default();
         self.line = None;
     }
 

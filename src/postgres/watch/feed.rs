@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{News, Notify, Outbox};
+use super::{Known, News, Notify, Outbox};
 use crate::cache::error::Error;
+use crate::postgres::client::Shutdown;
 use crate::postgres::connect::ConnectError;
 use crate::postgres::error::reason;
+use crate::postgres::Pulses;
 use crate::settings::{Invalidation, SourceSettings};
 
 /// Who is told, in order.
@@ -52,14 +54,21 @@ pub trait Feed: Send {
     fn forget(&mut self);
 }
 
-/// The feed that a source's settings ask for; `None` when changes are not told.
+/// The feed that a source's settings ask for, whose connections end with `shutdown`; `None` when changes are not told. `pulses` are the
+/// source's connections.
 ///
 /// # Errors
 /// A TLS file that is of no use.
-pub fn for_source(settings: &Arc<SourceSettings>) -> Result<Option<Box<dyn Feed>>, Error> {
+pub fn for_source(
+    settings: &Arc<SourceSettings>,
+    shutdown: &Shutdown,
+    pulses: &Arc<Pulses>,
+    known: &Arc<Known>,
+) -> Result<Option<Box<dyn Feed>>, Error> {
+    let (settings, shutdown, pulses) = (Arc::clone(settings), shutdown.clone(), Arc::clone(pulses));
     Ok(match settings.invalidation {
-        Invalidation::Notify => Some(Box::new(Notify::new(Arc::clone(settings))?)),
-        Invalidation::Outbox => Some(Box::new(Outbox::new(Arc::clone(settings))?)),
+        Invalidation::Notify => Some(Box::new(Notify::new(settings, shutdown, pulses, Arc::clone(known))?)),
+        Invalidation::Outbox => Some(Box::new(Outbox::new(settings, shutdown, pulses)?)),
         Invalidation::Off => None,
     })
 }

@@ -1,6 +1,6 @@
 -- For each relation of $1 (pg_class.oid) a number that changes with its definition, or NULL when $2, its name as
 -- regclass printed it, is not its name any more. What a relation is made of counts as its definition: partitions
--- and inheritance in both directions, and what a view reads from. Nothing is read that ANALYZE, VACUUM or changes
+-- and inheritance in both directions, and what a view reads from (a materialised one has rows of its own). Nothing is read that ANALYZE, VACUUM or changes
 -- of rows alter. Whoever alters a catalog's row gives it a new xmin: where rows are only altered, added and taken
 -- away, the sum of those is as good as the rows themselves, and costs a tenth.
 WITH RECURSIVE wanted(oid, name) AS MATERIALIZED (
@@ -9,7 +9,7 @@ WITH RECURSIVE wanted(oid, name) AS MATERIALIZED (
     SELECT wanted.oid, wanted.oid, 'both' FROM wanted
      WHERE EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid = wanted.oid)
         OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = wanted.oid)
-        OR EXISTS (SELECT FROM pg_catalog.pg_class WHERE pg_class.oid = wanted.oid AND relkind IN ('v', 'm'))
+        OR EXISTS (SELECT FROM pg_catalog.pg_class WHERE pg_class.oid = wanted.oid AND relkind = 'v')
     UNION
     SELECT reach.root, next.oid, next.way
       FROM reach
@@ -19,9 +19,10 @@ WITH RECURSIVE wanted(oid, name) AS MATERIALIZED (
            SELECT inhrelid, 'down' FROM pg_catalog.pg_inherits WHERE inhparent = reach.oid AND reach.way <> 'up'
            UNION ALL
            SELECT d.refobjid, 'both'
-             FROM pg_catalog.pg_rewrite r
+             FROM pg_catalog.pg_class v
+             JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid AND r.rulename = '_RETURN'
              JOIN pg_catalog.pg_depend d ON d.objid = r.oid
-            WHERE r.ev_class = reach.oid AND r.rulename = '_RETURN' AND d.refobjid <> r.ev_class
+            WHERE v.oid = reach.oid AND v.relkind = 'v' AND d.refobjid <> r.ev_class
               AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass::oid
               AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass::oid) AS next(oid, way)
 ), parts AS MATERIALIZED (
@@ -31,9 +32,12 @@ WITH RECURSIVE wanted(oid, name) AS MATERIALIZED (
 ), hashes AS MATERIALIZED (
     SELECT c.oid, pg_catalog.hashtextextended(pg_catalog.concat_ws('|',
                c.oid, c.relname, schemas.nspname, schemas.is_open, c.relkind, c.relfilenode, c.relowner,
-               c.relrowsecurity, c.relforcerowsecurity, c.relacl, pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+               c.relrowsecurity, c.relforcerowsecurity, CASE WHEN c.relrowsecurity THEN pg_catalog.row_security_active(c.oid)::text END, c.relacl, pg_catalog.has_table_privilege(c.oid, 'SELECT'),
                -- Even REFRESH MATERIALIZED VIEW CONCURRENTLY alters this row.
                CASE c.relkind WHEN 'm' THEN c.xmin END,
+               CASE c.relkind WHEN 'f' THEN
+                   (SELECT f.xmin::text::int8 + s.xmin::text::int8 FROM pg_catalog.pg_foreign_table f
+                      JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = c.oid) END,
                (SELECT pg_catalog.sum(a.xmin::text::int8 + CASE WHEN a.atttypid < 16384::oid THEN 0 ELSE (
                        -- Types that are not built in: domains, enums, composites, and arrays of them.
                        SELECT pg_catalog.sum(t.xmin::text::int8

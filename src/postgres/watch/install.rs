@@ -11,6 +11,7 @@ use crate::postgres::error::is_lost;
 use crate::settings::AllowTables;
 
 const LIST: &str = include_str!("list.sql");
+const HOLDERS: &str = include_str!("holders.sql");
 
 /// The version of the server, as a number and as PostgreSQL calls it.
 const VERSION: &str = "\
@@ -94,7 +95,7 @@ pub fn add(
             break;
         }
         if let Err(error) = run(client, &script.triggers) {
-            return busy(error, relation);
+            return busy(client, error, relation, allow, false);
         }
         match run(client, &script.event_triggers) {
             Err(error) if is_lost(&error) => return Err(error),
@@ -119,7 +120,9 @@ pub fn del(
         Err(error) => return Ok(Err(error)),
     };
     match script::removal(client, &tables)? {
-        Ok(script) => run(client, &script).map(Ok).or_else(|error| busy(error, relation)),
+        Ok(script) => {
+            run(client, &script).map(Ok).or_else(|error| busy(client, error, relation, allow, true))
+        }
         Err(error) => Ok(Err(error)),
     }
 }
@@ -165,13 +168,37 @@ fn run(client: &mut dyn Asking, script: &str) -> Result<(), ::postgres::Error> {
     result
 }
 
-/// Lock and statement timeouts, and deadlocks, are about others who use the table.
-fn busy(error: ::postgres::Error, relation: &str) -> Result<Result<(), Error>, ::postgres::Error> {
-    match error.code().map(|code| code.code()) {
-        Some("55P03" | "57014" | "40P01") => Ok(Err(Error::new(
-            ErrorKind::Postgres("55P03".into()),
-            format!("{relation}: another transaction uses the table; nothing was changed, try again later"),
-        ))),
-        _ => Err(error),
+/// Lock and statement timeouts, and deadlocks, are about others who use the table; `readers` says whether those who only read it are
+/// in the way.
+fn busy(
+    client: &mut dyn Asking,
+    error: ::postgres::Error,
+    relation: &str,
+    allow: &AllowTables,
+    readers: bool,
+) -> Result<Result<(), Error>, ::postgres::Error> {
+    if !matches!(error.code().map(|code| code.code()), Some("55P03" | "57014" | "40P01")) {
+        return Err(error);
     }
+    let who = match holders(client, relation, allow, readers)?.as_slice() {
+        [] => "another transaction uses the table; nothing was changed, try again later".into(),
+        holders => format!(
+            "PostgreSQL's process {} uses the table; nothing was changed: try again when its transaction has ended \
+             (pg_stat_activity shows it, pg_terminate_backend ends it)",
+            holders.join(", ")
+        ),
+    };
+    Ok(Err(Error::new(ErrorKind::Postgres("55P03".into()), format!("{relation}: {who}"))))
+}
+
+/// The processes that hold locks on the tables of `relation` now.
+fn holders(
+    client: &mut dyn Asking,
+    relation: &str,
+    allow: &AllowTables,
+    readers: bool,
+) -> Result<Vec<String>, ::postgres::Error> {
+    let Ok(tables) = table::tables(client, relation, allow)? else { return Ok(vec![]) };
+    let rows = ask(client, HOLDERS, &[&tables, &readers])?;
+    rows.iter().map(|row| row.try_get(0).map(|pid: i32| pid.to_string())).collect()
 }

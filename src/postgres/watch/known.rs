@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::own::OwnTransactions;
+
 /// One source's relations. The main thread enters them, the thread that compares them reads them.
 #[derive(Debug, Default)]
 pub struct Known {
@@ -11,6 +13,8 @@ pub struct Known {
     is_urgent: Mutex<bool>,
     urged: Condvar,
     compared: Mutex<Option<Instant>>,
+    /// The transactions that tell of changes by themselves.
+    pub(super) own: OwnTransactions,
 }
 
 impl Known {

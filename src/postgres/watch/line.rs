@@ -6,7 +6,8 @@ use ::postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use super::Lost;
 use crate::postgres::connect::Connector;
-use crate::postgres::ownership::{is_marked, MARKED};
+use crate::postgres::ownership::{own_process, OWN_PROCESS};
+use crate::postgres::pulses::{Pulses, Purpose};
 use crate::postgres::Client;
 
 /// A process that goes on within so long after the source has become suspect loses nothing: another connection would be a gap.
@@ -18,12 +19,16 @@ pub struct Line {
 }
 
 impl Line {
-    /// Opens one.
+    /// Opens one, and enters it in `pulses`.
     ///
     /// # Errors
     /// Everything that can stand in the way.
-    pub(super) fn open(connector: &Connector) -> Result<Self, Lost> {
-        Ok(Self { client: connector.open()? })
+    pub(super) fn open(connector: &Connector, pulses: &Pulses) -> Result<Self, Lost> {
+        let mut line = Self { client: connector.open()? };
+        let rows = line.ask(&format!("SELECT {OWN_PROCESS}"))?;
+        line.client.pulse().belongs_to(own_process(rows.first().and_then(|row| row.get(0))));
+        pulses.keep(Purpose::Listen, line.client.pulse());
+        Ok(line)
     }
 
     /// Runs `sql`, one or more statements in one message, and returns their rows.
@@ -40,12 +45,8 @@ impl Line {
     }
 
     /// Whether it has a server process to itself: no pooler stands in between.
-    ///
-    /// # Errors
-    /// What PostgreSQL says.
-    pub(super) fn is_own(&mut self) -> Result<bool, ::postgres::Error> {
-        let rows = self.ask(&format!("SELECT {MARKED}"))?;
-        Ok(rows.first().is_some_and(|row| is_marked(row.get(0))))
+    pub(super) fn is_own(&self) -> bool {
+        self.client.pulse().process().is_some()
     }
 
     /// The number of the server process that it has, for the moment at least.
@@ -60,6 +61,7 @@ impl Line {
     /// From now on an answer may take so much longer than a sign of life: then the connection is given up, and another one opened.
     pub(super) fn expect_signs(&mut self, max_staleness: Duration) {
         self.client.set_patience(max_staleness + ANSWER_MARGIN);
+        self.client.pulse().may_take(max_staleness);
     }
 
     /// The connection itself.

@@ -3,6 +3,7 @@
 mod asking;
 mod comparison;
 mod definitions;
+mod digest;
 pub mod feed;
 pub mod fingerprint;
 mod install;
@@ -15,6 +16,7 @@ mod mode;
 mod news;
 mod notify;
 mod outbox;
+mod own;
 mod place;
 mod question;
 mod queue_usage;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::feed::{Feed, Lost, Tell};
+use super::known::Known;
 use super::line::Line;
 use super::lineage::{Lineage, Past};
 use super::queue_usage::QueueUsage;
@@ -15,7 +16,9 @@ use super::News;
 use crate::cache::error::Error;
 use crate::cache::lease::Gap;
 use crate::cache::notice::{Notice, Relation};
+use crate::postgres::client::Shutdown;
 use crate::postgres::connect::{Connector, NOTICES};
+use crate::postgres::Pulses;
 use crate::settings::SourceSettings;
 
 /// The channel.
@@ -45,6 +48,8 @@ const PROOF_PATIENCE: Duration = Duration::from_millis(500);
 /// LISTEN on a connection of its own.
 pub struct Notify {
     connector: Connector,
+    pulses: Arc<Pulses>,
+    known: Arc<Known>,
     past: Past,
     session: Option<Listening>,
 }
@@ -94,24 +99,30 @@ struct Beats {
 }
 
 impl Notify {
-    /// Connects to nothing yet.
+    /// Connects to nothing yet. Its connections end with `shutdown`.
     ///
     /// # Errors
     /// A TLS file that is of no use.
-    pub fn new(settings: Arc<SourceSettings>) -> Result<Self, Error> {
-        Ok(Self { connector: Connector::new(settings, NOTICES)?, past: Past::Nothing, session: None })
+    pub fn new(
+        settings: Arc<SourceSettings>,
+        shutdown: Shutdown,
+        pulses: Arc<Pulses>,
+        known: Arc<Known>,
+    ) -> Result<Self, Error> {
+        let connector = Connector::new(settings, NOTICES, shutdown)?;
+        Ok(Self { connector, pulses, known, past: Past::Nothing, session: None })
     }
 }
 
 impl Feed for Notify {
     fn open(&mut self) -> Result<(), Lost> {
         self.close();
-        let mut line = Line::open(&self.connector)?;
+        let mut line = Line::open(&self.connector, &self.pulses)?;
         let lineage = Lineage::read(&mut line)?;
         // A transaction-mode pooler would let us hear ourselves, since a server process answers with its own
         // notifications, but nobody else. So the first heartbeat comes from another connection.
-        let mut proof = Line::open(&self.connector)?;
-        if line.is_own()? {
+        let mut proof = Line::open(&self.connector, &self.pulses)?;
+        if line.is_own() {
             line.ask(SETUP)?;
         } else if line.process()? == proof.process()? {
             // Whoever has this process next would be told what we listen to.
@@ -131,7 +142,7 @@ impl Feed for Notify {
     fn listen(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
         let Some(session) = &mut self.session else { return Err(Lost("there is no session".into())) };
         session.line.expect_signs(max_staleness);
-        session.beat_if_due(max_staleness, tell)?;
+        session.beat_if_due(max_staleness, &self.known, tell)?;
         let mut batch = session.hear(max_staleness)?;
         if !session.is_told && !batch.is_empty() {
             session.is_told = true;
@@ -167,7 +178,12 @@ fn unheard() -> Lost {
 
 impl Listening {
     /// Sends a heartbeat when it is time for one, and looks after the queue of all notifications with it.
-    fn beat_if_due(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
+    fn beat_if_due(
+        &mut self,
+        max_staleness: Duration,
+        known: &Known,
+        tell: &mut Tell<'_>,
+    ) -> Result<(), Lost> {
         if self.proof.is_some() {
             return self.check_proof(max_staleness);
         }
@@ -176,7 +192,8 @@ impl Listening {
         }
         let sql = format!(
             "SELECT {}, pg_catalog.pg_notification_queue_usage(), pg_catalog.pg_current_snapshot(),
-                    pg_catalog.pg_backend_pid()",
+                    pg_catalog.pg_backend_pid(), pg_catalog.pg_current_xact_id(),
+                    EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time())",
             self.beats.next()
         );
         let rows = self.line.ask(&sql)?;
@@ -185,6 +202,11 @@ impl Listening {
             rows.first().and_then(|row| Some((row.get(1)?.parse().ok()?, row.get(2)?.parse().ok()?)));
         let (usage, snapshot): (f64, Snapshot) =
             answer.ok_or_else(|| Lost("a heartbeat was answered by something else".into()))?;
+        if let Some((number, started)) =
+            rows.first().and_then(|row| Some((row.get(4)?.parse().ok()?, row.get(5)?)))
+        {
+            known.own.ended(started, number);
+        }
         self.usage.look(usage, &snapshot).into_iter().for_each(|gap| tell(News::Gap(gap)));
         Ok(())
     }

@@ -15,7 +15,9 @@ use super::News;
 use crate::cache::error::Error;
 use crate::cache::lease::Gap;
 use crate::cache::notice::Notice;
+use crate::postgres::client::Shutdown;
 use crate::postgres::connect::{Connector, NOTICES};
+use crate::postgres::Pulses;
 use crate::settings::SourceSettings;
 
 /// The pause between two looks while something came within [`BUSY_FOR`], and otherwise.
@@ -34,6 +36,7 @@ const BATCH_NOTICES: usize = 1000;
 /// Polling on a connection of its own, or through a pooler: no look relies on the one before it in the session.
 pub struct Outbox {
     connector: Connector,
+    pulses: Arc<Pulses>,
     past: Past,
     place: Option<Place>,
     doubts: Doubts,
@@ -60,20 +63,25 @@ struct Polling {
 }
 
 impl Outbox {
-    /// Connects to nothing yet.
+    /// Connects to nothing yet. Its connections end with `shutdown`.
     ///
     /// # Errors
     /// A TLS file that is of no use.
-    pub fn new(settings: Arc<SourceSettings>) -> Result<Self, Error> {
-        let connector = Connector::new(settings, NOTICES)?;
-        Ok(Self { connector, past: Past::Nothing, place: None, doubts: Doubts::default(), session: None })
+    pub fn new(
+        settings: Arc<SourceSettings>,
+        shutdown: Shutdown,
+        pulses: Arc<Pulses>,
+    ) -> Result<Self, Error> {
+        let connector = Connector::new(settings, NOTICES, shutdown)?;
+        let (past, doubts) = (Past::Nothing, Doubts::default());
+        Ok(Self { connector, pulses, past, place: None, doubts, session: None })
     }
 }
 
 impl Feed for Outbox {
     fn open(&mut self) -> Result<(), Lost> {
         self.close();
-        let mut line = Line::open(&self.connector)?;
+        let mut line = Line::open(&self.connector, &self.pulses)?;
         let lineage = Lineage::read(&mut line)?;
         let pending = self.past.gap(&lineage);
         let prepared = if pending.is_some() { look::prepared(&mut line)? } else { Vec::new() };

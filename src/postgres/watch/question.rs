@@ -8,8 +8,9 @@ use crate::postgres::client::What;
 use crate::postgres::untyped::typed;
 use crate::postgres::Client;
 
-/// Recursive queries look so expensive to the planner that PostgreSQL would compile them, which takes it seconds.
-const BEGIN: &str = "BEGIN READ ONLY; SET LOCAL jit = off";
+/// Recursive queries look so expensive to the planner that PostgreSQL would compile them, which takes it seconds. Whoever changes
+/// definitions holds locks that a question waits for.
+pub(super) const SETTINGS: &str = "SET LOCAL jit = off; SET LOCAL lock_timeout = '500ms'";
 
 /// Asks `sql` by `client`.
 ///
@@ -33,5 +34,6 @@ pub(super) fn enclosed(
     parameters: &[&(dyn ToSql + Sync)],
 ) -> Result<Vec<Row>, Error> {
     // Without a name: behind a pooler it would stay with a server process that others use.
-    client.query_enclosed(BEGIN, What::Unnamed(sql, &typed(parameters)), ["", "ROLLBACK"])
+    let begin = format!("BEGIN READ ONLY; {SETTINGS}");
+    client.query_enclosed(&begin, What::Unnamed(sql, &typed(parameters)), ["", "ROLLBACK"])
 }

@@ -1,5 +1,5 @@
 -- A number that changes with what SQL may use beside relations, and with what their names mean: routines, operators, casts, types,
--- text search, schemas and memberships of roles. What PostgreSQL brings along is not looked at, except where it may be configured.
+-- text search, schemas, and what roles may besides what is granted: memberships, superusers, and who is exempt from row security. What PostgreSQL brings along is not looked at, except where it may be configured.
 -- Whoever alters a catalog's row gives it a new xmin; so does a grant. Temporary objects are their session's alone, and the row types
 -- of tables are a part of those.
 WITH schemas AS MATERIALIZED (
@@ -28,4 +28,7 @@ SELECT pg_catalog.hashtextextended(pg_catalog.concat_ws('/',
     (SELECT pg_catalog.sum(xmin::text::int8 + oid::int8) FROM pg_catalog.pg_ts_config),
     (SELECT pg_catalog.sum(xmin::text::int8 + mapdict::int8 * (maptokentype + mapseqno)) FROM pg_catalog.pg_ts_config_map),
     (SELECT pg_catalog.sum(xmin::text::int8 + oid::int8) FROM pg_catalog.pg_ts_dict),
-    (SELECT pg_catalog.sum(xmin::text::int8 + roleid::int8 * 3 + member::int8) FROM pg_catalog.pg_auth_members)), 0)
+    (SELECT pg_catalog.sum(xmin::text::int8 + roleid::int8 * 3 + member::int8) FROM pg_catalog.pg_auth_members),
+    (SELECT pg_catalog.sum(oid::int8 * (1 + rolsuper::int4 * 2 + rolbypassrls::int4 * 4 + rolinherit::int4 * 8)) FROM pg_catalog.pg_roles
+      WHERE rolsuper OR rolbypassrls OR NOT rolinherit),
+    (SELECT datdba FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())), 0)
