@@ -135,19 +135,23 @@ impl Lost {
     }
 }
 
-/// Whether a connection is lost. A load can be done again by another one, and so what computes is ended too when others are lost. A
-/// process that goes on in time has missed nothing: whoever listens waits for it as long as the source is not suspect, unless
-/// others are lost, and nothing has been answered since they were.
+/// Whether a connection is lost. What computes may stand still, which PostgreSQL cannot tell: it is ended when others are lost, and
+/// nothing has been answered since they were. Whoever listens waits longer, as long as the source is not suspect: a process that goes
+/// on in time has missed nothing.
 fn is_lost(purpose: Purpose, activity: Activity, are_others_lost: bool, is_useless: bool) -> bool {
     match (activity, purpose) {
         (Activity::None, Purpose::Load) => true,
         (Activity::None, Purpose::Listen) => are_others_lost || is_useless,
-        (Activity::Computes, Purpose::Load) => are_others_lost,
-        (Activity::Computes, Purpose::Listen) | (Activity::Waits, _) => false,
+        (Activity::Computes, _) => are_others_lost,
+        (Activity::Waits, _) => false,
     }
 }
 
 fn activity(pulse: &Pulse, answers: &[SimpleQueryMessage]) -> Activity {
+    if pulse.has_unread() {
+        // The answer is there: it is our thread that has had no turn.
+        return Activity::Waits;
+    }
     let process = pulse.process().map(|process| process.to_string());
     let row = answers.iter().find_map(|answer| match answer {
         SimpleQueryMessage::Row(row) if row.get(0) == process.as_deref() => Some(row),
@@ -191,7 +195,7 @@ mod tests {
         assert!(is_lost(Load, Computes, true, true) && !is_lost(Load, Computes, false, true));
         assert!(!is_lost(Listen, None, false, false), "it may go on without a gap");
         assert!(is_lost(Listen, None, true, false) && is_lost(Listen, None, false, true));
-        assert!(!is_lost(Listen, Computes, true, true));
+        assert!(is_lost(Listen, Computes, true, false) && !is_lost(Listen, Computes, false, true));
         assert!(!is_lost(Load, Waits, true, true) && !is_lost(Listen, Waits, true, true));
     }
 }

@@ -123,6 +123,7 @@ impl Driver {
                     return Poll::Ready(result);
                 }
                 move_messages(connection, notifications, cx)?;
+                pulse.moves();
                 *is_overdue |= deadline.as_mut().poll(cx).is_ready();
                 if has_enough.get() || *is_overdue {
                     *connection = None;
@@ -154,6 +155,7 @@ impl Driver {
                 if let Err(error) = move_messages(connection, notifications, cx) {
                     return Poll::Ready(Some(Err(error)));
                 }
+                pulse.moves();
                 match request.as_mut().poll(cx) {
                     Poll::Ready(result) => Poll::Ready(Some(result)),
                     Poll::Pending => deadline.as_mut().poll(cx).map(|()| None),

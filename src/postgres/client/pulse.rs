@@ -1,6 +1,7 @@
 //! The pulse of a connection: since when it owes an answer, and what ends it from another thread than the one that waits.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -29,6 +30,8 @@ pub(in crate::postgres) struct Pulse {
 struct Answer {
     /// When it was asked for.
     asked: Option<Instant>,
+    /// When a part of it came last, or it was asked for.
+    moved: Instant,
     /// When the last one came, or the connection was opened.
     last: Instant,
     /// When it was found last to have a reason to be late.
@@ -41,7 +44,9 @@ impl Pulse {
     /// That of `stream`.
     pub(super) fn of(stream: &impl AsFd) -> io::Result<Self> {
         let socket = stream.as_fd().try_clone_to_owned()?.into();
-        let answer = Mutex::new(Answer { asked: None, last: Instant::now(), excused: None, longest: LATE });
+        let now = Instant::now();
+        let answer = Answer { asked: None, moved: now, last: now, excused: None, longest: LATE };
+        let answer = Mutex::new(answer);
         Ok(Self { socket, is_stopped: AtomicBool::new(false), process: AtomicI32::new(0), answer })
     }
 
@@ -72,11 +77,16 @@ impl Pulse {
         self.answer.lock().longest = longest.max(LATE);
     }
 
-    /// Whether it owes an answer that is late, and has not been found to have a reason.
+    /// Whether it owes an answer, of which nothing has come for too long, and that has not been found to have a reason.
     pub(in crate::postgres) fn is_late(&self) -> bool {
         let answer = self.answer.lock();
         let is_excused = answer.excused.is_some_and(|excused| excused.elapsed() < EXCUSED);
-        answer.asked.is_some_and(|asked| asked.elapsed() >= LATE) && !is_excused
+        answer.asked.is_some() && answer.moved.elapsed() >= LATE && !is_excused
+    }
+
+    /// Whether something has come that nobody has read yet.
+    pub(in crate::postgres) fn has_unread(&self) -> bool {
+        matches!(self.socket.peek(&mut [MaybeUninit::uninit()]), Ok(1))
     }
 
     /// Whether it owes an answer that has taken so long that it is of no more use.
@@ -97,7 +107,16 @@ impl Pulse {
 
     /// A request is sent.
     pub(super) fn asks(&self) {
-        self.answer.lock().asked.get_or_insert_with(Instant::now);
+        let mut answer = self.answer.lock();
+        if answer.asked.is_none() {
+            answer.moved = Instant::now();
+            answer.asked = Some(answer.moved);
+        }
+    }
+
+    /// A part of an answer has come, or of a request has gone.
+    pub(super) fn moves(&self) {
+        self.answer.lock().moved = Instant::now();
     }
 
     /// All requests have been answered.
@@ -117,15 +136,40 @@ mod tests {
         Instant::now().checked_sub(time)
     }
 
+    impl Pulse {
+        /// It was asked at `moment`, and nothing has come since.
+        fn since(&self, moment: Option<Instant>) {
+            let mut answer = self.answer.lock();
+            (answer.asked, answer.moved) = (moment, moment.unwrap());
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_read_yet_is_seen() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let pulse = Pulse::of(&ours).unwrap();
+        assert!(!pulse.has_unread());
+        std::io::Write::write_all(&mut theirs, b"1").unwrap();
+        assert!(pulse.has_unread() && pulse.has_unread());
+        std::io::Read::read_exact(&mut &ours, &mut [0]).unwrap();
+        assert!(!pulse.has_unread());
+        drop(theirs);
+        assert!(!pulse.has_unread(), "an end is no answer");
+    }
+
     #[test]
     fn only_what_is_owed_is_late_and_not_again_at_once() {
         let pulse = Pulse::of(&UnixStream::pair().unwrap().0).unwrap();
         assert!(!pulse.is_late() && !pulse.is_useless(), "nothing is owed");
         pulse.asks();
         assert!(!pulse.is_late());
-        pulse.answer.lock().asked = before(LATE);
+        pulse.since(before(LATE));
         pulse.asks();
         assert!(pulse.is_late() && pulse.is_useless(), "the request before it is still unanswered");
+        pulse.moves();
+        assert!(!pulse.is_late() && pulse.is_useless(), "a long answer may take its time");
+        pulse.since(before(LATE));
         pulse.excuse();
         assert!(!pulse.is_late());
         pulse.answer.lock().excused = before(EXCUSED);
@@ -140,7 +184,7 @@ mod tests {
     fn one_that_may_take_longer_is_late_before_it_is_useless() {
         let pulse = Pulse::of(&UnixStream::pair().unwrap().0).unwrap();
         pulse.may_take(Duration::from_secs(60));
-        pulse.answer.lock().asked = before(LATE);
+        pulse.since(before(LATE));
         assert!(pulse.is_late() && !pulse.is_useless());
         pulse.may_take(Duration::ZERO);
         assert!(pulse.is_useless());
