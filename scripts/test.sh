@@ -8,16 +8,20 @@ servers=${PGCACHE_SERVERS:-redis-7.0 valkey-8 redis-8}
 # One set of flags for every step: another set would be another build of every dependency.
 export RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }-D warnings"
 export CARGO_TERM_COLOR=never
-# Tests wait for servers more than they work.
+# Tests wait for servers more than they work: so many at a time in each run, and so many runs side by side.
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
+lanes=${PGCACHE_LANES:-2}
 unset PGCACHE_MODULE PGCACHE_POSTGRES PGCACHE_PGBOUNCER
-log=$(mktemp)
-words=$(mktemp) # what failed tests said, for the end of the output
+runs=$(mktemp -d)  # of each run: its settings, what it printed, how it ended
+words=$(mktemp)    # what failed tests said, for the end of the output
 # What a test could not do on this machine, a line each.
 PGCACHE_NOT_RUN=$(mktemp)
 export PGCACHE_NOT_RUN
 newer=$(mktemp -d) # a newer PostgreSQL than the machine's, where the user that it runs as can reach it
-trap 'rm -rf "$log" "$words" "$newer" "$PGCACHE_NOT_RUN"' EXIT
+trap 'rm -rf "$runs" "$words" "$newer" "$PGCACHE_NOT_RUN"' EXIT
+# Runs in the background do not hear Ctrl-C.
+trap 'trap - TERM; kill 0' INT TERM
+names=() # of the runs
 failed_steps=()
 summary=()
 # What failed at first and not by itself: told at the end, and a failure when there are more than so many.
@@ -47,39 +51,72 @@ failures() { # of a log: `theme test` for each failed test; `theme -` for a them
         END { if (theme) print theme, "-" }' "$1"
 }
 
-passes_by_itself() { # $1: theme; $2: test. Consistency has no second chance: what it finds once has happened.
-    case $1 in
-    unittests | consistency) return 1 ;;
-    *) [ "$2" != - ] && cargo test --locked --test "$1" -- --exact "$2" ;;
-    esac
+# $1: the name of a run; $2: its settings, as `env` takes them; $3…: the arguments of `cargo test`. Begins it as soon as there is a
+# lane for it.
+tests() {
+    local home=$runs/${#names[@]} setting=$2
+    names+=("$1")
+    shift 2
+    mkdir "$home"
+    echo "$setting" >"$home/settings"
+    while [ "$(jobs -rp | wc -l)" -ge "$lanes" ]; do wait -n || true; done
+    run "$home" "${names[-1]}" "$@" &
 }
 
-# End-to-end tests share two cores with their servers and with whoever else is on the machine. One that failed is run
-# once more, alone; what it said at first and its name are told at the end, whatever comes of it.
-tests() { # $1: what is tested; $2…: the arguments of `cargo test`
-    local name=$1 counts theme test started=$SECONDS
+# Without --no-fail-fast the first failing theme would hide the others. Each run prints what it has said at its end, whole.
+run() { # $1: its folder; $2: its name; $3…: the arguments of `cargo test`
+    local home=$1 name=$2 settings started=$SECONDS
+    shift 2
+    read -ra settings <"$home/settings"
+    env "${settings[@]}" cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$home/log" | progress "$name" ||
+        touch "$home/failed"
+    echo $((SECONDS - started)) >"$home/seconds"
+    flock "$runs" cat <(echo "== tests: $name") "$home/log"
+}
+
+progress() { # $1: the name of a run: a line for each theme, as soon as it is done
+    awk -v run="$1" '/^ +Running / { theme = $2 } /^test result:/ { print "-- " run ": " theme " " $0; fflush() }'
+}
+
+wait_for_runs() {
+    wait
+    local -i number
+    for ((number = 0; number < ${#names[@]}; number++)); do conclude "${names[number]}" "$runs/$number"; done
+}
+
+# End-to-end tests share the cores with their servers, with other runs and with whoever else is on the machine. One that failed
+# is run once more, alone; what it said at first and its name are told at the end, whatever comes of it.
+conclude() { # $1: the name of a run; $2: its folder
+    local name=$1 home=$2 counts theme test
     local -i good bad
-    shift
-    echo "== tests: $name"
-    # Without --no-fail-fast the first failing theme would hide the others.
-    if ! cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$log"; then
+    if [ -e "$home/failed" ]; then
         echo "-- $name" >>"$words"
-        awk '/^failures:$/ { says = 1 } /^test result:/ { says = 0 } says' "$log" >>"$words"
-        [ -n "$(failures "$log")" ] || failed_steps+=("tests: $name")
+        awk '/^failures:$/ { says = 1 } /^test result:/ { says = 0 } says' "$home/log" >>"$words"
+        [ -n "$(failures "$home/log")" ] || failed_steps+=("tests: $name")
     fi
-    counts=$(passed_and_failed "$log")
+    counts=$(passed_and_failed "$home/log")
     good=${counts% *} bad=${counts#* }
     while read -r theme test <&3; do
-        if passes_by_itself "$theme" "$test"; then
+        if passes_by_itself "$theme" "$test" "$home"; then
             unsteady+=("$name: $theme $test")
             good+=1 bad+=-1
         else
             failed_steps+=("$name: $theme $test")
         fi
-    done 3< <(failures "$log")
+    done 3< <(failures "$home/log")
     passed=$((passed + good))
     failed=$((failed + bad))
-    summary+=("$name: $good passed, $bad failed in $((SECONDS - started)) s")
+    summary+=("$name: $good passed, $bad failed in $(cat "$home/seconds") s")
+}
+
+# Consistency has no second chance: what it finds once has happened.
+passes_by_itself() { # $1: theme; $2: test; $3: the folder of its run
+    local settings
+    read -ra settings <"$3/settings"
+    case $1 in
+    unittests | consistency) return 1 ;;
+    *) [ "$2" != - ] && env "${settings[@]}" cargo test --locked --test "$1" -- --exact "$2" ;;
+    esac
 }
 
 scripts/install.sh
@@ -104,23 +141,28 @@ once=(listening triggers queries_postgres watch_rights)
 # Themes that another version of PostgreSQL may change.
 versioned=("${once[@]}" catalog changes keys least_privilege read_attacks rows spellings)
 
-themes() { # the arguments that name every other theme
+themes() { # of $1 parts the one with the number $2 of the other themes
     local file theme
     for file in tests/*.rs; do
         theme=$(basename "$file" .rs)
-        [[ " ${once[*]} " == *" $theme "* ]] || printf -- '--test\n%s\n' "$theme"
-    done
+        [[ " ${once[*]} " == *" $theme "* ]] || echo "--test=$theme"
+    done | awk -v parts="$1" -v part="$2" 'NR % parts == part % parts'
 }
 
 passed=0 failed=0
-tests unit --lib
-tests examples --doc
-tests postgresql "${once[@]/#/--test=}"
-mapfile -t every_theme < <(themes)
+parts=3 # of each server's themes, so that no lane is idle for long at the end
+step "build of the tests" cargo test --locked --no-run
 for server in $servers; do
-    PGCACHE_SERVERS=$server tests "$server" "${every_theme[@]}"
+    for ((part = 1; part <= parts; part++)); do
+        mapfile -t chosen < <(themes "$parts" "$part")
+        tests "$server, part $part of $parts" "PGCACHE_SERVERS=$server" "${chosen[@]}"
+    done
 done
-PGCACHE_POSTGRES=$newer/bin PGCACHE_SERVERS=${servers%% *} tests "postgresql-17 and ${servers%% *}" "${versioned[@]/#/--test=}"
+tests postgresql "" "${once[@]/#/--test=}"
+tests "postgresql-17 and ${servers%% *}" "PGCACHE_POSTGRES=$newer/bin PGCACHE_SERVERS=${servers%% *}" "${versioned[@]/#/--test=}"
+tests unit "" --lib
+tests examples "" --doc
+wait_for_runs
 
 echo
 if [ -s "$words" ]; then
