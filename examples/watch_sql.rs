@@ -4,7 +4,7 @@
 use std::env::args;
 use std::error::Error;
 
-use pgcache::postgres::watch::{sql, Mode};
+use pgcache::cdc::install::{sql, Mode};
 use postgres::{Client, NoTls};
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,6 +1,7 @@
 //! pgcache: a Redis/Valkey module that answers reads of PostgreSQL rows from the server's own memory.
 
 pub mod cache;
+pub mod cdc;
 pub mod commands;
 pub mod engine;
 pub mod http;

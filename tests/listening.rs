@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use pgcache::cache::lease::Gap;
 use pgcache::cache::notice::{Notice, Relation};
 use pgcache::cache::table::TableDefinition;
+use pgcache::cdc::install::{self, Mode};
 use pgcache::postgres::catalog::describe as describe_relation;
-use pgcache::postgres::watch::{self, Mode};
 use pgcache::postgres::Source;
 use pgcache::settings::{self, Invalidation};
-use pgcache::workers::mail::News;
+use pgcache::workers::mail::FeedEvent;
 use support::eventually::PATIENCE;
 use support::pgbouncer::PgBouncer;
 use support::process::{freeze, kill};
@@ -83,7 +83,7 @@ fn make_secret(database: &Database<'_>) {
     database.execute("CREATE TABLE with_secret (id int PRIMARY KEY)");
     let mut client = database.connect();
     let allow = settings::load(&[], []).unwrap().settings.sources[0].allow_tables.clone();
-    let script = watch::sql(&mut client, "with_secret", Mode::Notify, &allow).unwrap().unwrap();
+    let script = install::sql(&mut client, "with_secret", Mode::Notify, &allow).unwrap().unwrap();
     client.batch_execute(&script.triggers).unwrap();
 }
 
@@ -259,7 +259,7 @@ fn notices_come_at_once() {
             .map(|number| {
                 client.execute(way.tell(), &[&table_notice(number)]).unwrap();
                 let committed = Instant::now();
-                ear.until("the notice", |news| matches!(news, News::Notices(_)).then_some(()));
+                ear.until("the notice", |event| matches!(event, FeedEvent::Notices(_)).then_some(()));
                 committed.elapsed()
             })
             .collect();
@@ -298,8 +298,8 @@ fn a_text_that_is_no_notice_is_counted_and_ignored() {
         database.connect().execute(tell, &[&text]).unwrap();
     }
     let mut foreign = 0;
-    ear.until("three notices are counted", |news| {
-        foreign += if let News::Foreign(count) = news { *count } else { 0 };
+    ear.until("three notices are counted", |event| {
+        foreign += if let FeedEvent::Foreign(count) = event { *count } else { 0 };
         (foreign == 3).then_some(())
     });
     Way::Notify.say(&database, 8);
@@ -434,8 +434,8 @@ fn a_standby_is_refused_until_it_is_promoted() {
         standby.stop();
         standby.use_port(primary.port());
         standby.start_again();
-        ear.until("the standby is refused", |news| {
-            format!("{news:?}").contains("is a standby").then_some(())
+        ear.until("the standby is refused", |event| {
+            format!("{event:?}").contains("is a standby").then_some(())
         });
         // Its port is the primary's.
         primary.connect("postgres").unwrap().batch_execute("SELECT pg_promote()").unwrap();
@@ -578,7 +578,7 @@ fn an_outbox_works_through_a_pooler() {
     assert_eq!(numbers(&ear), (0..20).collect::<Vec<_>>());
     // The connection to the pooler outlives the server behind it.
     postgres.restart();
-    ear.until("a gap", |news| format!("{news:?}").contains("Restarted").then_some(()));
+    ear.until("a gap", |event| format!("{event:?}").contains("Restarted").then_some(()));
     Way::Outbox.say(&database, 20);
     ear.catch_up();
     assert_eq!(numbers(&ear).last(), Some(&20));
@@ -651,8 +651,10 @@ fn a_role_with_the_rights_that_watch_add_grants_is_enough() {
 /// The fingerprint as it is now.
 fn fingerprint(ear: &mut Ear, oid: u32) -> Option<i64> {
     ear.compare();
-    let found = ear.heard.iter().rev().find_map(|news| match news {
-        News::Fingerprints(seen) => seen.iter().find(|(known, _)| *known == oid).map(|(_, print)| *print),
+    let found = ear.heard.iter().rev().find_map(|event| match event {
+        FeedEvent::Fingerprints(seen) => {
+            seen.iter().find(|(known, _)| *known == oid).map(|(_, print)| *print)
+        }
         _ => None,
     });
     found.unwrap()
@@ -887,7 +889,7 @@ fn definitions_are_compared_again_and_again_with_a_pause() {
     ear.known.set(vec![(relation, "t".into())]);
     let mut began = Vec::new();
     while began.len() < 3 {
-        ear.until("a comparison", |news| matches!(news, News::Fingerprints(_)).then_some(()));
+        ear.until("a comparison", |event| matches!(event, FeedEvent::Fingerprints(_)).then_some(()));
         began.push(ear.known.last_compared().unwrap());
         began.dedup();
     }
@@ -914,7 +916,9 @@ fn comparing_a_thousand_relations_is_cheap() {
     let began = Instant::now();
     let heard = |ear: &Ear| {
         let slices =
-            ear.heard.iter().map(|news| if let News::Fingerprints(slice) = news { slice.len() } else { 0 });
+            ear.heard
+                .iter()
+                .map(|event| if let FeedEvent::Fingerprints(slice) = event { slice.len() } else { 0 });
         slices.sum::<usize>()
     };
     while heard(&ear) < 3_000 {
@@ -924,8 +928,8 @@ fn comparing_a_thousand_relations_is_cheap() {
     let rounds = 2 + began.elapsed().as_secs() as usize;
     let mut seen: BTreeMap<u32, BTreeSet<Option<i64>>> = BTreeMap::new();
     let mut count = 0;
-    for news in &ear.heard {
-        if let News::Fingerprints(slice) = news {
+    for event in &ear.heard {
+        if let FeedEvent::Fingerprints(slice) = event {
             // Between two of them notices are listened to.
             assert!(slice.len() <= 100, "{}", slice.len());
             count += slice.len();

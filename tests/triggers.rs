@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pgcache::cache::error::Error;
-use pgcache::postgres::watch::{self, Mode, Watched};
+use pgcache::cdc::install::{self, Mode, Watched};
 use pgcache::settings::AllowTables;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, IsolationLevel};
@@ -37,7 +37,7 @@ impl<'p> Case<'p> {
 
     fn watch(&mut self, tables: &[&str]) {
         for table in tables {
-            watch::add(&mut self.ear, table, self.mode, &AllowTables::default()).unwrap().unwrap();
+            install::add(&mut self.ear, table, self.mode, &AllowTables::default()).unwrap().unwrap();
         }
         self.notices();
     }
@@ -68,7 +68,7 @@ impl<'p> Case<'p> {
     fn notified(&mut self) -> Vec<String> {
         self.ear.batch_execute("NOTIFY cache_invalidation, 'end'").unwrap();
         let mut notices = Vec::new();
-        let secret = watch::Secret::read(&mut self.database.connect()).unwrap();
+        let secret = pgcache::cdc::Secret::read(&mut self.database.connect()).unwrap();
         let mut all = self.ear.notifications();
         let mut all = all.timeout_iter(PATIENCE);
         while let Some(notice) = all.next().unwrap() {
@@ -106,13 +106,13 @@ impl<'p> Case<'p> {
     }
 
     fn list(&mut self) -> Vec<Watched> {
-        watch::list(&mut self.ear).unwrap()
+        install::list(&mut self.ear).unwrap()
     }
 
     /// How it is watched, by the query that servers ask.
     fn watched(&mut self, table: &str) -> Option<String> {
         let oid = self.oid(table);
-        let told = MODES.into_iter().find(|mode| watch::is_told(&mut self.ear, oid, *mode).unwrap());
+        let told = MODES.into_iter().find(|mode| install::is_told(&mut self.ear, oid, *mode).unwrap());
         told.map(|mode| mode.name().to_owned())
     }
 }
@@ -328,7 +328,7 @@ fn a_partition_watched_by_itself_stays_so_when_the_root_goes() {
         assert_eq!(case.list().len(), 2);
         let one = r#"{"id":1,"region":"us"}"#;
         case.assert_hears("INSERT INTO p_us VALUES (1, 'us', 0)", &[("p_us", Some(&[one]))]);
-        watch::del(&mut case.ear, "p", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.ear, "p", &AllowTables::default()).unwrap().unwrap();
         case.notices();
         // A statement that names the root fires none of the partition's triggers.
         assert_eq!((case.watched("p"), case.watched("p_us")), (None, None));
@@ -360,11 +360,11 @@ fn a_view_is_watched_by_the_tables_that_it_reads() {
             assert_eq!(case.watched(name), mode, "{name}");
         }
         case.assert_hears("INSERT INTO orders VALUES (1, 1)", &[("orders", Some(&[r#"{"id":1}"#]))]);
-        watch::del(&mut case.ear, "orders", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.ear, "orders", &AllowTables::default()).unwrap().unwrap();
         assert_eq!((case.watched("both_of"), case.watched("inner_view")), (None, mode));
-        assert!(refused(watch::add(&mut case.ear, "nothing", case.mode, &AllowTables::default()))
+        assert!(refused(install::add(&mut case.ear, "nothing", case.mode, &AllowTables::default()))
             .starts_with("PGERR 42809 "));
-        watch::del(&mut case.ear, "both_of", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.ear, "both_of", &AllowTables::default()).unwrap().unwrap();
         assert!(case.list().is_empty());
     });
 }
@@ -402,7 +402,7 @@ fn names_may_hold_anything() {
         assert!(case.list().iter().any(|watched| watched.name == r#""s.s"."x:y.z""#));
         case.hear("SELECT FROM victim");
         for table in tables {
-            watch::del(&mut case.ear, table, &AllowTables::default()).unwrap().unwrap();
+            install::del(&mut case.ear, table, &AllowTables::default()).unwrap().unwrap();
         }
         assert_nothing_left(case);
     });
@@ -740,11 +740,12 @@ fn adding_twice_is_the_same_as_once() {
             UNION ALL SELECT relname::text || coalesce(relacl::text, '') FROM pg_class
                        WHERE relnamespace = 'pgcache'::regnamespace) y";
         let (before, list) = (case.database.text(state), case.list());
-        let script = watch::sql(&mut case.ear, "users", case.mode, &AllowTables::default()).unwrap().unwrap();
+        let script =
+            install::sql(&mut case.ear, "users", case.mode, &AllowTables::default()).unwrap().unwrap();
         case.watch(&["users", "p", "users"]);
         assert_eq!((case.database.text(state), case.list()), (before.clone(), list));
         assert_eq!(
-            watch::sql(&mut case.ear, "users", case.mode, &AllowTables::default()).unwrap().unwrap(),
+            install::sql(&mut case.ear, "users", case.mode, &AllowTables::default()).unwrap().unwrap(),
             script
         );
         // What a DBA runs is what ADD runs.
@@ -782,19 +783,19 @@ fn assert_nothing_left(case: &mut Case<'_>) {
 #[test]
 fn removing_the_watch_leaves_nothing_behind() {
     with(&format!("{USERS}; {PARTS}"), &["users", "p"], |case| {
-        watch::del(&mut case.ear, "p", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.ear, "p", &AllowTables::default()).unwrap().unwrap();
         assert_eq!(case.list().len(), 1);
         case.notices();
         case.assert_hears("INSERT INTO p VALUES (1, 'eu', 0); TRUNCATE p", &[]);
-        watch::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
         assert!(case.list().is_empty());
         assert_nothing_left(case);
         case.writer.batch_execute("UPDATE users SET v = 1; ALTER TABLE users ADD c int").unwrap();
-        watch::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
         // Objects of somebody else's are left alone, with the schema that they are in.
         case.watch(&["users"]);
         case.writer.batch_execute("CREATE TABLE pgcache.mine ()").unwrap();
-        watch::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
         assert_eq!(
             case.database.text("SELECT to_regclass('pgcache.mine')::text"),
             Some("pgcache.mine".into())
@@ -841,19 +842,19 @@ fn what_nothing_tells_of_is_refused() {
             ("fleeting", "temporary table"),
             ("parts", "foreign table"),
         ] {
-            let error = refused(watch::add(&mut case.ear, name, case.mode, &AllowTables::default()));
+            let error = refused(install::add(&mut case.ear, name, case.mode, &AllowTables::default()));
             assert!(error.starts_with("PGERR 42809 "), "{name}: {error}");
             assert!(error.contains(word) && error.contains("TTL"), "{name}: {error}");
         }
         for name in ["pg_catalog.pg_class", "over_system"] {
-            let error = refused(watch::add(&mut case.ear, name, case.mode, &AllowTables::default()));
+            let error = refused(install::add(&mut case.ear, name, case.mode, &AllowTables::default()));
             assert!(error.starts_with("NOPERM ") && error.contains("allow_tables"), "{name}: {error}");
         }
         for name in ["missing", "no.such", "seq", "a.b.c.d"] {
-            let error = refused(watch::add(&mut case.ear, name, case.mode, &AllowTables::default()));
+            let error = refused(install::add(&mut case.ear, name, case.mode, &AllowTables::default()));
             assert!(error.starts_with("PGNOTABLE "), "{name}: {error}");
             assert!(
-                refused(watch::del(&mut case.ear, name, &AllowTables::default())).starts_with("PGNOTABLE "),
+                refused(install::del(&mut case.ear, name, &AllowTables::default())).starts_with("PGNOTABLE "),
                 "{name}"
             );
         }
@@ -885,7 +886,7 @@ fn waiting_for_a_busy_table_ends_soon_and_changes_nothing() {
                 other.batch_execute("UPDATE users SET v = 1 WHERE id = 2").unwrap();
                 Some(start.elapsed())
             });
-            let error = refused(watch::add(&mut case.ear, "users", Mode::Notify, &AllowTables::default()));
+            let error = refused(install::add(&mut case.ear, "users", Mode::Notify, &AllowTables::default()));
             is_refused.store(true, Ordering::Relaxed);
             assert!(error.starts_with("PGERR 55P03 users: "), "{error}");
             other.join().unwrap()
@@ -897,7 +898,7 @@ fn waiting_for_a_busy_table_ends_soon_and_changes_nothing() {
     assert_nothing_left(&mut case);
     case.watch(&["users"]);
     case.writer.batch_execute("BEGIN; SELECT FROM users").unwrap();
-    assert!(refused(watch::del(&mut case.ear, "users", &AllowTables::default()))
+    assert!(refused(install::del(&mut case.ear, "users", &AllowTables::default()))
         .starts_with("PGERR 55P03 users: "));
     case.writer.batch_execute("COMMIT").unwrap();
     assert_eq!(case.watched("users"), Some("notify".into()));
@@ -914,7 +915,7 @@ fn installing_at_the_same_time_is_no_trouble() {
                 let mut client = database.connect();
                 let table = if n % 2 == 0 { "users" } else { "p" };
                 eventually("WATCH ADD", || {
-                    watch::add(&mut client, table, Mode::Outbox, &AllowTables::default()).unwrap().ok()
+                    install::add(&mut client, table, Mode::Outbox, &AllowTables::default()).unwrap().ok()
                 });
             });
         }
@@ -986,7 +987,7 @@ fn the_owner_of_a_table_may_watch_it_without_event_triggers() {
             "UPDATE users SET v = 1 WHERE id = 1",
             &[("users", Some(&[r#"{"email":"u1","id":1}"#]))],
         );
-        watch::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
         assert_nothing_left(&mut case);
         case.ear.batch_execute("RESET SESSION AUTHORIZATION").unwrap();
         database.execute(&format!(
@@ -1002,9 +1003,10 @@ fn a_role_with_the_least_rights_can_poll_what_a_dba_installed() {
     database.execute(&format!("CREATE ROLE {role} LOGIN; {USERS}; GRANT SELECT ON users TO {role}"));
     let mut case = Case::new(&database, Mode::Outbox);
     case.ear.batch_execute(&format!("SET SESSION AUTHORIZATION {role}")).unwrap();
-    let error = watch::add(&mut case.ear, "users", Mode::Outbox, &AllowTables::default()).unwrap_err();
+    let error = install::add(&mut case.ear, "users", Mode::Outbox, &AllowTables::default()).unwrap_err();
     assert_eq!(error.code().unwrap().code(), "42501");
-    let script = watch::sql(&mut case.ear, "users", Mode::Outbox, &AllowTables::default()).unwrap().unwrap();
+    let script =
+        install::sql(&mut case.ear, "users", Mode::Outbox, &AllowTables::default()).unwrap().unwrap();
     case.writer.batch_execute(&script.to_string()).unwrap();
     case.notices();
     assert_eq!(case.watched("users"), Some("outbox".into()));
@@ -1084,8 +1086,8 @@ fn what_a_subscription_writes_is_heard() {
             &[("users", Some(&[r#"{"email":"1","id":1}"#]))],
         );
         subscriber.execute(&format!("ALTER SUBSCRIPTION from_{0} DISABLE", publisher.name));
-        watch::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
-        watch::del(&mut case.ear, "p", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.ear, "p", &AllowTables::default()).unwrap().unwrap();
         assert_nothing_left(&mut case);
     }
 }

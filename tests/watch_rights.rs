@@ -5,7 +5,7 @@ mod support;
 #[path = "watch_rights/mod.rs"]
 mod watch_rights;
 
-use pgcache::postgres::watch::{self, Mode};
+use pgcache::cdc::install::{self, Mode};
 use pgcache::settings::AllowTables;
 use support::shadow::shadows;
 use support::{eventually, Database, Postgres};
@@ -17,7 +17,7 @@ const MODES: [Mode; 2] = [Mode::Notify, Mode::Outbox];
 
 fn add(database: &Database<'_>, table: &str, mode: Mode) {
     let mut client = database.connect();
-    eventually("WATCH ADD", || watch::add(&mut client, table, mode, &AllowTables::default()).unwrap().ok());
+    eventually("WATCH ADD", || install::add(&mut client, table, mode, &AllowTables::default()).unwrap().ok());
 }
 
 /// Types that the attacker owns, with a value of each, and how to spell another.
@@ -177,7 +177,7 @@ fn what_somebody_else_left_in_the_schema_is_not_used() {
         database.execute(&format!("CREATE SCHEMA pgcache; GRANT ALL ON SCHEMA pgcache TO {}", attacker.role));
         attacker.execute(left);
         database.execute("CREATE TABLE users (id bigint PRIMARY KEY)");
-        let error = watch::add(&mut database.connect(), "users", mode, &AllowTables::default()).unwrap_err();
+        let error = install::add(&mut database.connect(), "users", mode, &AllowTables::default()).unwrap_err();
         assert_eq!(error.code().unwrap().code(), "42501", "{left}");
         assert_eq!(database.number("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'users'::regclass"), 0);
     }
@@ -188,8 +188,9 @@ fn the_functions_of_the_event_triggers_belong_to_a_superuser() {
     let database = Postgres::shared().database();
     let attacker = Attacker::new(&database);
     database.execute("CREATE TABLE users (id bigint PRIMARY KEY)");
-    let script =
-        watch::sql(&mut database.connect(), "users", Mode::Notify, &AllowTables::default()).unwrap().unwrap();
+    let script = install::sql(&mut database.connect(), "users", Mode::Notify, &AllowTables::default())
+        .unwrap()
+        .unwrap();
     database.execute(&script.triggers);
     database.execute(&format!("GRANT ALL ON SCHEMA pgcache TO {}", attacker.role));
     attacker.execute(
@@ -213,7 +214,7 @@ fn cast_shadows(attacker: &Attacker<'_>) {
 
 /// A DBA whose search path begins with the attacker's schema watches `table` by psql.
 fn watch_by_dba(database: &Database<'_>, table: &str, mode: Mode) {
-    let script = watch::sql(&mut database.connect(), table, mode, &AllowTables::default())
+    let script = install::sql(&mut database.connect(), table, mode, &AllowTables::default())
         .unwrap()
         .unwrap()
         .to_string();
@@ -247,7 +248,7 @@ fn what_a_dba_runs_in_psql_does_what_it_says_whatever_names_say() {
         assert!(!database.postgres.home().join("pwned").exists(), "{mode}");
         assert_eq!(database.number("SELECT count(*) FROM effects"), 0);
         assert!(!attacker.is_superuser(), "{mode}");
-        let listed = watch::list(&mut database.connect()).unwrap();
+        let listed = install::list(&mut database.connect()).unwrap();
         assert_eq!(
             listed.iter().filter(|table| table.is_whole && table.has_event_triggers).count(),
             AS_NAMES.len()

@@ -21,7 +21,7 @@ use crate::engine::rows::Rows;
 use crate::engine::tables::Table;
 use crate::engine::ticket::Ticket;
 use crate::engine::Engine;
-use crate::postgres::load::KeyValues;
+use crate::postgres::rows::load::KeyValues;
 use crate::server::acl::{Access, User};
 use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
 use crate::server::context::Context;

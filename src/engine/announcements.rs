@@ -67,7 +67,7 @@ impl Engine {
     /// Tells replicas what has changed.
     pub fn announce_news(&mut self, ctx: Context<'_>) {
         for name in RecordName::ALL {
-            let Some(said) = self.record_named(name).news() else { continue };
+            let Some(said) = self.record_named(name).event() else { continue };
             if keyspace::may_write(ctx).is_ok() {
                 let text = said.map_or_else(|| NONE.to_owned(), Digest::to_hex);
                 replication::announce(ctx, name.word(), &text);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::cache::error::Error;
 use crate::cache::flight::{FlightId, FlightPlan, Joined};
 use crate::cache::ttl::{self, Ttl};
-use crate::postgres::load::KeyValues;
+use crate::postgres::rows::load::KeyValues;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::turn;

@@ -4,7 +4,7 @@ use crate::cache::lease::{Freshness, Gap, Lease};
 use crate::server::clock::{monotonic_ms, monotonic_ms_of};
 use crate::server::context::Context;
 use crate::settings::{Invalidation, OnGap};
-use crate::workers::mail::{News, SourceIndex};
+use crate::workers::mail::{FeedEvent, SourceIndex};
 
 use super::state::Engine;
 use super::tables::Table;
@@ -107,33 +107,33 @@ impl SourceFreshness {
 
 impl Engine {
     /// What a thread that listens to a source has to tell.
-    pub fn heard(&mut self, ctx: Context<'_>, source: SourceIndex, news: News) {
+    pub fn on_feed_event(&mut self, ctx: Context<'_>, source: SourceIndex, event: FeedEvent) {
         let Some(freshness) = self.freshness.get_mut(source) else { return };
-        match news {
-            News::Opened { gap } => {
+        match event {
+            FeedEvent::Opened { gap } => {
                 freshness.is_open = true;
                 if let Some(gap) = gap {
                     self.gap(ctx, source, gap);
                 }
             }
-            News::Beat(sent) => {
+            FeedEvent::Beat(sent) => {
                 freshness.lease.beat(monotonic_ms_of(sent));
                 // What kept the source from being live is over, also where its lease did not run out meanwhile.
                 freshness.reason = None;
             }
-            News::Foreign(count) => freshness.left_out(count, self.sources.name(source)),
-            News::Gap(gap) => self.gap(ctx, source, gap),
-            News::Closed(reason) => {
+            FeedEvent::Foreign(count) => freshness.left_out(count, self.sources.name(source)),
+            FeedEvent::Gap(gap) => self.gap(ctx, source, gap),
+            FeedEvent::Closed(reason) => {
                 freshness.is_open = false;
                 self.closed(source, reason);
             }
-            News::Uncompared(reason) => {
+            FeedEvent::Uncompared(reason) => {
                 let reason = format!("definitions cannot be compared: {reason}");
                 freshness.reason.get_or_insert(reason);
             }
-            News::Notices(notices) => self.queue_notices(source, notices),
-            News::Fingerprints(seen) => self.compare_definitions(source, &seen),
-            News::Vocabulary(number) => self.compare_vocabulary(ctx, source, number),
+            FeedEvent::Notices(notices) => self.queue_notices(source, notices),
+            FeedEvent::Fingerprints(seen) => self.compare_definitions(source, &seen),
+            FeedEvent::Vocabulary(number) => self.compare_vocabulary(ctx, source, number),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::cache::age::Age;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::Landed;
 use crate::cache::spent::Spent;
-use crate::postgres::load::Fetched;
+use crate::postgres::rows::load::Fetched;
 use crate::server::acl::{Access, User};
 use crate::server::context::{replicas_are_paused, Context};
 use crate::server::reply::Reply;

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use crate::settings::Invalidation;
-use crate::workers::listener::{Ears, Listener, Subject};
+use crate::workers::listener::{Listener, ListenerConfig, Subject};
 
 /// One source's: one for each subject; none when changes are not told.
 #[derive(Debug)]
@@ -15,12 +15,12 @@ impl Listening {
     ///
     /// # Errors
     /// When there can be no more threads.
-    pub fn start(ears: &Ears) -> io::Result<Self> {
-        let subjects: &[Subject] = match ears.source.invalidation {
+    pub fn start(config: &ListenerConfig) -> io::Result<Self> {
+        let subjects: &[Subject] = match config.source.invalidation {
             Invalidation::Off => &[],
             Invalidation::Notify | Invalidation::Outbox => &[Subject::Notices, Subject::Definitions],
         };
-        let listeners = subjects.iter().map(|subject| Listener::start(ears.clone(), *subject));
+        let listeners = subjects.iter().map(|subject| Listener::start(config.clone(), *subject));
         Ok(Self(listeners.collect::<io::Result<_>>()?))
     }
 

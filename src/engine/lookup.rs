@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::cache::canonical::Spelling;
 use crate::cache::error::Error;
 use crate::cache::key::{after_spaces, LookupKey};
-use crate::postgres::load::KeyValues;
+use crate::postgres::rows::load::KeyValues;
 use crate::server::text::Text;
 
 use super::state::Engine;

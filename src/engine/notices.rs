@@ -25,7 +25,7 @@ enum Named {
 
 impl Engine {
     /// One change was committed.
-    pub fn noticed(&mut self, ctx: Context<'_>, source: SourceIndex, notice: &Notice) {
+    pub fn on_notice(&mut self, ctx: Context<'_>, source: SourceIndex, notice: &Notice) {
         self.counters.notices += 1;
         match notice {
             Notice::Rows { relation, rows } => {

@@ -90,7 +90,7 @@ impl Record {
     }
 
     /// What replicas are to be told, if they do not know it. That nothing was ever there they know.
-    pub fn news(&self) -> Option<Said> {
+    pub fn event(&self) -> Option<Said> {
         let is_news = self.announced != Some(self.said);
         let is_known_anyway = self.said.is_none() && !self.was_announced;
         (self.is_settled() && is_news && !is_known_anyway).then_some(self.said)

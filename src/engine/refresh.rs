@@ -6,7 +6,7 @@ use crate::cache::age::Ageing;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::{FlightPlan, Landed};
 use crate::cache::ttl::Ttl;
-use crate::postgres::load::KeyValues;
+use crate::postgres::rows::load::KeyValues;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::keyspace;

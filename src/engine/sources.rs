@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cache::error::{Error, ErrorKind};
-use crate::postgres::watch::Known;
+use crate::cdc::Known;
 use crate::postgres::Source;
 use crate::settings::Shared;
 use crate::workers::errand::Errands;
 use crate::workers::group::{Group, Task};
 use crate::workers::job::Job;
-use crate::workers::listener::Ears;
+use crate::workers::listener::ListenerConfig;
 use crate::workers::mail::{Message, Postbox, SourceIndex};
 use crate::workers::queue::{Limits, Queue};
 use crate::workers::threads::Threads;
@@ -187,7 +187,7 @@ impl ActiveSource {
         let threads = Threads::start(pool_size, &errands)
             .map_err(|error| Error::malformed(format!("cannot start the worker threads: {error}")))?;
         let known = Arc::<Known>::default();
-        let listening = Listening::start(&Ears {
+        let listening = Listening::start(&ListenerConfig {
             index,
             source: Arc::clone(source.settings()),
             pulses: Arc::clone(source.pulses()),

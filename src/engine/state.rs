@@ -18,7 +18,7 @@ use crate::cache::spent::Spent;
 use crate::http::Endpoint;
 use crate::plugins::registry::Plugins;
 use crate::plugins::subject::Subject;
-use crate::postgres::load::Fetched;
+use crate::postgres::rows::load::Fetched;
 use crate::server::bell;
 use crate::server::blocked::Waiters;
 use crate::server::clock::monotonic_ms;
@@ -244,7 +244,7 @@ impl Engine {
     /// back, messages. Returns whether there was one.
     fn take_one(&mut self, ctx: Context<'_>) -> bool {
         if let Some((source, notice)) = self.notices.pop_front() {
-            self.noticed(ctx, source, &notice);
+            self.on_notice(ctx, source, &notice);
         } else if let Some((ticket, answered)) = self.answers.pop_front() {
             self.answer(ctx, ticket, &answered);
         } else if let Some(landing) = self.outcomes.pop_front() {
@@ -281,7 +281,7 @@ impl Engine {
             }
             Message::Watched { number, source, result } => self.watched_by(number, source, result),
             Message::Source(transition) => self.source_changed(ctx, &transition),
-            Message::Heard { source, news } => self.heard(ctx, source, news),
+            Message::Feed { source, event } => self.on_feed_event(ctx, source, event),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::cache::error::{Error, ErrorKind};
-use crate::postgres::watch::Watched;
+use crate::cdc::install::Watched;
 use crate::server::blocked::WaiterId;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;

@@ -55,7 +55,7 @@ pub fn means_bad_data(error: &::postgres::Error) -> bool {
 
 /// Whether an input function may have said this of a value (tsquery, regclass, regtype …), as well as PostgreSQL of
 /// the statement: syntax error, invalid name, undefined object, function, table or schema.
-pub(super) fn may_be_about_values(error: &::postgres::Error) -> bool {
+pub(crate) fn may_be_about_values(error: &::postgres::Error) -> bool {
     let may = |code: &str| {
         matches!(code, "42601" | "42602" | "42704" | "42883" | "42P01" | "3F000" | "42725" | "42939")
     };
@@ -63,7 +63,7 @@ pub(super) fn may_be_about_values(error: &::postgres::Error) -> bool {
 }
 
 /// An error that one lookup value brought about.
-pub(super) fn value_error(error: &::postgres::Error, what: &str) -> Error {
+pub(crate) fn value_error(error: &::postgres::Error, what: &str) -> Error {
     if may_be_about_values(error) {
         return Error::bad_value(format!("{what}: a key value does not fit its column's type"));
     }
@@ -71,7 +71,7 @@ pub(super) fn value_error(error: &::postgres::Error, what: &str) -> Error {
 }
 
 /// What went wrong, in one line for the log: PostgreSQL's primary message, or the chain of causes.
-pub(super) fn reason(error: &::postgres::Error) -> String {
+pub(crate) fn reason(error: &::postgres::Error) -> String {
     if let Some(db) = error.as_db_error() {
         return db.message().to_owned();
     }

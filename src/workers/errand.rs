@@ -15,8 +15,8 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::FlightId;
 use crate::cache::spent::{micros, Spent};
 use crate::cache::table::TableDefinition;
-use crate::postgres::load::{self, Fetched, KeyValues};
-use crate::postgres::statement::LoadPlan;
+use crate::postgres::rows::load::{self, Fetched, KeyValues};
+use crate::postgres::rows::statement::LoadPlan;
 use crate::postgres::{catalog, Failure, Session, Source};
 use crate::settings::Shared;
 

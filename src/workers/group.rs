@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::plan::Plan;
 use crate::cache::flight::FlightId;
-use crate::postgres::load::KeyValues;
+use crate::postgres::rows::load::KeyValues;
 
 /// So many keys are worth a statement of their own: what it costs by itself is little beside them, and to wait for more
 /// would leave PostgreSQL idle.

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender, TryRecvError};
 
-use super::mail::{Message, News, Postbox, SourceIndex};
+use super::mail::{FeedEvent, Message, Postbox, SourceIndex};
 use crate::cache::lease::Gap;
-use crate::postgres::watch::feed::for_source;
-use crate::postgres::watch::{Definitions, Feed, Known, Lost, COMPARED_EVERY};
+use crate::cdc::definitions::{Definitions, COMPARED_EVERY};
+use crate::cdc::feed::for_source;
+use crate::cdc::feed::Feed;
+use crate::cdc::{Known, Lost};
 use crate::postgres::{Pulses, Shutdown};
 use crate::settings::{Shared, SourceSettings};
 
@@ -36,14 +38,14 @@ static NUMBER: AtomicUsize = AtomicUsize::new(1);
 
 /// What a thread that listens needs. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Ears {
+pub struct ListenerConfig {
     /// Position of the source in the settings.
     pub index: SourceIndex,
     /// Its settings.
     pub source: Arc<SourceSettings>,
     /// Its connections, to which those are added that listen.
     pub pulses: Arc<Pulses>,
-    /// Where news go.
+    /// Where events go.
     pub postbox: Postbox,
     /// The settings as they stand.
     pub settings: Arc<Shared>,
@@ -66,15 +68,15 @@ impl Listener {
     ///
     /// # Errors
     /// When there can be no more threads.
-    pub fn start(ears: Ears, subject: Subject) -> io::Result<Self> {
+    pub fn start(config: ListenerConfig, subject: Subject) -> io::Result<Self> {
         let (stop, stopped) = bounded(0);
         let stem = match subject {
             Subject::Notices => "note",
             Subject::Definitions => "defs",
         };
         let name = format!("pgcache-{stem}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let voice = Voice { ears, subject, is_flooded: false, was_live: false };
-        let thread = Thread { feed: None, voice, stopped };
+        let sink = EventSink { config, subject, is_flooded: false, was_live: false };
+        let thread = Thread { feed: None, sink, stopped };
         let handle = thread::Builder::new().name(name).spawn(move || thread.run())?;
         Ok(Self { stop: Some(stop), handle })
     }
@@ -108,7 +110,7 @@ impl Listener {
 struct Thread {
     /// Made by the thread, because the files for TLS are read for it.
     feed: Option<Box<dyn Feed>>,
-    voice: Voice,
+    sink: EventSink,
     stopped: Receiver<()>,
 }
 
@@ -116,11 +118,11 @@ impl Thread {
     fn run(mut self) {
         let mut back_off = Duration::ZERO;
         while !self.is_stopped() {
-            self.voice.was_live = false;
+            self.sink.was_live = false;
             let began = Instant::now();
             let Err(Lost(reason)) = self.guarded_session() else { return };
-            self.voice.lose(reason);
-            back_off = pause_after(back_off, self.voice.was_live, began.elapsed());
+            self.sink.lose(reason);
+            back_off = pause_after(back_off, self.sink.was_live, began.elapsed());
             if !self.rest(back_off.mul_f64(0.5 + fastrand::f64() / 2.0)) {
                 return;
             }
@@ -143,12 +145,12 @@ impl Thread {
     fn session(&mut self) -> Result<(), Lost> {
         let feed = match &mut self.feed {
             Some(feed) => feed,
-            None => self.feed.insert(self.voice.feed()?),
+            None => self.feed.insert(self.sink.feed()?),
         };
         feed.open()?;
         while self.stopped.try_recv() != Err(TryRecvError::Disconnected) {
-            let max_staleness = self.voice.ears.settings.get().max_staleness;
-            feed.listen(max_staleness, &mut |news| self.voice.tell(news))?;
+            let max_staleness = self.sink.config.settings.get().max_staleness;
+            feed.listen(max_staleness, &mut |event| self.sink.tell(event))?;
         }
         Ok(())
     }
@@ -173,9 +175,9 @@ fn pause_after(before: Duration, was_live: bool, lasted: Duration) -> Duration {
     }
 }
 
-/// What passes news on to the main thread.
-struct Voice {
-    ears: Ears,
+/// What passes events on to the main thread.
+struct EventSink {
+    config: ListenerConfig,
     subject: Subject,
     /// Whether notices are left out because the main thread does not come to them.
     is_flooded: bool,
@@ -183,10 +185,10 @@ struct Voice {
     was_live: bool,
 }
 
-impl Voice {
+impl EventSink {
     /// The feed of the subject, as the source's settings ask for it.
     fn feed(&self) -> Result<Box<dyn Feed>, Lost> {
-        let Ears { source, pulses, known, shutdown, .. } = &self.ears;
+        let ListenerConfig { source, pulses, known, shutdown, .. } = &self.config;
         let feed = match self.subject {
             Subject::Notices => for_source(source, shutdown, pulses, known),
             Subject::Definitions => {
@@ -199,47 +201,48 @@ impl Voice {
         feed.ok_or_else(|| Lost("invalidation is off".into()))
     }
 
-    fn tell(&mut self, news: News) {
-        self.was_live |= matches!(news, News::Beat(_) | News::Vocabulary(_) | News::Fingerprints(_));
+    fn tell(&mut self, event: FeedEvent) {
+        self.was_live |=
+            matches!(event, FeedEvent::Beat(_) | FeedEvent::Vocabulary(_) | FeedEvent::Fingerprints(_));
         if self.subject == Subject::Definitions {
-            return self.send(news);
+            return self.send(event);
         }
-        if !self.is_dropped(&news) && !self.is_premature(&news) {
-            self.send(news);
+        if !self.is_dropped(&event) && !self.is_premature(&event) {
+            self.send(event);
         }
     }
 
     /// Whether this would have rows relied on whose definitions nobody has compared for too long.
-    fn is_premature(&self, news: &News) -> bool {
-        let longest = self.ears.settings.get().max_staleness + 2 * COMPARED_EVERY;
-        let is_compared = self.ears.known.last_compared().is_some_and(|began| began.elapsed() < longest);
-        matches!(news, News::Beat(_)) && !is_compared
+    fn is_premature(&self, event: &FeedEvent) -> bool {
+        let longest = self.config.settings.get().max_staleness + 2 * COMPARED_EVERY;
+        let is_compared = self.config.known.last_compared().is_some_and(|began| began.elapsed() < longest);
+        matches!(event, FeedEvent::Beat(_)) && !is_compared
     }
 
     /// The session has ended or could not be opened.
     fn lose(&self, reason: String) {
         self.send(match self.subject {
-            Subject::Notices => News::Closed(reason),
-            Subject::Definitions => News::Uncompared(reason),
+            Subject::Notices => FeedEvent::Closed(reason),
+            Subject::Definitions => FeedEvent::Uncompared(reason),
         });
     }
 
     /// Whether this is left out, because the main thread has too much to do. Once it has caught up there is a gap, and
     /// until then no sign of life.
-    fn is_dropped(&mut self, news: &News) -> bool {
-        let waiting = self.ears.postbox.waiting();
+    fn is_dropped(&mut self, event: &FeedEvent) -> bool {
+        let waiting = self.config.postbox.waiting();
         if self.is_flooded && waiting <= FLOOD.1 {
             self.is_flooded = false;
-            self.send(News::Gap(Gap::Overflow));
+            self.send(FeedEvent::Gap(Gap::Overflow));
         } else if waiting >= FLOOD.0 {
             self.is_flooded = true;
         }
-        self.is_flooded && matches!(news, News::Notices(_) | News::Beat(_))
+        self.is_flooded && matches!(event, FeedEvent::Notices(_) | FeedEvent::Beat(_))
     }
 
-    fn send(&self, news: News) {
-        let Ears { index, postbox, .. } = &self.ears;
-        postbox.send(Message::Heard { source: *index, news });
+    fn send(&self, event: FeedEvent) {
+        let ListenerConfig { index, postbox, .. } = &self.config;
+        postbox.send(Message::Feed { source: *index, event });
     }
 }
 

@@ -10,11 +10,11 @@ use crate::cache::error::Error;
 use crate::cache::flight::FlightId;
 use crate::cache::spent::Spent;
 use crate::cache::table::TableDefinition;
-use crate::postgres::load::Fetched;
 use crate::postgres::query::{QueryDescription, QueryPlan};
+use crate::postgres::rows::load::Fetched;
 use crate::postgres::Transition;
 
-pub use crate::postgres::watch::News;
+pub use crate::cdc::feed::FeedEvent;
 
 /// Which source, as its position in the settings.
 pub type SourceIndex = usize;
@@ -74,11 +74,11 @@ pub enum Message {
     /// A source came up or went down.
     Source(Transition),
     /// What a source's change notices tell.
-    Heard {
+    Feed {
         /// Which source.
         source: SourceIndex,
         /// What.
-        news: News,
+        event: FeedEvent,
     },
 }
 

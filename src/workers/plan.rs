@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::accounted::AccountedQuery;
-use crate::postgres::statement::LoadPlan;
+use crate::postgres::rows::statement::LoadPlan;
 
 /// A statement, with what it is for.
 #[derive(Debug, Clone)]

@@ -10,8 +10,8 @@ use super::errand::{Errands, HandOver};
 use super::group::Task;
 use super::mail::Message;
 use crate::cache::flight::FlightId;
-use crate::postgres::load::{Fetched, KeyValues};
 use crate::postgres::query::{self, Discovery, QueryLimits, QueryPlan, QueryRows};
+use crate::postgres::rows::load::{Fetched, KeyValues};
 use crate::postgres::Session;
 
 /// Most bytes of one answer: it stands in memory several times on its way to the client.

@@ -276,8 +276,8 @@ mod tests {
     use super::*;
     use crate::cache::flight::FlightId;
     use crate::cache::table::TableDefinition;
-    use crate::postgres::load::KeyValues;
-    use crate::postgres::statement::LoadPlan;
+    use crate::postgres::rows::load::KeyValues;
+    use crate::postgres::rows::statement::LoadPlan;
 
     fn group() -> Arc<Group> {
         let table = TableDefinition {

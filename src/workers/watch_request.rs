@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::postgres::watch::Watched;
+use crate::cdc::install::Watched;
 
 /// How long an installation may take once it has its locks, for which it waits half a second at most: it visits every partition.
 const INSTALLATION: Duration = Duration::from_secs(60);

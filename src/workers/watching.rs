@@ -9,8 +9,8 @@ use super::errand::Errands;
 use super::mail::Message;
 use super::watch_request::{WatchAnswer, Watching};
 use crate::cache::error::{Error, ErrorKind};
+use crate::cdc::install::{self, Mode};
 use crate::postgres::error_from;
-use crate::postgres::watch::{self, Mode};
 use crate::settings::Invalidation;
 
 impl Errands {
@@ -38,14 +38,14 @@ impl Errands {
         };
         let answer = match what {
             Watching::Add(name) => {
-                watch::add(&mut client, name, mode, allow).map(|result| result.map(|()| WatchAnswer::Done))
+                install::add(&mut client, name, mode, allow).map(|result| result.map(|()| WatchAnswer::Done))
             }
             Watching::Del(name) => {
-                watch::del(&mut client, name, allow).map(|result| result.map(|()| WatchAnswer::Done))
+                install::del(&mut client, name, allow).map(|result| result.map(|()| WatchAnswer::Done))
             }
-            Watching::Sql(name) => watch::sql(&mut client, name, mode, allow)
+            Watching::Sql(name) => install::sql(&mut client, name, mode, allow)
                 .map(|result| result.map(|script| WatchAnswer::Script(script.to_string()))),
-            Watching::List => watch::list(&mut client).map(|tables| Ok(WatchAnswer::Tables(tables))),
+            Watching::List => install::list(&mut client).map(|tables| Ok(WatchAnswer::Tables(tables))),
         };
         answer.unwrap_or_else(|error| Err(refusal(&error, name)))
     }

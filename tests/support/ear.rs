@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use pgcache::cache::lease::Gap;
 use pgcache::cache::notice::Notice;
-use pgcache::postgres::watch::Known;
+use pgcache::cdc::Known;
 use pgcache::postgres::Shutdown;
 use pgcache::settings::{self, Shared};
-use pgcache::workers::listener::{Ears, Listener, Subject};
-use pgcache::workers::mail::{Message, News, Postbox};
+use pgcache::workers::listener::{Listener, ListenerConfig, Subject};
+use pgcache::workers::mail::{FeedEvent, Message, Postbox};
 
 use super::database::Database;
 use super::eventually::{eventually, PATIENCE};
@@ -23,7 +23,7 @@ pub struct Ear {
     /// The relations whose definitions they compare.
     pub known: Arc<Known>,
     /// Everything that was taken from them.
-    pub heard: Vec<News>,
+    pub heard: Vec<FeedEvent>,
 }
 
 impl Ear {
@@ -50,7 +50,7 @@ impl Ear {
         let (postbox, mail) = Postbox::new(Arc::new(|| {}));
         let known = Arc::<Known>::default();
         let source = Arc::clone(&settings.get().sources[0]);
-        let ears = Ears {
+        let ears = ListenerConfig {
             index: 0,
             source,
             pulses: Arc::default(),
@@ -65,10 +65,10 @@ impl Ear {
     }
 
     /// The next news, if some come in time.
-    pub fn next(&mut self, patience: Duration) -> Option<&News> {
+    pub fn next(&mut self, patience: Duration) -> Option<&FeedEvent> {
         match self.mail.recv_timeout(patience) {
-            Ok(Message::Heard { news, .. }) => {
-                self.heard.push(news);
+            Ok(Message::Feed { event, .. }) => {
+                self.heard.push(event);
                 self.heard.last()
             }
             Ok(other) => panic!("{other:?}"),
@@ -77,7 +77,7 @@ impl Ear {
     }
 
     /// Waits for news that `look` finds something in. Panics with `what` after [`PATIENCE`].
-    pub fn until<T>(&mut self, what: &str, mut look: impl FnMut(&News) -> Option<T>) -> T {
+    pub fn until<T>(&mut self, what: &str, mut look: impl FnMut(&FeedEvent) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(found) = self.next(Duration::from_millis(100)).and_then(&mut look) {
@@ -90,29 +90,31 @@ impl Ear {
     /// Waits for a heartbeat that was sent from now on: all that was committed before has been told then.
     pub fn catch_up(&mut self) {
         let now = Instant::now();
-        self.until("a heartbeat", |news| matches!(news, News::Beat(sent) if *sent >= now).then_some(()));
+        self.until("a heartbeat", |event| {
+            matches!(event, FeedEvent::Beat(sent) if *sent >= now).then_some(())
+        });
     }
 
     /// Waits for a session, and returns its gap.
     pub fn opened(&mut self) -> Option<Gap> {
-        self.until("a session", |news| match news {
-            News::Opened { gap } => Some(*gap),
+        self.until("a session", |event| match event {
+            FeedEvent::Opened { gap } => Some(*gap),
             _ => None,
         })
     }
 
     /// Waits for a gap by this cause, in a session or at the beginning of another one.
     pub fn gap(&mut self, cause: Gap) {
-        self.until(cause.name(), |news| match news {
-            News::Gap(gap) | News::Opened { gap: Some(gap) } => (*gap == cause).then_some(()),
+        self.until(cause.name(), |event| match event {
+            FeedEvent::Gap(gap) | FeedEvent::Opened { gap: Some(gap) } => (*gap == cause).then_some(()),
             _ => None,
         });
     }
 
     /// Waits for the end of a session, and returns why.
     pub fn closed(&mut self) -> String {
-        self.until("the end of a session", |news| match news {
-            News::Closed(reason) => Some(reason.clone()),
+        self.until("the end of a session", |event| match event {
+            FeedEvent::Closed(reason) => Some(reason.clone()),
             _ => None,
         })
     }
@@ -127,9 +129,9 @@ impl Ear {
 
     /// Every gap so far, those of sessions that began with one included.
     pub fn gaps(&self) -> Vec<Gap> {
-        let gap = |news: &News| match news {
-            News::Opened { gap } => *gap,
-            News::Gap(gap) => Some(*gap),
+        let gap = |event: &FeedEvent| match event {
+            FeedEvent::Opened { gap } => *gap,
+            FeedEvent::Gap(gap) => Some(*gap),
             _ => None,
         };
         self.heard.iter().filter_map(gap).collect()
@@ -137,8 +139,8 @@ impl Ear {
 
     /// When the heartbeats so far were sent.
     pub fn beats(&self) -> Vec<Instant> {
-        let beat = |news: &News| match news {
-            News::Beat(sent) => Some(*sent),
+        let beat = |event: &FeedEvent| match event {
+            FeedEvent::Beat(sent) => Some(*sent),
             _ => None,
         };
         self.heard.iter().filter_map(beat).collect()
@@ -146,8 +148,8 @@ impl Ear {
 
     /// The notices so far, in order.
     pub fn notices(&self) -> Vec<Notice> {
-        let notices = |news: &News| match news {
-            News::Notices(notices) => notices.clone(),
+        let notices = |event: &FeedEvent| match event {
+            FeedEvent::Notices(notices) => notices.clone(),
             _ => Vec::new(),
         };
         self.heard.iter().flat_map(notices).collect()

@@ -1,6 +1,7 @@
 //! What is told of changes, opened with the secret.
 
-use pgcache::postgres::watch::{Mode, Secret};
+use pgcache::cdc::install::Mode;
+use pgcache::cdc::Secret;
 use postgres::fallible_iterator::FallibleIterator;
 use serde_json::Value;
 

@@ -11,7 +11,7 @@ use super::transaction::{abandon, abandon_described, begin, end, forget};
 use super::trouble::Trouble;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::table::TableDefinition;
-use crate::postgres::watch::vocabulary;
+use crate::postgres::catalog::vocabulary;
 use crate::postgres::Session;
 use crate::settings::Invalidation;
 

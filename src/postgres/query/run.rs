@@ -14,8 +14,8 @@ use super::statement::{check, trimmed, wrapped};
 use super::transaction::{abandon, begin, beginning, end, forget, relations, LOCKED};
 use super::trouble::Trouble;
 use crate::cache::error::Error;
-use crate::postgres::client::{Request, What};
-use crate::postgres::isolation;
+use crate::postgres::connection::client::{Request, What};
+use crate::postgres::connection::isolation;
 use crate::postgres::{means_catalog_changed, Session};
 
 /// What a query brought.

@@ -10,9 +10,10 @@ use super::plan::{QueryLimits, QueryPlan};
 use super::rows::Rows;
 use super::run::{parameters, prepare, QueryRows};
 use super::statement::{check, wrapped};
-use crate::postgres::client::{Request, What};
+use crate::postgres::connection::client::{Request, What};
+use crate::postgres::connection::isolation;
 use crate::postgres::error::is_lost;
-use crate::postgres::{isolation, Session};
+use crate::postgres::Session;
 
 /// Whoever asks, with parameters that fit.
 struct Asker<'q> {

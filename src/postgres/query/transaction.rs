@@ -2,7 +2,8 @@
 
 use ::postgres::{Error, SimpleQueryMessage};
 
-use crate::postgres::{isolation, Session};
+use crate::postgres::connection::isolation;
+use crate::postgres::Session;
 
 /// One statement has one snapshot, which PostgreSQL takes once the statement's tables are locked. With a snapshot of the
 /// transaction it would be taken before: a table whose TRUNCATE was waited for would then seem to be empty, although rows were

@@ -1,0 +1,33 @@
+//! Feed events: what a session that listens has to tell.
+
+use std::time::Instant;
+
+use crate::cache::lease::Gap;
+use crate::cache::notice::Notice;
+
+/// What the threads that listen to a source tell. Each tells it in the order in which it happened.
+#[derive(Debug)]
+pub enum FeedEvent {
+    /// A session listens from now on. With a gap when something may have been missed before.
+    Opened {
+        /// Why something may have been missed.
+        gap: Option<Gap>,
+    },
+    /// These changes.
+    Notices(Vec<Notice>),
+    /// Everything that was committed before this moment has been told.
+    Beat(Instant),
+    /// So many more notices came that are not proven to be ours, and that were left out.
+    Foreign(u64),
+    /// Something may have been missed.
+    Gap(Gap),
+    /// The session has ended, or could not be opened, and why; another one follows.
+    Closed(String),
+    /// The relations that are known here cannot be compared with the catalog for now, and why.
+    Uncompared(String),
+    /// What the catalog says of the relations that are known here: the fingerprint of each, `None` for one that is gone or
+    /// whose name now means another relation.
+    Fingerprints(Vec<(u32, Option<i64>)>),
+    /// The number of the functions, operators, casts and types that there are.
+    Vocabulary(i64),
+}

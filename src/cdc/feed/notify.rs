@@ -1,0 +1,499 @@
+//! The feed by NOTIFY: what others notify on the channel, and heartbeats of our own that travel the same way.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::queue_usage::QueueUsage;
+use super::server_identity::{Past, ServerIdentity};
+use super::unproven::Unproven;
+use crate::cache::error::Error;
+use crate::cache::lease::Gap;
+use crate::cache::notice::{Notice, Relation};
+use crate::cdc::connection::FeedConnection;
+use crate::cdc::feed::FeedEvent;
+use crate::cdc::feed::{Feed, Tell};
+use crate::cdc::known::Known;
+use crate::cdc::secret::{is_sealed, Secret};
+use crate::cdc::snapshot::Snapshot;
+use crate::cdc::Lost;
+use crate::postgres::connection::client::Shutdown;
+use crate::postgres::connection::connect::{Connector, NOTICES};
+use crate::postgres::Pulses;
+use crate::settings::SourceSettings;
+
+/// The channel.
+const LISTEN: &str = "LISTEN cache_invalidation";
+const UNLISTEN: &str = "UNLISTEN cache_invalidation";
+/// What a session sets besides, unless a pooler stands in between: others might find it in their sessions.
+const SETUP: &str = "SET default_transaction_read_only = on; SET statement_timeout = '10s'";
+
+/// How many heartbeats go into the longest time without one, and how long they are apart at least and at most.
+const BEATS_PER_LEASE: u32 = 8;
+const BEAT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
+/// How long the connection is waited on at a time, so that the end of the module does not wait longer.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// How much is told at once.
+const BATCH_NOTICES: usize = 1000;
+const BATCH_BYTES: usize = 1 << 20;
+/// Heartbeats that may be under way: those before them are given up.
+const BEATS_UNDER_WAY: usize = 16;
+/// How often the secret is read again at most, and how often it is told how many notices were left out.
+const SECRET_PAUSE: Duration = Duration::from_secs(1);
+const FOREIGN_PAUSE: Duration = Duration::from_millis(500);
+/// How many notices in doubt are kept meanwhile: less than 2 MB.
+const DOUBTFUL: usize = 200;
+/// The least time that the first heartbeat has to come back.
+const PROOF_PATIENCE: Duration = Duration::from_millis(500);
+
+/// LISTEN on a connection of its own.
+pub struct Notify {
+    connector: Connector,
+    pulses: Arc<Pulses>,
+    known: Arc<Known>,
+    past: Past,
+    session: Option<Listening>,
+}
+
+/// One session.
+struct Listening {
+    connection: FeedConnection,
+    identity: ServerIdentity,
+    /// The connection that sent the first heartbeat, until that has come back.
+    proof: Option<FeedConnection>,
+    is_told: bool,
+    beats: Beats,
+    usage: QueueUsage,
+    trust: Trust,
+}
+
+/// What notifications are held against.
+struct Trust {
+    secret: Option<Secret>,
+    /// When that was read again last.
+    read: Option<Instant>,
+    /// Notices in our form that it does not prove: those of another secret, perhaps, until it has been read again.
+    doubtful: Vec<(String, i32)>,
+    /// Those of them that there was no room for.
+    lost: u64,
+    unproven: Unproven,
+    /// Notices that were left out since that was told.
+    foreign: u64,
+    told: Instant,
+}
+
+/// A heartbeat on its way.
+struct Beat {
+    text: String,
+    sent: Instant,
+    /// The server process that it came from, which PostgreSQL tells with it: what others send is not ours.
+    process: Option<i32>,
+}
+
+/// Heartbeats on their way.
+struct Beats {
+    /// What makes those of this session unlike all others.
+    name: String,
+    number: u64,
+    under_way: VecDeque<Beat>,
+    last: Instant,
+}
+
+impl Notify {
+    /// Connects to nothing yet. Its connections end with `shutdown`.
+    ///
+    /// # Errors
+    /// A TLS file that is of no use.
+    pub fn new(
+        settings: Arc<SourceSettings>,
+        shutdown: Shutdown,
+        pulses: Arc<Pulses>,
+        known: Arc<Known>,
+    ) -> Result<Self, Error> {
+        let connector = Connector::new(settings, NOTICES, shutdown)?;
+        Ok(Self { connector, pulses, known, past: Past::Nothing, session: None })
+    }
+}
+
+impl Feed for Notify {
+    fn open(&mut self) -> Result<(), Lost> {
+        self.close();
+        let mut connection = FeedConnection::open(&self.connector, &self.pulses)?;
+        let identity = ServerIdentity::read(&mut connection)?;
+        // A transaction-mode pooler would let us hear ourselves, since a server process answers with its own
+        // notifications, but nobody else. So the first heartbeat comes from another connection.
+        let mut proof = FeedConnection::open(&self.connector, &self.pulses)?;
+        if connection.is_own() {
+            connection.ask(SETUP)?;
+        } else if connection.process()? == proof.process()? {
+            // Whoever has this process next would be told what we listen to.
+            return Err(unheard());
+        }
+        connection.ask(LISTEN)?;
+        let mut beats = Beats::new();
+        let rows = proof.ask(&format!("SELECT {}, pg_catalog.pg_backend_pid()", beats.next()))?;
+        beats.sent_by(rows.first().and_then(|row| row.get(1)));
+        let trust = Trust::new(Secret::read(connection.client())?);
+        let proof = Some(proof);
+        self.session = Some(Listening {
+            connection,
+            identity,
+            proof,
+            is_told: false,
+            beats,
+            usage: QueueUsage::new(),
+            trust,
+        });
+        Ok(())
+    }
+
+    fn listen(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
+        let Some(session) = &mut self.session else { return Err(Lost("there is no session".into())) };
+        session.connection.expect_signs(max_staleness);
+        session.beat_if_due(max_staleness, &self.known, tell)?;
+        let mut batch = session.hear(max_staleness)?;
+        if !session.is_told && !batch.is_empty() {
+            session.is_told = true;
+            let gap = self.past.gap(&session.identity).or(Some(Gap::Reconnected));
+            self.past = Past::Known(session.identity.clone());
+            tell(FeedEvent::Opened { gap });
+        }
+        let gap = session.trust.settle(&mut session.connection, max_staleness, &mut batch)?;
+        batch.tell(session.usage.is_crowded() || session.trust.is_in_doubt(), tell);
+        gap.into_iter().for_each(|gap| tell(FeedEvent::Gap(gap)));
+        session.trust.tell(tell);
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.session = None;
+    }
+
+    fn forget(&mut self) {
+        self.past = Past::Forgotten;
+        self.close();
+    }
+}
+
+/// Why notifications do not come.
+fn unheard() -> Lost {
+    Lost(
+        "LISTEN does not get through: a pooler in transaction mode stands in between, or NOTIFY is held up \
+         (connect without the pooler, or set invalidation outbox)"
+            .into(),
+    )
+}
+
+impl Listening {
+    /// Sends a heartbeat when it is time for one, and looks after the queue of all notifications with it.
+    fn beat_if_due(
+        &mut self,
+        max_staleness: Duration,
+        known: &Known,
+        tell: &mut Tell<'_>,
+    ) -> Result<(), Lost> {
+        if self.proof.is_some() {
+            return self.check_proof(max_staleness);
+        }
+        if self.beats.due(max_staleness) > Instant::now() {
+            return Ok(());
+        }
+        let sql = format!(
+            "SELECT {}, pg_catalog.pg_notification_queue_usage(), pg_catalog.pg_current_snapshot(),
+                    pg_catalog.pg_backend_pid(), pg_catalog.pg_current_xact_id(),
+                    EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time())",
+            self.beats.next()
+        );
+        let rows = self.connection.ask(&sql)?;
+        self.beats.sent_by(rows.first().and_then(|row| row.get(3)));
+        let answer =
+            rows.first().and_then(|row| Some((row.get(1)?.parse().ok()?, row.get(2)?.parse().ok()?)));
+        let (usage, snapshot): (f64, Snapshot) =
+            answer.ok_or_else(|| Lost("a heartbeat was answered by something else".into()))?;
+        if let Some((number, started)) =
+            rows.first().and_then(|row| Some((row.get(4)?.parse().ok()?, row.get(5)?)))
+        {
+            known.own.ended(started, number);
+        }
+        self.usage.measure(usage, &snapshot).into_iter().for_each(|gap| tell(FeedEvent::Gap(gap)));
+        Ok(())
+    }
+
+    fn check_proof(&mut self, max_staleness: Duration) -> Result<(), Lost> {
+        if self.beats.last.elapsed() < max_staleness.max(PROOF_PATIENCE) {
+            return Ok(());
+        }
+        // Whatever server process that comes to.
+        self.connection.ask(UNLISTEN)?;
+        Err(unheard())
+    }
+
+    /// Waits for a notification, and takes what else is there.
+    fn hear(&mut self, max_staleness: Duration) -> Result<Batch, Lost> {
+        let due = self.beats.due(max_staleness).saturating_duration_since(Instant::now());
+        let patience = if self.proof.is_some() { PATIENCE } else { due.min(PATIENCE) };
+        let mut batch = Batch::default();
+        let mut next = self.connection.client().notification(patience)?;
+        while let Some(notification) = next {
+            let (payload, process) = (notification.payload(), notification.process_id());
+            batch.add(payload, process, &mut self.beats, &mut self.proof, &mut self.trust);
+            next = if batch.is_full() { None } else { self.connection.client().next_notification() };
+        }
+        if self.connection.client().is_closed() {
+            return Err(Lost("the connection was closed".into()));
+        }
+        Ok(batch)
+    }
+}
+
+impl Beats {
+    fn new() -> Self {
+        let name = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        Self { name, number: 0, under_way: VecDeque::new(), last: Instant::now() }
+    }
+
+    /// When the next one is to be sent.
+    fn due(&self, max_staleness: Duration) -> Instant {
+        self.last + (max_staleness / BEATS_PER_LEASE).clamp(BEAT_PAUSE.0, BEAT_PAUSE.1)
+    }
+
+    /// The call that sends the next one, now.
+    fn next(&mut self) -> String {
+        self.number += 1;
+        let text = format!("{}-{}", self.name, self.number);
+        let call =
+            format!("pg_catalog.pg_notify('cache_invalidation', '{{\"pgcache\":1,\"beat\":\"{text}\"}}')");
+        if self.under_way.len() >= BEATS_UNDER_WAY {
+            self.under_way.pop_front();
+        }
+        self.last = Instant::now();
+        self.under_way.push_back(Beat { text, sent: self.last, process: None });
+        call
+    }
+
+    /// The last one came from this server process.
+    fn sent_by(&mut self, process: Option<&str>) {
+        if let Some(beat) = self.under_way.back_mut() {
+            beat.process = process.and_then(|process| process.parse().ok());
+        }
+    }
+
+    /// When the one with that text was sent, if it is ours. Those before it will not come any more.
+    fn came(&mut self, text: &str, process: i32) -> Option<Instant> {
+        let is_ours = |beat: &Beat| beat.text == text && beat.process == Some(process);
+        let place = self.under_way.iter().position(is_ours)?;
+        self.under_way.drain(..=place).next_back().map(|beat| beat.sent)
+    }
+}
+
+/// What was heard at once.
+#[derive(Default)]
+struct Batch {
+    notices: Vec<Notice>,
+    bytes: usize,
+    is_unreadable: bool,
+    /// When the last heartbeat among it was sent.
+    beat: Option<Instant>,
+}
+
+impl Batch {
+    fn add(
+        &mut self,
+        payload: &str,
+        process: i32,
+        beats: &mut Beats,
+        proof: &mut Option<FeedConnection>,
+        trust: &mut Trust,
+    ) {
+        self.bytes += payload.len();
+        if is_sealed(payload) {
+            return self.add_sealed(payload, process, trust);
+        }
+        match Notice::parse(payload) {
+            // Other servers' come as well.
+            Some(Notice::Beat(text)) => {
+                if let Some(sent) = beats.came(&text, process) {
+                    self.beat = Some(sent);
+                    *proof = None;
+                }
+            }
+            Some(notice) if is_of_others(&notice) => self.notices.extend(trust.take(notice)),
+            Some(_) | None => trust.foreign += 1,
+        }
+    }
+
+    fn add_sealed(&mut self, payload: &str, process: i32, trust: &mut Trust) {
+        match trust.secret.as_ref().and_then(|secret| secret.open(payload, process)) {
+            Some(text) => self.add_proven(&text),
+            None => trust.doubt(payload, process),
+        }
+    }
+
+    fn add_proven(&mut self, text: &str) {
+        match Notice::parse(text) {
+            Some(notice) => self.notices.push(notice),
+            None => self.is_unreadable = true,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.notices.len() >= BATCH_NOTICES || self.bytes >= BATCH_BYTES
+    }
+
+    fn is_empty(&self) -> bool {
+        self.notices.is_empty() && !self.is_unreadable && self.beat.is_none()
+    }
+
+    /// While the queue of notifications is crowded, notices may be left out: then a heartbeat proves nothing.
+    fn tell(self, is_crowded: bool, tell: &mut Tell<'_>) {
+        if !self.notices.is_empty() {
+            tell(FeedEvent::Notices(self.notices));
+        }
+        if self.is_unreadable {
+            tell(FeedEvent::Gap(Gap::Unreadable));
+        }
+        if let Some(sent) = self.beat.filter(|_| !is_crowded) {
+            tell(FeedEvent::Beat(sent));
+        }
+    }
+}
+
+/// Whether a notice has the form of triggers that are not ours.
+fn is_of_others(notice: &Notice) -> bool {
+    matches!(notice, Notice::Rows { relation: Relation::Name(_), .. } | Notice::Table(Relation::Name(_)))
+}
+
+impl Trust {
+    fn new(secret: Option<Secret>) -> Self {
+        let now = Instant::now();
+        Self {
+            secret,
+            read: None,
+            doubtful: Vec::new(),
+            lost: 0,
+            unproven: Unproven::new(now),
+            foreign: 0,
+            told: now,
+        }
+    }
+
+    /// Takes a notice that carries no proof.
+    fn take(&mut self, notice: Notice) -> Option<Notice> {
+        let taken = self.unproven.take(notice, Instant::now());
+        self.foreign += u64::from(taken.is_none());
+        taken
+    }
+
+    /// Keeps a notice that the secret does not prove, until it has been read again.
+    fn doubt(&mut self, payload: &str, process: i32) {
+        match self.doubtful.len() < DOUBTFUL {
+            true => self.doubtful.push((payload.to_owned(), process)),
+            false => self.lost += 1,
+        }
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        !self.doubtful.is_empty()
+    }
+
+    /// Reads the secret again when notices are in doubt, and not too often: others can send such notices as well. Until then
+    /// no heartbeat is told, so that a notice of ours is not relied on to have been told. Another secret in the place of
+    /// the one before is a gap, and so is a first one when there was no room for all notices.
+    fn settle(
+        &mut self,
+        connection: &mut FeedConnection,
+        max_staleness: Duration,
+        batch: &mut Batch,
+    ) -> Result<Option<Gap>, Lost> {
+        let pause = (max_staleness / BEATS_PER_LEASE).min(SECRET_PAUSE);
+        if !self.is_in_doubt() || self.read.is_some_and(|read| read.elapsed() < pause) {
+            return Ok(None);
+        }
+        let before = std::mem::replace(&mut self.secret, Secret::read(connection.client())?);
+        self.read = Some(Instant::now());
+        let (doubtful, lost) = (std::mem::take(&mut self.doubtful), std::mem::take(&mut self.lost));
+        self.foreign += lost;
+        let is_other = self.secret != before;
+        for (payload, process) in doubtful {
+            self.open_again(&payload, process, batch);
+        }
+        Ok((is_other && (before.is_some() || lost > 0)).then_some(Gap::Recreated))
+    }
+
+    fn open_again(&mut self, payload: &str, process: i32, batch: &mut Batch) {
+        match self.secret.as_ref().and_then(|secret| secret.open(payload, process)) {
+            Some(text) => batch.add_proven(&text),
+            None => self.foreign += 1,
+        }
+    }
+
+    /// Tells the drops that were kept back, and how many notices were left out.
+    fn tell(&mut self, tell: &mut Tell<'_>) {
+        let late = self.unproven.due(Instant::now());
+        if !late.is_empty() {
+            tell(FeedEvent::Notices(late));
+        }
+        if self.foreign > 0 && self.told.elapsed() >= FOREIGN_PAUSE {
+            self.told = Instant::now();
+            tell(FeedEvent::Foreign(std::mem::take(&mut self.foreign)));
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn text(call: &str) -> String {
+        let json = call.split('\'').nth(3).unwrap();
+        match Notice::parse(json) {
+            Some(Notice::Beat(text)) => text,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_that_comes_back_gives_up_those_before_it() {
+        let mut beats = Beats::new();
+        let (first, second, third) = (text(&beats.next()), text(&beats.next()), text(&beats.next()));
+        let sent = beats.under_way[1].sent;
+        beats.under_way.iter_mut().for_each(|beat| beat.process = Some(7));
+        assert_eq!(beats.came(&second, 8), None, "another's session");
+        assert_eq!(beats.came(&second, 7), Some(sent));
+        assert_eq!(beats.came(&first, 7), None);
+        assert!(beats.came(&third, 7).is_some());
+        assert_eq!(beats.came("another's-1", 7), None);
+    }
+
+    #[test]
+    fn heartbeats_keep_time_with_the_lease() {
+        let beats = Beats::new();
+        let pause = |ms| (beats.due(Duration::from_millis(ms)) - beats.last).as_millis();
+        assert_eq!((pause(100), pause(1000), pause(2000), pause(60_000)), (50, 125, 250, 250));
+    }
+
+    #[test]
+    fn a_batch_tells_what_it_holds_in_order() {
+        let mut beats = Beats::new();
+        let ours = text(&beats.next());
+        beats.sent_by(Some("7"));
+        let mut trust = Trust::new(None);
+        let mut batch = Batch::default();
+        for payload in [
+            r#"{"pgcache":1,"rel":7}"#,
+            r#"{"table":"t","operation":"TRUNCATE"}"#,
+            "gibberish",
+            "pgcache:2:gibberish",
+            r#"{"pgcache":1,"beat":"another's"}"#,
+            &format!(r#"{{"pgcache":1,"beat":"{ours}"}}"#),
+        ] {
+            batch.add(payload, 7, &mut beats, &mut None, &mut trust);
+        }
+        let mut told = Vec::new();
+        batch.tell(false, &mut |event| told.push(format!("{event:?}")));
+        assert_eq!(told[0], r#"Notices([Table(Name("t"))])"#);
+        assert!(told.len() == 2 && told[1].starts_with("Beat("), "{told:?}");
+        assert_eq!((trust.foreign, trust.doubtful), (2, vec![("pgcache:2:gibberish".to_owned(), 7)]));
+    }
+}

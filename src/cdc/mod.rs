@@ -1,0 +1,15 @@
+//! Change data capture: how PostgreSQL is made to tell of changes, how it is listened to, and what its catalog says of definitions.
+
+mod connection;
+pub mod definitions;
+pub mod feed;
+pub mod install;
+mod known;
+mod lost;
+mod own;
+mod secret;
+mod snapshot;
+
+pub use known::Known;
+pub use lost::Lost;
+pub use secret::Secret;

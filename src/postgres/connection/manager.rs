@@ -1,0 +1,165 @@
+//! Connections as r2d2 has them made, judged and thrown away.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Arc;
+use std::time::Instant;
+
+use r2d2::ManageConnection;
+
+use super::connect::{ConnectError, Connector};
+use super::health::Health;
+use super::pulses::{Pulses, Purpose};
+use super::session::Session;
+use super::waiters::Gate;
+
+/// What the log is told of a pooler.
+const BEHIND_A_POOLER: &str =
+    "a pooler stands in between: each statement is a transaction of its own, which takes three round trips";
+
+/// How often a connection is opened that somebody ends while it is made.
+const TRIES: usize = 10;
+
+/// What the source shares with its connections and with the threads that open them.
+pub(crate) struct Shared {
+    /// Whether the source answers.
+    pub health: Health,
+    /// Where those wait who found no idle connection.
+    pub gate: Gate,
+    /// Connections that are open and not known to be lost.
+    alive: AtomicU32,
+    /// All connections of the source, those that listen too.
+    pub pulses: Arc<Pulses>,
+    /// Whether the log has been told that a pooler stands in between.
+    is_pooler_told: AtomicBool,
+}
+
+impl Shared {
+    /// Of a source that has no connection yet.
+    pub fn new(health: Health) -> Self {
+        Self {
+            health,
+            gate: Gate::default(),
+            alive: AtomicU32::new(0),
+            pulses: Arc::default(),
+            is_pooler_told: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether any of them is.
+    pub fn any_alive(&self) -> bool {
+        self.alive.load(Ordering::Acquire) > 0
+    }
+}
+
+/// Makes and judges connections for r2d2.
+pub(crate) struct Manager {
+    /// Opens them.
+    pub connector: Arc<Connector>,
+    /// Learns of each.
+    pub shared: Arc<Shared>,
+}
+
+/// A session that is counted as alive until it is lost or dropped.
+pub(crate) struct Counted {
+    /// The session.
+    pub session: Session,
+    shared: Arc<Shared>,
+    is_counted: bool,
+}
+
+impl Counted {
+    fn new(session: Session, shared: &Arc<Shared>) -> Self {
+        shared.alive.fetch_add(1, Ordering::AcqRel);
+        shared.pulses.keep(Purpose::Load, session.pulse());
+        Self { session, shared: Arc::clone(shared), is_counted: true }
+    }
+
+    fn discount(&mut self) {
+        if std::mem::take(&mut self.is_counted) {
+            self.shared.alive.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.discount();
+    }
+}
+
+impl Manager {
+    /// One attempt, as soon as one is due.
+    fn attempt(&self) -> Result<Counted, ConnectError> {
+        let attempt = self.shared.health.begin().ok_or(ConnectError::Closing)?;
+        let result = self.open_again();
+        self.shared.health.end(attempt);
+        result
+    }
+
+    /// Opens a connection, again when somebody ends it while it is made and PostgreSQL is there.
+    fn open_again(&self) -> Result<Counted, ConnectError> {
+        let deadline = Instant::now() + self.connector.patience();
+        let tries = if self.shared.health.is_down() { 1 } else { TRIES };
+        for _ in 1..tries {
+            match self.open() {
+                Err(_) if self.connector.shutdown().has_begun() => return Err(ConnectError::Closing),
+                Err(error) if error.is_ended() && Instant::now() < deadline => {}
+                result => return result,
+            }
+        }
+        self.open()
+    }
+
+    fn open(&self) -> Result<Counted, ConnectError> {
+        let client = self.connector.open()?;
+        let session = Session::prepare(client, self.connector.patience()).map_err(ConnectError::when_open)?;
+        if session.is_shared() && !self.shared.is_pooler_told.swap(true, Ordering::Relaxed) {
+            log::info!("source {}: {BEHIND_A_POOLER}", self.connector.source());
+        }
+        Ok(Counted::new(session, &self.shared))
+    }
+
+    /// Returns whether the source is down.
+    fn failed(&self, error: &ConnectError) -> bool {
+        self.shared.health.failed(error.to_string(), error.is_near(), || self.shared.any_alive())
+    }
+}
+
+impl ManageConnection for Manager {
+    type Connection = Counted;
+    type Error = ConnectError;
+
+    /// While the source is down, this goes on trying: r2d2 knows no other pace than its own.
+    fn connect(&self) -> Result<Counted, ConnectError> {
+        loop {
+            let made = self.attempt();
+            let is_down = match &made {
+                Err(ConnectError::Closing) => return Err(ConnectError::Closing),
+                Err(error) => self.failed(error),
+                Ok(_) => {
+                    self.shared.health.succeeded();
+                    false
+                }
+            };
+            // r2d2 puts the connection into the pool only after this returns: a waiter that is quicker looks again
+            // after LOOK_INTERVAL.
+            self.shared.gate.open_for_all();
+            if !is_down {
+                return made;
+            }
+        }
+    }
+
+    fn is_valid(&self, connection: &mut Counted) -> Result<(), ConnectError> {
+        Ok(connection.session.ping(self.connector.patience())?)
+    }
+
+    fn has_broken(&self, connection: &mut Counted) -> bool {
+        let closed = connection.session.is_closed();
+        if closed {
+            // Before r2d2 tries to replace it: when that fails, this one must not count as alive.
+            connection.discount();
+        }
+        closed
+    }
+}

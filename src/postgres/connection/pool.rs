@@ -1,0 +1,523 @@
+//! A source: one PostgreSQL database and its pool of connections.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ::postgres::SimpleQueryMessage;
+use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender};
+use r2d2::{NopErrorHandler, Pool, PooledConnection};
+use scheduled_thread_pool::{OnPoolDropBehavior, ScheduledThreadPool};
+
+use super::client::{Client, Shutdown, LATE};
+use super::connect::{ConnectError, Connector, LOADS};
+use super::health::{Health, HealthReport, OnTransition};
+use super::manager::{Manager, Shared};
+use super::pulses::{Pulses, Purpose};
+use super::session::Session;
+use crate::cache::error::{Error, ErrorKind};
+use crate::postgres::error::is_lost;
+use crate::postgres::failure::Failure;
+use crate::settings::SourceSettings;
+
+/// Threads that open connections, per source: so many attempts may be without an answer at a time.
+const CONNECT_THREADS: usize = 4;
+/// A waiter looks this often whether the source went down; a connection that comes free wakes it at once.
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+/// How often connections are looked at that owe an answer.
+const PULSE_INTERVAL: Duration = Duration::from_millis(250);
+/// How long an idle one may take to answer, before it is asked about them.
+const WITNESS_PATIENCE: Duration = Duration::from_millis(50);
+/// How often an idle connection is asked whether the server is still there.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How many connections that were opened since the last loss one piece of work may lose, how many of them without a pause in
+/// between, and how long the pauses are then.
+const FRESH_MAX: u32 = 16;
+const AT_ONCE: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LAST_PAUSE: Duration = Duration::from_millis(100);
+/// r2d2 doubles the pause between attempts up to half of this.
+const RETRY_PAUSE_TWICE: Duration = Duration::from_secs(2);
+
+/// Numbers the watches of all sources, since a thread's name has room for 15 bytes only.
+static NUMBER: AtomicUsize = AtomicUsize::new(1);
+
+/// One PostgreSQL database: its connections, and whether it answers.
+pub struct Source {
+    settings: Arc<SourceSettings>,
+    pool: Pool<Manager>,
+    connector: Arc<Connector>,
+    shared: Arc<Shared>,
+    /// Has the watch check at once. The watch ends with it.
+    ring: Sender<()>,
+}
+
+/// A connection that goes back to its pool when dropped.
+pub struct PooledSession {
+    // The order matters: the connection is back in its pool when the waiter is woken.
+    connection: PooledConnection<Manager>,
+    _wake: Wake,
+}
+
+/// Wakes one waiter when dropped.
+struct Wake(Arc<Shared>);
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        self.0.gate.open_for_one();
+    }
+}
+
+impl Deref for PooledSession {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.connection.session
+    }
+}
+
+impl DerefMut for PooledSession {
+    fn deref_mut(&mut self) -> &mut Session {
+        &mut self.connection.session
+    }
+}
+
+impl Source {
+    /// Starts to connect in the background and returns at once, whether PostgreSQL is there or not.
+    ///
+    /// `listener` is told when the source goes up or down.
+    ///
+    /// # Errors
+    /// A TLS file that is of no use.
+    pub fn open(settings: Arc<SourceSettings>, listener: OnTransition) -> Result<Arc<Self>, Error> {
+        let connector = Arc::new(Connector::new(Arc::clone(&settings), LOADS, Shutdown::default())?);
+        let shared = Arc::new(Shared::new(Health::new(&settings.name, listener)));
+        let pool = Pool::builder()
+            .max_size(settings.pool_size)
+            // One is always kept ready, so that a source that is down is retried without a client asking for it.
+            .min_idle(Some(1))
+            .test_on_check_out(false)
+            .connection_timeout(RETRY_PAUSE_TWICE)
+            .error_handler(Box::new(NopErrorHandler))
+            .thread_pool(connect_threads())
+            .build_unchecked(Manager { connector: Arc::clone(&connector), shared: Arc::clone(&shared) });
+        let (ring, rung) = bounded(1);
+        let source = Arc::new(Self { settings, pool, connector, shared, ring });
+        let watched = Arc::downgrade(&source);
+        thread::Builder::new()
+            .name(format!("pgcache-look-{}", NUMBER.fetch_add(1, Ordering::Relaxed)))
+            .spawn(move || watch(&watched, &rung))
+            .map_err(|error| {
+                Error::malformed(format!("cannot start the thread that looks after a source: {error}"))
+            })?;
+        Ok(source)
+    }
+
+    /// The source's settings.
+    pub fn settings(&self) -> &Arc<SourceSettings> {
+        &self.settings
+    }
+
+    /// Its connections, to which those of others are added that listen.
+    pub fn pulses(&self) -> &Arc<Pulses> {
+        &self.shared.pulses
+    }
+
+    /// An idle connection, or the next that comes free or is opened before `deadline`.
+    ///
+    /// It may have died while idle: [`Self::with_session`] is for those who do not want to care.
+    ///
+    /// # Errors
+    /// `PGDOWN` as soon as the source is known to be down; `PGTIMEOUT` at the deadline.
+    pub fn session(&self, deadline: Instant) -> Result<PooledSession, Error> {
+        self.refuse_if_down()?;
+        // Asks r2d2 for one more connection when none is idle, once for each waiter.
+        if let Ok(connection) = self.pool.get_timeout(Duration::ZERO) {
+            return Ok(self.lend(connection));
+        }
+        let _waiting = self.shared.gate.enter();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(self.too_late());
+            }
+            self.shared.gate.wait(left.min(LOOK_INTERVAL));
+            if let Some(session) = self.idle() {
+                return Ok(session);
+            }
+            self.refuse_if_down()?;
+        }
+    }
+
+    /// Does `work` on a session, again on another one when the connection turns out to be lost. Work that had its time and went
+    /// on is not done again: it would take up as long on every other connection.
+    ///
+    /// After a restart of PostgreSQL every idle connection is dead, so there may be `pool_size` of them. Of connections that were
+    /// opened since the last loss only so many are tried, each a little later than the one before: somebody may be ending them all,
+    /// and the work itself may be what ends them. Where it brings the server down the next one cannot be opened.
+    ///
+    /// # Errors
+    /// [`Failure::Source`] when no session was to be had or the work took too long, [`Failure::Query`] for what
+    /// PostgreSQL says about the work, or when each session was lost.
+    pub fn with_session<T>(
+        &self,
+        deadline: Instant,
+        mut work: impl FnMut(&mut Session) -> Result<T, ::postgres::Error>,
+    ) -> Result<T, Failure> {
+        let mut last_loss = Instant::now();
+        let (mut losses, mut fresh_losses) = (0, 0);
+        loop {
+            let mut session = self.session(deadline).map_err(Failure::Source)?;
+            self.shared.health.loads();
+            let result = work(&mut session);
+            self.shared.health.loaded(!matches!(&result, Err(error) if is_lost(error)));
+            let error = match result {
+                Err(_) if session.is_overdue() => return Err(Failure::Source(self.overdue())),
+                Err(error) if session.means_lost(&error) => error,
+                result => return result.map_err(Failure::Query),
+            };
+            losses += 1;
+            fresh_losses += u32::from(session.opened() >= last_loss);
+            last_loss = Instant::now();
+            let pause = pause_after(fresh_losses);
+            if losses > self.settings.pool_size + FRESH_MAX
+                || fresh_losses > FRESH_MAX
+                || Instant::now() + pause > deadline
+            {
+                return Err(Failure::Query(error));
+            }
+            drop(session);
+            thread::sleep(pause);
+        }
+    }
+
+    /// Whether the source answers, since when, and its number of connections.
+    pub fn health(&self) -> HealthReport {
+        self.judge_silence();
+        let state = self.pool.state();
+        let waiting = self.shared.gate.waiting();
+        self.shared.health.report(state.connections, state.idle_connections, waiting)
+    }
+
+    /// A connection of its own that may write, outside of the pool and with nothing set. A step on it may take as long as `patience`,
+    /// unless the source falls silent.
+    ///
+    /// # Errors
+    /// `PGDOWN` with the reason why it could not be opened.
+    pub fn open_to_write(&self, patience: Duration) -> Result<Client, Error> {
+        let mut client = self
+            .connector
+            .open()
+            .map_err(|error| Error::new(ErrorKind::Down, format!("{}: {error}", self.settings.name)))?;
+        client.set_patience(patience);
+        self.shared.pulses.keep(Purpose::Load, client.pulse());
+        Ok(client)
+    }
+
+    /// What ends all connections to the source, and those that others open to it.
+    pub fn shutdown(&self) -> &Shutdown {
+        self.connector.shutdown()
+    }
+
+    /// Ends all connections: whoever waits for PostgreSQL is told at once that the module ends.
+    pub fn close(&self) {
+        self.shared.health.close();
+        self.shutdown().begin();
+        self.shared.gate.open_for_all();
+    }
+
+    fn idle(&self) -> Option<PooledSession> {
+        self.pool.try_get().map(|connection| self.lend(connection))
+    }
+
+    fn lend(&self, connection: PooledConnection<Manager>) -> PooledSession {
+        PooledSession { connection, _wake: Wake(Arc::clone(&self.shared)) }
+    }
+
+    fn judge_silence(&self) {
+        let limit = self.settings.connect_timeout;
+        if self.shared.health.judge_silence(limit, || self.shared.any_alive()) {
+            self.fell_silent();
+        }
+    }
+
+    /// Whoever waits for an answer need not wait any longer, and the pool is to open others.
+    fn fell_silent(&self) {
+        self.shared.pulses.end_loads();
+        let _ = self.ring.try_send(());
+    }
+
+    /// `PGDOWN` when the source is known to be down. Waits for nobody: a load that cannot succeed need not queue. Its idle
+    /// connections are refused too: they are dead or silent, and the check in the background finds out when they are not.
+    ///
+    /// # Errors
+    /// Why the source is down.
+    pub fn refuse_if_down(&self) -> Result<(), Error> {
+        self.judge_silence();
+        match self.shared.health.why_down() {
+            Some(why) => Err(Error::new(ErrorKind::Down, format!("{}: {why}", self.settings.name))),
+            None => Ok(()),
+        }
+    }
+
+    fn overdue(&self) -> Error {
+        let name = &self.settings.name;
+        let text =
+            format!("{name}: no answer in the time of statement_timeout_ms: the connection was closed");
+        Error::new(ErrorKind::Timeout, text)
+    }
+
+    fn too_late(&self) -> Error {
+        let name = &self.settings.name;
+        let text = if self.shared.any_alive() {
+            format!(
+                "{name}: all connections were busy until the deadline (pool_size {})",
+                self.settings.pool_size
+            )
+        } else {
+            format!("{name}: no connection was made before the deadline")
+        };
+        Error::new(ErrorKind::Timeout, text)
+    }
+
+    /// Asks idle connections until one answers, so that an outage is seen without any client asking. Dead ones
+    /// leave the pool, which makes it connect anew.
+    fn check(&self) {
+        while let Some(mut session) = self.idle() {
+            if self.asks(&mut session) || !session.is_closed() {
+                return;
+            }
+        }
+        if self.shared.any_alive() && self.shared.health.is_doubtful(CHECK_INTERVAL) {
+            self.probe();
+        }
+    }
+
+    /// Whether the server answers on `session`.
+    fn asks(&self, session: &mut Session) -> bool {
+        let (limit, began) = (self.settings.connect_timeout, Instant::now());
+        let soon = limit.min(LATE);
+        self.shared.health.asks();
+        let answered = session.knock(soon).unwrap_or_else(|| {
+            self.probe();
+            session.ping(limit.saturating_sub(began.elapsed()).max(soon)).is_ok()
+        });
+        if !answered && began.elapsed() >= limit && self.shared.health.unanswered(limit) {
+            self.fell_silent();
+        }
+        self.shared.health.asked(answered);
+        answered
+    }
+
+    /// Finds out which of the connections that owe an answer are lost, while the source is up.
+    fn take_pulses(&self) {
+        if self.shared.pulses.late().is_empty() || self.shared.health.is_down() {
+            return;
+        }
+        let Some(mut session) = self.idle() else {
+            self.probe();
+            return;
+        };
+        if session.knock(WITNESS_PATIENCE) == Some(true) {
+            self.judge(|question| session.ask_within(self.settings.connect_timeout.min(LATE), question));
+        } else if self.probe() {
+            session.give_up();
+        }
+    }
+
+    /// No connection answers that might: knocks at the door, and asks there about those that are silent. A refusal (too many
+    /// connections, say) is an answer; a slow or locked table is no outage. Returns whether any of them was lost.
+    fn probe(&self) -> bool {
+        let began = Instant::now();
+        self.shared.health.asks();
+        let result = self.connector.open();
+        let is_answer = result.as_ref().err().is_none_or(ConnectError::is_answer);
+        self.shared.health.asked(is_answer);
+        match result {
+            Ok(mut client) => return self.judge(|question| client.simple_query(question)),
+            Err(error @ (ConnectError::Postgres(_) | ConnectError::Io(_))) if !is_answer => {
+                let is_up = self.shared.health.has_answered_since(began);
+                if !is_up && self.shared.health.failed(error.to_string(), error.is_near(), || false) {
+                    self.fell_silent();
+                }
+            }
+            Err(_) => {}
+        }
+        false
+    }
+
+    /// Ends the connections that are lost by what PostgreSQL says of them, and where loads were lost, all that nobody uses: most
+    /// probably they are lost as well. Returns whether loads were.
+    fn judge(&self, ask: impl FnOnce(&str) -> Result<Vec<SimpleQueryMessage>, ::postgres::Error>) -> bool {
+        let late = self.shared.pulses.late();
+        if late.is_empty() {
+            return false;
+        }
+        let Ok(answers) = ask(&late.question()) else { return false };
+        let lost = self.shared.pulses.lost(&late, &answers);
+        let (loads, listeners) = (lost.count(Purpose::Load), lost.count(Purpose::Listen));
+        if loads + listeners > 0 {
+            log::warn!(
+                "source {}: closes silent connections that PostgreSQL has nothing to do for: {loads} for loads, {listeners} that listen",
+                self.settings.name
+            );
+        }
+        // Before whoever waits on those that are lost takes one of them.
+        let idle = if loads > 0 { self.pool.state().idle_connections } else { 0 };
+        for _ in 0..idle {
+            self.idle().iter().for_each(|session| session.give_up());
+        }
+        lost.end();
+        loads > 0
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({})", self.settings.name)
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Looks after a source for as long as there is one: from time to time, and at once when the bell rings.
+fn watch(source: &Weak<Source>, rung: &Receiver<()>) {
+    let mut checked = Instant::now();
+    loop {
+        let woken = rung.recv_timeout(PULSE_INTERVAL);
+        let Some(source) = source.upgrade().filter(|_| woken != Err(RecvTimeoutError::Disconnected)) else {
+            return;
+        };
+        if woken.is_ok() || checked.elapsed() >= CHECK_INTERVAL {
+            checked = Instant::now();
+            source.check();
+        }
+        source.take_pulses();
+    }
+}
+
+/// At once at first, and then for a second in all.
+fn pause_after(fresh_losses: u32) -> Duration {
+    match fresh_losses.checked_sub(AT_ONCE) {
+        None | Some(0) => Duration::ZERO,
+        Some(more) => (FIRST_PAUSE * 2u32.saturating_pow(more - 1)).min(LAST_PAUSE),
+    }
+}
+
+fn connect_threads() -> Arc<ScheduledThreadPool> {
+    let threads = ScheduledThreadPool::builder()
+        .num_threads(CONNECT_THREADS)
+        .thread_name_pattern("pgcache-conn-{}")
+        // Attempts to reconnect that still wait must not keep the threads.
+        .on_drop_behavior(OnPoolDropBehavior::DiscardPendingScheduled);
+    Arc::new(threads.build())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::sync::atomic::AtomicBool;
+
+    /// A listener of which nobody will ever accept a connection, and a source that connects to it.
+    fn silent_source() -> (TcpListener, Arc<Source>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let source = source_at(listener.local_addr().unwrap().port());
+        (listener, source)
+    }
+
+    fn source_at(port: u16) -> Arc<Source> {
+        source_with(port, "100")
+    }
+
+    fn source_with(port: u16, connect_timeout_ms: &str) -> Arc<Source> {
+        let port = port.to_string();
+        let timeout = ["connect_timeout_ms", connect_timeout_ms];
+        let args = ["pg_host", "127.0.0.1", "pg_port", &port, timeout[0], timeout[1], "pg_password", "x"];
+        let settings = crate::settings::load(&args.map(String::from), []).unwrap().settings;
+        Source::open(Arc::clone(&settings.sources[0]), Box::new(|_| {})).unwrap()
+    }
+
+    fn refusal(source: &Source, patience: Duration) -> (Error, Duration) {
+        let began = Instant::now();
+        let error = source.session(began + patience).err().unwrap();
+        (error, began.elapsed())
+    }
+
+    #[test]
+    fn who_waits_for_a_connection_is_counted() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let source = source_with(listener.local_addr().unwrap().port(), "600000");
+        let (is_seen, began) = (AtomicBool::new(false), Instant::now());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_seen.load(Ordering::Relaxed) && began.elapsed() < Duration::from_secs(120) {
+                    assert!(source.session(Instant::now() + Duration::from_millis(100)).is_err());
+                }
+            });
+            while source.health().waiting != 1 {
+                assert!(began.elapsed() < Duration::from_secs(60), "nobody waits");
+            }
+            is_seen.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(source.health().waiting, 0);
+    }
+
+    #[test]
+    fn closing_a_source_lets_go_of_whoever_waits_for_a_silent_server() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let source = source_with(listener.local_addr().unwrap().port(), "600000");
+        let (began, patience) = (Instant::now(), Duration::from_secs(600));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| refusal(&source, patience));
+            let opening = scope.spawn(|| source.connector.open().err().unwrap());
+            while source.health().waiting != 1 {
+                assert!(began.elapsed() < Duration::from_secs(60), "nobody waits");
+            }
+            source.close();
+            assert_eq!(waiting.join().unwrap().0.kind(), &ErrorKind::Down);
+            assert!(matches!(opening.join().unwrap(), ConnectError::Closing));
+        });
+        assert!(matches!(source.connector.open(), Err(ConnectError::Closing)));
+        assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn a_refused_connection_ends_the_wait() {
+        let (listener, probe) = silent_source();
+        let port = probe.settings().pg_port;
+        drop((listener, probe));
+        let (error, took) = refusal(&source_at(port), Duration::from_secs(30));
+        assert_eq!(error.kind(), &ErrorKind::Down);
+        assert!(
+            error.to_string().starts_with("PGDOWN default: ") && took < Duration::from_secs(10),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_silent_server_is_down_after_the_connect_timeout() {
+        let (_listener, source) = silent_source();
+        let (error, took) = refusal(&source, Duration::from_secs(30));
+        assert!(error.to_string().contains("no answer for 100 ms"), "{error}");
+        assert!(took < Duration::from_secs(10));
+        // The quickest of several: the machine may be busy with others.
+        let quickest = (0..20).map(|_| refusal(&source, Duration::from_secs(30)).1).min().unwrap();
+        assert!(quickest < Duration::from_millis(100), "{quickest:?}");
+    }
+
+    #[test]
+    fn the_deadline_ends_the_wait_as_well() {
+        let (_listener, source) = silent_source();
+        let (error, _) = refusal(&source, Duration::from_millis(10));
+        assert_eq!(error.kind(), &ErrorKind::Timeout);
+    }
+}
