@@ -13,8 +13,16 @@ pub mod workers;
 // The macro's own `RedisModule_OnLoad` and `RedisModule_OnUnload` carry no documentation.
 #[allow(missing_docs)]
 mod module {
+    use redis_module::{Context, RedisString, Status};
+
+    use super::commands;
+    use super::engine::Installed;
     use super::server::alloc::ModuleAlloc;
-    use super::server::lifecycle::{load, unload};
+    use super::server::lifecycle::{self, unload};
+
+    fn load(ctx: &Context, arguments: &[RedisString]) -> Status {
+        lifecycle::load(ctx, arguments, &Installed, commands::registered)
+    }
 
     redis_module::redis_module! {
         name: "pgcache",

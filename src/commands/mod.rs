@@ -21,6 +21,7 @@ pub mod write;
 
 use crate::plugins::registry::Plugins;
 use crate::server::command::Registration;
+use crate::settings::Settings;
 
 /// Every command: those of the cache, those that come with plugins, and HELP.
 pub fn all() -> Vec<Registration> {
@@ -40,4 +41,10 @@ pub fn all() -> Vec<Registration> {
     all.extend([Registration::of::<announce::Announce>()]);
     all.extend([Registration::of::<health::Health>(), Registration::of::<help::Help>()]);
     all
+}
+
+/// Those that are registered: with `test_hooks yes` there is one more.
+pub fn registered(settings: &Settings) -> Vec<Registration> {
+    let for_tests = settings.test_hooks.then(Registration::of::<panic::Panic>);
+    all().into_iter().chain(for_tests).collect()
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::guard::guard;
+use super::module::tell;
 use super::timer;
 
 /// Whether the bell has been rung and not been answered: one ring is enough for any number of messages.
 static RUNG: AtomicBool = AtomicBool::new(false);
 
-/// Has [`crate::engine`] take its mail on the main thread, soon. May be called from any thread.
+/// Has the module [woken up](super::module::Module::wakeup) on the main thread, soon. May be called from any thread.
 ///
 /// The one-shot callback has no context, and a replicated write in it aborts the server; so it starts a
 /// timer of 0 ms, whose callback may write. Both run within one turn of the event loop.
@@ -35,7 +36,7 @@ unsafe extern "C" fn on_ring(_: *mut c_void) {
 fn answer(ctx: Context<'_>) {
     // Before the mail is read: what comes after this rings again.
     RUNG.store(false, Ordering::Release);
-    let is_done = guard("applying results", || crate::engine::turn(ctx));
+    let is_done = tell("applying results", |module| module.wakeup(ctx));
     // The rest in the next turn, so that other clients are served in between.
     if is_done != Some(true) {
         ring();

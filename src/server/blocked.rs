@@ -8,6 +8,7 @@ use redis_module::raw::{self, RedisModuleBlockedClient, RedisModuleCtx, RedisMod
 
 use super::context::Context;
 use super::guard::guard;
+use super::module::tell;
 use super::reply::{send_error, Reply};
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::spent::Spent;
@@ -17,6 +18,16 @@ use crate::plugins::subject::Subject;
 /// Names one waiting client for as long as the process lives; addresses are used again, these are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WaiterId(u64);
+
+/// Names a client that waits to the server: an address, which is used again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientHandle(usize);
+
+impl ClientHandle {
+    fn of(handle: NonNull<RedisModuleBlockedClient>) -> Self {
+        Self(handle.as_ptr() as usize)
+    }
+}
 
 /// A client that waits. It is answered exactly once: dropping it is an error reply, never a client that hangs.
 #[derive(Debug)]
@@ -52,7 +63,7 @@ fn unblock(handle: *mut RedisModuleBlockedClient, reply: Reply) {
 #[derive(Debug, Default)]
 pub struct Waiters {
     waiting: HashMap<WaiterId, Waiter>,
-    by_handle: HashMap<usize, WaiterId>,
+    by_handle: HashMap<ClientHandle, WaiterId>,
     next: u64,
     /// The client that began to wait in the command under way.
     newest: Option<WaiterId>,
@@ -94,7 +105,7 @@ impl Waiters {
     fn add(&mut self, handle: NonNull<RedisModuleBlockedClient>) -> WaiterId {
         self.next += 1;
         let id = WaiterId(self.next);
-        self.by_handle.insert(handle.as_ptr() as usize, id);
+        self.by_handle.insert(ClientHandle::of(handle), id);
         self.waiting.insert(id, Waiter { handle, call: None });
         self.newest = Some(id);
         id
@@ -145,7 +156,7 @@ impl Waiters {
     /// Answers a client. Nothing happens when it is gone.
     pub fn answer(&mut self, id: WaiterId, reply: Reply) {
         if let Some(mut waiter) = self.waiting.remove(&id) {
-            self.by_handle.remove(&(waiter.handle.as_ptr() as usize));
+            self.by_handle.remove(&ClientHandle::of(waiter.handle));
             if let Some(call) = waiter.call.take() {
                 let duration_us = call.began.elapsed_us();
                 self.answered.push((call, duration_us, reply.error_code()));
@@ -159,9 +170,9 @@ impl Waiters {
         self.waiting.contains_key(&id)
     }
 
-    /// The client behind `handle` has gone away.
-    fn forget(&mut self, handle: usize) {
-        if let Some(id) = self.by_handle.remove(&handle) {
+    /// The client has gone.
+    pub fn forget(&mut self, client: ClientHandle) {
+        if let Some(id) = self.by_handle.remove(&client) {
             if let Some(waiter) = self.waiting.remove(&id) {
                 waiter.answer(Reply::Sent);
             }
@@ -202,5 +213,7 @@ unsafe extern "C" fn on_free(_: *mut RedisModuleCtx, reply: *mut c_void) {
 }
 
 unsafe extern "C" fn on_disconnect(_: *mut RedisModuleCtx, handle: *mut RedisModuleBlockedClient) {
-    guard("a disconnect", || crate::engine::with(|engine| engine.waiters.forget(handle as usize)));
+    if let Some(handle) = NonNull::new(handle) {
+        tell("a disconnect", |module| module.client_gone(ClientHandle::of(handle)));
+    }
 }

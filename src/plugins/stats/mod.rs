@@ -19,7 +19,7 @@ use super::overview::Overview;
 use super::page::{Page, Report, JSON};
 use super::part::{Part, Parts};
 use super::plugin::{Moment, Plugin};
-use super::value::Value;
+use crate::cache::value::Value;
 use crate::commands::stats::Stats as StatsCommand;
 use crate::server::clock::monotonic_ms;
 use crate::server::command::Registration;
