@@ -6,6 +6,7 @@ pub mod access;
 pub mod announcements;
 pub mod ask;
 pub mod caller;
+pub mod command;
 pub mod command_names;
 pub mod counters;
 pub mod doubts;
@@ -42,6 +43,7 @@ pub mod sweep;
 pub mod tables;
 pub mod ticket;
 pub mod veto;
+pub mod waiters;
 pub mod watches;
 
 pub(crate) use installed::catch_up;

@@ -17,10 +17,8 @@ use crate::cache::rest::Resting;
 use crate::cache::spent::Spent;
 use crate::http::Endpoint;
 use crate::plugins::registry::Plugins;
-use crate::plugins::subject::Subject;
 use crate::postgres::load::Fetched;
 use crate::server::bell;
-use crate::server::blocked::Waiters;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::notifications::Change;
@@ -43,6 +41,7 @@ use super::sweep::Sweep;
 use super::tables::Tables;
 use super::ticket::{Brought, Ticket};
 use super::veto::Vetoable;
+use super::waiters::Waiters;
 use super::watches::Watches;
 
 /// How long results are applied before other clients have their turn.
@@ -116,8 +115,6 @@ pub struct Engine {
     pub counters: Counters,
     /// Who is told of what happens.
     pub plugins: Plugins,
-    /// What the command under way is about, where somebody wants to know.
-    pub about: Option<Subject>,
     /// Commands that somebody may refuse.
     pub vetoable: Vetoable,
     /// What is known of the hooks' record.
@@ -190,7 +187,6 @@ impl Engine {
             queries: Queries::default(),
             query_record: Record::default(),
             change_record: Record::default(),
-            about: None,
             vetoable: Vetoable::default(),
             held: Vec::new(),
             epochs_are_due: false,
