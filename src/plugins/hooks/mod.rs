@@ -32,10 +32,8 @@ use super::part::Parts;
 use super::plugin::{Moment, Plugin};
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::spent::micros;
-use crate::commands::hook::Hook as HookCommand;
 use crate::server::bell;
 use crate::server::call;
-use crate::server::command::Registration;
 use crate::server::context::{replicas_are_paused, Context};
 use crate::server::publish::publish;
 use crate::server::text::Text;
@@ -201,10 +199,6 @@ impl Plugin for Hooks {
 
     fn parts(&self, _: &Settings) -> Parts {
         self.0.shelf.borrow().parts()
-    }
-
-    fn commands(&self) -> Vec<Registration> {
-        vec![Registration::of::<HookCommand>()]
     }
 
     fn pages(&self, _: &Report) -> Vec<Page> {
