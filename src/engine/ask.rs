@@ -124,6 +124,6 @@ impl Engine {
                 self.give_up(ctx, landed, error.clone());
             }
         }
-        crate::server::bell::ring();
+        crate::server::wakeup::wake();
     }
 }

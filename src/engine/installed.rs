@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::cache::error::Error;
-use crate::server::bell;
 use crate::server::blocked::ClientHandle;
 use crate::server::context::Context;
 use crate::server::info::Section;
 use crate::server::module::Module;
 use crate::server::notifications::Change;
+use crate::server::wakeup;
 use crate::settings::Shared;
 
 use super::state::Engine;
@@ -51,7 +51,7 @@ pub struct Installed;
 
 impl Module for Installed {
     fn start(&self, settings: Arc<Shared>) -> Result<(), Error> {
-        ENGINE.set(Some(Engine::start(settings, Arc::new(bell::ring))?));
+        ENGINE.set(Some(Engine::start(settings, Arc::new(wakeup::wake))?));
         Ok(())
     }
 

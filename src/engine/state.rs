@@ -18,11 +18,11 @@ use crate::cache::spent::Spent;
 use crate::http::Endpoint;
 use crate::plugins::registry::Plugins;
 use crate::postgres::load::Fetched;
-use crate::server::bell;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::notifications::Change;
 use crate::server::turn;
+use crate::server::wakeup;
 use crate::settings::{KeyFile, Local, Shared};
 use crate::workers::mail::{Message, Postbox, SourceIndex};
 
@@ -152,11 +152,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens the sources and starts their workers, which ring `bell` when they have something to say. Fails
+    /// Opens the sources and starts their workers, which call `wake` when they have something to say. Fails
     /// for unreadable certificate files, for an HTTP port that is taken and when no thread can be started; never waits for
     /// PostgreSQL.
-    pub fn start(settings: Arc<Shared>, bell: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Error> {
-        let (postbox, mail) = Postbox::new(bell);
+    pub fn start(settings: Arc<Shared>, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Error> {
+        let (postbox, mail) = Postbox::new(wake);
         let freshness = Freshnesses::new(settings.get().sources.iter().map(|source| source.invalidation));
         // First: it fails where others go on trying.
         let endpoint = Endpoint::start(&settings.get())?;
@@ -315,7 +315,7 @@ impl Engine {
         self.announce_records(ctx, now);
         self.sweep_on(ctx);
         if !self.answers.is_empty() || !self.vetoable.is_empty() {
-            bell::ring();
+            wakeup::wake();
         }
         super::catch_up(self, ctx);
         self.publish(now);

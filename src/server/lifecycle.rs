@@ -11,8 +11,8 @@ use super::context::Context;
 use super::guard::{self, guard};
 use super::module::{self, tell, Module};
 use super::{
-    bell, client, clock, config, environment, info, keyspace, log as server_log, notifications,
-    server_events, timer, turn,
+    client, clock, config, environment, info, keyspace, log as server_log, notifications, server_events,
+    timer, turn, wakeup,
 };
 use crate::settings::{self, KeyFile, Settings, Shared};
 
@@ -83,7 +83,7 @@ fn start(
     }
     // Threads and subscriptions last: Redis 7.0 does not take back the subscriptions of a failed load.
     clock::start();
-    bell::reset();
+    wakeup::reset();
     client::reset();
     turn::reset();
     module.start(shared).map_err(|error| error.to_string())?;

@@ -22,7 +22,8 @@ pub trait Module: Debug + Sync {
     /// The server is about to end, or to unload the module, and can still be called.
     fn shut_down(&self, ctx: Context<'_>);
 
-    /// Somebody has rung the [bell](super::bell). Returns whether all is done; if not, this is called again in the next tick.
+    /// Somebody has asked for a [wakeup](super::wakeup). Returns whether all is done; if not, this is called again in the next
+    /// tick of the event loop.
     fn wakeup(&self, ctx: Context<'_>) -> bool;
 
     /// The server's own clock has ticked, as it does ten times a second or more.

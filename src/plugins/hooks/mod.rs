@@ -32,11 +32,11 @@ use super::part::Parts;
 use super::plugin::{Moment, Plugin};
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::spent::micros;
-use crate::server::bell;
 use crate::server::call;
 use crate::server::context::{replicas_are_paused, Context};
 use crate::server::publish::publish;
 use crate::server::text::Text;
+use crate::server::wakeup;
 use crate::settings::{PluginName, Settings};
 
 /// The hooks, shared by the plugin and the command that changes them.
@@ -149,7 +149,7 @@ impl Hooks {
                 figures.failed(refusal);
             }
         }
-        bell::ring();
+        wakeup::wake();
     }
 
     fn veto(&self, ctx: Context<'_>, hook: u64, asked: &Asked<'_>, due: &Due) -> Result<(), Error> {
