@@ -1,17 +1,22 @@
 //! pgcache: a Redis/Valkey module that answers reads of PostgreSQL rows from the server's own memory.
 
+#![deny(unsafe_code)]
+
 pub mod cache;
 pub mod commands;
 pub mod engine;
+#[cfg(test)]
+mod folders;
 pub mod http;
 pub mod plugins;
 pub mod postgres;
+#[allow(unsafe_code)]
 pub mod server;
 pub mod settings;
 pub mod workers;
 
 // The macro's own `RedisModule_OnLoad` and `RedisModule_OnUnload` carry no documentation.
-#[allow(missing_docs)]
+#[allow(missing_docs, unsafe_code)]
 mod module {
     use redis_module::{Context, RedisString, Status};
 
