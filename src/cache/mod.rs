@@ -22,3 +22,4 @@ pub mod spent;
 pub mod table;
 pub mod tag;
 pub mod ttl;
+pub mod value;

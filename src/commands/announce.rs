@@ -1,8 +1,9 @@
 //! `PGCACHE.ANNOUNCE hooks|queries <sha256>|none`: what a master tells its replicas. Nobody else may send it.
 
 use crate::cache::error::{Error, ErrorKind};
+use crate::engine::command::{Command, Outcome, Veto};
 use crate::engine::{self, announcements};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 
@@ -29,7 +30,7 @@ impl Command for Announce {
         Veto::Never
     }
 
-    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         if !ctx.flags().is_from_master() {
             return Error::new(ErrorKind::Denied, "only a master sends PGCACHE.ANNOUNCE, to its replicas")
                 .into();
@@ -39,6 +40,6 @@ impl Command for Announce {
         if let Some((name, said)) = name.zip(announcements::said(arguments.required(1))) {
             engine::with(|engine| engine.record_announced(ctx, name, said));
         }
-        Reply::Ok
+        Reply::Ok.into()
     }
 }

@@ -4,10 +4,11 @@ use super::query_words::Options;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::named_query::{parse_name, parse_sql, NamedQuery};
 use crate::cache::ttl::Ttl;
+use crate::engine::command::{Command, Outcome};
 use crate::engine::command_names;
 use crate::engine::{self, Engine};
 use crate::server::acl::{Access, User};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 
@@ -40,8 +41,8 @@ impl Command for Define {
         "    Prints this.",
     ];
 
-    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
-        run(ctx, &arguments.all()).unwrap_or_else(Reply::Error)
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
+        run(ctx, &arguments.all()).unwrap_or_else(Reply::Error).into()
     }
 }
 

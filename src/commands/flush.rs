@@ -7,12 +7,13 @@ use crate::cache::error::Error;
 use crate::cache::tag;
 use crate::engine;
 use crate::engine::caller::Caller;
+use crate::engine::command::{Command, Outcome, Veto};
 use crate::engine::lookup::Located;
-use crate::engine::on_table::{on_table, Answer, OnTable};
+use crate::engine::on_table::{on_table, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::server::acl::{Access, User};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
+use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 use crate::server::text::Text;
@@ -55,14 +56,14 @@ impl Command for Flush {
         }
     }
 
-    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         let names: Vec<Box<[u8]>> =
             (1..arguments.len()).map(|index| arguments.required(index).into()).collect();
         match (arguments.required(0).to_ascii_uppercase().as_slice(), names.first()) {
-            (b"ALL", None) => flush_all(ctx),
+            (b"ALL", None) => flush_all(ctx).into(),
             (b"TABLE", Some(first)) => on_table(ctx, arguments, &first.clone(), &FlushTables { names }),
-            (b"TAG", Some(_)) => flush_tags(ctx, &names).unwrap_or_else(Reply::Error),
-            (b"HELP", None) => Reply::lines(Flush::HELP),
+            (b"TAG", Some(_)) => flush_tags(ctx, &names).unwrap_or_else(Reply::Error).into(),
+            (b"HELP", None) => Reply::lines(Flush::HELP).into(),
             _ => Error::malformed(
                 "FLUSH takes ALL, TABLE and at least one table, TAG and at least one tag, or HELP",
             )

@@ -1,8 +1,9 @@
 //! `PGCACHE.HEALTH`: whether PostgreSQL can be reached, source by source. Asks nobody: it tells what is known.
 
 use crate::engine;
+use crate::engine::command::{Command, Outcome};
 use crate::plugins::health;
-use crate::server::command::{Arguments, Command, Spec};
+use crate::server::command::{Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 
@@ -21,7 +22,7 @@ impl Command for Health {
         arguments: &[],
     };
 
-    fn run(_: Context<'_>, _: Arguments<'_>) -> Reply {
-        engine::with(|engine| Reply::Value(health::described(&engine.overview())))
+    fn run(_: Context<'_>, _: Arguments<'_>) -> Outcome {
+        engine::with(|engine| Reply::Value(health::described(&engine.overview()))).into()
     }
 }

@@ -1,6 +1,7 @@
 //! `PGCACHE.HELP`: the commands, a line each.
 
-use crate::server::command::{Arguments, Command, Spec};
+use crate::engine::command::{Command, Outcome};
+use crate::server::command::{Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 
@@ -19,10 +20,11 @@ impl Command for Help {
         arguments: &[],
     };
 
-    fn run(_: Context<'_>, _: Arguments<'_>) -> Reply {
+    fn run(_: Context<'_>, _: Arguments<'_>) -> Outcome {
         Reply::Value(Value::List(
             super::all().iter().flat_map(|command| lines(&command.spec)).map(Value::Text).collect(),
         ))
+        .into()
     }
 }
 

@@ -2,12 +2,13 @@
 //! happens.
 
 use crate::cache::error::{Error, ErrorKind};
+use crate::engine::command::{Command, Outcome, Veto};
 use crate::engine::{self, Engine};
 use crate::plugins::hooks::action::Action;
 use crate::plugins::hooks::event::HookEvent;
 use crate::plugins::hooks::hook::{list, Definition};
 use crate::server::acl::User;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::server::text::Text;
@@ -56,12 +57,12 @@ impl Command for Hook {
         Veto::Never
     }
 
-    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         let word = arguments.required(0).to_ascii_uppercase();
         let words: Result<Vec<&str>, Error> =
             (1..arguments.len()).map(|at| text(arguments.required(at))).collect();
         match words {
-            Ok(words) => run(ctx, &word, &words).unwrap_or_else(Reply::Error),
+            Ok(words) => run(ctx, &word, &words).unwrap_or_else(Reply::Error).into(),
             Err(error) => error.into(),
         }
     }

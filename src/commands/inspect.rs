@@ -8,14 +8,15 @@ use crate::cache::age::Age;
 use crate::cache::entry::Entry;
 use crate::cache::error::Error;
 use crate::engine::caller::Caller;
+use crate::engine::command::{Command, Outcome, Veto};
 use crate::engine::command_names;
 use crate::engine::lookup::{locate, Located};
-use crate::engine::on_table::{on_table, Answer, OnTable};
+use crate::engine::on_table::{on_table, OnTable};
 use crate::engine::queries::{ask, Wanted};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::server::acl::Access;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec, Veto};
+use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::keyspace::{self, Stored};
 use crate::server::reply::{Reply, Value};
@@ -47,10 +48,10 @@ impl Command for Inspect {
         }
     }
 
-    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         if is_query(arguments) {
             return match query_words::asked(arguments.all().get(1..).unwrap_or_default()) {
-                Ok(asked) => ask(ctx, asked, Wanted::Inspection),
+                Ok(asked) => ask(ctx, asked, Wanted::Inspection).into(),
                 Err(error) => error.into(),
             };
         }

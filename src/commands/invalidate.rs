@@ -5,14 +5,15 @@ use std::rc::Rc;
 
 use crate::cache::error::{Error, ErrorKind};
 use crate::engine::caller::Caller;
+use crate::engine::command::{Command, Outcome};
 use crate::engine::lookup::{locate, Located};
-use crate::engine::on_table::{on_table, Answer, OnTable};
+use crate::engine::on_table::{on_table, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::ticket::Brought;
 use crate::engine::Engine;
 use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::{Access, User};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::server::text::Text;
@@ -36,7 +37,7 @@ impl Command for Invalidate {
         ],
     };
 
-    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         on_table(ctx, arguments, arguments.required(0), &InvalidateRow { key: arguments.required(1).into() })
     }
 }

@@ -5,12 +5,13 @@ use std::rc::Rc;
 
 use crate::cache::error::Error;
 use crate::engine::caller::Caller;
+use crate::engine::command::{Command, Outcome};
 use crate::engine::lookup::{locate, Located};
-use crate::engine::on_table::{on_table, Answer, OnTable};
+use crate::engine::on_table::{on_table, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::server::acl::Access;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::keyspace::{self, Stored};
 use crate::server::reply::Reply;
@@ -33,7 +34,7 @@ impl Command for Key {
         ],
     };
 
-    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         on_table(ctx, arguments, arguments.required(0), &KeyOfRow { key: arguments.required(1).into() })
     }
 }

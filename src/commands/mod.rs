@@ -19,12 +19,12 @@ pub mod stats;
 pub mod watch;
 pub mod write;
 
-use crate::plugins::registry::Plugins;
 use crate::server::command::Registration;
+use crate::settings::Settings;
 
-/// Every command: those of the cache, those that come with plugins, and HELP.
+/// Every command, in the order in which HELP shows them.
 pub fn all() -> Vec<Registration> {
-    let mut all = vec![
+    vec![
         Registration::of::<read::Read>(),
         Registration::of::<write::Write>(),
         Registration::of::<invalidate::Invalidate>(),
@@ -35,9 +35,17 @@ pub fn all() -> Vec<Registration> {
         Registration::of::<define::Define>(),
         Registration::of::<flush::Flush>(),
         Registration::of::<watch::Watch>(),
-    ];
-    all.extend(Plugins::default().commands());
-    all.extend([Registration::of::<announce::Announce>()]);
-    all.extend([Registration::of::<health::Health>(), Registration::of::<help::Help>()]);
-    all
+        Registration::of::<stats::Stats>(),
+        Registration::of::<slowlog::SlowLog>(),
+        Registration::of::<hook::Hook>(),
+        Registration::of::<announce::Announce>(),
+        Registration::of::<health::Health>(),
+        Registration::of::<help::Help>(),
+    ]
+}
+
+/// Those that are registered: with `test_hooks yes` there is one more.
+pub fn registered(settings: &Settings) -> Vec<Registration> {
+    let for_tests = settings.test_hooks.then(Registration::of::<panic::Panic>);
+    all().into_iter().chain(for_tests).collect()
 }

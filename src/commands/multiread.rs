@@ -11,11 +11,12 @@ use crate::cache::spent::Spent;
 use crate::cache::ttl::Ttl;
 use crate::engine::ask::Departures;
 use crate::engine::caller::Caller;
+use crate::engine::command::{Command, Outcome};
 use crate::engine::command_names;
 use crate::engine::entries::Found;
 use crate::engine::gather::Gather;
 use crate::engine::lookup::{locate_all, Located};
-use crate::engine::on_table::{on_table, Answer, OnTable};
+use crate::engine::on_table::{on_table, OnTable};
 use crate::engine::refresh::Aged;
 use crate::engine::rows::Rows;
 use crate::engine::tables::Table;
@@ -23,7 +24,7 @@ use crate::engine::ticket::Ticket;
 use crate::engine::Engine;
 use crate::postgres::rows::load::KeyValues;
 use crate::server::acl::{Access, User};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{self, Reply};
 
@@ -46,7 +47,7 @@ impl Command for MultiRead {
         ],
     };
 
-    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         match arguments.get(2).map(Ttl::parse).transpose() {
             Ok(ttl) => on_table(
                 ctx,
@@ -133,7 +134,7 @@ impl OnTable for ReadRows<'_> {
         }
         engine.depart(ctx, table.source, departures);
         engine.refresh(ctx, table, aged, self.ttl);
-        Ok(Answer::Later)
+        Ok(Answer::Blocked(waiter))
     }
 
     fn parked(&self) -> Box<dyn OnTable> {

@@ -3,7 +3,8 @@
 
 use crate::cache::error::Error;
 use crate::engine;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::engine::command::{Command, Outcome};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::workers::job::Job;
@@ -23,12 +24,12 @@ impl Command for Panic {
         arguments: &[Argument::required(c"where", ArgumentKind::Text)],
     };
 
-    fn run(_: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(_: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         match arguments.required(0).to_ascii_uppercase().as_slice() {
             b"COMMAND" => panic!("asked for by a test"),
             b"CALLBACK" => {
                 engine::with(|engine| engine.panic_at_next_tick = true);
-                Reply::Ok
+                Reply::Ok.into()
             }
             b"WORKER" => engine::with(|engine| {
                 let pushed =
@@ -38,7 +39,8 @@ impl Command for Panic {
                 } else {
                     Reply::default()
                 }
-            }),
+            })
+            .into(),
             _ => Error::malformed("COMMAND, WORKER or CALLBACK").into(),
         }
     }

@@ -2,12 +2,12 @@
 //! memory or from PostgreSQL.
 
 use super::query_words;
+use crate::engine::command::{Command, Outcome};
 use crate::engine::command_names;
 use crate::engine::queries::{ask, Wanted};
 use crate::server::acl::Access;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
-use crate::server::reply::Reply;
 
 /// The command.
 #[derive(Debug)]
@@ -27,9 +27,9 @@ impl Command for Query {
         ],
     };
 
-    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         match query_words::asked(&arguments.all()) {
-            Ok(asked) => ask(ctx, asked, Wanted::Rows),
+            Ok(asked) => ask(ctx, asked, Wanted::Rows).into(),
             Err(error) => error.into(),
         }
     }

@@ -8,15 +8,16 @@ use crate::cache::error::Error;
 use crate::cache::ttl::Ttl;
 use crate::engine::ask::Departures;
 use crate::engine::caller::Caller;
+use crate::engine::command::{Command, Outcome};
 use crate::engine::command_names;
 use crate::engine::lookup::{locate, Located};
-use crate::engine::on_table::{on_table, Answer, OnTable};
+use crate::engine::on_table::{on_table, OnTable};
 use crate::engine::refresh::Aged;
 use crate::engine::tables::Table;
 use crate::engine::ticket::Ticket;
 use crate::engine::Engine;
 use crate::server::acl::{Access, User};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 
@@ -39,7 +40,7 @@ impl Command for Read {
         ],
     };
 
-    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         match arguments.get(2).map(Ttl::parse).transpose() {
             Ok(ttl) => on_table(
                 ctx,
@@ -103,7 +104,7 @@ impl OnTable for ReadRow<'_> {
         let ttl_s = engine.ttl_s(self.ttl);
         engine.join(table, &located, values, ttl_s, Ticket::Row { waiter, user }, &mut departures);
         engine.depart(ctx, table.source, departures);
-        Ok(Answer::Later)
+        Ok(Answer::Blocked(waiter))
     }
 
     fn parked(&self) -> Box<dyn OnTable> {

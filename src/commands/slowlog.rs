@@ -2,7 +2,8 @@
 
 use crate::cache::error::Error;
 use crate::engine;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::engine::command::{Command, Outcome};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 
@@ -38,9 +39,9 @@ impl Command for SlowLog {
         "    Prints this.",
     ];
 
-    fn run(_: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(_: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         let word = arguments.required(0).to_ascii_uppercase();
-        match (word.as_slice(), arguments.get(1)) {
+        let reply = match (word.as_slice(), arguments.get(1)) {
             (b"GET", count) => match count.map_or(Ok(DEFAULT_COUNT), parse_count) {
                 Ok(count) => engine::with(|engine| {
                     let latest = engine.plugins.slowlog.latest(count);
@@ -57,7 +58,8 @@ impl Command for SlowLog {
             }),
             (b"HELP", None) => Reply::lines(SlowLog::HELP),
             _ => Error::malformed("SLOWLOG takes GET with or without a count, LEN, RESET, or HELP").into(),
-        }
+        };
+        reply.into()
     }
 }
 

@@ -2,11 +2,12 @@
 //! last reset, and how long it took.
 
 use crate::cache::error::Error;
+use crate::engine::command::{Command, Outcome};
 use crate::engine::counters::Counters;
 use crate::engine::{self, Engine};
 use crate::plugins::stats::book::CommandStats;
 use crate::plugins::stats::report;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 
@@ -41,9 +42,9 @@ impl Command for Stats {
         "    Prints this.",
     ];
 
-    fn run(_: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(_: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         let word = arguments.get(0).map(<[u8]>::to_ascii_uppercase);
-        match (word.as_deref(), arguments.get(1)) {
+        let reply = match (word.as_deref(), arguments.get(1)) {
             (None, _) => engine::with(|engine| Reply::Value(engine.stats())),
             (Some(b"TABLE"), Some(name)) => engine::with(|engine| of_table(engine, name)),
             (Some(b"COMMAND"), Some(name)) => engine::with(|engine| of_command(engine, name)),
@@ -54,7 +55,8 @@ impl Command for Stats {
             }),
             (Some(b"HELP"), None) => Reply::lines(Stats::HELP),
             _ => Error::malformed("STATS takes nothing, TABLE or COMMAND and a name, RESET, or HELP").into(),
-        }
+        };
+        reply.into()
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::cache::error::Error;
 use crate::cache::name::TableName;
-use crate::engine::on_table::Answer;
+use crate::engine::command::{Command, Outcome};
 use crate::engine::{self, Engine};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 use crate::workers::watch_request::Watching;
@@ -41,40 +41,36 @@ impl Command for Watch {
         "    Prints this.",
     ];
 
-    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         let word = arguments.required(0).to_ascii_uppercase();
         match (word.as_slice(), arguments.get(1)) {
-            (b"HELP", None) => Reply::lines(Watch::HELP),
-            (b"LIST", None) => engine::with(|engine| list(engine, ctx)),
-            (b"ADD", Some(table)) => on_relation(ctx, table, Watching::Add),
-            (b"DEL", Some(table)) => on_relation(ctx, table, Watching::Del),
-            (b"SQL", Some(table)) => on_relation(ctx, table, Watching::Sql),
+            (b"HELP", None) => Reply::lines(Watch::HELP).into(),
+            (b"LIST", None) => engine::with(|engine| list(engine, ctx)).into(),
+            (b"ADD", Some(table)) => on_relation(ctx, table, Watching::Add).into(),
+            (b"DEL", Some(table)) => on_relation(ctx, table, Watching::Del).into(),
+            (b"SQL", Some(table)) => on_relation(ctx, table, Watching::Sql).into(),
             _ => Error::malformed("WATCH takes ADD, DEL or SQL and a table, LIST, or HELP").into(),
         }
     }
 }
 
-fn list(engine: &mut Engine, ctx: Context<'_>) -> Reply {
+fn list(engine: &mut Engine, ctx: Context<'_>) -> Answer {
     match engine.telling_sources() {
-        sources if sources.is_empty() => Reply::Value(Value::List(vec![])),
-        sources => reply(engine.watch(ctx, &sources, &Watching::List)),
+        sources if sources.is_empty() => Answer::Now(Reply::Value(Value::List(vec![]))),
+        sources => or_error(engine.watch(ctx, &sources, &Watching::List)),
     }
 }
 
-fn on_relation(ctx: Context<'_>, table: &[u8], what: fn(String) -> Watching) -> Reply {
+fn on_relation(ctx: Context<'_>, table: &[u8], what: fn(String) -> Watching) -> Answer {
     engine::with(|engine| {
         let asked = TableName::parse(table).and_then(|name| {
             let source = engine.sources.named(name.source())?;
             engine.watch(ctx, &[source], &what(name.relation().to_owned()))
         });
-        reply(asked)
+        or_error(asked)
     })
 }
 
-fn reply(answer: Result<Answer, Error>) -> Reply {
-    match answer {
-        Ok(Answer::Now(reply)) => reply,
-        Ok(Answer::Later) => Reply::Sent,
-        Err(error) => Reply::Error(error),
-    }
+fn or_error(answer: Result<Answer, Error>) -> Answer {
+    answer.unwrap_or_else(|error| Answer::Now(Reply::Error(error)))
 }

@@ -8,13 +8,14 @@ use serde_json::value::RawValue;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::ttl::Ttl;
 use crate::engine::caller::Caller;
+use crate::engine::command::{Command, Outcome};
 use crate::engine::lookup::{locate, Located};
-use crate::engine::on_table::{on_table, Answer, OnTable};
+use crate::engine::on_table::{on_table, OnTable};
 use crate::engine::tables::Table;
 use crate::engine::Engine;
 use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::Access;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Command, Spec};
+use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::settings::EventType;
@@ -39,7 +40,7 @@ impl Command for Write {
         ],
     };
 
-    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Reply {
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         match (arguments.get(3).map(Ttl::parse).transpose(), row(arguments.required(2))) {
             (Ok(ttl), Ok(data)) => {
                 let command = WriteRow { key: arguments.required(1).into(), data: data.into(), ttl };

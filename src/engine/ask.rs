@@ -9,6 +9,7 @@ use crate::cache::flight::{FlightId, FlightPlan, Joined};
 use crate::cache::ttl::{self, Ttl};
 use crate::postgres::rows::load::KeyValues;
 use crate::server::clock::monotonic_ms;
+use crate::server::command::Answer;
 use crate::server::context::Context;
 use crate::server::turn;
 use crate::workers::group::{Group, Task};
@@ -17,7 +18,6 @@ use crate::workers::queue::Limits;
 
 use super::caller::Caller;
 use super::lookup::Located;
-use super::on_table::Answer;
 use super::sources::queue_is_full;
 use super::state::Engine;
 use super::tables::Table;
@@ -110,7 +110,7 @@ impl Engine {
         let ttl_s = self.ttl_s(None);
         self.join(table, located, values, ttl_s, Ticket::Then { waiter, rest }, &mut departures);
         self.depart(ctx, table.source, departures);
-        Ok(Answer::Later)
+        Ok(Answer::Blocked(waiter))
     }
 
     /// The time to live in seconds that a command asked for, or the default; 0: no expiry.
@@ -124,6 +124,6 @@ impl Engine {
                 self.give_up(ctx, landed, error.clone());
             }
         }
-        crate::server::bell::ring();
+        crate::server::wakeup::wake();
     }
 }

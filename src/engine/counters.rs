@@ -90,3 +90,17 @@ impl Counters {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::metrics::figures::COUNTERS;
+
+    #[test]
+    fn every_counter_has_its_metric() {
+        // `errors` is told by code, `epochs` with the tables.
+        let counters = Counters::default().figures().into_iter().map(|(name, _)| name);
+        let counters: Vec<&str> = counters.filter(|name| !["errors", "epochs"].contains(name)).collect();
+        assert_eq!(COUNTERS.map(|(name, ..)| name).to_vec(), counters);
+    }
+}

@@ -123,7 +123,7 @@ impl Engine {
                 command: call.command,
                 is_write: call.is_write,
                 client: call.client,
-                subject: call.subject.as_ref(),
+                subject: call.subject.as_deref(),
                 at_s: self.now_s,
                 duration_us,
                 spent: call.spent.within(duration_us),

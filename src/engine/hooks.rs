@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::plugins::hooks::record;
-use crate::server::bell;
 use crate::server::context::Context;
 use crate::server::text::Text;
+use crate::server::wakeup;
 
 use super::state::Engine;
 
@@ -16,7 +16,7 @@ const SLICE: Duration = Duration::from_millis(1);
 pub fn run_due(ctx: Context<'_>) {
     let hooks = super::with(|engine| Some(engine.plugins.hooks.clone()));
     if hooks.is_some_and(|hooks| !hooks.run_due(ctx, SLICE)) {
-        bell::ring();
+        wakeup::wake();
     }
 }
 
@@ -61,7 +61,7 @@ impl Engine {
         }
         // Those that waited for the end of a pause.
         if self.plugins.hooks.due() > 0 {
-            bell::ring();
+            wakeup::wake();
         }
     }
 

@@ -3,14 +3,15 @@
 use std::rc::Rc;
 
 use crate::cache::error::{Error, ErrorKind};
-use crate::plugins::call::Words;
+use crate::plugins::call::{self, Words};
 use crate::server::acl::Access;
 use crate::server::clock::monotonic_ms;
-use crate::server::command::{Arguments, Spec};
+use crate::server::command::{Answer, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 
 use super::caller::Caller;
+use super::command::Outcome;
 use super::lookup::Located;
 use super::state::Engine;
 use super::tables::Table;
@@ -18,15 +19,6 @@ use super::veto::Guarded;
 
 /// How long the memo's refusal of a column or a value stands before the catalog is asked again.
 const RECHECK_MS: u64 = 1000;
-
-/// How a command ends for now.
-#[derive(Debug)]
-pub enum Answer {
-    /// With this reply.
-    Now(Reply),
-    /// The client waits, and something under way will answer it.
-    Later,
-}
 
 /// A command on one table.
 pub trait OnTable {
@@ -62,8 +54,8 @@ pub trait OnTable {
 
 /// How far a command came.
 enum Begun {
-    /// To its reply.
-    Done(Reply),
+    /// To its answer.
+    Done(Answer),
     /// To those who may refuse it.
     Guarded(Guarded),
 }
@@ -74,22 +66,21 @@ pub fn on_table(
     arguments: Arguments<'_>,
     spelling: &[u8],
     command: &impl OnTable,
-) -> Reply {
+) -> Outcome {
     let mut caller = Caller::of(ctx);
     match super::with(|engine| Some(engine.begin(ctx, spelling, command, &mut caller))) {
-        None => Reply::default(),
-        Some(Begun::Done(reply)) => reply,
+        None => Reply::default().into(),
+        Some(Begun::Done(answer)) => answer.into(),
         Some(Begun::Guarded(guarded)) => {
-            let words = || arguments.kept();
+            let words = || call::kept(arguments.iter());
             let verdict = guarded.ask(ctx, command.spec(), &caller, Words::Live(&words));
-            super::with(|engine| {
-                let answer = verdict.and_then(|()| {
-                    engine.about = Some(guarded.subject);
-                    engine.run_or_park(ctx, spelling, command, &mut caller)
-                });
+            let subject = verdict.is_ok().then_some(guarded.subject);
+            let answer = super::with(|engine| {
+                let answer = verdict.and_then(|()| engine.run_or_park(ctx, spelling, command, &mut caller));
                 let answer = engine.hide(ctx, spelling, command, &caller, answer);
                 engine.finish(ctx, &caller, answer)
-            })
+            });
+            Outcome { answer, subject }
         }
     }
 }
@@ -167,15 +158,15 @@ impl Engine {
         ctx: Context<'_>,
         caller: &Caller,
         answer: Result<Answer, Error>,
-    ) -> Reply {
+    ) -> Answer {
         super::catch_up(self, ctx);
         self.conclude(caller, answer)
     }
 
-    /// What a command is answered in its own call: nothing more once its client waits.
-    pub(super) fn conclude(&mut self, caller: &Caller, answer: Result<Answer, Error>) -> Reply {
+    /// What a command is answered in its own call. A client that waits already is answered here, and has nothing more to get.
+    pub(super) fn conclude(&mut self, caller: &Caller, answer: Result<Answer, Error>) -> Answer {
         let reply = match answer {
-            Ok(Answer::Later) => return Reply::Sent,
+            Ok(Answer::Blocked(waiter)) => return Answer::Blocked(waiter),
             Ok(Answer::Now(reply)) => reply,
             Err(error) => {
                 self.counters.errors += 1;
@@ -183,10 +174,10 @@ impl Engine {
             }
         };
         match caller.waiter {
-            None => reply,
+            None => Answer::Now(reply),
             Some(waiter) => {
                 self.waiters.answer(waiter, reply);
-                Reply::Sent
+                Answer::Now(Reply::Sent)
             }
         }
     }

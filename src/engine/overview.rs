@@ -3,9 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cache::lease::Freshness;
+use crate::cache::value::Value;
 use crate::plugins::health::Verdict;
 use crate::plugins::overview::{Overview, SourceOverview};
-use crate::plugins::value::Value;
 use crate::postgres::Condition;
 use crate::server::clock::{monotonic_ms, unix_ms};
 use crate::settings::Invalidation;

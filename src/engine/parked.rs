@@ -7,14 +7,14 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::cache::name::TableName;
 use crate::server::acl::User;
 use crate::server::blocked::WaiterId;
-use crate::server::command::Spec;
+use crate::server::command::{Answer, Spec};
 use crate::server::context::{replicas_are_paused, Context};
 use crate::server::reply::Reply;
 
 use super::access::tells_what_there_is;
 use super::caller::Caller;
 use super::mutations::Held;
-use super::on_table::{Answer, OnTable};
+use super::on_table::OnTable;
 use super::state::{timed_out, Engine};
 use super::tables::Table;
 use super::veto::Guarded;
@@ -70,7 +70,7 @@ impl Engine {
         let (spelling, command) = (spelling.into(), command.parked());
         let parked = Parked { waiter, caller, spelling, command, is_cleared: false };
         self.resolve(source, name.relation(), parked)?;
-        Ok(Answer::Later)
+        Ok(Answer::Blocked(waiter))
     }
 
     /// Runs a command whose client waits, or has it wait for those who may refuse it.

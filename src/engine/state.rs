@@ -17,14 +17,12 @@ use crate::cache::rest::Resting;
 use crate::cache::spent::Spent;
 use crate::http::Endpoint;
 use crate::plugins::registry::Plugins;
-use crate::plugins::subject::Subject;
 use crate::postgres::rows::load::Fetched;
-use crate::server::bell;
-use crate::server::blocked::Waiters;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::notifications::Change;
 use crate::server::turn;
+use crate::server::wakeup;
 use crate::settings::{KeyFile, Local, Shared};
 use crate::workers::mail::{Message, Postbox, SourceIndex};
 
@@ -43,6 +41,7 @@ use super::sweep::Sweep;
 use super::tables::Tables;
 use super::ticket::{Brought, Ticket};
 use super::veto::Vetoable;
+use super::waiters::Waiters;
 use super::watches::Watches;
 
 /// How long results are applied before other clients have their turn.
@@ -116,8 +115,6 @@ pub struct Engine {
     pub counters: Counters,
     /// Who is told of what happens.
     pub plugins: Plugins,
-    /// What the command under way is about, where somebody wants to know.
-    pub about: Option<Subject>,
     /// Commands that somebody may refuse.
     pub vetoable: Vetoable,
     /// What is known of the hooks' record.
@@ -155,11 +152,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens the sources and starts their workers, which ring `bell` when they have something to say. Fails
+    /// Opens the sources and starts their workers, which call `wake` when they have something to say. Fails
     /// for unreadable certificate files, for an HTTP port that is taken and when no thread can be started; never waits for
     /// PostgreSQL.
-    pub fn start(settings: Arc<Shared>, bell: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Error> {
-        let (postbox, mail) = Postbox::new(bell);
+    pub fn start(settings: Arc<Shared>, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Error> {
+        let (postbox, mail) = Postbox::new(wake);
         let freshness = Freshnesses::new(settings.get().sources.iter().map(|source| source.invalidation));
         // First: it fails where others go on trying.
         let endpoint = Endpoint::start(&settings.get())?;
@@ -190,7 +187,6 @@ impl Engine {
             queries: Queries::default(),
             query_record: Record::default(),
             change_record: Record::default(),
-            about: None,
             vetoable: Vetoable::default(),
             held: Vec::new(),
             epochs_are_due: false,
@@ -319,7 +315,7 @@ impl Engine {
         self.announce_records(ctx, now);
         self.sweep_on(ctx);
         if !self.answers.is_empty() || !self.vetoable.is_empty() {
-            bell::ring();
+            wakeup::wake();
         }
         super::catch_up(self, ctx);
         self.publish(now);

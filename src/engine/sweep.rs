@@ -112,7 +112,7 @@ impl Engine {
     fn first_step(&mut self) -> Cursor {
         self.sweep.is_due = false;
         self.sweep.current =
-            self.tables.all().into_iter().map(|table| (table.name.as_str().into(), table)).collect();
+            self.tables.all().into_iter().map(|table| ((*table.name).into(), table)).collect();
         Cursor::new()
     }
 }

@@ -38,7 +38,7 @@ pub struct Table {
     /// What the catalog says.
     pub definition: Arc<TableDefinition>,
     /// As it stands in cache keys and events: `users`, `analytics:public.users`.
-    pub name: String,
+    pub name: Rc<str>,
     /// Its generation, once it has changed.
     pub epoch: Option<u64>,
     /// What every cache key of it starts with: `pg_cache:users:`, `pg_cache:users@<epoch>:`.
@@ -370,7 +370,7 @@ fn table(id: u64, resolved: Resolved<'_>, last_loose: u64) -> Table {
         id,
         source,
         definition,
-        name,
+        name: name.into(),
         epoch,
         prefix,
         acl_prefix,

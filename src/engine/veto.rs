@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::cache::error::Error;
 use crate::plugins::asked::Asked;
-use crate::plugins::call::Words;
+use crate::plugins::call::{self, Words};
 use crate::plugins::part::Part;
 use crate::plugins::plugin::Moment;
 use crate::plugins::registry::Several;
@@ -31,7 +31,7 @@ pub struct Guarded {
     guards: Several,
     settings: Rc<Settings>,
     /// What it is about.
-    pub subject: Subject,
+    pub subject: Box<Subject>,
 }
 
 impl Guarded {
@@ -57,7 +57,7 @@ pub fn of_command(ctx: Context<'_>, spec: &Spec, arguments: Arguments<'_>) -> Re
     if guards.is_empty() {
         return Ok(());
     }
-    let words = || arguments.kept();
+    let words = || call::kept(arguments.iter());
     ask(&guards, ctx, &settings, &Asked::new(ctx, spec, &User::of(ctx), Words::Live(&words)))
 }
 
@@ -103,9 +103,9 @@ impl Engine {
         let subject = Subject {
             source: self.sources.name(table.source).into(),
             table: table.id,
-            table_name: (&*table.name).into(),
+            table_name: Rc::clone(&table.name),
             keys: keys.collect(),
         };
-        Ok(Some(Guarded { guards, settings, subject }))
+        Ok(Some(Guarded { guards, settings, subject: Box::new(subject) }))
     }
 }

@@ -6,6 +6,7 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::cdc::install::Watched;
 use crate::server::blocked::WaiterId;
 use crate::server::clock::monotonic_ms;
+use crate::server::command::Answer;
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 use crate::settings::Invalidation;
@@ -14,7 +15,6 @@ use crate::workers::mail::SourceIndex;
 use crate::workers::watch_request::{WatchAnswer, Watching};
 
 use super::caller::Caller;
-use super::on_table::Answer;
 use super::sources::queue_is_full;
 use super::state::Engine;
 
@@ -62,7 +62,7 @@ impl Engine {
                 Ok(()) => pending += 1,
                 Err(error) if pending == 0 => {
                     self.fail(waiter, error);
-                    return Ok(Answer::Later);
+                    return Ok(Answer::Now(Reply::Sent));
                 }
                 // The list of the others is still of use.
                 Err(_) => {}
@@ -72,7 +72,7 @@ impl Engine {
         self.watches
             .under_way
             .insert(number, Watch { waiter, what: what.clone(), deadline_ms, pending, listed: vec![] });
-        Ok(Answer::Later)
+        Ok(Answer::Blocked(waiter))
     }
 
     /// The sources that tell of changes.

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::cache::value::Value;
 use crate::plugins::health::{Status, Verdict};
 use crate::plugins::page::Page;
-use crate::plugins::value::Value;
 
 /// A board this old says that the main thread is stuck: it puts up another every second.
 const STUCK_AFTER: Duration = Duration::from_secs(5);

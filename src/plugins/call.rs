@@ -22,7 +22,7 @@ pub struct Call {
     /// The client's id.
     pub client: u64,
     /// What it is about, where somebody wanted to know.
-    pub subject: Option<Subject>,
+    pub subject: Option<Box<Subject>>,
     /// What is known of its time so far.
     pub spent: Spent,
 }

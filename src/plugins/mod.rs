@@ -44,4 +44,3 @@ pub mod registry;
 pub mod slowlog;
 pub mod stats;
 pub mod subject;
-pub mod value;

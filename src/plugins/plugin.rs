@@ -12,7 +12,6 @@ use super::page::{Page, Report};
 use super::part::{Part, Parts};
 use crate::cache::error::Error;
 use crate::server::acl::{Purpose, User};
-use crate::server::command::Registration;
 use crate::server::context::Context;
 use crate::server::text::Text;
 use crate::settings::{PluginName, Settings};
@@ -38,11 +37,6 @@ pub trait Plugin: Debug {
     /// The parts that it has, as the settings stand. Asked again whenever plugins are
     /// [arranged](super::registry::Plugins::arrange).
     fn parts(&self, settings: &Settings) -> Parts;
-
-    /// The commands that come with it, whether it is switched on or not.
-    fn commands(&self) -> Vec<Registration> {
-        vec![]
-    }
 
     /// Whether `user` may do that with all of `keys`. The first error is the command's answer.
     fn may_access(&self, _: Moment<'_>, _: &User, _keys: &[&Text], _: Purpose) -> Result<(), Error> {

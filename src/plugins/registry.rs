@@ -17,7 +17,6 @@ use super::slowlog::SlowLog;
 use super::stats::Stats;
 use crate::cache::error::Error;
 use crate::server::acl::{Purpose, User};
-use crate::server::command::Registration;
 use crate::server::text::Text;
 use crate::settings::{EventType, Settings};
 
@@ -56,11 +55,6 @@ impl Default for Plugins {
 }
 
 impl Plugins {
-    /// The commands that come with plugins.
-    pub fn commands(&self) -> Vec<Registration> {
-        self.all.iter().flat_map(|plugin| plugin.commands()).collect()
-    }
-
     /// Asks everyone anew what parts they have. To be called when the settings or a plugin's parts have changed.
     pub fn arrange(&mut self, settings: &Settings) {
         let is_on = |plugin: &&Rc<dyn Plugin>| !settings.disabled_plugins.contains(plugin.name());

@@ -9,11 +9,9 @@ use super::call::Ended;
 use super::page::{Page, Report, JSON};
 use super::part::{Part, Parts};
 use super::plugin::{Moment, Plugin};
-use super::value::Value;
 use crate::cache::spent::Spent;
-use crate::commands::slowlog::SlowLog as SlowLogCommand;
+use crate::cache::value::Value;
 use crate::server::clock::unix_ms;
-use crate::server::command::Registration;
 use crate::settings::{PluginName, Settings};
 
 /// How many commands the page shows at most: it is made every second.
@@ -122,10 +120,6 @@ impl Plugin for SlowLog {
 
     fn parts(&self, settings: &Settings) -> Parts {
         settings.slowlog_log_slower_than_us.map(|_| Part::AfterCommand).into_iter().collect()
-    }
-
-    fn commands(&self) -> Vec<Registration> {
-        vec![Registration::of::<SlowLogCommand>()]
     }
 
     fn after_command(&self, moment: Moment<'_>, call: &Ended<'_>) {

@@ -1,5 +1,7 @@
 //! Subjects: the table and the keys that a command is about.
 
+use std::rc::Rc;
+
 /// What a command on a table is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
@@ -8,7 +10,7 @@ pub struct Subject {
     /// The table's number.
     pub table: u64,
     /// Its name as it stands in cache keys.
-    pub table_name: Box<str>,
+    pub table_name: Rc<str>,
     /// The keys of the rows; none where a whole table is meant.
     pub keys: Vec<SubjectKey>,
 }

@@ -8,34 +8,44 @@ use redis_module::raw::{self, RedisModuleBlockedClient, RedisModuleCtx, RedisMod
 
 use super::context::Context;
 use super::guard::guard;
+use super::module::tell;
 use super::reply::{send_error, Reply};
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::spent::Spent;
-use crate::plugins::call::Call;
-use crate::plugins::subject::Subject;
 
 /// Names one waiting client for as long as the process lives; addresses are used again, these are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WaiterId(u64);
 
-/// A client that waits. It is answered exactly once: dropping it is an error reply, never a client that hangs.
-#[derive(Debug)]
-struct Waiter {
-    handle: NonNull<RedisModuleBlockedClient>,
-    /// Its command, for whoever is told of its end.
-    call: Option<Box<Call>>,
+/// Names a client that waits to the server: an address, which is used again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientHandle(usize);
+
+impl ClientHandle {
+    fn of(handle: NonNull<RedisModuleBlockedClient>) -> Self {
+        Self(handle.as_ptr() as usize)
+    }
 }
 
-impl Waiter {
-    fn answer(mut self, reply: Reply) {
+/// A client that waits, with what its owner keeps with it. It is answered exactly once: dropping it is an error reply, never a
+/// client that hangs.
+#[derive(Debug)]
+pub struct BlockedClient<K> {
+    handle: NonNull<RedisModuleBlockedClient>,
+    /// What its owner keeps.
+    pub kept: Option<K>,
+}
+
+impl<K> BlockedClient<K> {
+    /// Answers it.
+    pub fn answer(mut self, reply: Reply) {
         let handle = self.handle.as_ptr();
-        self.call = None;
+        self.kept = None;
         std::mem::forget(self);
         unblock(handle, reply);
     }
 }
 
-impl Drop for Waiter {
+impl<K> Drop for BlockedClient<K> {
     fn drop(&mut self) {
         let reply = Error::malformed("internal error: the answer was lost, see the server's log");
         unblock(self.handle.as_ptr(), Reply::Error(reply));
@@ -48,23 +58,21 @@ fn unblock(handle: *mut RedisModuleBlockedClient, reply: Reply) {
     unsafe { api!(RedisModule_UnblockClient)(handle, reply.cast()) };
 }
 
-/// Every client that waits.
-#[derive(Debug, Default)]
-pub struct Waiters {
-    waiting: HashMap<WaiterId, Waiter>,
-    by_handle: HashMap<usize, WaiterId>,
+/// Every client that waits. `K` is what its owner keeps with each.
+#[derive(Debug)]
+pub struct BlockedClients<K> {
+    waiting: HashMap<WaiterId, BlockedClient<K>>,
+    by_handle: HashMap<ClientHandle, WaiterId>,
     next: u64,
-    /// The client that began to wait in the command under way.
-    newest: Option<WaiterId>,
-    /// Commands that were answered, which nobody has been told of.
-    answered: Vec<Answered>,
 }
 
-/// A command whose client has waited, how long it took, in microseconds, and the code of the error that it was answered
-/// with.
-pub type Answered = (Box<Call>, u64, Option<String>);
+impl<K> Default for BlockedClients<K> {
+    fn default() -> Self {
+        Self { waiting: HashMap::default(), by_handle: HashMap::default(), next: 0 }
+    }
+}
 
-impl Waiters {
+impl<K> BlockedClients<K> {
     /// Makes the client of `ctx` wait. `PGBUSY` when `limit` clients wait already, `PGMISS` where the server
     /// does not let this client wait.
     pub fn block(&mut self, ctx: Context<'_>, limit: usize) -> Result<WaiterId, Error> {
@@ -94,77 +102,32 @@ impl Waiters {
     fn add(&mut self, handle: NonNull<RedisModuleBlockedClient>) -> WaiterId {
         self.next += 1;
         let id = WaiterId(self.next);
-        self.by_handle.insert(handle.as_ptr() as usize, id);
-        self.waiting.insert(id, Waiter { handle, call: None });
-        self.newest = Some(id);
+        self.by_handle.insert(ClientHandle::of(handle), id);
+        self.waiting.insert(id, BlockedClient { handle, kept: None });
         id
     }
 
-    /// The client that has begun to wait since the last call, if it still does.
-    pub fn take_newest(&mut self) -> Option<WaiterId> {
-        self.newest.take().filter(|id| self.waiting.contains_key(id))
+    /// The client, if it still waits.
+    pub fn get(&self, id: WaiterId) -> Option<&BlockedClient<K>> {
+        self.waiting.get(&id)
     }
 
-    /// Keeps what is to be told once the client is answered.
-    pub fn remember(&mut self, id: WaiterId, call: Call) {
-        if let Some(waiter) = self.waiting.get_mut(&id) {
-            waiter.call = Some(Box::new(call));
-        }
+    /// The same, for its owner to keep something with it.
+    pub fn get_mut(&mut self, id: WaiterId) -> Option<&mut BlockedClient<K>> {
+        self.waiting.get_mut(&id)
     }
 
-    /// What a client's command is about.
-    pub fn about(&mut self, id: WaiterId, subject: Subject) {
-        if let Some(call) = self.waiting.get_mut(&id).and_then(|waiter| waiter.call.as_mut()) {
-            call.subject = Some(subject);
-        }
+    /// Takes the client out to answer it, if it still waits.
+    pub fn take(&mut self, id: WaiterId) -> Option<BlockedClient<K>> {
+        let client = self.waiting.remove(&id)?;
+        self.by_handle.remove(&ClientHandle::of(client.handle));
+        Some(client)
     }
 
-    /// The arguments of a client's command that were kept; `None` when it is gone.
-    pub fn words(&self, id: WaiterId) -> Option<Vec<Box<[u8]>>> {
-        let waiter = self.waiting.get(&id)?;
-        Some(waiter.call.as_ref().map(|call| call.arguments.clone()).unwrap_or_default())
-    }
-
-    /// Where the time of a client's command went.
-    pub fn spend(&mut self, id: WaiterId, spent: Spent) {
-        if let Some(call) = self.waiting.get_mut(&id).and_then(|waiter| waiter.call.as_mut()) {
-            call.spent = call.spent.max(spent);
-        }
-    }
-
-    /// Whether commands were answered since they were last taken.
-    pub fn has_answered(&self) -> bool {
-        !self.answered.is_empty()
-    }
-
-    /// The commands that were answered since the last call.
-    pub fn take_answered(&mut self) -> Vec<Answered> {
-        std::mem::take(&mut self.answered)
-    }
-
-    /// Answers a client. Nothing happens when it is gone.
-    pub fn answer(&mut self, id: WaiterId, reply: Reply) {
-        if let Some(mut waiter) = self.waiting.remove(&id) {
-            self.by_handle.remove(&(waiter.handle.as_ptr() as usize));
-            if let Some(call) = waiter.call.take() {
-                let duration_us = call.began.elapsed_us();
-                self.answered.push((call, duration_us, reply.error_code()));
-            }
-            waiter.answer(reply);
-        }
-    }
-
-    /// Whether the client still waits.
-    pub fn is_waiting(&self, id: WaiterId) -> bool {
-        self.waiting.contains_key(&id)
-    }
-
-    /// The client behind `handle` has gone away.
-    fn forget(&mut self, handle: usize) {
-        if let Some(id) = self.by_handle.remove(&handle) {
-            if let Some(waiter) = self.waiting.remove(&id) {
-                waiter.answer(Reply::Sent);
-            }
+    /// Takes out a client that has gone.
+    pub fn forget(&mut self, gone: ClientHandle) {
+        if let Some(client) = self.by_handle.remove(&gone).and_then(|id| self.waiting.remove(&id)) {
+            client.answer(Reply::Sent);
         }
     }
 
@@ -202,5 +165,7 @@ unsafe extern "C" fn on_free(_: *mut RedisModuleCtx, reply: *mut c_void) {
 }
 
 unsafe extern "C" fn on_disconnect(_: *mut RedisModuleCtx, handle: *mut RedisModuleBlockedClient) {
-    guard("a disconnect", || crate::engine::with(|engine| engine.waiters.forget(handle as usize)));
+    if let Some(handle) = NonNull::new(handle) {
+        tell("a disconnect", |module| module.client_gone(ClientHandle::of(handle)));
+    }
 }

@@ -6,8 +6,34 @@ use std::os::raw::c_int;
 use redis_module::raw::{self, RedisModuleInfoCtx};
 
 use super::context::Context;
-use super::guard::guard;
-use crate::engine::report::{Field, Section};
+use super::module::tell;
+
+/// A part of INFO.
+#[derive(Debug)]
+pub struct Section {
+    /// Its name, which INFO prints with the module's name in front.
+    pub name: &'static str,
+    /// Its lines.
+    pub fields: Vec<(String, Field)>,
+}
+
+/// What stands behind a name.
+#[derive(Debug)]
+pub enum Field {
+    /// A number.
+    Number(u64),
+    /// A text.
+    Text(String),
+    /// Several of them in one line.
+    Dict(Vec<(&'static str, Field)>),
+}
+
+impl Field {
+    /// A text, copied.
+    pub fn text(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
 
 /// Asks the server to call us for INFO.
 pub(super) fn register(ctx: Context<'_>) -> bool {
@@ -18,12 +44,7 @@ pub(super) fn register(ctx: Context<'_>) -> bool {
 unsafe extern "C" fn on_info(ctx: *mut RedisModuleInfoCtx, for_crash_report: c_int) {
     // A crash may have happened inside our own state: not a time to look at it.
     if for_crash_report == 0 {
-        guard("INFO", || {
-            let sections = crate::engine::with(|engine| engine.report());
-            for section in sections {
-                add_section(ctx, &section);
-            }
-        });
+        tell("INFO", |module| module.info().iter().for_each(|section| add_section(ctx, section)));
     }
 }
 

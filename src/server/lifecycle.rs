@@ -9,24 +9,32 @@ use redis_module::{Context as CrateContext, RedisString, Status};
 use super::command::Registration;
 use super::context::Context;
 use super::guard::{self, guard};
+use super::module::{self, tell, Module};
 use super::{
-    bell, client, clock, config, environment, info, keyspace, log as server_log, notifications,
-    server_events, timer, turn,
+    client, clock, config, environment, info, keyspace, log as server_log, notifications, server_events,
+    timer, turn, wakeup,
 };
-use crate::commands;
-use crate::engine::{self, Engine};
-use crate::settings::{self, KeyFile, Shared};
+use crate::settings::{self, KeyFile, Settings, Shared};
 
-/// Called by the server when it loads the module: checks the settings, registers, starts the threads,
-/// subscribes. A failure is a line in the server's log that names its cause.
-pub fn load(ctx: &CrateContext, arguments: &[RedisString]) -> Status {
+/// The commands that are registered under these settings.
+pub type Commands = fn(&Settings) -> Vec<Registration>;
+
+/// Called when the server loads the module: checks the settings, registers `commands`, starts `module`, subscribes. A failure
+/// is a line in the server's log that names its cause.
+pub fn load(
+    ctx: &CrateContext,
+    arguments: &[RedisString],
+    module: &'static dyn Module,
+    commands: Commands,
+) -> Status {
     // SAFETY: the crate passes the context of the load under way.
     let context = unsafe { Context::new(ctx.ctx) };
     // SAFETY: a valid context during load, of which one is made and given away.
     unsafe { server_log::start(api!(RedisModule_GetDetachedThreadSafeContext)(context.as_raw())) };
     guard::log_panics();
+    module::install(module);
     let arguments: Vec<String> = arguments.iter().map(RedisString::to_string_lossy).collect();
-    match guard("loading", || start(context, &arguments)) {
+    match tell("loading", |module| start(context, &arguments, module, commands)) {
         Some(Ok(())) => return Status::Ok,
         Some(Err(reason)) => log::error!("not loaded: {reason}"),
         None => {}
@@ -35,7 +43,12 @@ pub fn load(ctx: &CrateContext, arguments: &[RedisString]) -> Status {
     Status::Err
 }
 
-fn start(ctx: Context<'_>, arguments: &[String]) -> Result<(), String> {
+fn start(
+    ctx: Context<'_>,
+    arguments: &[String],
+    module: &dyn Module,
+    commands: Commands,
+) -> Result<(), String> {
     if ctx.flags().is_cluster() {
         return Err(
             "cluster mode is not supported yet: entries and lookup keys could fall into different slots"
@@ -64,41 +77,32 @@ fn start(ctx: Context<'_>, arguments: &[String]) -> Result<(), String> {
         .iter()
         .chain(&KeyFile::of(&shared.get()).warning())
         .for_each(|warning| log::warn!("{warning}"));
-    register_commands(ctx, shared.get().test_hooks)?;
+    commands(&shared.get()).iter().try_for_each(|command| command.register(ctx))?;
     if !info::register(ctx) {
         return Err("the server refused the INFO section".into());
     }
     // Threads and subscriptions last: Redis 7.0 does not take back the subscriptions of a failed load.
     clock::start();
-    bell::reset();
+    wakeup::reset();
     client::reset();
     turn::reset();
-    let started = Engine::start(shared, Arc::new(bell::ring)).map_err(|error| error.to_string())?;
-    engine::install(started);
+    module.start(shared).map_err(|error| error.to_string())?;
     timer::start();
     if notifications::subscribe(ctx) && server_events::subscribe(ctx) {
         log::info!("pgcache {} is loaded", env!("CARGO_PKG_VERSION"));
         return Ok(());
     }
-    engine::uninstall();
+    module.stop();
     timer::stop();
     Err("the server refused an event subscription".into())
-}
-
-fn register_commands(ctx: Context<'_>, test_hooks: bool) -> Result<(), String> {
-    commands::all().iter().try_for_each(|command| command.register(ctx))?;
-    if test_hooks {
-        Registration::of::<commands::panic::Panic>().register(ctx)?;
-    }
-    Ok(())
 }
 
 /// Called by the server before it unloads the module; it does so only when no client waits.
 pub fn unload(ctx: &CrateContext) -> Status {
     // SAFETY: the crate passes the context of the unload under way.
     let context = unsafe { Context::new(ctx.ctx) };
-    guard("the end", || engine::hooks::shut_down(context));
-    guard("unloading", engine::uninstall);
+    tell("the end", |module| module.shut_down(context));
+    tell("unloading", |module| module.stop());
     guard("stopping timers", timer::stop);
     server_log::stop();
     Status::Ok

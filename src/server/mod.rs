@@ -1,7 +1,8 @@
 //! The server's side of the border: the only folder with `unsafe` code.
 //!
 //! Everything a server callback runs goes through [`guard`], every reply through [`reply`], every log line
-//! through [`log`]. What other modules get from here is safe to use.
+//! through [`log`]. What other folders get from here is safe to use. This folder knows nothing of them but the values of
+//! `cache` and `settings`: what happens it tells a [`Module`](module::Module).
 
 #[macro_use]
 mod api;
@@ -9,7 +10,6 @@ mod api;
 pub mod acl;
 mod aligned;
 pub mod alloc;
-pub mod bell;
 pub mod blocked;
 pub mod call;
 mod categories;
@@ -24,6 +24,7 @@ pub mod info;
 pub mod keyspace;
 pub mod lifecycle;
 pub mod log;
+pub mod module;
 pub mod notifications;
 pub mod publish;
 pub mod replication;
@@ -33,3 +34,4 @@ pub mod server_events;
 pub mod text;
 pub mod timer;
 pub mod turn;
+pub mod wakeup;

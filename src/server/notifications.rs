@@ -6,8 +6,8 @@ use std::os::raw::{c_char, c_int};
 use redis_module::raw::{self, RedisModuleCtx, RedisModuleString};
 
 use super::context::Context;
-use super::guard::guard;
 use super::keyspace::is_own_write;
+use super::module::{tell, Module};
 use super::text::bytes_of;
 
 /// What happened to a key of database 0.
@@ -39,25 +39,25 @@ unsafe extern "C" fn on_change(
     key: *mut RedisModuleString,
 ) -> c_int {
     if !is_own_write() {
-        guard("a keyspace notification", || {
+        tell("a keyspace notification", |module| {
             // SAFETY: the server passes a live key for the time of this call.
             let key = unsafe { bytes_of(key) };
             // First: nearly all keys are somebody else's.
-            if crate::engine::may_concern(key) {
+            if module.may_concern(key) {
                 // SAFETY: the server passes a valid context and a C string for the time of this call.
                 let (ctx, event) = unsafe { (Context::new(ctx), CStr::from_ptr(event)) };
-                tell(ctx, change(kind, event), key);
+                pass_on(module, ctx, change(kind, event), key);
             }
         });
     }
     raw::REDISMODULE_OK as c_int
 }
 
-fn tell(ctx: Context<'_>, change: Change, key: &[u8]) {
+fn pass_on(module: &dyn Module, ctx: Context<'_>, change: Change, key: &[u8]) {
     // SAFETY: a valid context.
     let database = unsafe { api!(RedisModule_GetSelectedDb)(ctx.as_raw()) };
     if database == 0 {
-        crate::engine::keyspace_changed(ctx, change, key);
+        module.key_changed(ctx, change, key);
     }
 }
 

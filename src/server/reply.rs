@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::context::Context;
 use crate::cache::error::Error;
-pub use crate::plugins::value::Value;
+pub use crate::cache::value::Value;
 
 /// An error reply longer than this is cut.
 const MAX_ERROR_BYTES: usize = 1024;

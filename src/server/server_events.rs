@@ -8,7 +8,7 @@ use redis_module::raw::{
 
 use super::client;
 use super::context::Context;
-use super::guard::guard;
+use super::module::tell;
 
 /// Each event with the version of its data that we read.
 const EVENTS: [u64; 9] = [
@@ -41,8 +41,8 @@ unsafe extern "C" fn on_event(
 ) {
     // SAFETY: the server passes a valid context for the time of this call.
     let ctx = unsafe { Context::new(ctx) };
-    guard("a server event", || match event.id {
-        raw::REDISMODULE_EVENT_CRON_LOOP => crate::engine::with(|engine| engine.tick(ctx)),
+    tell("a server event", |module| match event.id {
+        raw::REDISMODULE_EVENT_CRON_LOOP => module.cron(ctx),
         raw::REDISMODULE_EVENT_CLIENT_CHANGE => {
             // SAFETY: the data of this event, alive for the time of this call.
             if let Some(info) = unsafe { data.cast::<RedisModuleClientInfo>().as_ref() } {
@@ -54,25 +54,19 @@ unsafe extern "C" fn on_event(
             let database = unsafe { data.cast::<RedisModuleFlushInfo>().as_ref() }.map(|info| info.dbnum);
             // -1 stands for all databases.
             if database.is_none_or(|database| database <= 0) {
-                crate::engine::with(|engine| engine.keyspace_flushed());
+                module.flushed();
             }
         }
-        raw::REDISMODULE_EVENT_SWAPDB => crate::engine::with(|engine| engine.keyspace_replaced(ctx)),
+        raw::REDISMODULE_EVENT_SWAPDB => module.swapped(ctx),
         raw::REDISMODULE_EVENT_LOADING | raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD
             if is_over(event.id, subevent) =>
         {
-            crate::engine::with(|engine| engine.keyspace_loaded(ctx));
+            module.loaded(ctx);
         }
-        raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED => {
-            crate::engine::with(|engine| engine.role_changed(ctx));
-        }
-        // Told in the next tick: the replica is not in the list yet.
-        raw::REDISMODULE_EVENT_REPLICA_CHANGE => crate::engine::with(|engine| engine.announce_again()),
-        raw::REDISMODULE_EVENT_SHUTDOWN => {
-            crate::engine::hooks::shut_down(ctx);
-            crate::engine::with(|engine| engine.shut_down());
-        }
-        _ => crate::engine::with(|engine| engine.keyspace_flushed()),
+        raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED => module.role_changed(ctx),
+        raw::REDISMODULE_EVENT_REPLICA_CHANGE => module.replicas_changed(),
+        raw::REDISMODULE_EVENT_SHUTDOWN => module.shut_down(ctx),
+        _ => module.flushed(),
     });
 }
 

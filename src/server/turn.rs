@@ -9,7 +9,7 @@ use std::os::raw::{c_int, c_void};
 use redis_module::raw::{self, RedisModuleCtx, RedisModuleEvent};
 
 use super::context::Context;
-use super::guard::guard;
+use super::module::tell;
 
 thread_local! {
     static TURN: Cell<Turn> = const { Cell::new(Turn { number: 0, is_counted: false }) };
@@ -54,6 +54,6 @@ unsafe extern "C" fn on_turn(_: *mut RedisModuleCtx, _: RedisModuleEvent, subeve
     if subevent == raw::REDISMODULE_SUBEVENT_EVENTLOOP_AFTER_SLEEP {
         next(TURN.get().is_counted);
     } else {
-        guard("the end of a turn", || crate::engine::with(|engine| engine.call_workers()));
+        tell("the end of a turn", |module| module.tick_ended());
     }
 }

@@ -82,18 +82,18 @@ pub enum Message {
     },
 }
 
-/// The workers' end: sends, and rings the main thread's bell.
+/// The workers' end: sends, and wakes the main thread.
 #[derive(Clone)]
 pub struct Postbox {
     messages: Sender<Message>,
-    bell: Arc<dyn Fn() + Send + Sync>,
+    wake: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Postbox {
-    /// A postbox whose `bell` is rung after each message, and the end that the main thread reads.
-    pub fn new(bell: Arc<dyn Fn() + Send + Sync>) -> (Self, Receiver<Message>) {
+    /// A postbox that calls `wake` after each message, and the end that the main thread reads.
+    pub fn new(wake: Arc<dyn Fn() + Send + Sync>) -> (Self, Receiver<Message>) {
         let (messages, receiver) = crossbeam_channel::unbounded();
-        (Self { messages, bell }, receiver)
+        (Self { messages, wake }, receiver)
     }
 
     /// How many messages the main thread has not taken yet.
@@ -104,7 +104,7 @@ impl Postbox {
     /// Sends `message`. Once the main thread has let go of its end nobody is interested any more.
     pub fn send(&self, message: Message) {
         if self.messages.send(message).is_ok() {
-            (self.bell)();
+            (self.wake)();
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::cache::result_set;
 use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::{Access, User};
 use crate::server::clock::monotonic_ms;
+use crate::server::command::Answer;
 use crate::server::context::Context;
 use crate::server::keyspace::{self, Stored};
 use crate::server::reply::{self, Reply};
@@ -19,7 +20,6 @@ use super::super::ask::Departures;
 use super::super::caller::Caller;
 use super::super::command_names;
 use super::super::entries::Found;
-use super::super::on_table::Answer;
 use super::super::state::Engine;
 use super::super::ticket::Ticket;
 use super::{Asked, Query, Request};
@@ -44,7 +44,7 @@ impl Wanted {
 }
 
 /// Answers `asked` for the client of `ctx`.
-pub fn ask(ctx: Context<'_>, asked: Asked, wanted: Wanted) -> Reply {
+pub fn ask(ctx: Context<'_>, asked: Asked, wanted: Wanted) -> Answer {
     super::super::with(|engine| {
         let mut caller = Caller::of(ctx);
         engine.know_definitions(ctx);
@@ -83,7 +83,7 @@ impl Engine {
         let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
         self.tell_query(ctx, request, EventType::CacheMiss, &key);
         self.join_query(ctx, request, &query, &key, Ticket::Row { waiter, user });
-        Ok(Answer::Later)
+        Ok(Answer::Blocked(waiter))
     }
 
     /// What is known of the query, unless a table that it reads has become another one.

@@ -9,13 +9,13 @@ use crate::cache::table::TableDefinition;
 use crate::postgres::query::{Discovery, NamedRelation, QueryDescription, QueryPlan};
 use crate::server::acl::User;
 use crate::server::clock::monotonic_ms;
+use crate::server::command::Answer;
 use crate::server::context::Context;
 use crate::workers::accounted::AccountedQuery;
 use crate::workers::job::Job;
 use crate::workers::mail::SourceIndex;
 
 use super::super::caller::Caller;
-use super::super::on_table::Answer;
 use super::super::sources::queue_is_full;
 use super::super::state::{timed_out, Engine};
 use super::super::tables::Table;
@@ -55,7 +55,7 @@ impl Engine {
         let is_same = |known: &&mut Description| known.stem == request.stem && known.plan.sql == *request.sql;
         if let Some(description) = self.queries.descriptions.iter_mut().find(is_same) {
             description.parked.push(parked);
-            return Ok(Answer::Later);
+            return Ok(Answer::Blocked(waiter));
         }
         let settings = self.settings.get();
         let plan = Arc::new(QueryPlan { sql: (*request.sql).into(), title: request.title.clone() });
@@ -64,7 +64,7 @@ impl Engine {
         let deadline_ms = monotonic_ms() + settings.load_timeout.as_millis() as u64;
         let stem = Rc::clone(&request.stem);
         self.queries.descriptions.push(Description { stem, plan, parked: vec![parked], deadline_ms });
-        Ok(Answer::Later)
+        Ok(Answer::Blocked(waiter))
     }
 
     /// PostgreSQL has said what a query reads, or why it cannot be run.

@@ -29,7 +29,7 @@ impl Engine {
         let waiters = self.flights.waiters_of(key.as_bytes());
         let untracked = query.untracked(&self.tables);
         let mut tables: Vec<String> =
-            query.tables(&self.tables).iter().map(|table| table.name.clone()).collect();
+            query.tables(&self.tables).iter().map(|table| table.name.to_string()).collect();
         tables.sort_unstable();
         let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
         let texts = |texts: Vec<String>| Value::List(texts.into_iter().map(Value::Text).collect());

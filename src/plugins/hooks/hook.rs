@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::action::Action;
 use super::event::HookEvent;
-use crate::plugins::value::Value;
+use crate::cache::value::Value;
 
 /// A hook as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

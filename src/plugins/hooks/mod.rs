@@ -32,13 +32,11 @@ use super::part::Parts;
 use super::plugin::{Moment, Plugin};
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::spent::micros;
-use crate::commands::hook::Hook as HookCommand;
-use crate::server::bell;
 use crate::server::call;
-use crate::server::command::Registration;
 use crate::server::context::{replicas_are_paused, Context};
 use crate::server::publish::publish;
 use crate::server::text::Text;
+use crate::server::wakeup;
 use crate::settings::{PluginName, Settings};
 
 /// The hooks, shared by the plugin and the command that changes them.
@@ -151,7 +149,7 @@ impl Hooks {
                 figures.failed(refusal);
             }
         }
-        bell::ring();
+        wakeup::wake();
     }
 
     fn veto(&self, ctx: Context<'_>, hook: u64, asked: &Asked<'_>, due: &Due) -> Result<(), Error> {
@@ -201,10 +199,6 @@ impl Plugin for Hooks {
 
     fn parts(&self, _: &Settings) -> Parts {
         self.0.shelf.borrow().parts()
-    }
-
-    fn commands(&self) -> Vec<Registration> {
-        vec![Registration::of::<HookCommand>()]
     }
 
     fn pages(&self, _: &Report) -> Vec<Page> {

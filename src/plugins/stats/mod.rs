@@ -19,10 +19,8 @@ use super::overview::Overview;
 use super::page::{Page, Report, JSON};
 use super::part::{Part, Parts};
 use super::plugin::{Moment, Plugin};
-use super::value::Value;
-use crate::commands::stats::Stats as StatsCommand;
+use crate::cache::value::Value;
 use crate::server::clock::monotonic_ms;
-use crate::server::command::Registration;
 use crate::settings::{PluginName, Settings};
 
 /// The figures, shared by the plugin and the command that shows them.
@@ -75,10 +73,6 @@ impl Plugin for Stats {
             Part::TableFlush,
         ];
         parts.into_iter().collect()
-    }
-
-    fn commands(&self) -> Vec<Registration> {
-        vec![Registration::of::<StatsCommand>()]
     }
 
     fn after_command(&self, _: Moment<'_>, call: &Ended<'_>) {

@@ -4,8 +4,8 @@ use super::book::{Book, CommandStats};
 use super::latency::{Latency, Percentiles};
 use super::recent::Latencies;
 use super::table::{hit_ratio, TableStats};
+use crate::cache::value::Value;
 use crate::plugins::overview::Overview;
-use crate::plugins::value::Value;
 
 /// Everything, at second `now_s` of the clock by which calls are counted.
 pub fn everything(book: &mut Book, overview: &Overview, now_s: u64) -> Value {
