@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use r2d2::ManageConnection;
 
@@ -16,8 +17,8 @@ use super::waiters::Gate;
 const BEHIND_A_POOLER: &str =
     "a pooler stands in between: each statement is a transaction of its own, which takes three round trips";
 
-/// How often a connection is opened that somebody ends while it is made.
-const TRIES: usize = 10;
+/// The pause before a connection is opened again that somebody has ended while it was made.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What the source shares with its connections and with the threads that open them.
 pub(crate) struct Shared {
@@ -99,15 +100,18 @@ impl Manager {
     /// Opens a connection, again when somebody ends it while it is made and PostgreSQL is there.
     fn open_again(&self) -> Result<Counted, ConnectError> {
         let deadline = Instant::now() + self.connector.patience();
-        let tries = if self.shared.health.is_down() { 1 } else { TRIES };
-        for _ in 1..tries {
+        loop {
             match self.open() {
                 Err(_) if self.connector.shutdown().has_begun() => return Err(ConnectError::Closing),
-                Err(error) if error.is_ended() && Instant::now() < deadline => {}
+                Err(error) if error.is_ended() && self.may_try_again(deadline) => thread::sleep(PAUSE),
                 result => return result,
             }
         }
-        self.open()
+    }
+
+    /// While the source is down, attempts have a pace of their own.
+    fn may_try_again(&self, deadline: Instant) -> bool {
+        !self.shared.health.is_down() && Instant::now() < deadline
     }
 
     fn open(&self) -> Result<Counted, ConnectError> {

@@ -74,7 +74,7 @@ impl Driver {
         runtime: Runtime,
         connection: Connection<S, T>,
         limit: Limit,
-        pulse: Pulse,
+        pulse: Arc<Pulse>,
     ) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -86,7 +86,7 @@ impl Driver {
             notifications: VecDeque::new(),
             limit,
             is_overdue: false,
-            pulse: Arc::new(pulse),
+            pulse,
         }
     }
 
@@ -123,7 +123,6 @@ impl Driver {
                     return Poll::Ready(result);
                 }
                 move_messages(connection, notifications, cx)?;
-                pulse.moves();
                 *is_overdue |= deadline.as_mut().poll(cx).is_ready();
                 if has_enough.get() || *is_overdue {
                     *connection = None;
@@ -155,7 +154,6 @@ impl Driver {
                 if let Err(error) = move_messages(connection, notifications, cx) {
                     return Poll::Ready(Some(Err(error)));
                 }
-                pulse.moves();
                 match request.as_mut().poll(cx) {
                     Poll::Ready(result) => Poll::Ready(Some(result)),
                     Poll::Pending => deadline.as_mut().poll(cx).map(|()| None),

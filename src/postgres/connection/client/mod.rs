@@ -106,7 +106,8 @@ impl Client {
         let Address { host, port, patience } = address;
         let limit = Limit::Until(Instant::now() + patience);
         let opening = async {
-            let (wire, pulse) = wire::connect(host, port, patience).await?;
+            let wire = wire::connect(host, port, patience).await?;
+            let pulse = Arc::clone(wire.pulse());
             Ok((handshake(wire).await?, pulse))
         };
         let opened = runtime.block_on(async {

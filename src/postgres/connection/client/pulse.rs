@@ -114,7 +114,7 @@ impl Pulse {
         }
     }
 
-    /// A part of an answer has come, or of a request has gone.
+    /// A part of an answer has come.
     pub(crate) fn moves(&self) {
         self.answer.lock().moved = Instant::now();
     }

@@ -2,11 +2,15 @@
 
 use std::future::Future;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{lookup_host, TcpStream, UnixStream};
 
 use super::pulse::Pulse;
@@ -21,28 +25,69 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
-/// A connected socket.
-pub(crate) type Wire = Box<dyn Stream>;
+/// A connected socket, which tells its pulse when something has come.
+pub(crate) struct Wire {
+    stream: Box<dyn Stream>,
+    pulse: Arc<Pulse>,
+}
+
+impl Wire {
+    fn new(stream: impl Stream + AsFd + 'static) -> io::Result<Self> {
+        let pulse = Arc::new(Pulse::of(&stream)?);
+        Ok(Self { stream: Box::new(stream), pulse })
+    }
+
+    /// What other threads may know of the connection, and do to it.
+    pub(crate) fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.pulse.moves();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
 
 /// Connects to `host`, a name, an address or the folder of a Unix socket. Of several addresses each is tried in turn, for `patience`
 /// each.
 ///
 /// # Errors
 /// Why the last one could not be connected to.
-pub(crate) async fn connect(host: &str, port: u16, patience: Duration) -> io::Result<(Wire, Pulse)> {
+pub(crate) async fn connect(host: &str, port: u16, patience: Duration) -> io::Result<Wire> {
     if host.starts_with('/') {
         let path = Path::new(host).join(format!(".s.PGSQL.{port}"));
-        let stream = in_time(patience, UnixStream::connect(path)).await?;
-        let pulse = Pulse::of(&stream)?;
-        return Ok((Box::new(stream), pulse));
+        return Wire::new(in_time(patience, UnixStream::connect(path)).await?);
     }
     let mut last = io::Error::new(io::ErrorKind::InvalidInput, "could not resolve any addresses");
     for address in in_time(patience, lookup_host((host, port))).await? {
         match in_time(patience, TcpStream::connect(address)).await {
             Ok(stream) => {
                 set_up(&stream)?;
-                let pulse = Pulse::of(&stream)?;
-                return Ok((Box::new(stream), pulse));
+                return Wire::new(stream);
             }
             Err(error) => last = error,
         }
