@@ -12,7 +12,7 @@ use pgcache::cache::flight::{FlightPlan, Flights, Joined};
 use pgcache::cache::key::{LookupKey, Shape};
 use pgcache::cache::spent::Spent;
 use pgcache::cache::table::{Clock, Column, TableDefinition};
-use pgcache::engine::tables::{Resolved, Table, Tables};
+use pgcache::engine::tables::{Now, Resolved, Table, Tables};
 use pgcache::plugins::call::{Ended, Words};
 use pgcache::plugins::occurrence::Occurrence;
 use pgcache::plugins::stats::book::Book;
@@ -96,6 +96,7 @@ fn added(tables: &mut Tables, oid: u32) -> Rc<Table> {
         epoch: None,
         drop: 0,
         changes: Rc::default(),
+        now: Now { monotonic_ms: 0, unix_ms: 0 },
     });
     tables.remember(table.name.as_bytes(), &table);
     table

@@ -15,7 +15,7 @@ const IMPORTS: [(&str, &[&str]); 10] = [
     ("plugins", &["cache", "settings", "server"]),
     ("http", &["cache", "settings", "plugins"]),
     ("engine", &["cache", "settings", "server", "postgres", "cdc", "workers", "plugins", "http"]),
-    ("commands", &["cache", "settings", "server", "postgres", "workers", "plugins", "engine"]),
+    ("commands", &["cache", "settings", "server", "workers", "plugins", "engine"]),
 ];
 
 /// What each folder imports of the others, with the files that do.

@@ -200,6 +200,14 @@ impl<W> Flights<W> {
         self.joinable.get(key).and_then(|id| self.live.get(id)).map(|flight| flight.waiters.len())
     }
 
+    /// The flights under way, with the keys that they were asked for under.
+    #[cfg(test)]
+    pub fn under_way(&self) -> Vec<(FlightId, Rc<[u8]>)> {
+        let mut all: Vec<_> = self.live.iter().map(|(id, flight)| (*id, Rc::clone(&flight.key))).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// How many flights are under way.
     pub fn len(&self) -> usize {
         self.live.len()

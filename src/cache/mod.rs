@@ -19,6 +19,7 @@ pub mod rest;
 pub mod result_set;
 pub mod seal;
 pub mod spent;
+pub mod stored;
 pub mod table;
 pub mod tag;
 pub mod ttl;

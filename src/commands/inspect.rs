@@ -7,6 +7,7 @@ use super::query_words;
 use crate::cache::age::Age;
 use crate::cache::entry::Entry;
 use crate::cache::error::Error;
+use crate::cache::stored::Stored;
 use crate::engine::caller::Caller;
 use crate::engine::command::{Command, Outcome, Veto};
 use crate::engine::command_names;
@@ -18,7 +19,7 @@ use crate::engine::Engine;
 use crate::server::acl::Access;
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
-use crate::server::keyspace::{self, Stored};
+use crate::server::keyspace;
 use crate::server::reply::{Reply, Value};
 
 /// The command.
@@ -126,11 +127,11 @@ impl Kind {
 }
 
 /// What is left of the life of an entry that the server keeps for `left_ms` more, and whether only its grace is left.
-fn life(engine: &Engine, entry: Kind, left_ms: Option<i64>) -> (Option<i64>, bool) {
+fn life(engine: &Engine, entry: Kind, left_ms: Option<u64>) -> (Option<u64>, bool) {
     let ageing = engine.ageing();
-    match left_ms.and_then(|left_ms| u64::try_from(left_ms).ok()) {
+    match left_ms {
         Some(left_ms) if entry == Kind::Row => {
-            (i64::try_from(ageing.life_ms(left_ms)).ok(), ageing.age(Some(left_ms), 0) == Age::Stale)
+            (Some(ageing.life_ms(left_ms)), ageing.age(Some(left_ms), 0) == Age::Stale)
         }
         _ => (left_ms, false),
     }
@@ -150,13 +151,13 @@ fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, located: &Located)
     let fields = vec![
         ("key", Value::Text(String::from_utf8_lossy(located.cache_key.as_bytes()).into_owned())),
         ("cached", Value::Bool(bytes.is_some())),
-        ("ttl_ms", ttl_ms.map_or(Value::Nil, Value::Integer)),
+        ("ttl_ms", ttl_ms.map_or(Value::Nil, Value::from)),
         ("bytes", number(bytes.unwrap_or_default())),
         ("negative", Value::Bool(entry == Kind::Absent)),
         (
             "stale",
             Value::Bool(
-                is_stale || (bytes.is_some() && !engine.may_serve(table, located.cache_key.as_bytes())),
+                is_stale || (bytes.is_some() && !engine.may_serve(ctx, table, located.cache_key.as_bytes())),
             ),
         ),
         ("in_flight", Value::Bool(waiters.is_some())),

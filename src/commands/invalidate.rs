@@ -84,7 +84,7 @@ impl OnTable for InvalidateRow<'_> {
         if is_settled(&located) {
             return Ok(Answer::Now(Reply::Ok));
         }
-        drop_own_key(engine, ctx, table, &located, caller)
+        drop_own_key(engine, ctx, table, located, caller)
     }
 
     fn parked(&self) -> Box<dyn OnTable> {
@@ -108,7 +108,7 @@ fn drop_own_key(
     engine: &mut Engine,
     ctx: Context<'_>,
     table: &Rc<Table>,
-    located: &Located,
+    located: Located,
     caller: &mut Caller,
 ) -> Result<Answer, Error> {
     let (table_then, user) = (Rc::clone(table), caller.user.clone());

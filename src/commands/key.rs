@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::cache::error::Error;
+use crate::cache::stored::Stored;
 use crate::engine::caller::Caller;
 use crate::engine::command::{Command, Outcome};
 use crate::engine::lookup::{locate, Located};
@@ -13,7 +14,7 @@ use crate::engine::Engine;
 use crate::server::acl::Access;
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
-use crate::server::keyspace::{self, Stored};
+use crate::server::keyspace;
 use crate::server::reply::Reply;
 
 /// The command.
@@ -80,7 +81,7 @@ impl OnTable for KeyOfRow<'_> {
         engine.ask_for_own_key(
             ctx,
             table,
-            &located,
+            located,
             caller,
             Box::new(move |engine, ctx, brought| {
                 let key = brought.as_ref().map_err(Clone::clone).and_then(|brought| {

@@ -9,7 +9,7 @@ use crate::cache::entry::Entry;
 use crate::cache::error::Error;
 use crate::cache::spent::Spent;
 use crate::cache::ttl::Ttl;
-use crate::engine::ask::Departures;
+use crate::engine::ask::{Departures, RowLoad};
 use crate::engine::caller::Caller;
 use crate::engine::command::{Command, Outcome};
 use crate::engine::command_names;
@@ -17,12 +17,10 @@ use crate::engine::entries::Found;
 use crate::engine::gather::Gather;
 use crate::engine::lookup::{locate_all, Located};
 use crate::engine::on_table::{on_table, OnTable};
-use crate::engine::refresh::Aged;
 use crate::engine::rows::Rows;
 use crate::engine::tables::Table;
 use crate::engine::ticket::Ticket;
 use crate::engine::Engine;
-use crate::postgres::rows::load::KeyValues;
 use crate::server::acl::{Access, User};
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
@@ -66,18 +64,12 @@ struct ReadRows<'a> {
     ttl: Option<Ttl>,
 }
 
-/// A key that is not in the cache.
-struct Missing {
-    index: usize,
-    located: Located,
-    values: KeyValues,
-}
-
 /// What the cache has of the keys.
 struct LookedUp {
     rows: Rows,
-    missing: Vec<Missing>,
-    aged: Vec<Aged>,
+    /// Rows that are not in the cache, each with its place.
+    missing: Vec<(usize, RowLoad)>,
+    aged: Vec<RowLoad>,
 }
 
 impl OnTable for ReadRows<'_> {
@@ -128,9 +120,9 @@ impl OnTable for ReadRows<'_> {
             spent: Spent::default(),
         });
         let (ttl_s, mut departures) = (engine.ttl_s(self.ttl), Departures::default());
-        for Missing { index, located, values } in missing {
-            engine.tell_miss(ctx, table, &located);
-            engine.join(table, &located, values, ttl_s, Ticket::Part { gather, index }, &mut departures);
+        for (index, row) in missing {
+            engine.tell_miss(ctx, table, &row.located);
+            engine.join(ctx, table, row, ttl_s, Ticket::Part { gather, index }, &mut departures);
         }
         engine.depart(ctx, table.source, departures);
         engine.refresh(ctx, table, aged, self.ttl);
@@ -152,7 +144,7 @@ fn look_up_all(
     ttl: Option<Ttl>,
 ) -> Result<LookedUp, Error> {
     engine.check_all(ctx, caller, MultiRead::SPEC.name, table, &keys, Access::Read)?;
-    let is_reliable = engine.may_rely_on(table);
+    let is_reliable = engine.may_rely_on(ctx, table);
     let max_bytes = engine.settings.get().max_multiread_bytes;
     let rows = Rows::new(keys.len(), max_bytes, engine.scratch.take());
     let mut looked_up = LookedUp { rows, missing: Vec::new(), aged: Vec::new() };
@@ -166,14 +158,13 @@ fn look_up_all(
             Found::Absent => rows.add(Entry::ABSENT)?,
             Found::Foreign | Found::Nothing => {
                 rows.add_pending()?;
-                let values = located.values()?;
-                missing.push(Missing { index, located, values });
+                missing.push((index, RowLoad::of(located)?));
                 continue;
             }
         }
         engine.tell_hit(ctx, table, &located, age, is_negative);
         if age != Age::Fresh {
-            aged.extend(Aged::of(located));
+            aged.extend(RowLoad::of(located));
         }
     }
     Ok(looked_up)

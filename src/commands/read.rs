@@ -6,13 +6,12 @@ use std::rc::Rc;
 use crate::cache::age::Age;
 use crate::cache::error::Error;
 use crate::cache::ttl::Ttl;
-use crate::engine::ask::Departures;
+use crate::engine::ask::{Departures, RowLoad};
 use crate::engine::caller::Caller;
 use crate::engine::command::{Command, Outcome};
 use crate::engine::command_names;
 use crate::engine::lookup::{locate, Located};
 use crate::engine::on_table::{on_table, OnTable};
-use crate::engine::refresh::Aged;
 use crate::engine::tables::Table;
 use crate::engine::ticket::Ticket;
 use crate::engine::Engine;
@@ -92,17 +91,17 @@ impl OnTable for ReadRow<'_> {
             let is_negative = matches!(reply, Reply::Nil);
             engine.tell_hit(ctx, table, &located, age, is_negative);
             if age != Age::Fresh {
-                engine.refresh(ctx, table, Aged::of(located).into_iter().collect(), self.ttl);
+                engine.refresh(ctx, table, RowLoad::of(located).into_iter().collect(), self.ttl);
             }
             return Ok(Answer::Now(reply));
         }
-        let values = located.values()?;
+        let row = RowLoad::of(located)?;
         let waiter = caller.wait(engine, ctx)?;
         let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
-        engine.tell_miss(ctx, table, &located);
+        engine.tell_miss(ctx, table, &row.located);
         let mut departures = Departures::default();
         let ttl_s = engine.ttl_s(self.ttl);
-        engine.join(table, &located, values, ttl_s, Ticket::Row { waiter, user }, &mut departures);
+        engine.join(ctx, table, row, ttl_s, Ticket::Row { waiter, user }, &mut departures);
         engine.depart(ctx, table.source, departures);
         Ok(Answer::Blocked(waiter))
     }

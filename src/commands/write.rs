@@ -109,7 +109,7 @@ impl OnTable for WriteRow<'_> {
         engine.ask_for_own_key(
             ctx,
             table,
-            &located,
+            located,
             caller,
             Box::new(move |engine, ctx, brought| {
                 let result = brought.as_ref().map_err(Clone::clone).and_then(|brought| {

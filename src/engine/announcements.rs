@@ -4,13 +4,10 @@
 //! link nobody can send who only has the right to write a key.
 
 use crate::cache::seal::Digest;
-use crate::server::context::Context;
-use crate::server::keyspace;
-use crate::server::replication;
-use crate::server::text::Text;
 
 use super::record::{Record, Said};
 use super::state::Engine;
+use super::store::Store;
 
 /// Milliseconds after which everything is said again: replicas of replicas copy themselves unseen.
 const INTERVAL_MS: u64 = 30_000;
@@ -56,21 +53,21 @@ pub fn said(text: &[u8]) -> Option<Said> {
 
 impl Engine {
     /// Tells replicas what they may not have heard.
-    pub fn announce_records(&mut self, ctx: Context<'_>, now_ms: u64) {
+    pub fn announce_records(&mut self, store: impl Store, now_ms: u64) {
         if now_ms >= self.announce_ms {
             self.announce_ms = now_ms + INTERVAL_MS;
             self.announce_again();
         }
-        self.announce_news(ctx);
+        self.announce_news(store);
     }
 
     /// Tells replicas what has changed.
-    pub fn announce_news(&mut self, ctx: Context<'_>) {
+    pub fn announce_news(&mut self, store: impl Store) {
         for name in RecordName::ALL {
             let Some(said) = self.record_named(name).event() else { continue };
-            if keyspace::may_write(ctx).is_ok() {
+            if store.may_write().is_ok() {
                 let text = said.map_or_else(|| NONE.to_owned(), Digest::to_hex);
-                replication::announce(ctx, name.word(), &text);
+                store.announce(name.word(), &text);
                 self.record_named(name).announced();
             }
         }
@@ -82,23 +79,23 @@ impl Engine {
     }
 
     /// The master's word about one of its records.
-    pub fn record_announced(&mut self, ctx: Context<'_>, name: RecordName, said: Said) {
+    pub fn record_announced(&mut self, store: impl Store, name: RecordName, said: Said) {
         self.record_named(name).vouch(said);
         let key = match name {
             RecordName::Hooks => {
-                self.read_hooks(ctx);
+                self.read_hooks(store);
                 self.hook_key()
             }
             RecordName::Queries => {
-                self.read_definitions(ctx);
+                self.read_definitions(store);
                 self.definitions_key()
             }
             RecordName::QueryChanges => {
-                self.read_definitions(ctx);
+                self.read_definitions(store);
                 self.definition_changes_key()
             }
         };
-        self.record_named(name).check_word(ctx, &Text::new(&key));
+        self.record_named(name).check_word(store, &store.key(&key));
     }
 
     fn record_named(&mut self, name: RecordName) -> &mut Record {

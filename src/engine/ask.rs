@@ -8,9 +8,9 @@ use crate::cache::error::Error;
 use crate::cache::flight::{FlightId, FlightPlan, Joined};
 use crate::cache::ttl::{self, Ttl};
 use crate::postgres::rows::load::KeyValues;
-use crate::server::clock::monotonic_ms;
 use crate::server::command::Answer;
 use crate::server::context::Context;
+use crate::server::text::Text;
 use crate::server::turn;
 use crate::workers::group::{Group, Task};
 use crate::workers::mail::SourceIndex;
@@ -20,11 +20,29 @@ use super::caller::Caller;
 use super::lookup::Located;
 use super::sources::queue_is_full;
 use super::state::Engine;
+use super::store::{Store, StoreKey};
 use super::tables::Table;
 use super::ticket::{Continuation, Ticket};
 
 /// Keys with the flights that wait for them.
 type Keys = Vec<(FlightId, KeyValues)>;
+
+/// A row that is to be loaded: where it may stand, and the values that its statement takes.
+#[derive(Debug)]
+pub struct RowLoad<K = Text> {
+    /// Where it may stand.
+    pub located: Located<K>,
+    /// The values of its lookup key.
+    pub values: KeyValues,
+}
+
+impl<K: StoreKey> RowLoad<K> {
+    /// The row that `located` names. Fails where its values cannot be told.
+    pub fn of(located: Located<K>) -> Result<Self, Error> {
+        let values = located.values()?;
+        Ok(Self { located, values })
+    }
+}
 
 /// The loads that one command starts, gathered so that each statement's keys go as one task.
 #[derive(Debug, Default)]
@@ -42,20 +60,21 @@ impl Departures {
 }
 
 impl Engine {
-    /// Lets `ticket` wait for the row that `located` names; a flight that this starts goes to `departures`.
-    pub fn join(
+    /// Lets `ticket` wait for `row`; a flight that this starts goes to `departures`.
+    pub fn join<S: Store>(
         &mut self,
+        store: S,
         table: &Rc<Table>,
-        located: &Located,
-        values: KeyValues,
+        row: RowLoad<S::Key>,
         ttl_s: u32,
         ticket: Ticket,
         departures: &mut Departures,
     ) {
+        let RowLoad { located, values } = row;
         let plan = FlightPlan {
             table: table.id,
             ttl_s,
-            deadline_ms: monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64,
+            deadline_ms: store.monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64,
             prefix_len: located.prefix_len,
             asks: located.asks,
             is_loose: located.lookup.is_loose,
@@ -74,7 +93,7 @@ impl Engine {
 
     /// Hands the flights that were started to the workers. Those that find no room in the queue, or a
     /// source that is down, land at once with `PGBUSY` or `PGDOWN`.
-    pub fn depart(&mut self, ctx: Context<'_>, source: SourceIndex, departures: Departures) {
+    pub fn depart(&mut self, store: impl Store, source: SourceIndex, departures: Departures) {
         let settings = self.settings.get();
         let limits = Limits {
             queue_limit: settings.queue_limit,
@@ -90,7 +109,7 @@ impl Engine {
                 |active| active.push(&group, Task { keys, pushed, deadline }, limits),
             );
             if let Err(error) = pushed {
-                self.turn_back(ctx, &flights, &error);
+                self.turn_back(store, &flights, &error);
             }
         }
     }
@@ -100,15 +119,15 @@ impl Engine {
         &mut self,
         ctx: Context<'_>,
         table: &Rc<Table>,
-        located: &Located,
+        located: Located,
         caller: &mut Caller,
         rest: Continuation,
     ) -> Result<Answer, Error> {
-        let values = located.values()?;
+        let row = RowLoad::of(located)?;
         let waiter = caller.wait(self, ctx)?;
         let mut departures = Departures::default();
         let ttl_s = self.ttl_s(None);
-        self.join(table, located, values, ttl_s, Ticket::Then { waiter, rest }, &mut departures);
+        self.join(ctx, table, row, ttl_s, Ticket::Then { waiter, rest }, &mut departures);
         self.depart(ctx, table.source, departures);
         Ok(Answer::Blocked(waiter))
     }
@@ -118,10 +137,10 @@ impl Engine {
         asked.map_or_else(|| ttl::whole_seconds(self.settings.get().default_ttl), Ttl::seconds)
     }
 
-    fn turn_back(&mut self, ctx: Context<'_>, flights: &[FlightId], error: &Error) {
+    fn turn_back(&mut self, store: impl Store, flights: &[FlightId], error: &Error) {
         for flight in flights {
             if let Some(landed) = self.flights.land(*flight) {
-                self.give_up(ctx, landed, error.clone());
+                self.give_up(store, landed, error.clone());
             }
         }
         crate::server::wakeup::wake();

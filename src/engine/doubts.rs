@@ -3,13 +3,11 @@
 
 use std::collections::HashMap;
 
-use crate::server::clock::monotonic_ms;
-use crate::server::context::{replicas_are_paused, Context};
-use crate::server::keyspace::{self, Refusal, Stored};
-use crate::server::text::Text;
+use crate::cache::stored::{Refusal, Stored};
 use crate::workers::mail::SourceIndex;
 
 use super::state::Engine;
+use super::store::Store;
 use super::tables::Table;
 
 /// More keys than this are too many to remember: then the whole source is in doubt for a while.
@@ -46,9 +44,9 @@ impl Doubts {
             || self.keys.contains_key(key)
     }
 
-    /// `table` was dropped as a whole, by another's word.
-    pub fn add_table(&mut self, id: u64) {
-        self.tables.insert(id, monotonic_ms());
+    /// `table` was dropped as a whole at `now_ms`, by another's word.
+    pub fn add_table(&mut self, id: u64, now_ms: u64) {
+        self.tables.insert(id, now_ms);
     }
 
     /// Everything of a source is in doubt until then.
@@ -64,19 +62,21 @@ impl Doubts {
 
 impl Engine {
     /// Removes what stands under `key` of `table`; where that cannot be done now, it is not served meanwhile.
-    pub fn remove_or_doubt(&mut self, ctx: Context<'_>, table: &Table, key: &[u8]) {
-        let text = Text::new(key);
-        let stands = keyspace::read(ctx, &text, |stored| stored != Stored::Nothing);
-        let removed = if stands { keyspace::remove(ctx, &text) } else { Ok(()) };
+    pub fn remove_or_doubt(&mut self, store: impl Store, table: &Table, key: &[u8]) {
+        let text = store.key(key);
+        let stands = store.read(&text, |stored| stored != Stored::Nothing);
+        let removed = if stands { store.remove(&text) } else { Ok(()) };
         match removed {
-            Ok(()) if !ctx.flags().is_replica() => {}
+            Ok(()) if !store.is_replica() => {}
             Err(Refusal::Refused) => log::warn!("the server refused to remove an entry of {}", table.name),
-            Ok(()) | Err(Refusal::Paused | Refusal::NotMaster) => self.doubt(table.source, key, !stands),
+            Ok(()) | Err(Refusal::Paused | Refusal::NotMaster) => {
+                self.doubt(store, table.source, key, !stands)
+            }
         }
     }
 
-    fn doubt(&mut self, source: SourceIndex, key: &[u8], is_gone: bool) {
-        let now_ms = monotonic_ms();
+    fn doubt(&mut self, store: impl Store, source: SourceIndex, key: &[u8], is_gone: bool) {
+        let now_ms = store.monotonic_ms();
         if self.doubts.keys.len() >= MAX_KEYS {
             let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
             self.doubts.add_source(source, now_ms + patience_ms);
@@ -87,30 +87,30 @@ impl Engine {
 
     /// The master has written or removed `key`. A value that it stored a moment ago may be older than our notice; once
     /// `max_staleness_ms` has passed, it has either heard the notice or stopped storing.
-    pub fn doubted_key_changed(&mut self, ctx: Context<'_>, key: &[u8]) {
+    pub fn doubted_key_changed(&mut self, store: impl Store, key: &[u8]) {
         let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
         let Some(doubt) = self.doubts.keys.get_mut(key) else { return };
-        let stands = keyspace::read(ctx, &Text::new(key), |stored| stored != Stored::Nothing);
+        let stands = store.read(&store.key(key), |stored| stored != Stored::Nothing);
         if !stands {
             doubt.is_gone = true;
-        } else if monotonic_ms() > doubt.since_ms + patience_ms {
+        } else if store.monotonic_ms() > doubt.since_ms + patience_ms {
             self.doubts.keys.remove(key);
         }
     }
 
     /// Ends the doubts that have been settled: on a master that may write again by removing what was doubted, on a
     /// replica once the master's word has come.
-    pub fn settle_doubts(&mut self, ctx: Context<'_>) {
+    pub fn settle_doubts(&mut self, store: impl Store) {
         if self.doubts.is_empty() {
             return;
         }
-        if ctx.flags().is_replica() {
-            self.settle_on_replica();
-        } else if !replicas_are_paused() {
+        if store.is_replica() {
+            self.settle_on_replica(store.monotonic_ms());
+        } else if !store.is_paused() {
             for key in std::mem::take(&mut self.doubts.keys).into_keys() {
                 // A refusal here means that the entry has gone already, or that the next pause began: asked again then.
-                if keyspace::remove(ctx, &Text::new(&key)) == Err(Refusal::Paused) {
-                    self.doubts.keys.insert(key, Doubt { since_ms: monotonic_ms(), is_gone: false });
+                if store.remove(&store.key(&key)) == Err(Refusal::Paused) {
+                    self.doubts.keys.insert(key, Doubt { since_ms: store.monotonic_ms(), is_gone: false });
                 }
             }
             self.doubts.tables.clear();
@@ -118,9 +118,8 @@ impl Engine {
         }
     }
 
-    fn settle_on_replica(&mut self) {
+    fn settle_on_replica(&mut self, now_ms: u64) {
         let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
-        let now_ms = monotonic_ms();
         let is_old = |since_ms: u64| now_ms > since_ms + patience_ms;
         self.doubts.keys.retain(|_, doubt| !(doubt.is_gone && is_old(doubt.since_ms)));
         self.doubts.sources.retain(|_, until_ms| now_ms < *until_ms);

@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::server::context::Context;
 use crate::workers::mail::SourceIndex;
 
 use super::state::Engine;
+use super::store::Store;
 use super::tables::Table;
 
 /// How many tables follow with one tick.
@@ -75,25 +75,37 @@ impl Engine {
     }
 
     /// `table` in the generation that it has to be in now. A replica's tables follow their master's records.
-    pub fn current(&mut self, ctx: Context<'_>, table: Rc<Table>) -> Rc<Table> {
-        if !self.drops.hit(&table) || ctx.flags().is_replica() {
+    pub fn current(&mut self, store: impl Store, table: Rc<Table>) -> Rc<Table> {
+        if !self.drops.hit(&table) || store.is_replica() {
             return table;
         }
-        self.follow(ctx, &table)
+        self.follow(store, &table)
     }
 
     /// Has one table follow the last mass drop. What was read of it and others was dropped when that was, and what has been
     /// stored since stays.
-    fn follow(&mut self, ctx: Context<'_>, table: &Rc<Table>) -> Rc<Table> {
+    fn follow(&mut self, store: impl Store, table: &Rc<Table>) -> Rc<Table> {
         let last_change = table.changes.last();
-        let table = self.start_epoch(ctx, table);
+        let table = self.start_epoch(store, table);
         table.changes.add(last_change);
         table
     }
 
+    /// This server has become a replica, whose tables follow their master's records. Those that had not followed the last mass
+    /// drop may show what it has ended until the master's word has come, as it does within `max_staleness_ms`.
+    pub(super) fn doubt_what_is_behind(&mut self, store: impl Store) {
+        let until_ms = store.monotonic_ms() + self.settings.get().max_staleness.as_millis() as u64;
+        for table in self.tables.all() {
+            if self.drops.hit(&table) {
+                self.doubts.add_source(table.source, until_ms);
+                self.follow_later_record(store, &table);
+            }
+        }
+    }
+
     /// Has a few more tables follow the last mass drop, so that replicas hear of it and memory is given back.
-    pub fn follow_drops(&mut self, ctx: Context<'_>) {
-        if !self.drops.is_due || ctx.flags().is_replica() {
+    pub fn follow_drops(&mut self, store: impl Store) {
+        if !self.drops.is_due || store.is_replica() {
             return;
         }
         let behind: Vec<Rc<Table>> = self
@@ -105,7 +117,7 @@ impl Engine {
             .collect();
         self.drops.is_due = behind.len() == TABLES_PER_TICK;
         for table in behind {
-            self.follow(ctx, &table);
+            self.follow(store, &table);
         }
     }
 }

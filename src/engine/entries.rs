@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::cache::age::Age;
 use crate::cache::entry::Entry;
+use crate::cache::stored::{Refusal, Stored};
 use crate::cache::ttl::{self, Ttl};
-use crate::server::clock::unix_ms;
 use crate::server::context::Context;
-use crate::server::keyspace::{self, Refusal, Stored};
 use crate::server::reply::{self, Reply};
 use crate::server::text::Text;
 
 use super::state::Engine;
+use super::store::{Store, StoreKey};
 use super::tables::Table;
 
 /// What a look at the cache found.
@@ -28,8 +28,8 @@ pub enum Found<T> {
 }
 
 /// Passes the row under `key` to `take`. Nothing is counted.
-pub fn find<T>(ctx: Context<'_>, key: &Text, take: impl FnOnce(&[u8]) -> T) -> Found<T> {
-    keyspace::read(ctx, key, |stored| tell(stored, take))
+pub fn find<S: Store, T>(store: S, key: &S::Key, take: impl FnOnce(&[u8]) -> T) -> Found<T> {
+    store.read(key, |stored| tell(stored, take))
 }
 
 fn tell<T>(stored: Stored<'_>, take: impl FnOnce(&[u8]) -> T) -> Found<T> {
@@ -47,19 +47,18 @@ fn tell<T>(stored: Stored<'_>, take: impl FnOnce(&[u8]) -> T) -> Found<T> {
 impl Engine {
     /// Passes the row under `key` to `take`, and tells its age for a reader who asked for `ttl`. Only rows age: what is known
     /// to be absent has no grace. Nothing is counted.
-    pub fn find_aged<T>(
+    pub fn find_aged<S: Store, T>(
         &self,
-        ctx: Context<'_>,
-        key: &Text,
+        store: S,
+        key: &S::Key,
         ttl: Option<Ttl>,
         take: impl FnOnce(&[u8]) -> T,
     ) -> (Found<T>, Age) {
         let ageing = self.ageing();
         if ageing.is_off() {
-            return (find(ctx, key, take), Age::Fresh);
+            return (find(store, key, take), Age::Fresh);
         }
-        let (found, left_ms) = keyspace::read_with_ttl(ctx, key, |stored| tell(stored, take));
-        let left_ms = left_ms.and_then(|left_ms| u64::try_from(left_ms).ok());
+        let (found, left_ms) = store.read_with_ttl(key, |stored| tell(stored, take));
         let age = match found {
             Found::Row(_) => ageing.age(left_ms, self.ttl_s(ttl)),
             Found::Absent | Found::Foreign | Found::Nothing => Age::Fresh,
@@ -70,12 +69,12 @@ impl Engine {
     /// The same for a reader of `table`, and counts what was found. A value of another's is a miss: the load replaces it.
     /// So is one that may be out of date: the load goes past it. `is_reliable`: whether [`may_rely_on`](Self::may_rely_on)
     /// said so in this command, which looks at the clock.
-    pub fn look_up<T>(
+    pub fn look_up<S: Store, T>(
         &mut self,
-        ctx: Context<'_>,
+        store: S,
         table: &Table,
         is_reliable: bool,
-        key: &Text,
+        key: &S::Key,
         ttl: Option<Ttl>,
         take: impl FnOnce(&[u8]) -> T,
     ) -> (Found<T>, Age) {
@@ -84,7 +83,7 @@ impl Engine {
             self.counters.bypassed += 1;
             return (Found::Nothing, Age::Fresh);
         }
-        let (found, age) = self.find_aged(ctx, key, ttl, take);
+        let (found, age) = self.find_aged(store, key, ttl, take);
         match found {
             Found::Row(_) => {
                 self.counters.hits += 1;
@@ -112,7 +111,7 @@ impl Engine {
         ttl: Option<Ttl>,
         in_command: bool,
     ) -> Option<(Reply, Age)> {
-        let is_reliable = self.may_rely_on(table);
+        let is_reliable = self.may_rely_on(ctx, table);
         let (found, age) =
             self.look_up(ctx, table, is_reliable, key, ttl, |row| reply::of_bytes(ctx, row, in_command));
         match found {
@@ -124,15 +123,15 @@ impl Engine {
 
     /// Stores an entry for `ttl_s` seconds (0: no expiry), spread by `ttl_jitter_percent`, and for `grace` on top. A row that
     /// is known to be absent has no grace: once it appears it must not stay nil.
-    pub fn store(&self, ctx: Context<'_>, key: &[u8], value: &[u8], ttl_s: u32) -> Result<(), Refusal> {
+    pub fn store(&self, store: impl Store, key: &[u8], value: &[u8], ttl_s: u32) -> Result<(), Refusal> {
         let grace = if value == Entry::ABSENT { Duration::ZERO } else { self.settings.get().grace };
-        self.store_with_grace(ctx, key, value, ttl_s, grace)
+        self.store_with_grace(store, key, value, ttl_s, grace)
     }
 
     /// The same with another grace.
     pub fn store_with_grace(
         &self,
-        ctx: Context<'_>,
+        store: impl Store,
         key: &[u8],
         value: &[u8],
         ttl_s: u32,
@@ -140,35 +139,35 @@ impl Engine {
     ) -> Result<(), Refusal> {
         let jitter_percent = self.settings.get().ttl_jitter_percent;
         let life = ttl::expiry(Ttl::from_seconds(ttl_s), jitter_percent, fastrand::u64(..));
-        let at = ttl::kept(life, grace).map(|after| unix_ms() + after.as_millis() as u64);
-        keyspace::store(ctx, &Text::new(key), value, at)
+        let at = ttl::kept(life, grace).map(|after| store.unix_ms() + after.as_millis() as u64);
+        store.put(&store.key(key), value, at)
     }
 
     /// Stores what a load brought, unless it is too large or may not be written here. What cannot take the place of an older
     /// entry ends it: PostgreSQL has told that it is out of date.
-    pub fn fill(&mut self, ctx: Context<'_>, key: &[u8], row: Option<&[u8]>, ttl_s: u32) {
+    pub fn fill(&mut self, store: impl Store, key: &[u8], row: Option<&[u8]>, ttl_s: u32) {
         let settings = self.settings.get();
         let negative_ttl_s = ttl::whole_seconds(settings.negative_ttl);
         let (value, ttl_s) = match row {
             Some(row) => (row, ttl_s),
-            None if negative_ttl_s == 0 => return self.discard(ctx, key),
+            None if negative_ttl_s == 0 => return self.discard(store, key),
             None => (Entry::ABSENT, ttl::shorter(negative_ttl_s, ttl_s)),
         };
-        let stored = value.len() <= settings.max_entry_bytes && self.store(ctx, key, value, ttl_s).is_ok();
+        let stored = value.len() <= settings.max_entry_bytes && self.store(store, key, value, ttl_s).is_ok();
         if stored {
             self.counters.fills += 1;
         } else {
             self.counters.fills_skipped += 1;
-            self.discard(ctx, key);
+            self.discard(store, key);
         }
     }
 
     /// Drops an entry that PostgreSQL has told to be out of date, if one stands under `key` and may be dropped here.
-    pub fn discard(&self, ctx: Context<'_>, key: &[u8]) {
-        let key = Text::new(key);
-        if matches!(find(ctx, &key, |_| ()), Found::Row(()) | Found::Absent) {
+    pub fn discard(&self, store: impl Store, key: &[u8]) {
+        let key = store.key(key);
+        if matches!(find(store, &key, |_| ()), Found::Row(()) | Found::Absent) {
             // Refused on a replica and in a pause: it stays until its time has come.
-            let _ = keyspace::remove(ctx, &key);
+            let _ = store.remove(&key);
         }
     }
 }

@@ -5,29 +5,27 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cache::lease::Gap;
+use crate::cache::stored::{Refusal, Stored};
 use crate::cache::table::TableDefinition;
 use crate::plugins::occurrence::Occurrence;
-use crate::server::clock::{monotonic_ms, unix_ms};
-use crate::server::context::Context;
-use crate::server::keyspace::{self, Refusal, Stored};
-use crate::server::text::Text;
 use crate::settings::EventType;
 use crate::workers::mail::SourceIndex;
 
 use super::state::Engine;
-use super::tables::{Resolved, Table};
+use super::store::Store;
+use super::tables::{Now, Resolved, Table};
 
 impl Engine {
     /// Starts a new generation of `table`: no entry from before is found any more, no flight from before fills.
-    pub fn start_epoch(&mut self, ctx: Context<'_>, table: &Rc<Table>) -> Rc<Table> {
-        self.renew(ctx, table, Arc::clone(&table.definition))
+    pub fn start_epoch(&mut self, store: impl Store, table: &Rc<Table>) -> Rc<Table> {
+        self.renew(store, table, Arc::clone(&table.definition))
     }
 
     /// Starts a new generation of every table, and returns how many are known.
-    pub fn flush_all(&mut self, ctx: Context<'_>) -> usize {
-        let epoch = unix_ms().max(self.everything_epoch.map_or(0, |last| last + 1));
+    pub fn flush_all(&mut self, store: impl Store) -> usize {
+        let epoch = store.unix_ms().max(self.everything_epoch.map_or(0, |last| last + 1));
         self.everything_epoch = Some(epoch);
-        self.save_epoch(ctx, EVERYTHING, epoch);
+        self.save_epoch(store, EVERYTHING, epoch);
         self.drop_everything();
         self.tables.len()
     }
@@ -35,51 +33,60 @@ impl Engine {
     /// Database 0 was swapped for another: whatever stands there now is of another time.
     ///
     /// The records are written in the next tick: here they would reach replicas before the swap does.
-    pub fn keyspace_replaced(&mut self, ctx: Context<'_>) {
+    pub fn keyspace_replaced(&mut self, store: impl Store) {
         for table in self.tables.all() {
-            self.advance(ctx, &table, Arc::clone(&table.definition), next_epoch(&table));
+            self.advance(store, &table, Arc::clone(&table.definition), next_epoch(&table, store.unix_ms()));
         }
         self.keyspace_flushed();
     }
 
     /// Another data set was loaded. On a replica it is the master's, and so are its generations; a master's own
     /// memory knows better than what it loads.
-    pub fn keyspace_loaded(&mut self, ctx: Context<'_>) {
+    pub fn keyspace_loaded(&mut self, store: impl Store) {
         self.keyspace_flushed();
-        self.gap_everywhere(ctx, Gap::Loaded);
-        if !ctx.flags().is_replica() {
+        self.gap_everywhere(store, Gap::Loaded);
+        if !store.is_replica() {
             return;
         }
         self.hook_record.forget_word();
         self.query_record.forget_word();
         self.change_record.forget_word();
-        self.read_hooks(ctx);
-        self.read_definitions(ctx);
+        self.read_hooks(store);
+        self.read_definitions(store);
         for table in self.tables.all() {
-            let epoch = self.saved_epoch(ctx, &table.name);
+            let epoch = self.saved_epoch(store, &table.name);
             if epoch != table.epoch {
-                self.replace_table(&table, Arc::clone(&table.definition), epoch);
+                self.replace_table(store, &table, Arc::clone(&table.definition), epoch);
             }
         }
     }
 
+    /// Puts `table` into the generation that its record says, if that is a later one.
+    pub(super) fn follow_later_record(&mut self, store: impl Store, table: &Rc<Table>) {
+        let epoch = self.saved_epoch(store, &table.name);
+        if epoch > table.epoch {
+            self.replace_table(store, table, Arc::clone(&table.definition), epoch);
+        }
+    }
+
     /// Writes the records that are due: those that a flush or a swap took away.
-    pub fn record_epochs(&mut self, ctx: Context<'_>) {
+    pub fn record_epochs(&mut self, store: impl Store) {
         if !self.epochs_are_due {
             return;
         }
-        let may_write = keyspace::may_write(ctx);
+        let may_write = store.may_write();
         self.epochs_are_due = may_write == Err(Refusal::Paused);
         if may_write.is_ok() {
             if let Some(epoch) =
-                self.everything_epoch.filter(|epoch| self.record(ctx, EVERYTHING) != Some(*epoch))
+                self.everything_epoch.filter(|epoch| self.record(store, EVERYTHING) != Some(*epoch))
             {
-                self.save_epoch(ctx, EVERYTHING, epoch);
+                self.save_epoch(store, EVERYTHING, epoch);
             }
             for table in self.tables.all() {
-                if let Some(epoch) = table.epoch.filter(|epoch| self.record(ctx, &table.name) != Some(*epoch))
+                if let Some(epoch) =
+                    table.epoch.filter(|epoch| self.record(store, &table.name) != Some(*epoch))
                 {
-                    self.save_epoch(ctx, &table.name, epoch);
+                    self.save_epoch(store, &table.name, epoch);
                 }
             }
         }
@@ -88,7 +95,7 @@ impl Engine {
     /// PostgreSQL says that a relation has changed its definition, or (`None`) that it is gone.
     pub fn redefined(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         source: SourceIndex,
         oid: u32,
         definition: Option<Arc<TableDefinition>>,
@@ -99,18 +106,18 @@ impl Engine {
         table.asked.set(asked);
         match definition {
             Some(definition) if *definition == *table.definition => {}
-            Some(definition) if self.is_known_otherwise(&table, &definition) => self.gone(ctx, &table),
+            Some(definition) if self.is_known_otherwise(&table, &definition) => self.gone(store, &table),
             Some(definition) => {
                 self.forget_names_of_renamed(&table, &definition);
-                self.renew(ctx, &table, definition);
+                self.renew(store, &table, definition);
             }
-            None => self.gone(ctx, &table),
+            None => self.gone(store, &table),
         }
         self.tell_known(source);
     }
 
-    fn gone(&mut self, ctx: Context<'_>, table: &Rc<Table>) {
-        self.start_epoch(ctx, table);
+    fn gone(&mut self, store: impl Store, table: &Rc<Table>) {
+        self.start_epoch(store, table);
         table.changes.add_definition(self.queries.clock.next());
         self.tables.forget(table.source, table.definition.oid);
     }
@@ -123,33 +130,34 @@ impl Engine {
     /// Starts a new generation of `table` as `definition`.
     pub fn renew(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         table: &Rc<Table>,
         definition: Arc<TableDefinition>,
     ) -> Rc<Table> {
         self.counters.superseded += self.flights.supersede_table(table.id) as u64;
-        let epoch = next_epoch(table);
-        self.save_epoch(ctx, &table.name, epoch);
-        self.advance(ctx, table, definition, epoch)
+        let epoch = next_epoch(table, store.unix_ms());
+        self.save_epoch(store, &table.name, epoch);
+        self.advance(store, table, definition, epoch)
     }
 
     /// Puts `table` into generation `epoch`, counts that and tells of it.
     fn advance(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         table: &Rc<Table>,
         definition: Arc<TableDefinition>,
         epoch: u64,
     ) -> Rc<Table> {
         self.counters.epochs += 1;
         self.sweep.begin();
-        let new = self.replace_table(table, definition, Some(epoch));
-        self.tell(ctx, &new, Occurrence::new(EventType::TableFlush));
+        let new = self.replace_table(store, table, definition, Some(epoch));
+        self.tell(store, &new, Occurrence::new(EventType::TableFlush));
         new
     }
 
     fn replace_table(
         &mut self,
+        store: impl Store,
         table: &Rc<Table>,
         definition: Arc<TableDefinition>,
         epoch: Option<u64>,
@@ -168,6 +176,7 @@ impl Engine {
             epoch,
             drop: self.drops.last(),
             changes: Rc::clone(&table.changes),
+            now: Now::of(store),
         };
         self.tables.replace(table, resolved)
     }
@@ -179,20 +188,19 @@ impl Engine {
     }
 
     /// The generation that was recorded for `table`, or for everything after that.
-    pub fn saved_epoch(&self, ctx: Context<'_>, table: &str) -> Option<u64> {
-        self.record(ctx, table).max(self.record(ctx, EVERYTHING))
+    pub fn saved_epoch(&self, store: impl Store, table: &str) -> Option<u64> {
+        self.record(store, table).max(self.record(store, EVERYTHING))
     }
 
-    fn record(&self, ctx: Context<'_>, table: &str) -> Option<u64> {
-        keyspace::read(ctx, &Text::new(&self.epoch_key(table)), |stored| match stored {
-            Stored::Bytes(bytes) => parse_epoch(bytes, unix_ms()),
+    fn record(&self, store: impl Store, table: &str) -> Option<u64> {
+        store.read(&store.key(&self.epoch_key(table)), |stored| match stored {
+            Stored::Bytes(bytes) => parse_epoch(bytes, store.unix_ms()),
             Stored::Nothing | Stored::OtherType => None,
         })
     }
 
-    fn save_epoch(&mut self, ctx: Context<'_>, table: &str, epoch: u64) {
-        let saved =
-            keyspace::store(ctx, &Text::new(&self.epoch_key(table)), epoch.to_string().as_bytes(), None);
+    fn save_epoch(&mut self, store: impl Store, table: &str, epoch: u64) {
+        let saved = store.put(&store.key(&self.epoch_key(table)), epoch.to_string().as_bytes(), None);
         // What does not fit now is tried again: a record is all that tells old entries from new ones after a restart.
         self.epochs_are_due |= matches!(saved, Err(Refusal::Paused | Refusal::Refused));
     }
@@ -204,11 +212,11 @@ impl Engine {
 
     /// On a replica the master's record of a generation arrives like any key. On a master nobody else writes it: what is
     /// there was lost.
-    pub fn epoch_key_changed(&mut self, ctx: Context<'_>, key: &[u8]) {
+    pub fn epoch_key_changed(&mut self, store: impl Store, key: &[u8]) {
         if !self.is_record(key) {
             return;
         }
-        if !ctx.flags().is_replica() {
+        if !store.is_replica() {
             self.epochs_are_due = true;
             return;
         }
@@ -217,12 +225,12 @@ impl Engine {
             if !is_about_everything && self.epoch_key(&table.name) != key {
                 continue;
             }
-            table.recorded_ms.set(monotonic_ms());
+            table.recorded_ms.set(store.monotonic_ms());
             if let Some(epoch) =
-                self.saved_epoch(ctx, &table.name).filter(|epoch| Some(*epoch) != table.epoch)
+                self.saved_epoch(store, &table.name).filter(|epoch| Some(*epoch) != table.epoch)
             {
                 self.flights.supersede_table(table.id);
-                self.replace_table(&table, Arc::clone(&table.definition), Some(epoch));
+                self.replace_table(store, &table, Arc::clone(&table.definition), Some(epoch));
             }
         }
     }
@@ -242,6 +250,6 @@ fn parse_epoch(record: &[u8], now_ms: u64) -> Option<u64> {
 const EVERYTHING: &str = "*";
 
 /// The time: greater than any epoch before it, also those of earlier runs whose record was lost.
-fn next_epoch(table: &Table) -> u64 {
-    unix_ms().max(table.epoch.map_or(0, |last| last + 1))
+fn next_epoch(table: &Table, now_ms: u64) -> u64 {
+    now_ms.max(table.epoch.map_or(0, |last| last + 1))
 }

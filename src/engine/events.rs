@@ -13,6 +13,7 @@ use crate::settings::EventType;
 
 use super::lookup::Located;
 use super::state::Engine;
+use super::store::{Store, StoreKey};
 use super::tables::Table;
 use super::ticket::{Brought, Ticket};
 
@@ -28,30 +29,37 @@ impl Engine {
     }
 
     /// Tells of something that has happened to `table`.
-    pub fn tell(&self, ctx: Context<'_>, table: &Table, what: Occurrence<'_>) {
+    pub fn tell(&self, store: impl Store, table: &Table, what: Occurrence<'_>) {
         let source = self.sources.name(table.source);
         let what = Occurrence { source, table: Some((table.id, &table.name)), ..what };
-        self.plugins.tell(self.moment(ctx), &what);
+        store.emit(&self.plugins, self.settings.get(), &what);
     }
 
     /// A row, or that there is none (`is_negative`), was served from the cache.
-    pub fn tell_hit(&self, ctx: Context<'_>, table: &Table, located: &Located, age: Age, is_negative: bool) {
+    pub fn tell_hit<S: Store>(
+        &self,
+        store: S,
+        table: &Table,
+        located: &Located<S::Key>,
+        age: Age,
+        is_negative: bool,
+    ) {
         let reason = match age {
             Age::Stale => Some("stale"),
             Age::Fresh | Age::Due => None,
         };
-        self.tell(ctx, table, Occurrence { is_negative, reason, ..about(EventType::CacheHit, located) });
+        self.tell(store, table, Occurrence { is_negative, reason, ..about(EventType::CacheHit, located) });
     }
 
     /// A read has to ask PostgreSQL.
-    pub fn tell_miss(&self, ctx: Context<'_>, table: &Table, located: &Located) {
-        self.tell(ctx, table, about(EventType::CacheMiss, located));
+    pub fn tell_miss<S: Store>(&self, store: S, table: &Table, located: &Located<S::Key>) {
+        self.tell(store, table, about(EventType::CacheMiss, located));
     }
 
     /// A load came back, or failed.
     pub fn tell_load(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         landed: &Landed<Ticket>,
         brought: &Result<Brought, Error>,
         duration_us: u64,
@@ -62,11 +70,11 @@ impl Engine {
             Err(error) => Occurrence { error: Some(error), ..Occurrence::new(EventType::CacheError) },
         };
         let what = what.key(&landed.key, landed.plan.prefix_len);
-        self.tell(ctx, &table, what);
+        self.tell(store, &table, what);
     }
 
     /// An entry expired or was evicted.
-    pub fn tell_key_change(&mut self, ctx: Context<'_>, change: Change, cache_key: &[u8]) {
+    pub fn tell_key_change(&mut self, store: impl Store, change: Change, cache_key: &[u8]) {
         let kind = match change {
             Change::Expired => EventType::CacheExpire,
             Change::Evicted => EventType::CacheEvict,
@@ -78,14 +86,14 @@ impl Engine {
         let tables = self.tables.all();
         let mut found = tables.iter().filter_map(|table| Some((table, table.lookup_key_in(cache_key)?)));
         if let Some((table, lookup_key)) = found.next() {
-            self.tell(ctx, table, Occurrence::new(kind).key(cache_key, cache_key.len() - lookup_key.len()));
+            self.tell(store, table, Occurrence::new(kind).key(cache_key, cache_key.len() - lookup_key.len()));
         } else {
-            self.tell_query_key_change(ctx, kind, cache_key);
+            self.tell_query_key_change(store, kind, cache_key);
         }
     }
 
     /// A source came up or went down: once in the log, once to the plugins.
-    pub fn source_changed(&mut self, ctx: Context<'_>, transition: &Transition) {
+    pub fn source_changed(&mut self, store: impl Store, transition: &Transition) {
         let kind = if transition.up { EventType::SourceUp } else { EventType::SourceDown };
         match &transition.reason {
             Some(reason) => log::warn!("source {} is down: {reason}", transition.source),
@@ -96,7 +104,7 @@ impl Engine {
             reason: transition.reason.as_deref(),
             ..Occurrence::new(kind)
         };
-        self.plugins.tell(self.moment(ctx), &what);
+        store.emit(&self.plugins, self.settings.get(), &what);
         if let Some(source) =
             self.sources.named(&transition.source).ok().and_then(|index| self.sources.get(index))
         {
@@ -136,6 +144,6 @@ impl Engine {
 }
 
 /// An occurrence about the row that `located` names.
-fn about(kind: EventType, located: &Located) -> Occurrence<'_> {
+fn about<K: StoreKey>(kind: EventType, located: &Located<K>) -> Occurrence<'_> {
     Occurrence::new(kind).key(located.cache_key.as_bytes(), located.prefix_len)
 }

@@ -1,12 +1,12 @@
 //! How far each source's change notices can be relied on, and what follows when they cannot.
 
 use crate::cache::lease::{Freshness, Gap, Lease};
-use crate::server::clock::{monotonic_ms, monotonic_ms_of};
-use crate::server::context::Context;
+use crate::server::clock::monotonic_ms_of;
 use crate::settings::{Invalidation, OnGap};
 use crate::workers::mail::{FeedEvent, SourceIndex};
 
 use super::state::Engine;
+use super::store::Store;
 use super::tables::Table;
 
 /// How often the log is told of notices that are not ours, in milliseconds.
@@ -45,7 +45,7 @@ impl Freshnesses {
             lease: Lease::default(),
             is_open: false,
             reason: None,
-            told: (Freshness::Connecting, monotonic_ms()),
+            told: (Freshness::Connecting, 0),
             foreign: 0,
             foreign_told_ms: None,
         };
@@ -94,9 +94,8 @@ impl SourceFreshness {
 
 impl SourceFreshness {
     /// So many more notices were left out.
-    fn left_out(&mut self, count: u64, name: &str) {
+    fn left_out(&mut self, count: u64, name: &str, now_ms: u64) {
         self.foreign += count;
-        let now_ms = monotonic_ms();
         if self.foreign_told_ms.is_none_or(|told_ms| now_ms >= told_ms + FOREIGN_PAUSE_MS) {
             self.foreign_told_ms = Some(now_ms);
             let total = self.foreign;
@@ -107,13 +106,13 @@ impl SourceFreshness {
 
 impl Engine {
     /// What a thread that listens to a source has to tell.
-    pub fn on_feed_event(&mut self, ctx: Context<'_>, source: SourceIndex, event: FeedEvent) {
+    pub fn on_feed_event(&mut self, store: impl Store, source: SourceIndex, event: FeedEvent) {
         let Some(freshness) = self.freshness.get_mut(source) else { return };
         match event {
             FeedEvent::Opened { gap } => {
                 freshness.is_open = true;
                 if let Some(gap) = gap {
-                    self.gap(ctx, source, gap);
+                    self.gap(store, source, gap);
                 }
             }
             FeedEvent::Beat(sent) => {
@@ -121,8 +120,10 @@ impl Engine {
                 // What kept the source from being live is over, also where its lease did not run out meanwhile.
                 freshness.reason = None;
             }
-            FeedEvent::Foreign(count) => freshness.left_out(count, self.sources.name(source)),
-            FeedEvent::Gap(gap) => self.gap(ctx, source, gap),
+            FeedEvent::Foreign(count) => {
+                freshness.left_out(count, self.sources.name(source), store.monotonic_ms())
+            }
+            FeedEvent::Gap(gap) => self.gap(store, source, gap),
             FeedEvent::Closed(reason) => {
                 freshness.is_open = false;
                 self.closed(source, reason);
@@ -133,7 +134,7 @@ impl Engine {
             }
             FeedEvent::Notices(notices) => self.queue_notices(source, notices),
             FeedEvent::Fingerprints(seen) => self.compare_definitions(source, &seen),
-            FeedEvent::Vocabulary(number) => self.compare_vocabulary(ctx, source, number),
+            FeedEvent::Vocabulary(number) => self.compare_vocabulary(store, source, number),
         }
     }
 
@@ -163,7 +164,7 @@ impl Engine {
     }
 
     /// Something may have been missed: every watched table of the source starts a new epoch before its next hit.
-    pub fn gap(&mut self, ctx: Context<'_>, source: SourceIndex, cause: Gap) {
+    pub fn gap(&mut self, store: impl Store, source: SourceIndex, cause: Gap) {
         let Some(freshness) = self.freshness.get_mut(source) else { return };
         freshness.lease.gap(cause);
         self.counters.gaps += 1;
@@ -172,36 +173,36 @@ impl Engine {
             "source {name}: a gap in the change notices ({}): watched tables start anew",
             cause.name()
         );
-        if ctx.flags().is_replica() {
+        if store.is_replica() {
             // The master has its own ears; by then its word will have come.
             let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
-            self.doubts.add_source(source, monotonic_ms() + patience_ms);
+            self.doubts.add_source(source, store.monotonic_ms() + patience_ms);
         }
         self.drop_watched(source);
     }
 
     /// The same for every source.
-    pub fn gap_everywhere(&mut self, ctx: Context<'_>, cause: Gap) {
+    pub fn gap_everywhere(&mut self, store: impl Store, cause: Gap) {
         for source in 0..self.freshness.len() {
             if self.freshness.get(source).is_some_and(|known| known.mode != Invalidation::Off) {
-                self.gap(ctx, source, cause);
+                self.gap(store, source, cause);
             }
         }
     }
 
-    /// How far a source's notices can be relied on now.
-    pub fn freshness_of(&self, source: SourceIndex) -> Freshness {
+    /// How far a source's notices can be relied on at `now_ms`.
+    pub fn freshness_of(&self, source: SourceIndex, now_ms: u64) -> Freshness {
         let max_staleness_ms = self.settings.get().max_staleness.as_millis() as u64;
         self.freshness
             .get(source)
-            .map_or(Freshness::Connecting, |known| known.lease.freshness(monotonic_ms(), max_staleness_ms))
+            .map_or(Freshness::Connecting, |known| known.lease.freshness(now_ms, max_staleness_ms))
     }
 
     /// The word for that, in HEALTH and in INFO.
-    pub fn freshness_name(&self, source: SourceIndex) -> &'static str {
+    pub fn freshness_name(&self, source: SourceIndex, now_ms: u64) -> &'static str {
         match self.freshness.get(source).map(|known| known.mode) {
             None | Some(Invalidation::Off) => "off",
-            Some(Invalidation::Notify | Invalidation::Outbox) => self.freshness_of(source).name(),
+            Some(Invalidation::Notify | Invalidation::Outbox) => self.freshness_of(source, now_ms).name(),
         }
     }
 
@@ -211,8 +212,8 @@ impl Engine {
     }
 
     /// Whether what stands under `key` of `table` may be served.
-    pub fn may_serve(&self, table: &Table, key: &[u8]) -> bool {
-        self.may_rely_on(table) && !self.is_doubted(table, key)
+    pub fn may_serve(&self, store: impl Store, table: &Table, key: &[u8]) -> bool {
+        self.may_rely_on(store, table) && !self.is_doubted(table, key)
     }
 
     /// Whether what stands under `key` of `table` is known to be out of date.
@@ -222,9 +223,9 @@ impl Engine {
 
     /// Whether what the cache holds of `table` may be served, and what is loaded may be stored: changes of a watched table
     /// are told, and those of any other are its time to live's matter.
-    pub fn may_rely_on(&self, table: &Table) -> bool {
+    pub fn may_rely_on(&self, store: impl Store, table: &Table) -> bool {
         !table.definition.is_watched
-            || self.freshness_of(table.source) == Freshness::Live
+            || self.freshness_of(table.source, store.monotonic_ms()) == Freshness::Live
             || self.settings.get().on_gap == OnGap::Serve
     }
 }

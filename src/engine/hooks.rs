@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::plugins::hooks::record;
 use crate::server::context::Context;
-use crate::server::text::Text;
 use crate::server::wakeup;
 
 use super::state::Engine;
+use super::store::Store;
 
 /// How long hooks are run before other clients have their turn.
 const SLICE: Duration = Duration::from_millis(1);
@@ -67,16 +67,16 @@ impl Engine {
 
     /// Somebody else has changed a key. On a replica that may have been what its master has announced; on a master nobody
     /// else writes it.
-    pub fn hook_key_changed(&mut self, ctx: Context<'_>, key: &[u8]) {
+    pub fn hook_key_changed(&mut self, store: impl Store, key: &[u8]) {
         if key != self.hook_key() {
             return;
         }
-        if ctx.flags().is_replica() {
+        if store.is_replica() {
             if self.hook_record.is_vouched() {
-                self.read_hooks(ctx);
+                self.read_hooks(store);
             }
         } else {
-            self.hook_record.touched(ctx, &Text::new(key));
+            self.hook_record.touched(store, &store.key(key));
         }
     }
 
@@ -86,24 +86,24 @@ impl Engine {
     }
 
     /// Takes over what the record says, if it is to be believed.
-    pub fn read_hooks(&mut self, ctx: Context<'_>) {
-        let key = Text::new(&self.hook_key());
-        if let Some(definitions) = self.hook_record.read(ctx, &key, &mut self.signing, record::read) {
+    pub fn read_hooks(&mut self, store: impl Store) {
+        let key = store.key(&self.hook_key());
+        if let Some(definitions) = self.hook_record.read(store, &key, &mut self.signing, record::read) {
             self.plugins.hooks.shelf_mut().replace(definitions);
             self.arrange_plugins();
         }
     }
 
     /// The record of no hooks is no record. That there is none replicas are told at once: later nobody would know that there was something.
-    fn save_hooks(&mut self, ctx: Context<'_>) {
-        let key = Text::new(&self.hook_key());
+    fn save_hooks(&mut self, store: impl Store) {
+        let key = store.key(&self.hook_key());
         let record = {
             let shelf = self.plugins.hooks.shelf();
             (!shelf.is_empty()).then(|| record::write(&shelf.all()))
         };
-        self.hook_record.save(ctx, &key, &mut self.signing, record.as_deref());
+        self.hook_record.save(store, &key, &mut self.signing, record.as_deref());
         if record.is_none() {
-            self.announce_news(ctx);
+            self.announce_news(store);
         }
     }
 }

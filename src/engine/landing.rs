@@ -12,70 +12,76 @@ use crate::postgres::rows::load::Fetched;
 use crate::server::acl::{Access, User};
 use crate::server::context::{replicas_are_paused, Context};
 use crate::server::reply::Reply;
-use crate::server::text::Text;
 
 use super::command_names;
 use super::entries::Found;
 use super::gather::{json_array, too_many_bytes, Fit, GatherId, Slot};
 use super::mutations::Held;
 use super::state::{Answered, Engine, Landing};
+use super::store::Store;
 use super::tables::Table;
 use super::ticket::{Brought, Ticket};
 
 impl Engine {
     /// A load came back for one flight.
-    pub fn land(&mut self, ctx: Context<'_>, landing: Landing) {
+    pub fn land(&mut self, store: impl Store, landing: Landing) {
         let Some(mut landed) = self.flights.land(landing.flight) else { return };
         if landed.plan.question != 0 {
-            return self.land_query(ctx, landed, landing);
+            return self.land_query(store, landed, landing);
         }
         let table = self.tables.by_id(landed.plan.table);
         let mut brought = landing.outcome.and_then(|fetched| brought(table.as_deref(), &landed, fetched));
         if let (Ok(brought), Some(table)) = (&mut brought, table) {
             if landed.may_fill || self.settings.get().test_unguarded {
-                self.fill_from(ctx, &table, &landed, brought);
+                self.fill_from(store, &table, &landed, brought);
             } else {
-                self.catch_up_with_newer(ctx, table, &mut landed, brought);
+                self.catch_up_with_newer(store, table, &mut landed, brought);
             }
         }
-        self.tell_load(ctx, &landed, &brought, landing.spent.postgres_us);
+        self.tell_load(store, &landed, &brought, landing.spent.postgres_us);
         match brought {
-            Err(error) => self.fail_flight(ctx, landed, error, landing.spent),
+            Err(error) => self.fail_flight(store, landed, error, landing.spent),
             brought => self.answer_all(landed.waiters, brought, landing.spent),
         }
     }
 
     /// A flight ends without having landed.
-    pub fn give_up(&mut self, ctx: Context<'_>, landed: Landed<Ticket>, error: Error) {
-        self.give_up_question(ctx, &landed, &error);
-        self.tell_load(ctx, &landed, &Err(error.clone()), 0);
-        self.fail_flight(ctx, landed, error, Spent::default());
+    pub fn give_up(&mut self, store: impl Store, landed: Landed<Ticket>, error: Error) {
+        self.give_up_question(store, &landed, &error);
+        self.tell_load(store, &landed, &Err(error.clone()), 0);
+        self.fail_flight(store, landed, error, Spent::default());
     }
 
     /// Stores what a flight brought, if changes of its table are told as far as they have to be.
-    fn fill_from(&mut self, ctx: Context<'_>, table: &Table, landed: &Landed<Ticket>, brought: &mut Brought) {
-        if !self.may_rely_on(table) {
+    fn fill_from(
+        &mut self,
+        store: impl Store,
+        table: &Table,
+        landed: &Landed<Ticket>,
+        brought: &mut Brought,
+    ) {
+        if !self.may_rely_on(store, table) {
             return;
         }
         if landed.plan.is_refresh && brought.own_key.as_ref() != Some(&landed.key) {
-            self.discard(ctx, &landed.key);
+            self.discard(store, &landed.key);
         }
         let Some(own_key) = &brought.own_key else { return };
         if landed.plan.may_alias {
             self.aliases.remember(&landed.key, own_key);
         }
         // Another spelling, or a WRITE, was there before: one key has one answer, until that is stale.
-        if brought.is_renamed && self.may_serve(table, own_key) {
+        if brought.is_renamed && self.may_serve(store, table, own_key) {
             // One that is still to come may have read before this one did.
             self.counters.superseded += u64::from(self.flights.supersede_key(own_key));
-            match self.find_aged(ctx, &Text::new(own_key), None, |row| Arc::from(row)) {
+            match self.find_aged(store, &store.key(own_key), None, |row| Arc::from(row)) {
                 (Found::Row(_), Age::Stale) => {}
                 (Found::Row(row), _) => return brought.row = Some(row),
                 (Found::Absent, _) => return brought.row = None,
                 (Found::Foreign | Found::Nothing, _) => {}
             }
         }
-        self.fill(ctx, own_key, brought.row.as_deref(), landed.plan.ttl_s);
+        self.fill(store, own_key, brought.row.as_deref(), landed.plan.ttl_s);
     }
 
     /// Answers one waiter of a flight.

@@ -9,6 +9,7 @@ use crate::postgres::rows::load::KeyValues;
 use crate::server::text::Text;
 
 use super::state::Engine;
+use super::store::StoreKey;
 use super::tables::{Lookup, Table};
 
 /// How many bytes of an array a key takes, and its comma, at the least.
@@ -19,11 +20,11 @@ const MAX_SCRATCH: usize = 1 << 18;
 
 /// A lookup key on its way to its row.
 #[derive(Debug)]
-pub struct Located {
+pub struct Located<K = Text> {
     /// How its columns are looked up.
     pub lookup: Rc<Lookup>,
     /// The cache key under which the row may stand. For an asking key without a known alias: its literal.
-    pub cache_key: Text,
+    pub cache_key: K,
     /// The cache key that its own spelling makes; differs from `cache_key` when an alias was known.
     pub literal: Option<Vec<u8>>,
     /// Where in the cache key the canonical lookup key starts.
@@ -32,7 +33,7 @@ pub struct Located {
     pub asks: bool,
 }
 
-impl Located {
+impl<K: StoreKey> Located<K> {
     /// An entry of `table` may come to stand under this key.
     fn of(self, table: &Table) -> Self {
         if self.lookup.is_loose {
@@ -67,7 +68,7 @@ impl Located {
 }
 
 /// Finds the cache key for the lookup key that `json` is. `ERR`, `PGNOCOLUMN`, `PGBADVALUE`.
-pub fn locate(engine: &Engine, table: &Table, json: &[u8]) -> Result<Located, Error> {
+pub fn locate<K: StoreKey>(engine: &Engine, table: &Table, json: &[u8]) -> Result<Located<K>, Error> {
     match located_first(engine, table, json) {
         Some((located, rest)) if after_spaces(rest).is_empty() => Ok(located),
         _ => located_by(engine, table, &LookupKey::parse(json)?),
@@ -75,7 +76,11 @@ pub fn locate(engine: &Engine, table: &Table, json: &[u8]) -> Result<Located, Er
 }
 
 /// The same for each key of the array that `json` is. `ERR` as well for more than `max_multiread_keys`.
-pub fn locate_all(engine: &Engine, table: &Table, json: &[u8]) -> Result<Vec<Located>, Error> {
+pub fn locate_all<K: StoreKey>(
+    engine: &Engine,
+    table: &Table,
+    json: &[u8],
+) -> Result<Vec<Located<K>>, Error> {
     let max = engine.settings.get().max_multiread_keys;
     if let Some(all) = all_at_once(engine, table, json, max) {
         return Ok(all);
@@ -84,7 +89,12 @@ pub fn locate_all(engine: &Engine, table: &Table, json: &[u8]) -> Result<Vec<Loc
 }
 
 /// All keys of an array, if each is spelled as nearly all are.
-fn all_at_once(engine: &Engine, table: &Table, json: &[u8], max: usize) -> Option<Vec<Located>> {
+fn all_at_once<K: StoreKey>(
+    engine: &Engine,
+    table: &Table,
+    json: &[u8],
+    max: usize,
+) -> Option<Vec<Located<K>>> {
     let mut rest = after_spaces(json).strip_prefix(b"[")?;
     // Few keys are shorter than this.
     let mut all = Vec::with_capacity((json.len() / SHORT_KEY).min(max));
@@ -101,23 +111,27 @@ fn all_at_once(engine: &Engine, table: &Table, json: &[u8], max: usize) -> Optio
 }
 
 /// The cache key for the lookup key that `json` begins with, if it is spelled as nearly all are, and what follows it.
-fn located_first<'j>(engine: &Engine, table: &Table, json: &'j [u8]) -> Option<(Located, &'j [u8])> {
+fn located_first<'j, K: StoreKey>(
+    engine: &Engine,
+    table: &Table,
+    json: &'j [u8],
+) -> Option<(Located<K>, &'j [u8])> {
     with_scratch(engine, |bytes| {
         let (lookup, prefix_len, rest) = table.copy_key(json, bytes)?;
-        let cache_key = Text::new(bytes);
+        let cache_key = K::copy(bytes);
         let located = Located { lookup, cache_key, literal: None, prefix_len, asks: false };
         Some((located.of(table), rest))
     })
 }
 
-fn located_by(engine: &Engine, table: &Table, key: &LookupKey<'_>) -> Result<Located, Error> {
+fn located_by<K: StoreKey>(engine: &Engine, table: &Table, key: &LookupKey<'_>) -> Result<Located<K>, Error> {
     let lookup = table.lookup(key)?;
     with_scratch(engine, |bytes| {
         table.write_prefix(lookup.is_loose, bytes);
         let prefix_len = bytes.len();
         let asks = key.write_canonical(&lookup.rules, bytes)? == Spelling::Ask;
         let alias = if asks { engine.aliases.find(bytes) } else { None };
-        let cache_key = Text::new(alias.unwrap_or(bytes));
+        let cache_key = K::copy(alias.unwrap_or(bytes));
         let literal = alias.map(|_| bytes.clone());
         Ok(Located { lookup, cache_key, literal, prefix_len, asks }.of(table))
     })

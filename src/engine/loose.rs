@@ -4,8 +4,6 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::server::clock::unix_ms;
-
 /// One table's loose entries.
 #[derive(Debug)]
 pub struct Loose {
@@ -18,8 +16,8 @@ pub struct Loose {
 
 impl Loose {
     /// A new generation, later than `last`: what earlier runs of the server stored is not found.
-    pub fn new(stem: &str, last: u64) -> Self {
-        let epoch = next(last);
+    pub fn new(stem: &str, last: u64, now_ms: u64) -> Self {
+        let epoch = next(last, now_ms);
         Self {
             stem: stem.into(),
             epoch: Cell::new(epoch),
@@ -54,9 +52,9 @@ impl Loose {
     }
 
     /// Ends the generation, if there may be an entry of it. Says whether it did.
-    pub fn drop_all(&self) -> bool {
+    pub fn drop_all(&self, now_ms: u64) -> bool {
         if self.is_used.take() {
-            let epoch = next(self.epoch.get());
+            let epoch = next(self.epoch.get(), now_ms);
             self.epoch.set(epoch);
             self.prefix.replace(prefix(&self.stem, epoch));
             return true;
@@ -66,8 +64,8 @@ impl Loose {
 }
 
 /// The time, but always later than `last`.
-fn next(last: u64) -> u64 {
-    unix_ms().max(last + 1)
+fn next(last: u64, now_ms: u64) -> u64 {
+    now_ms.max(last + 1)
 }
 
 fn prefix(stem: &str, epoch: u64) -> Rc<[u8]> {
@@ -80,8 +78,8 @@ mod tests {
 
     #[test]
     fn each_change_ends_the_generation_once_it_was_used() {
-        let loose = Loose::new("pg_cache:users", 0);
-        assert!(!loose.drop_all());
+        let loose = Loose::new("pg_cache:users", 0, 5);
+        assert!(!loose.drop_all(5));
         let prefix = || {
             let mut prefix = Vec::new();
             loose.write_prefix(&mut prefix);
@@ -89,13 +87,13 @@ mod tests {
         };
         let first = prefix();
         loose.set_used();
-        assert!(loose.drop_all() && !loose.drop_all());
+        assert!(loose.drop_all(5) && !loose.drop_all(5));
         assert_ne!(first, prefix());
         assert!(loose.owns(&[prefix(), b"{}".to_vec()].concat()) && !loose.owns(&first));
     }
 
     #[test]
     fn a_generation_is_later_than_the_last_whatever_the_clock_says() {
-        assert_eq!(Loose::new("t", u64::MAX - 1).epoch(), u64::MAX);
+        assert_eq!(Loose::new("t", u64::MAX - 1, 5).epoch(), u64::MAX);
     }
 }

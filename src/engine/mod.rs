@@ -38,9 +38,12 @@ pub mod signing;
 pub mod sources;
 pub mod standing;
 pub mod state;
+pub mod store;
 pub mod suspect;
 pub mod sweep;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 pub mod ticket;
 pub mod veto;
 pub mod waiters;

@@ -3,12 +3,13 @@
 use std::rc::Rc;
 
 use crate::cache::error::{Error, ErrorKind};
-use crate::server::context::{replicas_are_paused, Context};
-use crate::server::keyspace::{self, Refusal};
-use crate::server::text::Text;
+use crate::cache::stored::Refusal;
+
+use crate::server::context::Context;
 
 use super::parked::Parked;
 use super::state::{Answered, Engine};
+use super::store::Store;
 use super::tables::Table;
 use super::ticket::Ticket;
 
@@ -28,38 +29,38 @@ impl std::fmt::Debug for Held {
 
 impl Engine {
     /// No flight that began before now may fill `key`, nor one whose own key nobody knows yet and might be it.
-    pub fn supersede(&mut self, table: &Rc<Table>, key: &[u8]) {
+    pub fn supersede(&mut self, store: impl Store, table: &Rc<Table>, key: &[u8]) {
         let superseded =
             usize::from(self.flights.supersede_key(key)) + self.flights.supersede_uncertain(table.id);
         self.counters.superseded += superseded as u64;
-        table.loose.drop_all();
+        table.loose.drop_all(store.unix_ms());
         table.changes.add(self.queries.clock.next());
     }
 
     /// Drops the entry under `key`: first the flights, then what is stored.
-    pub fn drop_entry(&mut self, ctx: Context<'_>, table: &Rc<Table>, key: &[u8]) -> Result<(), Error> {
-        self.supersede(table, key);
-        keyspace::remove(ctx, &Text::new(key)).map_err(refused)
+    pub fn drop_entry(&mut self, store: impl Store, table: &Rc<Table>, key: &[u8]) -> Result<(), Error> {
+        self.supersede(store, table, key);
+        store.remove(&store.key(key)).map_err(refused)
     }
 
     /// Stores an entry by the client's word: flights that began before it may not overwrite it.
     pub fn put_entry(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         table: &Rc<Table>,
         key: &[u8],
         value: &[u8],
         ttl_s: u32,
     ) -> Result<(), Error> {
-        self.supersede(table, key);
-        self.store(ctx, key, value, ttl_s).map_err(refused)?;
+        self.supersede(store, table, key);
+        self.store(store, key, value, ttl_s).map_err(refused)?;
         self.counters.writes += 1;
         Ok(())
     }
 
     /// Goes on with what was held, once the pause has ended.
     pub fn release_held(&mut self, ctx: Context<'_>) {
-        if self.held.is_empty() || replicas_are_paused() {
+        if self.held.is_empty() || ctx.is_paused() {
             return;
         }
         for held in std::mem::take(&mut self.held) {

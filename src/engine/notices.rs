@@ -6,11 +6,11 @@ use crate::cache::canonical::Rule;
 use crate::cache::key::{write_canonical_row, LookupKey};
 use crate::cache::notice::{Notice, Relation};
 use crate::plugins::occurrence::Occurrence;
-use crate::server::context::Context;
 use crate::settings::EventType;
 use crate::workers::mail::SourceIndex;
 
 use super::state::Engine;
+use super::store::Store;
 use super::tables::Table;
 
 /// What a row's notice says about one of its table's unique keys.
@@ -25,32 +25,32 @@ enum Named {
 
 impl Engine {
     /// One change was committed.
-    pub fn on_notice(&mut self, ctx: Context<'_>, source: SourceIndex, notice: &Notice) {
+    pub fn on_notice(&mut self, store: impl Store, source: SourceIndex, notice: &Notice) {
         self.counters.notices += 1;
         match notice {
             Notice::Rows { relation, rows } => {
                 for table in self.tables.concerned_by(source, relation) {
                     table.changes.add(self.queries.clock.next());
-                    if !self.drop_rows(ctx, &table, relation, rows) {
-                        self.drop_table(ctx, &table);
+                    if !self.drop_rows(store, &table, relation, rows) {
+                        self.drop_table(store, &table);
                     }
                 }
             }
             Notice::Table(relation) => {
                 for table in self.tables.concerned_by(source, relation) {
-                    self.drop_table(ctx, &table);
+                    self.drop_table(store, &table);
                 }
             }
-            Notice::Definitions(oids) => self.definitions_changed(ctx, source, oids),
+            Notice::Definitions(oids) => self.definitions_changed(store, source, oids),
             // Read where the notices come from.
             Notice::Beat(_) => {}
         }
     }
 
-    fn definitions_changed(&mut self, ctx: Context<'_>, source: SourceIndex, oids: &[u32]) {
+    fn definitions_changed(&mut self, store: impl Store, source: SourceIndex, oids: &[u32]) {
         for oid in oids {
             for table in self.tables.concerned_by(source, &Relation::Oid(*oid)) {
-                self.drop_table(ctx, &table);
+                self.drop_table(store, &table);
             }
         }
         if let Some(active) = self.sources.get(source) {
@@ -59,24 +59,24 @@ impl Engine {
     }
 
     /// Ends the generation of `table`. On a replica its master does; until its record comes nothing is served.
-    pub fn drop_table(&mut self, ctx: Context<'_>, table: &Rc<Table>) {
-        if ctx.flags().is_replica() {
+    pub fn drop_table(&mut self, store: impl Store, table: &Rc<Table>) {
+        if store.is_replica() {
             self.counters.superseded += self.flights.supersede_table(table.id) as u64;
-            self.doubts.add_table(table.id);
+            self.doubts.add_table(table.id, store.monotonic_ms());
         } else {
-            self.start_epoch(ctx, table);
+            self.start_epoch(store, table);
         }
     }
 
     /// Drops the entries of `rows`. False when one of them cannot be named, so that all of the table has to go.
     fn drop_rows(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         table: &Rc<Table>,
         relation: &Relation,
         rows: &[Box<str>],
     ) -> bool {
-        if table.loose.drop_all() {
+        if table.loose.drop_all(store.unix_ms()) {
             self.counters.loose_drops += 1;
         }
         self.counters.superseded += self.flights.supersede_uncertain(table.id) as u64;
@@ -94,23 +94,23 @@ impl Engine {
             }
         }
         for key in keys {
-            self.drop_named(ctx, table, &key);
+            self.drop_named(store, table, &key);
         }
         true
     }
 
-    fn drop_named(&mut self, ctx: Context<'_>, table: &Rc<Table>, lookup_key: &[u8]) {
+    fn drop_named(&mut self, store: impl Store, table: &Rc<Table>, lookup_key: &[u8]) {
         let cache_key = [&table.prefix, lookup_key].concat();
         self.counters.superseded += u64::from(self.flights.supersede_key(&cache_key));
-        self.remove_or_doubt(ctx, table, &cache_key);
+        self.remove_or_doubt(store, table, &cache_key);
         let what = Occurrence::new(EventType::CacheInvalidate).key(&cache_key, table.prefix.len());
         let what = what.reason("notice");
-        self.tell(ctx, table, what);
+        self.tell(store, table, what);
     }
 
     /// What the catalog says of functions, operators, casts and types. Queries that were described with others are described
     /// anew; the rows of whatever may run code of somebody's are dropped.
-    pub fn compare_vocabulary(&mut self, ctx: Context<'_>, source: SourceIndex, number: i64) {
+    pub fn compare_vocabulary(&mut self, store: impl Store, source: SourceIndex, number: i64) {
         let Some(active) = self.sources.get(source) else { return };
         let before = active.vocabulary.replace(Some(number));
         self.queries.forget_all_but(source, number);
@@ -120,7 +120,7 @@ impl Engine {
         let concerned: Vec<_> =
             self.tables.of_source(source).filter(|table| !table.definition.is_plain).map(Rc::clone).collect();
         for table in concerned {
-            self.drop_table(ctx, &table);
+            self.drop_table(store, &table);
         }
     }
 

@@ -4,11 +4,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::flight::Landed;
-use crate::server::context::Context;
-use crate::server::text::Text;
 
 use super::entries::{find, Found};
 use super::state::Engine;
+use super::store::Store;
 use super::tables::Table;
 use super::ticket::{Brought, Ticket};
 
@@ -17,15 +16,15 @@ impl Engine {
     /// stored meanwhile, or wait for the load that began meanwhile; where there is neither, what was brought is the newest.
     pub fn catch_up_with_newer(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         table: Rc<Table>,
         landed: &mut Landed<Ticket>,
         brought: &mut Brought,
     ) {
-        let table = self.current(ctx, table);
+        let table = self.current(store, table);
         let own_key = brought.own_key.as_ref().map(|key| key_of_now(&table, landed, key));
-        let standing = own_key.as_ref().filter(|key| self.may_serve(&table, key));
-        match standing.map_or(Found::Nothing, |key| find(ctx, &Text::new(key), |row| Arc::from(row))) {
+        let standing = own_key.as_ref().filter(|key| self.may_serve(store, &table, key));
+        match standing.map_or(Found::Nothing, |key| find(store, &store.key(key), |row| Arc::from(row))) {
             Found::Row(row) => return brought.row = Some(row),
             Found::Absent => return brought.row = None,
             Found::Foreign | Found::Nothing => {}

@@ -6,7 +6,7 @@ use crate::cache::lease::Freshness;
 use crate::cache::value::Value;
 use crate::plugins::health::Verdict;
 use crate::plugins::overview::{Overview, SourceOverview};
-use crate::postgres::Condition;
+use crate::postgres::{Condition, HealthReport};
 use crate::server::clock::{monotonic_ms, unix_ms};
 use crate::settings::Invalidation;
 use crate::workers::mail::SourceIndex;
@@ -82,19 +82,10 @@ impl Engine {
     }
 
     fn overview_of(&self, index: SourceIndex, active: &ActiveSource) -> SourceOverview {
-        let health = active.source.health();
         let overview = SourceOverview {
             name: active.name.clone(),
-            status: health.condition.name(),
-            is_up: health.condition == Condition::Up,
-            since_ms: unix_ms_of(health.since),
-            reason: health.last_error,
-            failures: health.failures.into(),
-            connections: health.connections.into(),
-            idle: health.idle.into(),
-            waiting: health.waiting.into(),
             queued: active.queue.len() as u64,
-            ..SourceOverview::default()
+            ..active.health().map(of_health).unwrap_or_default()
         };
         self.with_notices(index, overview)
     }
@@ -106,8 +97,8 @@ impl Engine {
         SourceOverview {
             invalidation: known.mode.name(),
             is_told,
-            freshness: self.freshness_name(index),
-            is_fresh: self.freshness_of(index) == Freshness::Live,
+            freshness: self.freshness_name(index, monotonic_ms()),
+            is_fresh: self.freshness_of(index, monotonic_ms()) == Freshness::Live,
             freshness_reason: known.reason.clone(),
             watched: self.watched(index) as u64,
             staleness_ms: known.lease.staleness_ms(monotonic_ms()).filter(|_| is_told),
@@ -116,6 +107,21 @@ impl Engine {
             foreign_notices: known.foreign,
             ..overview
         }
+    }
+}
+
+/// What is known of a source's connections.
+fn of_health(health: HealthReport) -> SourceOverview {
+    SourceOverview {
+        status: health.condition.name(),
+        is_up: health.condition == Condition::Up,
+        since_ms: unix_ms_of(health.since),
+        reason: health.last_error,
+        failures: health.failures.into(),
+        connections: health.connections.into(),
+        idle: health.idle.into(),
+        waiting: health.waiting.into(),
+        ..SourceOverview::default()
     }
 }
 

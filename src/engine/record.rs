@@ -2,11 +2,10 @@
 //! to their keys may write there, so that a record is believed for its seal, or for its master's word, alone.
 
 use crate::cache::seal::{Digest, Sealed};
-use crate::server::context::Context;
-use crate::server::keyspace::{self, Refusal, Stored};
-use crate::server::text::Text;
+use crate::cache::stored::{Refusal, Stored};
 
 use super::signing::Signing;
+use super::store::{Store, StoreKey};
 
 /// What a record says, or that there is none, as its digest.
 pub type Said = Option<Digest>;
@@ -102,22 +101,22 @@ impl Record {
     }
 
     /// Reads it. Returns what is to stand in memory from now on; `None`: what stands there stays.
-    pub fn read<T: Default>(
+    pub fn read<S: Store, T: Default>(
         &mut self,
-        ctx: Context<'_>,
-        key: &Text,
+        store: S,
+        key: &S::Key,
         signing: &mut Signing,
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Option<T> {
-        let is_replica = ctx.flags().is_replica();
-        keyspace::read(ctx, key, |stored| match self.judge(key, &stored, is_replica, signing) {
+        let is_replica = store.is_replica();
+        store.read(key, |stored| match self.judge(key.as_bytes(), &stored, is_replica, signing) {
             Judgement::Empty => Some(self.taken(None, T::default())),
             Judgement::Believed(found) => {
                 let value = parse(found.content).unwrap_or_default();
                 Some(self.taken(Some(found.digest), value))
             }
             Judgement::Foreign => {
-                self.reject(key, &stored);
+                self.reject(key.as_bytes(), &stored);
                 self.nothing_yet()
             }
             Judgement::Unknown => self.nothing_yet(),
@@ -137,7 +136,7 @@ impl Record {
 
     fn judge<'s>(
         &self,
-        key: &Text,
+        key: &[u8],
         stored: &'s Stored<'s>,
         is_replica: bool,
         signing: &mut Signing,
@@ -154,7 +153,7 @@ impl Record {
             (Some(_), _) => Judgement::Unknown,
             (None, _) if is_missing => Judgement::Empty,
             // Only a memory that knows nothing has to ask the keyspace.
-            (None, Some(found)) if !self.is_read && signing.has_sealed(key.as_bytes(), &found) => {
+            (None, Some(found)) if !self.is_read && signing.has_sealed(key, &found) => {
                 Judgement::Believed(found)
             }
             (None, Some(_)) if is_replica => Judgement::Unknown,
@@ -163,24 +162,24 @@ impl Record {
     }
 
     /// The master has given its word, and the record was looked at: anything else that stands there is somebody's.
-    pub fn check_word(&mut self, ctx: Context<'_>, key: &Text) {
+    pub fn check_word<S: Store>(&mut self, store: S, key: &S::Key) {
         if self.word != Some(self.said) {
-            keyspace::read(ctx, key, |stored| {
+            store.read(key, |stored| {
                 if stored != Stored::Nothing {
-                    self.reject(key, &stored);
+                    self.reject(key.as_bytes(), &stored);
                 }
             });
         }
     }
 
     /// Somebody else has written the key of a master: whether that is what was there is looked at, for the figures.
-    pub fn touched(&mut self, ctx: Context<'_>, key: &Text) {
+    pub fn touched<S: Store>(&mut self, store: S, key: &S::Key) {
         self.lose();
         // A file that is being read writes the key as well, as often as it has changed.
-        if !self.is_read || ctx.flags().is_loading() {
+        if !self.is_read || store.is_loading() {
             return;
         }
-        keyspace::read(ctx, key, |stored| {
+        store.read(key, |stored| {
             let is_ours = match &stored {
                 Stored::Nothing => true,
                 Stored::Bytes(bytes) => {
@@ -189,32 +188,32 @@ impl Record {
                 Stored::OtherType => false,
             };
             if !is_ours {
-                self.reject(key, &stored);
+                self.reject(key.as_bytes(), &stored);
             }
         });
     }
 
     /// Counts what nobody vouches for, and says so in the log the first time. Its content is an attacker's: it is not shown.
-    fn reject(&mut self, key: &Text, stored: &Stored<'_>) {
+    fn reject(&mut self, key: &[u8], stored: &Stored<'_>) {
         let reason = match stored {
             Stored::Bytes([b'[', ..]) => "has no seal: it is of an earlier version, or forged; define anew what it held",
             _ => "was not written by this server, or with another definitions_key_file: it is ignored; define anew what is missing",
         };
         if self.rejected == 0 {
-            log::warn!("the record {} {reason}", String::from_utf8_lossy(key.as_bytes()));
+            log::warn!("the record {} {reason}", String::from_utf8_lossy(key));
         }
         self.rejected += 1;
         self.complaint = Some(reason);
     }
 
     /// Seals and writes it; `None`: there is nothing to be kept.
-    pub fn save(&mut self, ctx: Context<'_>, key: &Text, signing: &mut Signing, text: Option<&str>) {
+    pub fn save<S: Store>(&mut self, store: S, key: &S::Key, signing: &mut Signing, text: Option<&str>) {
         let digest = text.map(|text| Digest::of(text.as_bytes()));
         let saved = match text.zip(digest) {
             Some((text, digest)) => signing.key_to_sign().map_or(Err(Refusal::Refused), |signer| {
-                keyspace::store(ctx, key, &signer.seal(key.as_bytes(), text, digest), None)
+                store.put(key, &signer.seal(key.as_bytes(), text, digest), None)
             }),
-            None => keyspace::remove(ctx, key),
+            None => store.remove(key),
         };
         // What does not fit now is tried again.
         self.is_due = matches!(saved, Err(Refusal::Paused | Refusal::Refused));

@@ -6,32 +6,13 @@ use crate::cache::age::Ageing;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::{FlightPlan, Landed};
 use crate::cache::ttl::Ttl;
-use crate::postgres::rows::load::KeyValues;
-use crate::server::clock::monotonic_ms;
-use crate::server::context::Context;
-use crate::server::keyspace;
 use crate::workers::mail::SourceIndex;
 
-use super::ask::Departures;
-use super::lookup::Located;
+use super::ask::{Departures, RowLoad};
 use super::state::Engine;
+use super::store::{Store, StoreKey};
 use super::tables::Table;
 use super::ticket::Ticket;
-
-/// A row that was served and is to be loaded anew.
-#[derive(Debug)]
-pub struct Aged {
-    located: Located,
-    values: KeyValues,
-}
-
-impl Aged {
-    /// The row that `located` names, if its values can be told.
-    pub fn of(located: Located) -> Option<Self> {
-        let values = located.values().ok()?;
-        Some(Self { located, values })
-    }
-}
 
 impl Engine {
     /// What the settings say of entries that grow old.
@@ -46,11 +27,17 @@ impl Engine {
 
     /// Loads rows anew for whoever comes next, each under its own key, unless one of many things speaks against it:
     /// what was served is good enough.
-    pub fn refresh(&mut self, ctx: Context<'_>, table: &Rc<Table>, aged: Vec<Aged>, ttl: Option<Ttl>) {
-        if aged.is_empty() || !self.may_refresh(ctx, table.source) {
+    pub fn refresh<S: Store>(
+        &mut self,
+        store: S,
+        table: &Rc<Table>,
+        rows: Vec<RowLoad<S::Key>>,
+        ttl: Option<Ttl>,
+    ) {
+        if rows.is_empty() || !self.may_refresh(store, table.source) {
             return;
         }
-        let (now_ms, mut departures) = (monotonic_ms(), Departures::default());
+        let (now_ms, mut departures) = (store.monotonic_ms(), Departures::default());
         let plan = FlightPlan {
             table: table.id,
             ttl_s: self.ttl_s(ttl),
@@ -62,7 +49,7 @@ impl Engine {
             is_refresh: true,
             question: 0,
         };
-        for Aged { located, values } in aged {
+        for RowLoad { located, values } in rows {
             if self.resting.holds(located.cache_key.as_bytes(), now_ms) {
                 continue;
             }
@@ -77,28 +64,28 @@ impl Engine {
                 departures.add(located.lookup.refreshing(located.asks), flight, values);
             }
         }
-        self.depart(ctx, table.source, departures);
+        self.depart(store, table.source, departures);
     }
 
     /// Whether the source has time for loads that nobody waits for, and whether their rows could be stored here.
-    fn may_refresh(&self, ctx: Context<'_>, source: SourceIndex) -> bool {
+    fn may_refresh(&self, store: impl Store, source: SourceIndex) -> bool {
         let Some(active) = self.sources.get(source) else { return false };
-        keyspace::may_write(ctx).is_ok()
+        store.may_write().is_ok()
             && active.queue.has_time(self.settings.get().queue_limit)
             && !active.queue.is_restrained()
-            && active.source.refuse_if_down().is_ok()
+            && active.refuse_if_down().is_ok()
     }
 
     /// A refresh has failed. The entry stays for as long as the server keeps it, unless PostgreSQL says that there is
     /// no such row to be read.
-    pub fn refresh_failed(&mut self, ctx: Context<'_>, landed: &Landed<Ticket>, error: &Error) {
+    pub fn refresh_failed(&mut self, store: impl Store, landed: &Landed<Ticket>, error: &Error) {
         if !landed.may_fill {
             return;
         }
         if may_pass(error) {
-            self.resting.add(&landed.key, monotonic_ms());
+            self.resting.add(&landed.key, store.monotonic_ms());
         } else {
-            self.discard(ctx, &landed.key);
+            self.discard(store, &landed.key);
         }
     }
 }

@@ -16,7 +16,8 @@ use crate::workers::mail::SourceIndex;
 use super::parked::Parked;
 use super::sources::queue_is_full;
 use super::state::{timed_out, Engine};
-use super::tables::{Resolved, Table};
+use super::store::Store;
+use super::tables::{Now, Resolved, Table};
 
 /// The tables being resolved.
 #[derive(Default)]
@@ -149,7 +150,7 @@ impl Engine {
     /// what it was.
     pub(super) fn enter(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         source: SourceIndex,
         definition: Arc<TableDefinition>,
         asked: Instant,
@@ -158,11 +159,11 @@ impl Engine {
             Some(table) if *table.definition == *definition || asked < table.asked.get() => table,
             Some(table) => {
                 self.forget_names_of_renamed(&table, &definition);
-                self.renew(ctx, &table, definition)
+                self.renew(store, &table, definition)
             }
-            None => self.add_table(ctx, source, definition),
+            None => self.add_table(store, source, definition),
         };
-        table.described_ms.set(monotonic_ms());
+        table.described_ms.set(store.monotonic_ms());
         table.asked.set(table.asked.get().max(asked));
         table
     }
@@ -177,17 +178,27 @@ impl Engine {
 
     fn add_table(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         source: SourceIndex,
         definition: Arc<TableDefinition>,
     ) -> Rc<Table> {
         let source_prefix = self.sources.prefix(source);
         self.sources.warn_of_namesake(source, &definition.display);
-        let epoch = self.saved_epoch(ctx, &format!("{source_prefix}{}", definition.display));
+        let epoch = self.saved_epoch(store, &format!("{source_prefix}{}", definition.display));
         let settings = self.settings.get();
         let cache_prefix = &settings.cache_prefix;
         let changes = Rc::new(Changes::since(self.queries.clock.next()));
-        self.tables.add(Resolved { source, source_prefix, cache_prefix, definition, epoch, drop: 0, changes })
+        let now = Now::of(store);
+        self.tables.add(Resolved {
+            source,
+            source_prefix,
+            cache_prefix,
+            definition,
+            epoch,
+            drop: 0,
+            changes,
+            now,
+        })
     }
 
     /// Gives up the resolutions that take too long.

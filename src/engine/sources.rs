@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::cache::error::{Error, ErrorKind};
 use crate::cdc::Known;
-use crate::postgres::Source;
+use crate::postgres::{HealthReport, Source};
 use crate::settings::Shared;
 use crate::workers::errand::Errands;
 use crate::workers::group::{Group, Task};
@@ -28,8 +28,6 @@ pub struct ActiveSource {
     pub name: String,
     /// What stands before its tables' names in cache keys: nothing for the default source.
     pub prefix: String,
-    /// The connections.
-    pub source: Arc<Source>,
     /// What waits for a worker.
     pub queue: Queue,
     /// Whether it was down when it was last heard of.
@@ -40,6 +38,15 @@ pub struct ActiveSource {
     pub known: Arc<Known>,
     /// The number of the functions and types that it was last heard to have.
     pub vocabulary: Cell<Option<i64>>,
+    /// `None` where the rules are tested alone: nobody takes what is pushed.
+    running: Option<Running>,
+}
+
+/// What runs beside the main thread.
+#[derive(Debug)]
+struct Running {
+    /// The connections.
+    source: Arc<Source>,
     listening: Listening,
     threads: Threads,
 }
@@ -63,6 +70,12 @@ impl Sources {
             active.push(ActiveSource::start(index, source, settings, postbox)?);
         }
         Ok(Self { active })
+    }
+
+    /// These.
+    #[cfg(test)]
+    pub(super) fn of(active: Vec<ActiveSource>) -> Self {
+        Self { active }
     }
 
     /// The source at `index`.
@@ -126,13 +139,16 @@ impl Sources {
     /// Ends all connections, and with them every thread.
     pub fn stop(&mut self) {
         for source in &mut self.active {
-            source.threads.stop(&source.queue);
-            source.listening.stop();
-            source.source.close();
+            if let Some(running) = &mut source.running {
+                running.threads.stop(&source.queue);
+                running.listening.stop();
+                running.source.close();
+            }
         }
         let deadline = Instant::now() + STOP_TIMEOUT;
         for source in self.active.drain(..) {
-            let left = source.threads.join(deadline) + source.listening.join(deadline);
+            let Some(running) = source.running else { continue };
+            let left = running.threads.join(deadline) + running.listening.join(deadline);
             if left > 0 {
                 log::warn!(
                     "{left} threads of source {} have not ended yet and end by themselves",
@@ -146,15 +162,25 @@ impl Sources {
 impl ActiveSource {
     /// Hands a task to the workers. `PGDOWN` when they could do nothing with it, `PGBUSY` when too many tasks wait.
     pub fn push(&self, group: &Arc<Group>, task: Task, limits: Limits) -> Result<(), Error> {
-        self.source.refuse_if_down()?;
+        self.refuse_if_down()?;
         self.is_calling_due.set(self.is_calling_due.get() || !limits.calls);
         self.queue.push(group, task, limits).map_err(|_| queue_is_full())
     }
 
     /// Hands another errand to the workers, on the same terms: `limit` tasks may wait.
     pub fn push_job(&self, job: Job, limit: usize) -> Result<(), Error> {
-        self.source.refuse_if_down()?;
+        self.refuse_if_down()?;
         self.queue.push_job(job, limit).map_err(|_| queue_is_full())
+    }
+
+    /// `PGDOWN` while the source is known to be down.
+    pub fn refuse_if_down(&self) -> Result<(), Error> {
+        self.running.as_ref().map_or(Ok(()), |running| running.source.refuse_if_down())
+    }
+
+    /// What is known of its connections.
+    pub fn health(&self) -> Option<HealthReport> {
+        self.running.as_ref().map(|running| running.source.health())
     }
 
     /// Much of what was cached of this source is lost: it is asked for that step by step, not at once.
@@ -197,19 +223,23 @@ impl ActiveSource {
             shutdown: source.shutdown().clone(),
         })
         .map_err(|error| Error::malformed(format!("cannot start the listening threads: {error}")))?;
+        let running = Some(Running { source, listening, threads });
+        Ok(Self { running, ..Self::new(index, name, queue, known) })
+    }
+
+    /// One of which nothing runs yet.
+    pub(super) fn new(index: SourceIndex, name: String, queue: Queue, known: Arc<Known>) -> Self {
         let prefix = if index == 0 { String::new() } else { format!("{name}:") };
-        Ok(Self {
+        Self {
             name,
             prefix,
-            source,
             queue,
             was_down: Cell::new(false),
             is_calling_due: Cell::new(false),
             known,
             vocabulary: Cell::new(None),
-            listening,
-            threads,
-        })
+            running: None,
+        }
     }
 }
 

@@ -6,21 +6,20 @@ use std::sync::Arc;
 use crate::cache::error::Error;
 use crate::cache::flight::Landed;
 use crate::cache::spent::Spent;
-use crate::server::context::Context;
-use crate::server::text::Text;
 
 use super::entries::{find, Found};
 use super::refresh::may_pass;
 use super::state::Engine;
+use super::store::Store;
 use super::ticket::{Brought, Ticket};
 
 impl Engine {
     /// A flight has failed: everyone who waits is told so, unless an entry stands that may answer for it.
-    pub fn fail_flight(&mut self, ctx: Context<'_>, landed: Landed<Ticket>, error: Error, spent: Spent) {
+    pub fn fail_flight(&mut self, store: impl Store, landed: Landed<Ticket>, error: Error, spent: Spent) {
         if landed.plan.is_refresh {
-            self.refresh_failed(ctx, &landed, &error);
+            self.refresh_failed(store, &landed, &error);
         }
-        let Some(standing) = self.standing(ctx, &landed, &error) else {
+        let Some(standing) = self.standing(store, &landed, &error) else {
             return self.answer_all(landed.waiters, Err(error), spent);
         };
         // Who must know what PostgreSQL says, rather than how a row looks, is told the truth.
@@ -32,7 +31,7 @@ impl Engine {
     }
 
     /// The row that was passed by because its source is suspect, where it may be served all the same.
-    fn standing(&self, ctx: Context<'_>, landed: &Landed<Ticket>, error: &Error) -> Option<Brought> {
+    fn standing(&self, store: impl Store, landed: &Landed<Ticket>, error: &Error) -> Option<Brought> {
         let grace_ms = self.settings.get().grace.as_millis() as u64;
         if grace_ms == 0 || landed.waiters.is_empty() {
             return None;
@@ -40,13 +39,13 @@ impl Engine {
         let table = self.tables.by_id(landed.plan.table)?;
         let own_key = self.aliases.find(&landed.key).unwrap_or(&landed.key);
         // A table that was dropped meanwhile has another prefix: its entries are gone, though their bytes may be here.
-        if !may_stand(self.suspect_for_ms(table.source), grace_ms, error)
+        if !may_stand(self.suspect_for_ms(table.source, store.monotonic_ms()), grace_ms, error)
             || table.lookup_key_in(own_key).is_none()
             || self.doubts.cover(&table, own_key)
         {
             return None;
         }
-        let Found::Row(row) = find(ctx, &Text::new(own_key), |row| Arc::from(row)) else { return None };
+        let Found::Row(row) = find(store, &store.key(own_key), |row| Arc::from(row)) else { return None };
         let is_renamed = own_key[..] != landed.key[..];
         let acl_key = table.lookup_key_in(own_key).filter(|_| is_renamed);
         let acl_key = acl_key.map(|lookup_key| Rc::from([&table.acl_prefix, lookup_key].concat()));

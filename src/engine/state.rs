@@ -37,6 +37,7 @@ use super::record::Record;
 use super::resolve::Resolutions;
 use super::signing::Signing;
 use super::sources::Sources;
+use super::store::Store;
 use super::sweep::Sweep;
 use super::tables::Tables;
 use super::ticket::{Brought, Ticket};
@@ -157,12 +158,24 @@ impl Engine {
     /// PostgreSQL.
     pub fn start(settings: Arc<Shared>, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Error> {
         let (postbox, mail) = Postbox::new(wake);
-        let freshness = Freshnesses::new(settings.get().sources.iter().map(|source| source.invalidation));
         // First: it fails where others go on trying.
         let endpoint = Endpoint::start(&settings.get())?;
+        let sources = Sources::start(&settings, &postbox)?;
+        Ok(Self::new(settings, sources, mail, endpoint))
+    }
+
+    /// An engine that knows nothing yet.
+    pub(super) fn new(
+        settings: Arc<Shared>,
+        sources: Sources,
+        mail: Receiver<Message>,
+        endpoint: Option<Endpoint>,
+    ) -> Self {
+        let now = settings.get();
+        let freshness = Freshnesses::new(now.sources.iter().map(|source| source.invalidation));
         let mut engine = Self {
-            sources: Sources::start(&settings, &postbox)?,
-            signing: Signing::new(KeyFile::of(&settings.get())),
+            sources,
+            signing: Signing::new(KeyFile::of(&now)),
             announce_ms: 0,
             settings: Local::new(settings),
             mail,
@@ -201,7 +214,7 @@ impl Engine {
         };
         engine.arrange_plugins();
         engine.publish(engine.started_ms);
-        Ok(engine)
+        engine
     }
 
     /// Takes over settings that have changed since this was called last.
@@ -287,6 +300,12 @@ impl Engine {
         self.answers.extend(waiters.into_iter().map(|ticket| (ticket, Rc::clone(&answered))));
     }
 
+    /// The answers that nobody has been given yet.
+    #[cfg(test)]
+    pub fn take_answers(&mut self) -> Vec<(Ticket, Answered)> {
+        self.answers.drain(..).collect()
+    }
+
     /// The server's clock tick, ten times a second or more: gives up what takes too long.
     pub fn tick(&mut self, ctx: Context<'_>) {
         if std::mem::take(&mut self.panic_at_next_tick) {
@@ -294,9 +313,6 @@ impl Engine {
         }
         let now = monotonic_ms();
         self.now_s = now / 1000;
-        for landed in self.flights.expire(now) {
-            self.give_up(ctx, landed, timed_out());
-        }
         self.give_up_resolutions(now);
         self.give_up_descriptions(now);
         // The turns may not be counted any more.
@@ -305,11 +321,8 @@ impl Engine {
         turn::count(ctx, reads.saturating_sub(self.reads_at_tick) > BUSY_READS);
         self.reads_at_tick = reads;
         self.give_up_watches(now);
-        self.watch_leases(now);
         self.release_held(ctx);
-        self.settle_doubts(ctx);
-        self.follow_drops(ctx);
-        self.record_epochs(ctx);
+        self.keep_up(ctx);
         self.keep_hooks(ctx);
         self.keep_definitions(ctx);
         self.announce_records(ctx, now);
@@ -321,6 +334,19 @@ impl Engine {
         self.publish(now);
     }
 
+    /// Does what has come due: loads that take too long are given up, leases run out, doubts are settled, tables follow what was
+    /// dropped, and records are written.
+    pub fn keep_up(&mut self, store: impl Store) {
+        let now_ms = store.monotonic_ms();
+        for landed in self.flights.expire(now_ms) {
+            self.give_up(store, landed, timed_out());
+        }
+        self.watch_leases(now_ms);
+        self.settle_doubts(store);
+        self.follow_drops(store);
+        self.record_epochs(store);
+    }
+
     /// A turn of the event loop is over: the loads that were gathered in it go to the workers.
     pub fn call_workers(&mut self) {
         self.sources.call_workers(self.settings.get().batch_max);
@@ -328,14 +354,16 @@ impl Engine {
 
     /// The server became a master or a replica: what is under way belongs to the one before. Nobody knows what a
     /// former replica has missed.
-    pub fn role_changed(&mut self, ctx: Context<'_>) {
+    pub fn role_changed(&mut self, store: impl Store) {
         self.keyspace_flushed();
         self.hook_record.forget_word();
         self.query_record.forget_word();
         self.change_record.forget_word();
-        if !ctx.flags().is_replica() {
+        if store.is_replica() {
+            self.doubt_what_is_behind(store);
+        } else {
             self.doubts.clear();
-            self.gap_everywhere(ctx, Gap::Promoted);
+            self.gap_everywhere(store, Gap::Promoted);
         }
     }
 
@@ -357,7 +385,7 @@ impl Engine {
     }
 
     /// A key of database 0 changed by no doing of ours.
-    pub fn key_changed(&mut self, ctx: Context<'_>, change: Change, key: &[u8]) {
+    pub fn key_changed(&mut self, store: impl Store, change: Change, key: &[u8]) {
         if !self.concerns(key) {
             return;
         }
@@ -366,18 +394,18 @@ impl Engine {
             Change::Evicted => {
                 self.counters.evicted += 1;
                 self.epochs_are_due |= self.is_record(key);
-                self.hook_key_changed(ctx, key);
-                self.definitions_key_changed(ctx, key);
+                self.hook_key_changed(store, key);
+                self.definitions_key_changed(store, key);
             }
             Change::Touched => {
                 self.counters.superseded += self.flights.supersede_key(key) as u64;
-                self.epoch_key_changed(ctx, key);
-                self.doubted_key_changed(ctx, key);
-                self.hook_key_changed(ctx, key);
-                self.definitions_key_changed(ctx, key);
+                self.epoch_key_changed(store, key);
+                self.doubted_key_changed(store, key);
+                self.hook_key_changed(store, key);
+                self.definitions_key_changed(store, key);
             }
         }
-        self.tell_key_change(ctx, change, key);
+        self.tell_key_change(store, change, key);
     }
 }
 

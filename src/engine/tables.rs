@@ -16,11 +16,12 @@ use crate::cache::notice::Relation;
 use crate::cache::table::TableDefinition;
 use crate::postgres::rows::load::KeyValues;
 use crate::postgres::rows::statement::LoadPlan;
-use crate::server::clock::{beginning, monotonic_ms};
+use crate::server::clock::beginning;
 use crate::workers::group::Group;
 use crate::workers::mail::SourceIndex;
 
 use super::loose::Loose;
+use super::store::Store;
 
 /// Names that clients may use before the memo starts anew: any number of spellings resolve to one table.
 const MAX_NAMES: usize = 10_000;
@@ -224,6 +225,24 @@ pub struct Resolved<'a> {
     pub drop: u64,
     /// Its changes so far.
     pub changes: Rc<Changes>,
+    /// When it comes into the memo.
+    pub now: Now,
+}
+
+/// A moment on both clocks.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// In milliseconds on the clock that only goes forward.
+    pub monotonic_ms: u64,
+    /// In milliseconds since 1970.
+    pub unix_ms: u64,
+}
+
+impl Now {
+    /// That of `store`.
+    pub fn of(store: impl Store) -> Self {
+        Self { monotonic_ms: store.monotonic_ms(), unix_ms: store.unix_ms() }
+    }
 }
 
 impl Tables {
@@ -358,7 +377,7 @@ impl Tables {
 }
 
 fn table(id: u64, resolved: Resolved<'_>, last_loose: u64) -> Table {
-    let Resolved { source, source_prefix, cache_prefix, definition, epoch, drop, changes } = resolved;
+    let Resolved { source, source_prefix, cache_prefix, definition, epoch, drop, changes, now } = resolved;
     let name = format!("{source_prefix}{}", definition.display);
     let stem = format!("{cache_prefix}{name}");
     let acl_prefix: Rc<[u8]> = Rc::from(format!("{stem}:").into_bytes());
@@ -374,10 +393,10 @@ fn table(id: u64, resolved: Resolved<'_>, last_loose: u64) -> Table {
         epoch,
         prefix,
         acl_prefix,
-        loose: Loose::new(&stem, last_loose.max(epoch.unwrap_or_default())),
+        loose: Loose::new(&stem, last_loose.max(epoch.unwrap_or_default()), now.unix_ms),
         changes,
         drop,
-        described_ms: Cell::new(monotonic_ms()),
+        described_ms: Cell::new(now.monotonic_ms),
         asked: Cell::new(beginning()),
         recorded_ms: Cell::new(0),
         lookups: RefCell::default(),

@@ -16,6 +16,20 @@ use crate::cache::error::{Error, ErrorKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WaiterId(u64);
 
+impl WaiterId {
+    /// The name of a client that only a test knows.
+    #[cfg(test)]
+    pub fn made_up(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number of such a name.
+    #[cfg(test)]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// Names a client that waits to the server: an address, which is used again later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientHandle(usize);

@@ -10,6 +10,7 @@ use redis_module::raw::{self, KeyType, RedisModuleCallReply, RedisModuleKey};
 
 use super::context::{replicas_are_paused, Context};
 use super::text::Text;
+use crate::cache::stored::{Refusal, Stored};
 
 /// The database that holds the cache.
 const DATABASE: c_int = 0;
@@ -35,28 +36,6 @@ pub fn missing_command(ctx: Context<'_>) -> Option<&'static str> {
 fn has_command(ctx: Context<'_>, name: &CStr) -> bool {
     // They lack their arguments; ENOENT is the name.
     ctx.refusal(name, c"").kind() != io::ErrorKind::NotFound
-}
-
-/// What stands under a key.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Stored<'a> {
-    /// Nothing.
-    Nothing,
-    /// A string.
-    Bytes(&'a [u8]),
-    /// Another type.
-    OtherType,
-}
-
-/// Why nothing was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// This server is a replica, or is loading its data set.
-    NotMaster,
-    /// Replicas are paused: a failover, or CLIENT PAUSE.
-    Paused,
-    /// The server refused the command, as a rule because memory is full.
-    Refused,
 }
 
 /// Selects the cache's database and goes back to the client's own.
@@ -124,13 +103,13 @@ impl OpenKey {
 }
 
 impl OpenKey {
-    fn ttl_ms(&self) -> Option<i64> {
+    fn ttl_ms(&self) -> Option<u64> {
         if self.raw.is_null() {
             return None;
         }
         // SAFETY: an open key.
         let ttl = unsafe { api!(RedisModule_GetExpire)(self.raw) };
-        (ttl >= 0).then_some(ttl)
+        u64::try_from(ttl).ok()
     }
 }
 
@@ -153,7 +132,7 @@ pub fn read_with_ttl<T>(
     ctx: Context<'_>,
     key: &Text,
     look: impl FnOnce(Stored<'_>) -> T,
-) -> (T, Option<i64>) {
+) -> (T, Option<u64>) {
     let _selected = Selected::new(ctx);
     let key = OpenKey::open(ctx, key);
     (look(key.stored()), key.ttl_ms())

@@ -6,12 +6,11 @@ use std::rc::Rc;
 use crate::cache::error::Error;
 use crate::cache::flight::{FlightPlan, Joined};
 use crate::cache::result_set;
+use crate::cache::stored::Stored;
 use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::{Access, User};
-use crate::server::clock::monotonic_ms;
 use crate::server::command::Answer;
 use crate::server::context::Context;
-use crate::server::keyspace::{self, Stored};
 use crate::server::reply::{self, Reply};
 use crate::server::text::Text;
 use crate::settings::EventType;
@@ -21,6 +20,7 @@ use super::super::caller::Caller;
 use super::super::command_names;
 use super::super::entries::Found;
 use super::super::state::Engine;
+use super::super::store::{Store, StoreKey};
 use super::super::ticket::Ticket;
 use super::{Asked, Query, Request};
 
@@ -122,16 +122,16 @@ impl Engine {
 
     /// Passes the rows of the entry under `key`, which carries `tags`, to `take`, if they are what PostgreSQL says as far as
     /// it has told.
-    pub(super) fn with_rows<T>(
+    pub(super) fn with_rows<S: Store, T>(
         &mut self,
-        ctx: Context<'_>,
+        store: S,
         query: &Query,
         tags: &[Box<str>],
-        key: &Text,
+        key: &S::Key,
         take: impl FnOnce(&[u8]) -> T,
     ) -> Found<T> {
         let queries = &mut self.queries;
-        keyspace::read(ctx, key, |stored| match stored {
+        store.read(key, |stored| match stored {
             Stored::Nothing => Found::Nothing,
             Stored::OtherType => Found::Foreign,
             Stored::Bytes(entry) => match result_set::read(entry) {
@@ -144,16 +144,16 @@ impl Engine {
 
     /// Whether entries of `query` may be served and stored: here its changes are known, which a replica's master does not
     /// pass on, and told as far as they have to be.
-    pub(super) fn may_rely_on_query(&self, ctx: Context<'_>, query: &Query) -> bool {
-        !ctx.flags().is_replica() && query.reads_only(&self.tables, |table| self.may_rely_on(table))
+    pub(super) fn may_rely_on_query(&self, store: impl Store, query: &Query) -> bool {
+        !store.is_replica() && query.reads_only(&self.tables, |table| self.may_rely_on(store, table))
     }
 
-    fn join_query(
+    fn join_query<S: Store>(
         &mut self,
-        ctx: Context<'_>,
+        store: S,
         request: &Request,
         query: &Rc<Query>,
-        key: &Text,
+        key: &S::Key,
         ticket: Ticket,
     ) {
         let under_way = self.flights.question_of(key.as_bytes());
@@ -164,7 +164,7 @@ impl Engine {
         let plan = FlightPlan {
             table: 0,
             ttl_s: request.ttl_s,
-            deadline_ms: monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64,
+            deadline_ms: store.monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64,
             prefix_len: request.stem.len(),
             asks: false,
             is_loose: false,
@@ -180,7 +180,7 @@ impl Engine {
             Joined::Started(flight) => {
                 let mut departures = Departures::default();
                 departures.add(&query.group, flight, Box::new([Box::from(&*request.params)]));
-                self.depart(ctx, query.source, departures);
+                self.depart(store, query.source, departures);
             }
         }
     }

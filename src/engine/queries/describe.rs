@@ -18,6 +18,7 @@ use crate::workers::mail::SourceIndex;
 use super::super::caller::Caller;
 use super::super::sources::queue_is_full;
 use super::super::state::{timed_out, Engine};
+use super::super::store::Store;
 use super::super::tables::Table;
 use super::ask::Wanted;
 use super::{Query, Request};
@@ -98,7 +99,7 @@ impl Engine {
     /// Enters a query in the memo, and the tables that it reads in theirs: their changes are heard from now on.
     fn enter_query(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         source: SourceIndex,
         description: &Description,
         described: QueryDescription,
@@ -108,7 +109,7 @@ impl Engine {
         let QueryDescription { tables, relations, untracked, is_plain, vocabulary, .. } = described;
         let allowed: Result<Vec<TableDefinition>, Error> =
             tables.into_iter().map(|table| self.allowed(source, table)).collect();
-        let tables = self.enter_all(ctx, source, allowed?, asked);
+        let tables = self.enter_all(store, source, allowed?, asked);
         let since = self.queries.clock.next();
         let stem = Rc::clone(&description.stem);
         let accounted = AccountedQuery::new(Arc::clone(&description.plan), is_plain, vocabulary);
@@ -142,12 +143,12 @@ impl Engine {
 
     fn enter_all(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         source: SourceIndex,
         definitions: Vec<TableDefinition>,
         asked: Instant,
     ) -> Vec<Rc<Table>> {
-        let enter = |definition| self.enter(ctx, source, Arc::new(definition), asked);
+        let enter = |definition| self.enter(store, source, Arc::new(definition), asked);
         let tables = definitions.into_iter().map(enter).collect();
         self.tell_known(source);
         tables
@@ -157,7 +158,7 @@ impl Engine {
     /// one of them is not allowed.
     pub(super) fn account_for(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         query: &Query,
         discovery: Discovery,
     ) -> Result<(), Error> {
@@ -165,7 +166,7 @@ impl Engine {
         let QueryDescription { tables, relations, untracked, .. } = description;
         let allowed: Result<Vec<TableDefinition>, Error> =
             tables.into_iter().map(|table| self.allowed(query.source, table)).collect();
-        let tables = self.enter_all(ctx, query.source, allowed?, asked);
+        let tables = self.enter_all(store, query.source, allowed?, asked);
         query.add(&tables, &relations, untracked);
         Ok(())
     }

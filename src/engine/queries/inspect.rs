@@ -1,31 +1,30 @@
 //! What INSPECT tells of a query.
 
-use crate::server::context::Context;
-use crate::server::keyspace::{self, Stored};
+use crate::cache::stored::Stored;
 use crate::server::reply::{Reply, Value};
-use crate::server::text::Text;
 
 use super::super::entries::Found;
 use super::super::state::Engine;
+use super::super::store::{Store, StoreKey};
 use super::{Query, Request};
 
 impl Engine {
     /// Describes what the cache holds under `key`, and what drops it.
-    pub(super) fn inspect_query(
+    pub(super) fn inspect_query<S: Store>(
         &mut self,
-        ctx: Context<'_>,
+        store: S,
         request: &Request,
         query: &Query,
-        key: &Text,
+        key: &S::Key,
     ) -> Reply {
         // What is out of date is as good as gone.
-        let found = self.with_rows(ctx, query, &request.tags, key, |_| ());
-        let (bytes, left_ms) = keyspace::read_with_ttl(ctx, key, |stored| match stored {
+        let found = self.with_rows(store, query, &request.tags, key, |_| ());
+        let (bytes, left_ms) = store.read_with_ttl(key, |stored| match stored {
             Stored::Bytes(bytes) => bytes.len(),
             Stored::Nothing | Stored::OtherType => 0,
         });
         let bytes = matches!(found, Found::Row(())).then_some(bytes);
-        let may_serve = self.may_rely_on_query(ctx, query);
+        let may_serve = self.may_rely_on_query(store, query);
         let waiters = self.flights.waiters_of(key.as_bytes());
         let untracked = query.untracked(&self.tables);
         let mut tables: Vec<String> =
@@ -36,7 +35,7 @@ impl Engine {
         Reply::Value(Value::map(vec![
             ("key", Value::Text(String::from_utf8_lossy(key.as_bytes()).into_owned())),
             ("cached", Value::Bool(bytes.is_some())),
-            ("ttl_ms", left_ms.filter(|_| bytes.is_some()).map_or(Value::Nil, Value::Integer)),
+            ("ttl_ms", left_ms.filter(|_| bytes.is_some()).map_or(Value::Nil, Value::from)),
             ("bytes", number(bytes.unwrap_or_default())),
             ("stale", Value::Bool(bytes.is_some() && !may_serve)),
             ("in_flight", Value::Bool(waiters.is_some())),

@@ -10,24 +10,23 @@ use crate::cache::result_set;
 use crate::plugins::occurrence::Occurrence;
 use crate::postgres::query::QueryRows;
 use crate::postgres::rows::load::Fetched;
-use crate::server::context::Context;
-use crate::server::text::Text;
 use crate::settings::EventType;
 use crate::workers::mail::SourceIndex;
 
 use super::super::entries::Found;
 use super::super::state::{Engine, Landing};
+use super::super::store::Store;
 use super::super::ticket::{Brought, Ticket};
 use super::sweep::ResultKey;
 use super::{Query, Question};
 
 impl Engine {
     /// A query came back for one flight.
-    pub fn land_query(&mut self, ctx: Context<'_>, mut landed: Landed<Ticket>, landing: Landing) {
+    pub fn land_query(&mut self, store: impl Store, mut landed: Landed<Ticket>, landing: Landing) {
         let Some(question) = self.queries.questions.remove(&landed.plan.question) else { return };
-        let rows = landing.outcome.and_then(|fetched| self.rows_of(ctx, &question.query, fetched));
-        self.tell_query_load(ctx, &question.query, &landed, &rows, landing.spent.postgres_us);
-        let rows = rows.map(|rows| self.settle(ctx, &question, &mut landed, rows));
+        let rows = landing.outcome.and_then(|fetched| self.rows_of(store, &question.query, fetched));
+        self.tell_query_load(store, &question.query, &landed, &rows, landing.spent.postgres_us);
+        let rows = rows.map(|rows| self.settle(store, &question, &mut landed, rows));
         let own_key = Some(Rc::clone(&landed.key));
         let brought = rows.map(|rows| Brought { row: Some(rows), own_key, is_renamed: false, acl_key: None });
         self.answer_all(landed.waiters, brought, landing.spent);
@@ -36,28 +35,28 @@ impl Engine {
     /// Stores what a query brought, if it may be, and returns what those get who waited.
     fn settle(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         question: &Question,
         landed: &mut Landed<Ticket>,
         rows: QueryRows,
     ) -> Arc<[u8]> {
         if !landed.may_fill || !self.is_fresh(question) {
-            return self.pass_on(ctx, question, landed, rows.json);
+            return self.pass_on(store, question, landed, rows.json);
         }
         if rows.reads_clock {
             question.query.add(&[], &[], vec!["a parameter reads the clock".to_owned()]);
         }
         if question.query.knows(&rows.relations) {
-            self.fill_query(ctx, question, landed, &rows.json);
+            self.fill_query(store, question, landed, &rows.json);
         }
         rows.json
     }
 
     /// What a query brought, once everything is accounted for that it has read.
-    fn rows_of(&mut self, ctx: Context<'_>, query: &Query, fetched: Fetched) -> Result<QueryRows, Error> {
+    fn rows_of(&mut self, store: impl Store, query: &Query, fetched: Fetched) -> Result<QueryRows, Error> {
         match fetched {
             Fetched::Rows(rows, None) => Ok(rows),
-            Fetched::Rows(rows, Some(discovery)) => self.account_for(ctx, query, *discovery).map(|()| rows),
+            Fetched::Rows(rows, Some(discovery)) => self.account_for(store, query, *discovery).map(|()| rows),
             Fetched::Row { .. } | Fetched::Absent { .. } | Fetched::Ambiguous => {
                 Err(Error::new(ErrorKind::Malformed, "internal error: a query was answered with a row"))
             }
@@ -65,9 +64,9 @@ impl Engine {
     }
 
     /// A question ends without an answer from PostgreSQL.
-    pub fn give_up_question(&mut self, ctx: Context<'_>, landed: &Landed<Ticket>, error: &Error) {
+    pub fn give_up_question(&mut self, store: impl Store, landed: &Landed<Ticket>, error: &Error) {
         if let Some(question) = self.queries.questions.remove(&landed.plan.question) {
-            self.tell_query_load(ctx, &question.query, landed, &Err(error.clone()), 0);
+            self.tell_query_load(store, &question.query, landed, &Err(error.clone()), 0);
         }
     }
 
@@ -86,16 +85,16 @@ impl Engine {
     /// get the entry that was stored meanwhile, or wait for the load that began meanwhile; else this is the newest.
     fn pass_on(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         question: &Question,
         landed: &mut Landed<Ticket>,
         rows: Arc<[u8]>,
     ) -> Arc<[u8]> {
-        let key = Text::new(&landed.key);
+        let key = store.key(&landed.key);
         let standing = self.queries.known.get(&question.query.stem).map(Rc::clone);
-        let standing = standing.filter(|query| self.may_rely_on_query(ctx, query));
+        let standing = standing.filter(|query| self.may_rely_on_query(store, query));
         let found =
-            standing.map(|query| self.with_rows(ctx, &query, &question.tags, &key, |rows| Arc::from(rows)));
+            standing.map(|query| self.with_rows(store, &query, &question.tags, &key, |rows| Arc::from(rows)));
         if let Some(Found::Row(rows)) = found {
             return rows;
         }
@@ -104,15 +103,15 @@ impl Engine {
         rows
     }
 
-    fn fill_query(&mut self, ctx: Context<'_>, question: &Question, landed: &Landed<Ticket>, rows: &[u8]) {
-        if !self.may_rely_on_query(ctx, &question.query) {
+    fn fill_query(&mut self, store: impl Store, question: &Question, landed: &Landed<Ticket>, rows: &[u8]) {
+        if !self.may_rely_on_query(store, &question.query) {
             return;
         }
         let settings = self.settings.get();
         let entry = || result_set::write(question.stamp, rows);
         // There is no grace for it: it is asked anew when its time has come.
         let is_stored = rows.len() <= settings.max_entry_bytes
-            && self.store_with_grace(ctx, &landed.key, &entry(), landed.plan.ttl_s, Duration::ZERO).is_ok();
+            && self.store_with_grace(store, &landed.key, &entry(), landed.plan.ttl_s, Duration::ZERO).is_ok();
         if is_stored {
             self.counters.fills += 1;
         } else {
@@ -122,7 +121,7 @@ impl Engine {
 
     fn tell_query_load(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         query: &Query,
         landed: &Landed<Ticket>,
         rows: &Result<QueryRows, Error>,
@@ -132,29 +131,29 @@ impl Engine {
             Ok(_) => Occurrence { duration_us: Some(duration_us), ..Occurrence::new(EventType::CacheLoad) },
             Err(error) => Occurrence { error: Some(error), ..Occurrence::new(EventType::CacheError) },
         };
-        self.tell_of_query(ctx, query.source, query.name(), what.key(&landed.key, landed.plan.prefix_len));
+        self.tell_of_query(store, query.source, query.name(), what.key(&landed.key, landed.plan.prefix_len));
     }
 
     /// The entry of a query expired or was evicted.
-    pub fn tell_query_key_change(&mut self, ctx: Context<'_>, kind: EventType, cache_key: &[u8]) {
+    pub fn tell_query_key_change(&mut self, store: impl Store, kind: EventType, cache_key: &[u8]) {
         let Ok(key) = std::str::from_utf8(cache_key) else { return };
         let prefix = self.settings.get().cache_prefix.clone();
         let Some(key) = ResultKey::of(key, &prefix) else { return };
         let source = self.sources.iter().position(|source| source.prefix == key.source_prefix);
         if let Some(source) = source {
-            self.tell_of_query(ctx, source, key.name, Occurrence::new(kind).key(cache_key, 0));
+            self.tell_of_query(store, source, key.name, Occurrence::new(kind).key(cache_key, 0));
         }
     }
 
     /// Tells of something that has happened to the query called `name`.
     pub(super) fn tell_of_query(
         &self,
-        ctx: Context<'_>,
+        store: impl Store,
         source: SourceIndex,
         name: &str,
         what: Occurrence<'_>,
     ) {
         let what = Occurrence { source: self.sources.name(source), query: Some(name), ..what };
-        self.plugins.tell(self.moment(ctx), &what);
+        store.emit(&self.plugins, self.settings.get(), &what);
     }
 }

@@ -3,11 +3,10 @@
 use serde_json::value::RawValue;
 
 use crate::cache::result_set;
-use crate::server::context::Context;
-use crate::server::keyspace::{self, Stored};
-use crate::server::text::Text;
+use crate::cache::stored::Stored;
 
 use super::super::state::Engine;
+use super::super::store::{Store, StoreKey};
 use super::request::{FREE, NAMED};
 
 /// The parts of a result's cache key.
@@ -58,8 +57,8 @@ pub fn is_result_key(key: &str, cache_prefix: &str) -> bool {
 
 impl Engine {
     /// Whether the result under `key` will not be served again, whatever happens.
-    pub fn is_outdated_result(&mut self, ctx: Context<'_>, key: &Text) -> bool {
-        let stamp = keyspace::read(ctx, key, |stored| match stored {
+    pub fn is_outdated_result<S: Store>(&mut self, store: S, key: &S::Key) -> bool {
+        let stamp = store.read(key, |stored| match stored {
             Stored::Bytes(entry) => result_set::read(entry).map(|(stamp, _)| stamp),
             Stored::Nothing | Stored::OtherType => None,
         });

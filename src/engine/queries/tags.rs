@@ -1,14 +1,14 @@
 //! Tags at work: all queries that carry one are dropped at once.
 
 use crate::plugins::occurrence::Occurrence;
-use crate::server::context::Context;
 use crate::settings::EventType;
 
 use super::super::state::Engine;
+use super::super::store::Store;
 
 impl Engine {
     /// Drops the entries of all queries that carry any of `tags`. Returns how many of the tags may have been carried.
-    pub fn flush_tags(&mut self, ctx: Context<'_>, tags: &[&str]) -> usize {
+    pub fn flush_tags(&mut self, store: impl Store, tags: &[&str]) -> usize {
         let mut tags = tags.to_vec();
         tags.sort_unstable();
         tags.dedup();
@@ -19,7 +19,7 @@ impl Engine {
         self.counters.tags_dropped += tags.len() as u64;
         for tag in &tags {
             let what = Occurrence { tag: Some(tag), ..Occurrence::new(EventType::TagInvalidate) };
-            self.plugins.tell(self.moment(ctx), &what);
+            store.emit(&self.plugins, self.settings.get(), &what);
         }
         tags.len()
     }

@@ -1,0 +1,273 @@
+//! An engine in a store of its own, with one source that nobody loads from but the test.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::cache::age::Age;
+use crate::cache::canonical::Rule;
+use crate::cache::error::Error;
+use crate::cache::flight::FlightId;
+use crate::cache::notice::{Notice, Relation};
+use crate::cache::spent::Spent;
+use crate::cache::table::{Clock, Column, TableDefinition};
+use crate::engine::ask::{Departures, RowLoad};
+use crate::engine::entries::Found;
+use crate::engine::lookup::{locate, Located};
+use crate::engine::sources::{ActiveSource, Sources};
+use crate::engine::state::{Engine, Landing};
+use crate::engine::store::memory::{Memory, Role};
+use crate::engine::tables::Table;
+use crate::engine::ticket::Ticket;
+use crate::postgres::rows::load::Fetched;
+use crate::server::acl::User;
+use crate::server::blocked::WaiterId;
+use crate::server::clock::beginning;
+use crate::server::notifications::Change;
+use crate::settings::{load, Shared};
+use crate::workers::mail::{FeedEvent, Postbox};
+use crate::workers::queue::Queue;
+
+/// What a read comes to at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read {
+    /// The row, from the cache.
+    Hit(String),
+    /// That there is none, from the cache.
+    Absent,
+    /// It waits, by this number.
+    Waits(u64),
+}
+
+/// What a read that waited comes to: the row, if there is one.
+pub type Answer = Result<Option<String>, Error>;
+
+/// An engine and its store.
+pub struct Cache {
+    pub engine: Engine,
+    pub store: Memory,
+    readers: u64,
+    _postbox: Postbox,
+}
+
+impl Cache {
+    /// One with a source that is live.
+    pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with these settings: names and values.
+    pub fn with(settings: &[&str]) -> Self {
+        let (postbox, mail) = Postbox::new(Arc::new(|| {}));
+        let arguments: Vec<String> =
+            ["queue_limit", "1000000"].iter().chain(settings).map(ToString::to_string).collect();
+        let settings = load(&arguments, []).expect("these are settings").settings;
+        let source = ActiveSource::new(0, "default".into(), Queue::new(1), Arc::default());
+        let sources = Sources::of(vec![source]);
+        let engine = Engine::new(Arc::new(Shared::new(settings)), sources, mail, None);
+        let mut cache = Self { engine, store: Memory::default(), readers: 0, _postbox: postbox };
+        cache.beat();
+        cache
+    }
+
+    /// A heartbeat comes back that is sent now.
+    pub fn beat(&mut self) {
+        let sent = beginning() + Duration::from_millis(self.now_ms());
+        self.feed(FeedEvent::Beat(sent));
+    }
+
+    /// The thread that listens tells of something.
+    pub fn feed(&mut self, event: FeedEvent) {
+        self.engine.on_feed_event(&self.store, 0, event);
+    }
+
+    fn now_ms(&self) -> u64 {
+        use crate::engine::store::Store;
+        (&self.store).monotonic_ms()
+    }
+
+    /// Enters a table as the catalog describes it, under the name that it has there.
+    pub fn add(&mut self, definition: TableDefinition) -> Rc<Table> {
+        let name = definition.display.clone();
+        let table = self.engine.enter(&self.store, 0, Arc::new(definition), Instant::now());
+        self.engine.tables.remember(name.as_bytes(), &table);
+        table
+    }
+
+    /// The table `name` in its generation of now.
+    pub fn table(&mut self, name: &str) -> Rc<Table> {
+        let table = self.engine.tables.find(name.as_bytes()).expect("it was added");
+        self.engine.current(&self.store, table)
+    }
+
+    /// The row of `name` that `key` names, on its way.
+    pub fn locate(&mut self, name: &str, key: &str) -> Located<Box<[u8]>> {
+        let table = self.table(name);
+        locate(&self.engine, &table, key.as_bytes()).expect("the key fits the table")
+    }
+
+    /// A client reads a row, as `PGCACHE.READ` does.
+    pub fn read(&mut self, name: &str, key: &str) -> Read {
+        let (table, located) = (self.table(name), self.locate(name, key));
+        let (engine, store) = (&mut self.engine, &self.store);
+        let is_reliable = engine.may_rely_on(store, &table);
+        let text = |row: &[u8]| String::from_utf8(row.to_vec()).expect("rows are texts");
+        let (found, age) = engine.look_up(store, &table, is_reliable, &located.cache_key, None, text);
+        let read = match found {
+            Found::Row(row) => Read::Hit(row),
+            Found::Absent => Read::Absent,
+            Found::Foreign | Found::Nothing => return self.wait(&table, located),
+        };
+        if age != Age::Fresh {
+            engine.refresh(store, &table, RowLoad::of(located).into_iter().collect(), None);
+        }
+        read
+    }
+
+    fn wait(&mut self, table: &Rc<Table>, located: Located<Box<[u8]>>) -> Read {
+        self.readers += 1;
+        let waiter = WaiterId::made_up(self.readers);
+        let ticket = Ticket::Row { waiter, user: Rc::new(User::server()) };
+        let row = RowLoad::of(located).expect("the key has values");
+        let (engine, mut departures) = (&mut self.engine, Departures::default());
+        let ttl_s = engine.ttl_s(None);
+        engine.join(&self.store, table, row, ttl_s, ticket, &mut departures);
+        engine.depart(&self.store, table.source, departures);
+        Read::Waits(self.readers)
+    }
+
+    /// A client drops a row, as `PGCACHE.INVALIDATE` does for a key that has one spelling.
+    pub fn invalidate(&mut self, name: &str, key: &str) -> Result<(), Error> {
+        let (table, located) = (self.table(name), self.locate(name, key));
+        self.engine.drop_entry(&self.store, &table, &located.cache_key)
+    }
+
+    /// A client stores a row, as `PGCACHE.WRITE` does.
+    pub fn write(&mut self, name: &str, key: &str, row: &str) -> Result<(), Error> {
+        let (table, located) = (self.table(name), self.locate(name, key));
+        let ttl_s = self.engine.ttl_s(None);
+        self.engine.put_entry(&self.store, &table, &located.cache_key, row.as_bytes(), ttl_s)
+    }
+
+    /// The loads under way, in the order they began.
+    pub fn loads(&self) -> Vec<FlightId> {
+        self.engine.flights.under_way().into_iter().map(|(flight, _)| flight).collect()
+    }
+
+    /// The cache key that a load under way was asked for under.
+    pub fn key_of(&self, flight: FlightId) -> Option<String> {
+        let under_way = self.engine.flights.under_way();
+        let found = under_way.iter().find(|(id, _)| *id == flight);
+        found.map(|(_, key)| String::from_utf8_lossy(key).into_owned())
+    }
+
+    /// A load comes back.
+    pub fn land(&mut self, flight: FlightId, outcome: Result<Fetched, Error>) {
+        let landing = Landing { flight, outcome, spent: Spent::default() };
+        self.engine.land(&self.store, landing);
+    }
+
+    /// The only load under way comes back with `row`.
+    pub fn land_row(&mut self, row: &str) {
+        let loads = self.loads();
+        assert_eq!(loads.len(), 1, "one load is under way");
+        self.land(loads[0], Ok(row_of(row)));
+    }
+
+    /// What those came to who waited, in the order they are answered.
+    pub fn answers(&mut self) -> Vec<(u64, Answer)> {
+        let of_reader = |ticket| match ticket {
+            Ticket::Row { waiter, .. } => waiter.number(),
+            other => panic!("nobody else waits: {other:?}"),
+        };
+        let text = |row: &Arc<[u8]>| String::from_utf8_lossy(row).into_owned();
+        let answers = self.engine.take_answers().into_iter();
+        let answer = |result: &Result<crate::engine::ticket::Brought, Error>| {
+            result.as_ref().map(|brought| brought.row.as_ref().map(text)).map_err(Clone::clone)
+        };
+        answers.map(|(ticket, answered)| (of_reader(ticket), answer(&answered.result))).collect()
+    }
+
+    /// A read that loads if it must, and what it comes to.
+    pub fn load(&mut self, name: &str, key: &str, row: &str) -> Read {
+        let read = self.read(name, key);
+        if let Read::Waits(_) = read {
+            let last = *self.loads().last().expect("somebody waits for a load");
+            self.land(last, Ok(row_of(row)));
+            self.answers();
+        }
+        read
+    }
+
+    /// PostgreSQL tells that rows with these keys have changed.
+    pub fn changed(&mut self, oid: u32, keys: &[&str]) {
+        let rows = keys.iter().map(|key| (*key).into()).collect();
+        self.notice(&Notice::Rows { relation: Relation::Oid(oid), rows });
+    }
+
+    /// A notice is applied.
+    pub fn notice(&mut self, notice: &Notice) {
+        self.engine.on_notice(&self.store, 0, notice);
+    }
+
+    /// Somebody else changes a key, and the server tells of it.
+    pub fn touched(&mut self, key: &[u8]) {
+        self.engine.key_changed(&self.store, Change::Touched, key);
+    }
+
+    /// Time passes, keys that end are removed, and the clock ticks.
+    pub fn pass(&mut self, ms: u64) {
+        self.store.pass(ms);
+        for key in self.store.expired() {
+            self.engine.key_changed(&self.store, Change::Expired, &key);
+        }
+        self.tick();
+    }
+
+    /// The server's clock ticks.
+    pub fn tick(&mut self) {
+        self.engine.keep_up(&self.store);
+    }
+
+    /// The server takes another role, and tells of it when it is not just a pause.
+    pub fn set_role(&mut self, role: Role) {
+        self.store.set_role(role);
+        if role != Role::Paused {
+            self.engine.role_changed(&self.store);
+        }
+    }
+}
+
+/// What a load brings of a row.
+pub fn row_of(json: &str) -> Fetched {
+    Fetched::Row { json: Arc::from(json.as_bytes()), own_key: None }
+}
+
+/// A watched table `t` (oid 1): `id`, its primary key; `k`, unique, whose spelling only PostgreSQL knows; `g`, not unique.
+pub fn table() -> TableDefinition {
+    let int = Rule::Int { min: i64::from(i32::MIN), max: i64::from(i32::MAX) };
+    TableDefinition {
+        oid: 1,
+        schema: "public".into(),
+        relation: "t".into(),
+        display: "t".into(),
+        columns: vec![column("id", int), column("k", Rule::Ask { faithful: true }), column("g", Rule::Text)],
+        unique_keys: vec![vec![0], vec![1]],
+        is_watched: true,
+        is_plain: true,
+        concerns: vec![1],
+        fingerprint: 0,
+    }
+}
+
+fn column(name: &str, rule: Rule) -> Column {
+    Column {
+        name: name.into(),
+        sql_type: "\"pg_catalog\".\"int4\"".into(),
+        equality: "OPERATOR(pg_catalog.=)".into(),
+        rule,
+        clock: Clock::Unread,
+        is_domain: false,
+        has_form: true,
+    }
+}

@@ -1,0 +1,505 @@
+//! The engine against a model of PostgreSQL: changes, notices, loads, flushes, gaps, roles, expiry and evictions in any order.
+//!
+//! Three things hold whatever happens: no hit is older than a notice that was applied, nobody who was answered is answered with
+//! something older when they ask again, and once everything has come to rest all readers are told what PostgreSQL holds.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::flight::FlightId;
+use crate::cache::lease::Gap;
+use crate::cache::notice::{Notice, Relation};
+use crate::engine::store::memory::{Content, Role};
+use crate::postgres::rows::load::Fetched;
+use crate::server::notifications::Change;
+use crate::workers::mail::FeedEvent;
+
+use super::cache::{table, Cache, Read};
+
+const ROWS: usize = 3;
+const CLIENTS: usize = 4;
+
+/// The keys that a row has: `id`, `k` and `g`.
+const KEYS: usize = 3;
+
+/// How old a hit may be while its source is live: `max_staleness_ms`.
+const MAX_STALENESS_MS: u64 = 2000;
+
+/// One state of a row: whether it exists, since which change, and since when.
+#[derive(Debug, Clone, Copy)]
+struct State {
+    exists: bool,
+    change: u64,
+    at_ms: u64,
+}
+
+/// A row of PostgreSQL with all that it has been.
+type History = Vec<State>;
+
+/// A client's read that has not been answered.
+#[derive(Debug)]
+struct Pending {
+    client: usize,
+    name: Name,
+    /// The oldest state that may answer it.
+    oldest: usize,
+}
+
+/// How a client names a row.
+#[derive(Debug, Clone, Copy)]
+struct Name {
+    row: usize,
+    /// Which of its keys.
+    key: usize,
+    /// Whether in a spelling that only PostgreSQL can read.
+    is_foreign: bool,
+}
+
+impl Name {
+    fn of(row: usize, kind: u8) -> Self {
+        Self { row, key: usize::from(kind % 4).saturating_sub(1), is_foreign: kind >= 128 }
+    }
+
+    fn text(self) -> String {
+        let letter = char::from(b'a' + self.row as u8);
+        match self.key {
+            0 => format!(r#"{{"id":{}}}"#, self.row),
+            1 if self.is_foreign => format!(r#"{{"k":"{}"}}"#, letter.to_ascii_uppercase()),
+            1 => format!(r#"{{"k":"{letter}"}}"#),
+            _ => format!(r#"{{"g":"{letter}"}}"#),
+        }
+    }
+}
+
+/// The row that a lookup key names, and the row's own spelling of it where PostgreSQL alone knows that.
+fn row_of_key(key: &str) -> (usize, Option<String>) {
+    let value = key.trim_end_matches('}').rsplit(':').next().unwrap_or_default().trim_matches('"');
+    let of_letter = |letter: &str| usize::from(letter.as_bytes()[0].to_ascii_lowercase() - b'a');
+    match key.as_bytes()[2] {
+        b'i' => (value.parse().expect("a number"), None),
+        b'k' => (of_letter(value), Some(format!(r#"{{"k":"{}"}}"#, value.to_ascii_lowercase()))),
+        _ => (of_letter(value), None),
+    }
+}
+
+struct Model {
+    cache: Cache,
+    now_ms: u64,
+    change: u64,
+    rows: [History; ROWS],
+    /// Changes that were told and not applied yet.
+    told: VecDeque<(u64, Notice)>,
+    /// All changes up to this one were applied.
+    applied: u64,
+    /// Whether a session listens.
+    is_open: bool,
+    role: Role,
+    pending: BTreeMap<u64, Pending>,
+    /// The oldest state of each row that each client may still see under each of its keys: under one of them it may have
+    /// changed before it does under another, until the notice has come.
+    seen: [[[usize; KEYS]; ROWS]; CLIENTS],
+    /// What PostgreSQL has answered to loads that have not come back.
+    answered: BTreeMap<FlightId, Fetched>,
+    saved: Content,
+    grace: bool,
+}
+
+impl Model {
+    fn new(settings: &[&str]) -> Self {
+        let mut cache = Cache::with(settings);
+        cache.add(table());
+        let new = State { exists: true, change: 0, at_ms: 0 };
+        Self {
+            cache,
+            now_ms: 10_000,
+            change: 0,
+            rows: std::array::from_fn(|_| vec![new]),
+            told: VecDeque::new(),
+            applied: 0,
+            is_open: true,
+            role: Role::Master,
+            pending: BTreeMap::new(),
+            seen: [[[0; KEYS]; ROWS]; CLIENTS],
+            answered: BTreeMap::new(),
+            saved: Content::new(),
+            grace: settings.contains(&"grace"),
+        }
+    }
+
+    fn step(&mut self, (what, which, how): (u8, u8, u8)) {
+        let (row, client) = (usize::from(which) % ROWS, usize::from(how) % CLIENTS);
+        match what % 32 {
+            0..=7 => self.read(client, Name::of(row, how ^ which)),
+            8..=10 => self.change(row, how % 4 != 0),
+            11..=13 => self.apply_one(),
+            14..=16 => self.answer(usize::from(which)),
+            17..=19 => self.land(usize::from(which)),
+            20 => self.fail(usize::from(which), how),
+            21 => self.evict(usize::from(which)),
+            22 => self.pass(u64::from(which) * 16),
+            23 => self.beat(),
+            24 => self.invalidate_or_write(row, how),
+            25 => self.lose(how),
+            26 => self.truncate(),
+            27 => self.open_or_close(),
+            28 => self.set_role(how),
+            29 => self.follow_master(usize::from(which), how),
+            30 => self.replace(how),
+            _ => self.cache.store.set_full(how % 3 == 0),
+        }
+        self.take_answers();
+    }
+
+    /// The first state of `row` that is no older than change `change`.
+    fn state_at(&self, row: usize, change: u64) -> usize {
+        self.rows[row].iter().rposition(|state| state.change <= change).expect("there is a first state")
+    }
+
+    /// The state that `row` was in at `at_ms`.
+    fn state_when(&self, row: usize, at_ms: u64) -> usize {
+        self.rows[row].iter().rposition(|state| state.at_ms <= at_ms).unwrap_or_default()
+    }
+
+    fn latest(&self, row: usize) -> usize {
+        self.rows[row].len() - 1
+    }
+
+    /// The state that `answer` shows, if it is none before `oldest`.
+    fn shown(&self, row: usize, answer: Option<&str>, oldest: usize) -> Option<usize> {
+        let is_it = |index: &usize| match answer {
+            Some(text) => self.rows[row][*index].exists && json(row, *index) == text,
+            None => !self.rows[row][*index].exists,
+        };
+        (oldest..self.rows[row].len()).find(is_it)
+    }
+
+    fn see(&mut self, client: usize, name: Name, answer: Option<&str>, oldest: usize, how: &str) {
+        let shown = self.shown(name.row, answer, oldest);
+        assert!(
+            shown.is_some(),
+            "client {client} is shown {answer:?} for {name:?} by {how}: older than state {oldest} of {:?}",
+            self.rows[name.row]
+        );
+        *self.seen_by(client, name) = shown.unwrap_or_default();
+    }
+
+    fn seen_by(&mut self, client: usize, name: Name) -> &mut usize {
+        &mut self.seen[client][name.row][name.key]
+    }
+
+    fn read(&mut self, client: usize, name: Name) {
+        if self.pending.values().any(|pending| pending.client == client) {
+            return;
+        }
+        let oldest = (*self.seen_by(client, name)).max(self.state_at(name.row, self.applied));
+        match self.cache.read("t", &name.text()) {
+            Read::Waits(number) => {
+                self.pending.insert(number, Pending { client, name, oldest });
+            }
+            Read::Absent => self.see(client, name, None, oldest.max(self.oldest_hit(name.row)), "a hit"),
+            Read::Hit(text) => {
+                self.see(client, name, Some(&text), oldest.max(self.oldest_hit(name.row)), "a hit");
+            }
+        }
+    }
+
+    /// The oldest state of `row` that a source may show while it is taken for live.
+    fn oldest_hit(&self, row: usize) -> usize {
+        if self.grace {
+            return 0;
+        }
+        self.state_when(row, self.now_ms.saturating_sub(MAX_STALENESS_MS))
+    }
+
+    fn take_answers(&mut self) {
+        for (number, answer) in self.cache.answers() {
+            let Pending { client, name, oldest } =
+                self.pending.remove(&number).expect("everybody is answered once");
+            if let Ok(answer) = answer {
+                self.see(client, name, answer.as_deref(), oldest, "a load");
+            }
+        }
+    }
+
+    /// A transaction changes a row, or inserts or deletes it.
+    fn change(&mut self, row: usize, exists: bool) {
+        let existed = self.rows[row][self.latest(row)].exists;
+        if !existed && !exists {
+            return;
+        }
+        self.change += 1;
+        self.rows[row].push(State { exists, change: self.change, at_ms: self.now_ms });
+        let letter = char::from(b'a' + row as u8);
+        let keys = format!(r#"{{"id":{row},"k":"{letter}"}}"#);
+        self.tell(Notice::Rows { relation: Relation::Oid(1), rows: vec![keys.into()] });
+    }
+
+    fn truncate(&mut self) {
+        self.change += 1;
+        for row in &mut self.rows {
+            row.push(State { exists: false, change: self.change, at_ms: self.now_ms });
+        }
+        self.tell(Notice::Table(Relation::Oid(1)));
+    }
+
+    fn tell(&mut self, notice: Notice) {
+        if self.is_open {
+            self.told.push_back((self.change, notice));
+        }
+    }
+
+    fn apply_one(&mut self) {
+        if let Some((change, notice)) = self.told.pop_front() {
+            self.cache.notice(&notice);
+            self.applied = change;
+        }
+    }
+
+    /// A heartbeat travels the way of the notices.
+    fn beat(&mut self) {
+        if self.is_open && self.told.is_empty() {
+            self.cache.beat();
+        }
+    }
+
+    fn lose(&mut self, how: u8) {
+        if self.is_open && how % 2 == 0 {
+            self.told.clear();
+            self.applied = self.change;
+            self.cache.feed(FeedEvent::Gap(Gap::Overflow));
+        }
+    }
+
+    fn open_or_close(&mut self) {
+        self.is_open = !self.is_open;
+        if self.is_open {
+            self.told.clear();
+            self.applied = self.change;
+            self.cache.feed(FeedEvent::Opened { gap: Some(Gap::Reconnected) });
+        } else {
+            self.cache.feed(FeedEvent::Closed("lost".into()));
+        }
+    }
+
+    /// PostgreSQL answers a load: what it says is of now, and comes back later.
+    fn answer(&mut self, which: usize) {
+        let loads = self.cache.loads();
+        let open: Vec<_> = loads.into_iter().filter(|load| !self.answered.contains_key(load)).collect();
+        if open.is_empty() {
+            return;
+        }
+        let flight = open[which % open.len()];
+        let cache_key = self.cache.key_of(flight).expect("it is under way");
+        let (row, own_key) = row_of_key(&cache_key[cache_key.find('{').expect("a lookup key")..]);
+        let own_key = own_key.map(|own_key| own_key.into_bytes().into());
+        let latest = self.latest(row);
+        let fetched = if self.rows[row][latest].exists {
+            Fetched::Row { json: Arc::from(json(row, latest).into_bytes()), own_key }
+        } else {
+            Fetched::Absent { own_key }
+        };
+        self.answered.insert(flight, fetched);
+    }
+
+    fn land(&mut self, which: usize) {
+        let Some(flight) = nth(&self.answered, which) else { return };
+        let fetched = self.answered.remove(&flight).expect("it is there");
+        self.cache.land(flight, Ok(fetched));
+    }
+
+    fn fail(&mut self, which: usize, how: u8) {
+        let loads = self.cache.loads();
+        if loads.is_empty() {
+            return;
+        }
+        let flight = loads[which % loads.len()];
+        self.answered.remove(&flight);
+        let kinds = [ErrorKind::Down, ErrorKind::Timeout, ErrorKind::BadValue, ErrorKind::Denied];
+        let kind = kinds[usize::from(how) % kinds.len()].clone();
+        self.cache.land(flight, Err(Error::new(kind, "no")));
+    }
+
+    fn keys(&self) -> Vec<Box<[u8]>> {
+        let is_entry = |key: &[u8]| !key.starts_with(b"pg_cache:@");
+        self.cache.store.content().into_keys().filter(|key| is_entry(key)).collect()
+    }
+
+    fn evict(&mut self, which: usize) {
+        let keys = self.keys();
+        if self.role != Role::Master || keys.is_empty() {
+            return;
+        }
+        let key = &keys[which % keys.len()];
+        self.cache.store.take(key);
+        self.cache.engine.key_changed(&self.cache.store, Change::Evicted, key);
+    }
+
+    fn pass(&mut self, ms: u64) {
+        // Whatever a replica has missed, its master has heard of by its own means within `max_staleness_ms`.
+        if self.role == Role::Replica {
+            self.hear_record();
+        }
+        self.now_ms += ms;
+        self.cache.pass(ms);
+    }
+
+    fn invalidate_or_write(&mut self, row: usize, how: u8) {
+        if self.role != Role::Master {
+            return;
+        }
+        let latest = self.latest(row);
+        if how % 2 == 0 {
+            let _ = self.cache.invalidate("t", &Name::of(row, 0).text());
+        } else if self.rows[row][latest].exists {
+            let _ = self.cache.write("t", &Name::of(row, 0).text(), &json(row, latest));
+        }
+    }
+
+    /// The server becomes a replica or a master, or is paused.
+    fn set_role(&mut self, how: u8) {
+        let role = match (self.role, how % 3) {
+            (Role::Replica, 0 | 1) | (Role::Paused, 0) => Role::Master,
+            (Role::Master, 0 | 1) => Role::Paused,
+            (Role::Master, _) => Role::Replica,
+            _ => return,
+        };
+        let is_told = Role::Replica == role || Role::Replica == self.role;
+        self.role = role;
+        if is_told {
+            self.cache.set_role(role);
+        } else {
+            self.cache.store.set_role(role);
+        }
+    }
+
+    /// The master of this replica removes a key, or tells of another generation.
+    fn follow_master(&mut self, which: usize, how: u8) {
+        if self.role != Role::Replica {
+            return;
+        }
+        let keys = self.keys();
+        if how % 4 == 0 {
+            self.hear_record();
+        } else if !keys.is_empty() {
+            let key = &keys[which % keys.len()];
+            self.cache.store.take(key);
+            self.cache.touched(key);
+        }
+    }
+
+    /// The master has started a new generation of the table.
+    fn hear_record(&mut self) {
+        let record = b"pg_cache:@epoch:t";
+        let epoch = 1_700_000_000_000 + 1000 + self.now_ms;
+        self.cache.store.write(record, epoch.to_string().as_bytes());
+        self.cache.touched(record);
+    }
+
+    /// What stands in the keyspace is exchanged: a flush, a swap, a file of long ago that is loaded, a generation that ends.
+    fn replace(&mut self, how: u8) {
+        let is_master = self.role == Role::Master;
+        match how % 6 {
+            0 => {
+                self.cache.store.replace(Content::new());
+                self.cache.engine.keyspace_flushed();
+            }
+            1 => self.saved = self.cache.store.content(),
+            2 if is_master => {
+                self.saved = self.cache.store.replace(self.saved.clone());
+                self.cache.engine.keyspace_replaced(&self.cache.store);
+            }
+            3 if is_master => {
+                self.cache.store.replace(self.saved.clone());
+                self.cache.engine.keyspace_loaded(&self.cache.store);
+            }
+            4 if is_master => {
+                let table = self.cache.table("t");
+                self.cache.engine.start_epoch(&self.cache.store, &table);
+            }
+            5 if is_master => {
+                self.cache.engine.flush_all(&self.cache.store);
+            }
+            _ => {}
+        }
+    }
+
+    /// Everything comes to rest, and then everybody is told what PostgreSQL holds.
+    fn come_to_rest(&mut self) {
+        self.cache.store.set_full(false);
+        if self.role == Role::Replica {
+            self.role = Role::Master;
+            self.cache.set_role(Role::Master);
+        }
+        self.role = Role::Master;
+        self.cache.store.set_role(Role::Master);
+        if !self.is_open {
+            self.open_or_close();
+        }
+        while !self.told.is_empty() {
+            self.apply_one();
+        }
+        self.pass(10);
+        self.beat();
+        for round in 0..2 {
+            for row in 0..ROWS {
+                for kind in [0, 2, 130, 3] {
+                    let name = Name::of(row, kind);
+                    self.read(0, name);
+                    self.land_all();
+                    assert!(self.is_shown_now(name), "round {round}: {name:?} is not at its last state");
+                }
+            }
+        }
+    }
+
+    /// Whether client 0 was shown what the row is now.
+    fn is_shown_now(&self, Name { row, key, .. }: Name) -> bool {
+        let (seen, latest) = (self.seen[0][row][key], self.latest(row));
+        seen == latest || (!self.rows[row][seen].exists && !self.rows[row][latest].exists)
+    }
+
+    fn land_all(&mut self) {
+        while !self.cache.loads().is_empty() {
+            self.answer(0);
+            self.land(0);
+            self.take_answers();
+        }
+        self.take_answers();
+        assert!(self.pending.is_empty(), "nobody waits for ever: {:?}", self.pending);
+    }
+}
+
+/// The row as JSON in one of its states.
+fn json(row: usize, state: usize) -> String {
+    format!(r#"{{"id":{row},"state":{state}}}"#)
+}
+
+fn nth(answered: &BTreeMap<FlightId, Fetched>, which: usize) -> Option<FlightId> {
+    answered.keys().nth(which.checked_rem(answered.len())?).copied()
+}
+
+fn run(settings: &[&str], steps: &[(u8, u8, u8)]) {
+    let mut model = Model::new(settings);
+    steps.iter().for_each(|step| model.step(*step));
+    model.land_all();
+    model.come_to_rest();
+}
+
+proptest! {
+    #[test]
+    fn no_order_of_events_serves_what_a_notice_has_ended(
+        steps in prop::collection::vec(any::<(u8, u8, u8)>(), 1..250)
+    ) {
+        run(&["default_ttl", "5"], &steps);
+    }
+
+    #[test]
+    fn nor_does_one_with_grace_and_refreshes(
+        steps in prop::collection::vec(any::<(u8, u8, u8)>(), 1..250)
+    ) {
+        run(&["default_ttl", "5", "grace", "60", "refresh_ahead_percent", "50"], &steps);
+    }
+}
