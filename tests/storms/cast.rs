@@ -324,7 +324,8 @@ const DOMAIN: Role = Role {
         "ALTER DOMAIN small@i DROP NOT NULL",
         "ALTER DOMAIN smaller@i DROP CONSTRAINT other@i",
     ],
-    queries: &["SELECT 7::small@i AS v", "SELECT 700::smaller@i AS v", "SELECT NULL::smaller@i AS v", "SELECT ARRAY[6]::small@i[] AS v", "SELECT id, v FROM sized@i"],
+    // Not of the upper domain: PostgreSQL's own sessions keep the NOT NULL that the lower one had when they first saw it.
+    queries: &["SELECT 7::small@i AS v", "SELECT 700::smaller@i AS v", "SELECT NULL::small@i AS v", "SELECT ARRAY[6]::small@i[] AS v", "SELECT id, v FROM sized@i"],
     expressions: &["3::smaller@i"],
     rows: &[("sized@i", 1)],
     watched: &["sized@i"],

@@ -1,6 +1,6 @@
 //! The oracle: PostgreSQL itself, asked by the same role.
 
-use postgres::{Config, NoTls, SimpleQueryMessage};
+use postgres::{NoTls, SimpleQueryMessage};
 
 use super::asker::{Answer, Question};
 use crate::support::Database;
@@ -9,25 +9,19 @@ use crate::support::Database;
 const SETTINGS: &str =
     "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET jit = off";
 
-/// Sessions of the role that asks.
+/// A session of the role that asks.
 pub struct Oracle {
-    config: Config,
     session: postgres::Client,
 }
 
 impl Oracle {
     /// Of `role`.
     pub fn new(database: &Database<'_>, role: &str) -> Self {
-        let mut config = Config::new();
+        let mut config = postgres::Config::new();
         config.host("127.0.0.1").port(database.postgres.port()).dbname(&database.name).user(role);
-        let session = open(&config);
-        Self { config, session }
-    }
-
-    /// Asks in a new session from now on. One that has seen a domain over another goes by the other's former NOT NULL for ever:
-    /// PostgreSQL forgets the constraints of a domain in its sessions only when that domain itself is altered.
-    pub fn forget(&mut self) {
-        self.session = open(&self.config);
+        let mut session = config.connect(NoTls).unwrap();
+        session.batch_execute(SETTINGS).unwrap();
+        Self { session }
     }
 
     /// The right answer now.
@@ -50,10 +44,4 @@ impl Oracle {
             }
         }
     }
-}
-
-fn open(config: &Config) -> postgres::Client {
-    let mut session = config.connect(NoTls).unwrap();
-    session.batch_execute(SETTINGS).unwrap();
-    session
 }
