@@ -19,7 +19,7 @@ use crate::workers::mail::FeedEvent;
 
 use super::cache::{table, Cache, Read};
 
-const ROWS: usize = 3;
+const ROWS: usize = 2;
 const CLIENTS: usize = 4;
 
 /// The keys that a row has: `id`, `k` and `g`.
@@ -129,26 +129,27 @@ impl Model {
         }
     }
 
-    fn step(&mut self, (what, which, how): (u8, u8, u8)) {
+    fn step(&mut self, what: Step, which: u8, how: u8) {
         let (row, client) = (usize::from(which) % ROWS, usize::from(how) % CLIENTS);
-        match what % 32 {
-            0..=7 => self.read(client, Name::of(row, how ^ which)),
-            8..=10 => self.change(row, how % 4 != 0),
-            11..=13 => self.apply_one(),
-            14..=16 => self.answer(usize::from(which)),
-            17..=19 => self.land(usize::from(which)),
-            20 => self.fail(usize::from(which), how),
-            21 => self.evict(usize::from(which)),
-            22 => self.pass(u64::from(which) * 16),
-            23 => self.beat(),
-            24 => self.invalidate_or_write(row, how),
-            25 => self.lose(how),
-            26 => self.truncate(),
-            27 => self.open_or_close(),
-            28 => self.set_role(how),
-            29 => self.follow_master(usize::from(which), how),
-            30 => self.replace(how),
-            _ => self.cache.store.set_full(how % 3 == 0),
+        let which = usize::from(which);
+        match what {
+            Step::Read => self.read(client, Name::of(row, how.rotate_right(2))),
+            Step::Change => self.change(row, how % 4 != 0),
+            Step::Truncate => self.truncate(),
+            Step::Apply => self.apply_one(),
+            Step::Answer => self.answer(which),
+            Step::Land => self.land(which),
+            Step::Fail => self.fail(which, how),
+            Step::Evict => self.evict(which),
+            Step::Pass => self.pass(which as u64 * 16),
+            Step::Beat => self.beat(),
+            Step::Command => self.invalidate_or_write(row, how),
+            Step::Lose => self.lose(),
+            Step::OpenOrClose => self.open_or_close(),
+            Step::Role => self.set_role(how),
+            Step::Master => self.follow_master(which, how),
+            Step::Replace => self.replace(how),
+            Step::Fill => self.cache.store.set_full(how % 3 == 0),
         }
         self.take_answers();
     }
@@ -265,8 +266,8 @@ impl Model {
         }
     }
 
-    fn lose(&mut self, how: u8) {
-        if self.is_open && how % 2 == 0 {
+    fn lose(&mut self) {
+        if self.is_open {
             self.told.clear();
             self.applied = self.change;
             self.cache.feed(FeedEvent::Gap(Gap::Overflow));
@@ -481,25 +482,119 @@ fn nth(answered: &BTreeMap<FlightId, Fetched>, which: usize) -> Option<FlightId>
     answered.keys().nth(which.checked_rem(answered.len())?).copied()
 }
 
-fn run(settings: &[&str], steps: &[(u8, u8, u8)]) {
+/// What may happen next.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Read,
+    Change,
+    Truncate,
+    Apply,
+    Answer,
+    Land,
+    Fail,
+    Evict,
+    Pass,
+    Beat,
+    Command,
+    Lose,
+    OpenOrClose,
+    Role,
+    Master,
+    Replace,
+    Fill,
+}
+
+use Step::{Answer, Apply, Beat, Change as Changes, Command, Evict, Fail, Fill, Land, Lose};
+use Step::{Master, OpenOrClose, Pass, Read as Reads, Replace, Role as Roles, Truncate};
+
+/// Loads and notices that overtake each other.
+const RACES: &[(u32, Step)] = &[(6, Reads), (4, Changes), (3, Apply), (4, Answer), (4, Land), (1, Command)];
+
+/// Keyspaces that are exchanged, among these.
+const KEYSPACES: &[(u32, Step)] =
+    &[(6, Reads), (3, Changes), (3, Apply), (3, Answer), (3, Land), (5, Replace), (1, Beat), (1, Pass)];
+
+/// Masters and replicas, and sources that fall silent.
+const ROLES: &[(u32, Step)] = &[
+    (6, Reads),
+    (3, Changes),
+    (3, Apply),
+    (3, Answer),
+    (3, Land),
+    (4, Roles),
+    (2, Master),
+    (1, Lose),
+    (1, OpenOrClose),
+    (1, Pass),
+    (2, Beat),
+    (1, Fail),
+];
+
+/// Whatever there is.
+const ALL: &[(u32, Step)] = &[
+    (8, Reads),
+    (3, Changes),
+    (3, Apply),
+    (3, Answer),
+    (3, Land),
+    (1, Truncate),
+    (1, Fail),
+    (1, Evict),
+    (1, Pass),
+    (1, Beat),
+    (1, Command),
+    (1, Lose),
+    (1, OpenOrClose),
+    (1, Roles),
+    (1, Master),
+    (1, Replace),
+    (1, Fill),
+];
+
+fn steps(of: &'static [(u32, Step)]) -> impl Strategy<Value = Vec<(Step, u8, u8)>> {
+    let any_of: Vec<_> = of.iter().map(|(weight, step)| (*weight, Just(*step))).collect();
+    prop::collection::vec((prop::strategy::Union::new_weighted(any_of), any::<u8>(), any::<u8>()), 1..200)
+}
+
+const WITHOUT_GRACE: &[&str] = &["default_ttl", "5"];
+
+const WITH_GRACE: &[&str] = &["default_ttl", "5", "grace", "60", "refresh_ahead_percent", "50"];
+
+fn run(settings: &[&str], steps: &[(Step, u8, u8)]) {
     let mut model = Model::new(settings);
-    steps.iter().for_each(|step| model.step(*step));
+    steps.iter().for_each(|(step, which, how)| model.step(*step, *which, *how));
     model.land_all();
     model.come_to_rest();
 }
 
 proptest! {
     #[test]
-    fn no_order_of_events_serves_what_a_notice_has_ended(
-        steps in prop::collection::vec(any::<(u8, u8, u8)>(), 1..250)
-    ) {
-        run(&["default_ttl", "5"], &steps);
+    fn loads_and_notices_may_overtake_each_other(steps in steps(RACES)) {
+        run(WITHOUT_GRACE, &steps);
     }
 
     #[test]
-    fn nor_does_one_with_grace_and_refreshes(
-        steps in prop::collection::vec(any::<(u8, u8, u8)>(), 1..250)
-    ) {
-        run(&["default_ttl", "5", "grace", "60", "refresh_ahead_percent", "50"], &steps);
+    fn keyspaces_may_be_exchanged(steps in steps(KEYSPACES)) {
+        run(WITHOUT_GRACE, &steps);
+    }
+
+    #[test]
+    fn roles_may_change_and_sources_fall_silent(steps in steps(ROLES)) {
+        run(WITHOUT_GRACE, &steps);
+    }
+
+    #[test]
+    fn anything_may_happen(steps in steps(ALL)) {
+        run(WITHOUT_GRACE, &steps);
+    }
+
+    #[test]
+    fn roles_may_change_with_grace(steps in steps(ROLES)) {
+        run(WITH_GRACE, &steps);
+    }
+
+    #[test]
+    fn anything_may_happen_with_grace(steps in steps(ALL)) {
+        run(WITH_GRACE, &steps);
     }
 }
