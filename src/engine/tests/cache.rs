@@ -106,6 +106,17 @@ impl Cache {
         locate(&self.engine, &table, key.as_bytes()).expect("the key fits the table")
     }
 
+    /// The cache key under which a row may stand now.
+    pub fn cache_key(&mut self, name: &str, key: &str) -> Box<[u8]> {
+        self.locate(name, key).cache_key
+    }
+
+    /// Whether something stands under that key.
+    pub fn stands(&mut self, name: &str, key: &str) -> bool {
+        let key = self.cache_key(name, key);
+        self.store.bytes(&key).is_some()
+    }
+
     /// A client reads a row, as `PGCACHE.READ` does.
     pub fn read(&mut self, name: &str, key: &str) -> Read {
         let (table, located) = (self.table(name), self.locate(name, key));
@@ -241,6 +252,26 @@ impl Cache {
 /// What a load brings of a row.
 pub fn row_of(json: &str) -> Fetched {
     Fetched::Row { json: Arc::from(json.as_bytes()), own_key: None }
+}
+
+/// What a load brings of a row whose own key only PostgreSQL could spell.
+pub fn row_called(json: &str, own_key: &str) -> Fetched {
+    Fetched::Row { json: Arc::from(json.as_bytes()), own_key: Some(own_key.as_bytes().into()) }
+}
+
+/// What a load brings where there is no row.
+pub fn no_row() -> Fetched {
+    Fetched::Absent { own_key: None }
+}
+
+/// The same table, whose changes nobody tells.
+pub fn unwatched() -> TableDefinition {
+    TableDefinition { is_watched: false, ..table() }
+}
+
+/// Another watched table like it, called `u`.
+pub fn other_table() -> TableDefinition {
+    TableDefinition { oid: 2, relation: "u".into(), display: "u".into(), concerns: vec![2], ..table() }
 }
 
 /// A watched table `t` (oid 1): `id`, its primary key; `k`, unique, whose spelling only PostgreSQL knows; `g`, not unique.

@@ -1,19 +1,202 @@
 //! Masters that become replicas, and the other way round.
 
 use crate::cache::lease::Gap;
+use crate::cache::notice::{Notice, Relation};
 use crate::engine::store::memory::Role;
 use crate::workers::mail::FeedEvent;
 
 use super::cache::{table, Cache, Read};
 
+const ID: &str = r#"{"id":1}"#;
 const ROW: &str = r#"{"v":1}"#;
+const CHANGE: &str = r#"{"id":1,"k":"a"}"#;
+const RECORD: &[u8] = b"pg_cache:@epoch:t";
+
+fn hit(row: &str) -> Read {
+    Read::Hit(row.into())
+}
+
+/// A replica that holds row 1 of `t`, as its master has stored it.
+fn replica() -> Cache {
+    let mut cache = Cache::new();
+    cache.add(table());
+    cache.load("t", ID, ROW);
+    cache.set_role(Role::Replica);
+    cache
+}
 
 #[test]
 fn a_gap_that_tables_have_not_followed_outlives_the_end_of_mastership() {
     let mut cache = Cache::new();
     cache.add(table());
-    cache.load("t", r#"{"id":1}"#, ROW);
+    cache.load("t", ID, ROW);
     cache.feed(FeedEvent::Gap(Gap::Overflow));
     cache.set_role(Role::Replica);
-    assert_eq!(cache.read("t", r#"{"id":1}"#), Read::Waits(2));
+    assert_eq!(cache.read("t", ID), Read::Waits(2));
+}
+
+#[test]
+fn a_flush_that_tables_have_not_followed_does_so_too() {
+    let mut cache = Cache::new();
+    cache.add(table());
+    cache.load("t", ID, ROW);
+    cache.engine.flush_all(&cache.store);
+    cache.set_role(Role::Replica);
+    assert_eq!(cache.read("t", ID), Read::Waits(2));
+}
+
+#[test]
+fn a_replica_serves_what_its_master_has_stored() {
+    assert_eq!(replica().read("t", ID), hit(ROW));
+}
+
+#[test]
+fn a_replica_answers_from_postgresql_and_stores_nothing() {
+    let mut cache = replica();
+    cache.read("t", r#"{"id":2}"#);
+    cache.land_row(ROW);
+    assert_eq!(cache.answers(), [(2, Ok(Some(ROW.into())))]);
+    assert!(!cache.stands("t", r#"{"id":2}"#));
+    assert_eq!(cache.engine.counters.fills_skipped, 1);
+}
+
+#[test]
+fn a_replica_refuses_writes() {
+    let mut cache = replica();
+    assert!(cache.invalidate("t", ID).is_err() && cache.write("t", ID, ROW).is_err());
+    assert!(cache.stands("t", ID));
+}
+
+#[test]
+fn a_replica_does_not_serve_what_a_notice_has_named_while_its_master_still_holds_it() {
+    let mut cache = replica();
+    cache.changed(1, &[CHANGE]);
+    assert!(cache.stands("t", ID));
+    assert_eq!(cache.read("t", ID), Read::Waits(2));
+}
+
+#[test]
+fn what_a_master_stores_just_after_a_notice_may_be_older_than_it() {
+    let mut cache = replica();
+    cache.changed(1, &[CHANGE]);
+    let key = cache.cache_key("t", ID);
+    cache.store.write(&key, ROW.as_bytes());
+    cache.touched(&key);
+    assert_eq!(cache.read("t", ID), Read::Waits(2));
+}
+
+#[test]
+fn what_a_master_stores_once_max_staleness_has_passed_is_served() {
+    let mut cache = replica();
+    cache.changed(1, &[CHANGE]);
+    cache.pass(2001);
+    cache.beat();
+    let key = cache.cache_key("t", ID);
+    cache.store.write(&key, b"{\"v\":2}");
+    cache.touched(&key);
+    assert_eq!(cache.read("t", ID), hit("{\"v\":2}"));
+}
+
+#[test]
+fn a_doubt_ends_when_the_master_has_removed_the_entry_and_time_has_passed() {
+    let mut cache = replica();
+    cache.changed(1, &[CHANGE]);
+    for key in cache.store.content().into_keys() {
+        cache.store.take(&key);
+        cache.touched(&key);
+    }
+    cache.tick();
+    assert!(!cache.engine.doubts.is_empty(), "a fill of its master may still be on its way");
+    cache.pass(2001);
+    assert!(cache.engine.doubts.is_empty());
+}
+
+#[test]
+fn a_doubt_lasts_for_as_long_as_the_master_keeps_the_entry() {
+    let mut cache = replica();
+    cache.changed(1, &[CHANGE]);
+    cache.pass(60_000);
+    cache.beat();
+    assert_eq!(cache.read("t", ID), Read::Waits(2));
+}
+
+#[test]
+fn a_replica_does_not_start_generations() {
+    let mut cache = replica();
+    cache.notice(&Notice::Table(Relation::Oid(1)));
+    assert_eq!(cache.table("t").epoch, None);
+    assert_eq!(cache.read("t", ID), Read::Waits(2));
+}
+
+#[test]
+fn a_replica_follows_its_masters_record() {
+    let mut cache = replica();
+    cache.store.write(RECORD, b"1700000005000");
+    cache.touched(RECORD);
+    assert_eq!(cache.table("t").epoch, Some(1_700_000_005_000));
+    assert_eq!(cache.read("t", ID), Read::Waits(2));
+}
+
+#[test]
+fn a_table_in_doubt_is_served_again_after_its_masters_record() {
+    let mut cache = replica();
+    cache.notice(&Notice::Table(Relation::Oid(1)));
+    cache.store.write(RECORD, b"1700000005000");
+    cache.touched(RECORD);
+    cache.store.write(b"pg_cache:t@1700000005000:{\"id\":1}", ROW.as_bytes());
+    assert_eq!(cache.read("t", ID), Read::Waits(2), "the master may not have heard the notice");
+    cache.pass(2001);
+    cache.beat();
+    assert_eq!(cache.read("t", ID), hit(ROW));
+}
+
+#[test]
+fn a_table_in_doubt_stays_so_without_its_masters_record() {
+    let mut cache = replica();
+    cache.pass(3000);
+    cache.notice(&Notice::Table(Relation::Oid(1)));
+    cache.pass(60_000);
+    cache.beat();
+    assert_eq!(cache.read("t", ID), Read::Waits(2));
+}
+
+#[test]
+fn a_gap_on_a_replica_puts_its_source_in_doubt_for_max_staleness() {
+    let mut cache = replica();
+    cache.feed(FeedEvent::Gap(Gap::Reconnected));
+    assert_eq!(cache.read("t", ID), Read::Waits(2));
+    cache.pass(2001);
+    cache.beat();
+    assert_eq!(cache.read("t", ID), hit(ROW), "by then the master's own word has come");
+}
+
+#[test]
+fn a_replica_that_becomes_a_master_starts_anew() {
+    let mut cache = replica();
+    cache.changed(1, &[CHANGE]);
+    cache.set_role(Role::Master);
+    assert!(cache.engine.doubts.is_empty());
+    assert_eq!(cache.read("t", ID), Read::Waits(2));
+    assert_eq!(cache.engine.counters.gaps, 1);
+}
+
+#[test]
+fn loads_that_began_in_another_role_are_not_stored() {
+    let mut cache = replica();
+    cache.read("t", r#"{"id":2}"#);
+    cache.set_role(Role::Master);
+    cache.land_row(ROW);
+    assert_eq!(cache.answers(), [(2, Ok(Some(ROW.into())))]);
+    assert!(!cache.stands("t", r#"{"id":2}"#));
+}
+
+#[test]
+fn too_many_doubts_put_the_whole_source_in_doubt() {
+    let mut cache = replica();
+    cache.load("t", r#"{"id":200001}"#, ROW);
+    for id in 0..=100_000 {
+        cache.changed(1, &[&format!(r#"{{"id":{id},"k":null}}"#)]);
+    }
+    cache.store.write(b"pg_cache:t:{\"id\":200001}", ROW.as_bytes());
+    assert!(matches!(cache.read("t", r#"{"id":200001}"#), Read::Waits(_)));
 }
