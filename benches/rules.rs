@@ -12,7 +12,7 @@ use pgcache::cache::flight::{FlightPlan, Flights, Joined};
 use pgcache::cache::key::{LookupKey, Shape};
 use pgcache::cache::spent::Spent;
 use pgcache::cache::table::{Clock, Column, TableDefinition};
-use pgcache::engine::tables::{Now, Resolved, Table, Tables};
+use pgcache::engine::catalog::tables::{Now, Resolved, Table, Tables};
 use pgcache::plugins::call::{Ended, Words};
 use pgcache::plugins::occurrence::Occurrence;
 use pgcache::plugins::stats::book::Book;

@@ -1,8 +1,9 @@
 //! `PGCACHE.ANNOUNCE hooks|queries <sha256>|none`: what a master tells its replicas. Nobody else may send it.
 
 use crate::cache::error::{Error, ErrorKind};
-use crate::engine::command::{Command, Outcome, Veto};
-use crate::engine::{self, announcements};
+use crate::engine;
+use crate::engine::records::announcements;
+use crate::engine::requests::command::{Command, Outcome, Veto};
 use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;

@@ -1,7 +1,7 @@
 //! `PGCACHE.HEALTH`: whether PostgreSQL can be reached, source by source. Asks nobody: it tells what is known.
 
 use crate::engine;
-use crate::engine::command::{Command, Outcome};
+use crate::engine::requests::command::{Command, Outcome};
 use crate::plugins::health;
 use crate::server::command::{Arguments, Spec};
 use crate::server::context::Context;

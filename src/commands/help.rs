@@ -1,6 +1,6 @@
 //! `PGCACHE.HELP`: the commands, a line each.
 
-use crate::engine::command::{Command, Outcome};
+use crate::engine::requests::command::{Command, Outcome};
 use crate::server::command::{Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};

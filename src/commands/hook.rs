@@ -2,7 +2,7 @@
 //! happens.
 
 use crate::cache::error::{Error, ErrorKind};
-use crate::engine::command::{Command, Outcome, Veto};
+use crate::engine::requests::command::{Command, Outcome, Veto};
 use crate::engine::{self, Engine};
 use crate::plugins::hooks::action::Action;
 use crate::plugins::hooks::event::HookEvent;

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::cache::error::{Error, ErrorKind};
-use crate::engine::caller::Caller;
-use crate::engine::command::{Command, Outcome};
-use crate::engine::lookup::{locate, Located};
-use crate::engine::on_table::{on_table, OnTable};
-use crate::engine::tables::Table;
-use crate::engine::ticket::Brought;
+use crate::engine::catalog::lookup::{locate, Located};
+use crate::engine::catalog::tables::Table;
+use crate::engine::loads::waiter::Brought;
+use crate::engine::requests::caller::Caller;
+use crate::engine::requests::command::{Command, Outcome};
+use crate::engine::requests::table_command::{on_table, OnTable};
 use crate::engine::Engine;
 use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::{Access, User};

@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use crate::cache::error::Error;
 use crate::cache::stored::Stored;
-use crate::engine::caller::Caller;
-use crate::engine::command::{Command, Outcome};
-use crate::engine::lookup::{locate, Located};
-use crate::engine::on_table::{on_table, OnTable};
-use crate::engine::tables::Table;
+use crate::engine::catalog::lookup::{locate, Located};
+use crate::engine::catalog::tables::Table;
+use crate::engine::requests::caller::Caller;
+use crate::engine::requests::command::{Command, Outcome};
+use crate::engine::requests::table_command::{on_table, OnTable};
 use crate::engine::Engine;
 use crate::server::acl::Access;
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};

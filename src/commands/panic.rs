@@ -3,7 +3,7 @@
 
 use crate::cache::error::Error;
 use crate::engine;
-use crate::engine::command::{Command, Outcome};
+use crate::engine::requests::command::{Command, Outcome};
 use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;

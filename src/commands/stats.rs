@@ -2,8 +2,8 @@
 //! last reset, and how long it took.
 
 use crate::cache::error::Error;
-use crate::engine::command::{Command, Outcome};
-use crate::engine::counters::Counters;
+use crate::engine::overview::counters::Counters;
+use crate::engine::requests::command::{Command, Outcome};
 use crate::engine::{self, Engine};
 use crate::plugins::stats::book::CommandStats;
 use crate::plugins::stats::report;

@@ -2,7 +2,7 @@
 
 use crate::cache::error::Error;
 use crate::cache::name::TableName;
-use crate::engine::command::{Command, Outcome};
+use crate::engine::requests::command::{Command, Outcome};
 use crate::engine::{self, Engine};
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;

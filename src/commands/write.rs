@@ -7,11 +7,11 @@ use serde_json::value::RawValue;
 
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::ttl::Ttl;
-use crate::engine::caller::Caller;
-use crate::engine::command::{Command, Outcome};
-use crate::engine::lookup::{locate, Located};
-use crate::engine::on_table::{on_table, OnTable};
-use crate::engine::tables::Table;
+use crate::engine::catalog::lookup::{locate, Located};
+use crate::engine::catalog::tables::Table;
+use crate::engine::requests::caller::Caller;
+use crate::engine::requests::command::{Command, Outcome};
+use crate::engine::requests::table_command::{on_table, OnTable};
 use crate::engine::Engine;
 use crate::plugins::occurrence::Occurrence;
 use crate::server::acl::Access;

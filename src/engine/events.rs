@@ -11,11 +11,11 @@ use crate::server::context::Context;
 use crate::server::notifications::Change;
 use crate::settings::EventType;
 
-use super::lookup::Located;
-use super::state::Engine;
-use super::store::{Store, StoreKey};
-use super::tables::Table;
-use super::ticket::{Brought, Ticket};
+use crate::engine::catalog::lookup::Located;
+use crate::engine::catalog::tables::Table;
+use crate::engine::loads::waiter::{Brought, Ticket};
+use crate::engine::state::Engine;
+use crate::engine::store::{Store, StoreKey};
 
 impl Engine {
     /// What the plugins are told in.

@@ -13,8 +13,9 @@ use crate::server::notifications::Change;
 use crate::server::wakeup;
 use crate::settings::Shared;
 
-use super::state::Engine;
-use super::{hooks, veto};
+use crate::engine::records::hooks;
+use crate::engine::requests::before_command;
+use crate::engine::state::Engine;
 
 thread_local! {
     static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
@@ -69,7 +70,7 @@ impl Module for Installed {
     /// Takes the workers' mail, asks those who may refuse what it brought, and runs the hooks that are due.
     fn wakeup(&self, ctx: Context<'_>) -> bool {
         let is_done = with(|engine| engine.take_mail(ctx));
-        veto::of_waiting(ctx);
+        before_command::of_waiting(ctx);
         hooks::run_due(ctx);
         is_done
     }

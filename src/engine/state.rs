@@ -26,24 +26,24 @@ use crate::server::wakeup;
 use crate::settings::{KeyFile, Local, Shared};
 use crate::workers::mail::{Message, Postbox, SourceIndex};
 
-use super::counters::Counters;
-use super::doubts::Doubts;
-use super::drops::Drops;
-use super::freshness::Freshnesses;
-use super::gather::Gathers;
-use super::mutations::Held;
-use super::queries::Queries;
-use super::record::Record;
-use super::resolve::Resolutions;
-use super::signing::Signing;
-use super::sources::Sources;
-use super::store::Store;
-use super::sweep::Sweep;
-use super::tables::Tables;
-use super::ticket::{Brought, Ticket};
-use super::veto::Vetoable;
-use super::waiters::Waiters;
-use super::watches::Watches;
+use crate::engine::catalog::bulk_invalidation::Drops;
+use crate::engine::catalog::resolve::Resolutions;
+use crate::engine::catalog::sources::Sources;
+use crate::engine::catalog::tables::Tables;
+use crate::engine::freshness::leases::Freshnesses;
+use crate::engine::freshness::pending_invalidations::Doubts;
+use crate::engine::freshness::sweep::Sweep;
+use crate::engine::loads::pending_multiread::Gathers;
+use crate::engine::loads::waiter::{Brought, Ticket};
+use crate::engine::overview::counters::Counters;
+use crate::engine::queries::Queries;
+use crate::engine::records::record::Record;
+use crate::engine::records::signing::Signing;
+use crate::engine::requests::before_command::Vetoable;
+use crate::engine::requests::deferred_write::Held;
+use crate::engine::requests::waiting_clients::Waiters;
+use crate::engine::requests::watches::Watches;
+use crate::engine::store::Store;
 
 /// How long results are applied before other clients have their turn.
 const SLICE: Duration = Duration::from_millis(1);
@@ -165,7 +165,7 @@ impl Engine {
     }
 
     /// An engine that knows nothing yet.
-    pub(super) fn new(
+    pub fn new(
         settings: Arc<Shared>,
         sources: Sources,
         mail: Receiver<Message>,
@@ -245,7 +245,7 @@ impl Engine {
                 return false;
             }
         }
-        super::catch_up(self, ctx);
+        crate::engine::catch_up(self, ctx);
         true
     }
 
@@ -330,7 +330,7 @@ impl Engine {
         if !self.answers.is_empty() || !self.vetoable.is_empty() {
             wakeup::wake();
         }
-        super::catch_up(self, ctx);
+        crate::engine::catch_up(self, ctx);
         self.publish(now);
     }
 

@@ -15,14 +15,14 @@ use crate::server::reply::{self, Reply};
 use crate::server::text::Text;
 use crate::settings::EventType;
 
-use super::super::ask::Departures;
-use super::super::caller::Caller;
-use super::super::command_names;
-use super::super::entries::Found;
-use super::super::state::Engine;
-use super::super::store::{Store, StoreKey};
-use super::super::ticket::Ticket;
 use super::{Asked, Query, Request};
+use crate::engine::command_names;
+use crate::engine::loads::entries::Found;
+use crate::engine::loads::load_requests::Departures;
+use crate::engine::loads::waiter::Ticket;
+use crate::engine::requests::caller::Caller;
+use crate::engine::state::Engine;
+use crate::engine::store::{Store, StoreKey};
 
 /// What is wanted of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Wanted {
 
 /// Answers `asked` for the client of `ctx`.
 pub fn ask(ctx: Context<'_>, asked: Asked, wanted: Wanted) -> Answer {
-    super::super::with(|engine| {
+    crate::engine::with(|engine| {
         let mut caller = Caller::of(ctx);
         engine.know_definitions(ctx);
         let request = engine

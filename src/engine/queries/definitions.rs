@@ -7,10 +7,10 @@ use crate::server::acl::{Access, User};
 use crate::server::context::Context;
 use crate::server::text::Text;
 
-use super::super::command_names;
-use super::super::state::Engine;
-use super::super::store::Store;
 use super::request::{no_such_query, stem, NAMED};
+use crate::engine::command_names;
+use crate::engine::state::Engine;
+use crate::engine::store::Store;
 
 impl Engine {
     /// Defines a query, in the place of one that has its name.

@@ -15,13 +15,13 @@ use crate::workers::accounted::AccountedQuery;
 use crate::workers::job::Job;
 use crate::workers::mail::SourceIndex;
 
-use super::super::caller::Caller;
-use super::super::sources::queue_is_full;
-use super::super::state::{timed_out, Engine};
-use super::super::store::Store;
-use super::super::tables::Table;
 use super::ask::Wanted;
 use super::{Query, Request};
+use crate::engine::catalog::sources::queue_is_full;
+use crate::engine::catalog::tables::Table;
+use crate::engine::requests::caller::Caller;
+use crate::engine::state::{timed_out, Engine};
+use crate::engine::store::Store;
 
 /// A query that PostgreSQL is being asked about.
 #[derive(Debug)]

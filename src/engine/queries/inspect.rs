@@ -3,10 +3,10 @@
 use crate::cache::stored::Stored;
 use crate::server::reply::{Reply, Value};
 
-use super::super::entries::Found;
-use super::super::state::Engine;
-use super::super::store::{Store, StoreKey};
 use super::{Query, Request};
+use crate::engine::loads::entries::Found;
+use crate::engine::state::Engine;
+use crate::engine::store::{Store, StoreKey};
 
 impl Engine {
     /// Describes what the cache holds under `key`, and what drops it.

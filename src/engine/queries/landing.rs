@@ -13,12 +13,12 @@ use crate::postgres::rows::load::Fetched;
 use crate::settings::EventType;
 use crate::workers::mail::SourceIndex;
 
-use super::super::entries::Found;
-use super::super::state::{Engine, Landing};
-use super::super::store::Store;
-use super::super::ticket::{Brought, Ticket};
 use super::sweep::ResultKey;
 use super::{Query, Question};
+use crate::engine::loads::entries::Found;
+use crate::engine::loads::waiter::{Brought, Ticket};
+use crate::engine::state::{Engine, Landing};
+use crate::engine::store::Store;
 
 impl Engine {
     /// A query came back for one flight.

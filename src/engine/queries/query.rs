@@ -9,7 +9,7 @@ use crate::workers::accounted::AccountedQuery;
 use crate::workers::group::Group;
 use crate::workers::mail::SourceIndex;
 
-use super::super::tables::{Table, Tables};
+use crate::engine::catalog::tables::{Table, Tables};
 
 /// A query that is known.
 #[derive(Debug)]

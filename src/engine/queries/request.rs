@@ -9,7 +9,7 @@ use crate::server::text::Text;
 use crate::settings::QueryPolicy;
 use crate::workers::mail::SourceIndex;
 
-use super::super::state::Engine;
+use crate::engine::state::Engine;
 
 /// What stands before the name of a defined query in a cache key: no relation's name looks like it, because SQL would
 /// quote it.

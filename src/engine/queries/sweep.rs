@@ -5,9 +5,9 @@ use serde_json::value::RawValue;
 use crate::cache::result_set;
 use crate::cache::stored::Stored;
 
-use super::super::state::Engine;
-use super::super::store::{Store, StoreKey};
 use super::request::{FREE, NAMED};
+use crate::engine::state::Engine;
+use crate::engine::store::{Store, StoreKey};
 
 /// The parts of a result's cache key.
 #[derive(Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use crate::plugins::occurrence::Occurrence;
 use crate::settings::EventType;
 
-use super::super::state::Engine;
-use super::super::store::Store;
+use crate::engine::state::Engine;
+use crate::engine::store::Store;
 
 impl Engine {
     /// Drops the entries of all queries that carry any of `tags`. Returns how many of the tags may have been carried.

@@ -11,14 +11,14 @@ use crate::cache::flight::FlightId;
 use crate::cache::notice::{Notice, Relation};
 use crate::cache::spent::Spent;
 use crate::cache::table::{Clock, Column, TableDefinition};
-use crate::engine::ask::{Departures, RowLoad};
-use crate::engine::entries::Found;
-use crate::engine::lookup::{locate, Located};
-use crate::engine::sources::{ActiveSource, Sources};
+use crate::engine::catalog::lookup::{locate, Located};
+use crate::engine::catalog::sources::{ActiveSource, Sources};
+use crate::engine::catalog::tables::Table;
+use crate::engine::loads::entries::Found;
+use crate::engine::loads::load_requests::{Departures, RowLoad};
+use crate::engine::loads::waiter::Ticket;
 use crate::engine::state::{Engine, Landing};
 use crate::engine::store::memory::{Memory, Role};
-use crate::engine::tables::Table;
-use crate::engine::ticket::Ticket;
 use crate::postgres::rows::load::Fetched;
 use crate::server::acl::User;
 use crate::server::blocked::WaiterId;
@@ -193,7 +193,7 @@ impl Cache {
         };
         let text = |row: &Arc<[u8]>| String::from_utf8_lossy(row).into_owned();
         let answers = self.engine.take_answers().into_iter();
-        let answer = |result: &Result<crate::engine::ticket::Brought, Error>| {
+        let answer = |result: &Result<crate::engine::loads::waiter::Brought, Error>| {
             result.as_ref().map(|brought| brought.row.as_ref().map(text)).map_err(Clone::clone)
         };
         answers.map(|(ticket, answered)| (of_reader(ticket), answer(&answered.result))).collect()

@@ -1,7 +1,7 @@
 //! Loads: who joins them, and what is stored of what they bring.
 
 use crate::cache::error::{Error, ErrorKind};
-use crate::engine::entries::Found;
+use crate::engine::loads::entries::Found;
 use crate::postgres::rows::load::Fetched;
 use crate::settings::EventType;
 

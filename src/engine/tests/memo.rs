@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::cache::error::ErrorKind;
 use crate::cache::notice::Relation;
 use crate::cache::table::TableDefinition;
-use crate::engine::lookup::{locate, locate_all, Located};
+use crate::engine::catalog::lookup::{locate, locate_all, Located};
 
 use super::cache::{other_table, table, unwatched, Cache};
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::spent::Spent;
-use crate::engine::gather::{json_array, Fit, Gather, GatherId, Gathers, Slot};
+use crate::engine::loads::pending_multiread::{json_array, Fit, Gather, GatherId, Gathers, Slot};
 use crate::server::acl::User;
 use crate::server::blocked::WaiterId;
 

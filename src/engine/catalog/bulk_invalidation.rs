@@ -1,0 +1,123 @@
+//! Mass drops: everything, or the watched tables of a source, starts a new generation. A drop is one number; the tables
+//! follow before their next hit, or a few with each tick of the clock.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::workers::mail::SourceIndex;
+
+use crate::engine::catalog::tables::Table;
+use crate::engine::state::Engine;
+use crate::engine::store::Store;
+
+/// How many tables follow with one tick.
+const TABLES_PER_TICK: usize = 32;
+
+/// The mass drops so far, by number.
+#[derive(Debug, Default)]
+pub struct Drops {
+    last: u64,
+    /// The last that was for everything.
+    everything: u64,
+    /// The last that was for a source's watched tables.
+    watched: HashMap<SourceIndex, u64>,
+    /// Whether tables may still have to follow.
+    is_due: bool,
+}
+
+impl Drops {
+    /// The number of the last one: a generation that begins now is later than that.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Whether `table` has to start a new generation.
+    pub fn hit(&self, table: &Table) -> bool {
+        // Every hit asks, and nearly always the table is later than any drop.
+        table.drop < self.last
+            && (table.drop < self.everything
+                || (table.definition.is_watched
+                    && self.watched.get(&table.source).is_some_and(|drop| table.drop < *drop)))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.is_due = true;
+        self.last
+    }
+}
+
+impl Engine {
+    /// Drops every table, also those that were not asked for yet.
+    pub fn drop_everything(&mut self) {
+        self.drops.everything = self.drops.next();
+        self.queries.start_run();
+        self.sweep.begin();
+        self.counters.superseded += self.flights.supersede_all() as u64;
+        self.sources.restart_pace();
+    }
+
+    /// Drops the watched tables of a source.
+    pub fn drop_watched(&mut self, source: SourceIndex) {
+        let drop = self.drops.next();
+        self.drops.watched.insert(source, drop);
+        let of_source = self.tables.of_source(source);
+        let watched: Vec<Rc<Table>> =
+            of_source.filter(|table| table.definition.is_watched).map(Rc::clone).collect();
+        // Without a watched table nothing is lost.
+        if let Some(active) = self.sources.get(source).filter(|_| !watched.is_empty()) {
+            active.restart_pace();
+        }
+        for table in watched {
+            table.changes.add(self.queries.clock.next());
+            self.counters.superseded += self.flights.supersede_table(table.id) as u64;
+        }
+    }
+
+    /// `table` in the generation that it has to be in now. A replica's tables follow their master's records.
+    pub fn current(&mut self, store: impl Store, table: Rc<Table>) -> Rc<Table> {
+        if !self.drops.hit(&table) || store.is_replica() {
+            return table;
+        }
+        self.follow(store, &table)
+    }
+
+    /// Has one table follow the last mass drop. What was read of it and others was dropped when that was, and what has been
+    /// stored since stays.
+    fn follow(&mut self, store: impl Store, table: &Rc<Table>) -> Rc<Table> {
+        let last_change = table.changes.last();
+        let table = self.start_epoch(store, table);
+        table.changes.add(last_change);
+        table
+    }
+
+    /// This server has become a replica, whose tables follow their master's records. Those that had not followed the last mass
+    /// drop may show what it has ended until the master's word has come, as it does within `max_staleness_ms`.
+    pub fn doubt_what_is_behind(&mut self, store: impl Store) {
+        let until_ms = store.monotonic_ms() + self.settings.get().max_staleness.as_millis() as u64;
+        for table in self.tables.all() {
+            if self.drops.hit(&table) {
+                self.doubts.add_source(table.source, until_ms);
+                self.follow_later_record(store, &table);
+            }
+        }
+    }
+
+    /// Has a few more tables follow the last mass drop, so that replicas hear of it and memory is given back.
+    pub fn follow_drops(&mut self, store: impl Store) {
+        if !self.drops.is_due || store.is_replica() {
+            return;
+        }
+        let behind: Vec<Rc<Table>> = self
+            .tables
+            .all()
+            .into_iter()
+            .filter(|table| self.drops.hit(table))
+            .take(TABLES_PER_TICK)
+            .collect();
+        self.drops.is_due = behind.len() == TABLES_PER_TICK;
+        for table in behind {
+            self.follow(store, &table);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! From a lookup key to the cache key of its row.
+
+use std::rc::Rc;
+
+use crate::cache::canonical::Spelling;
+use crate::cache::error::Error;
+use crate::cache::key::{after_spaces, LookupKey};
+use crate::postgres::rows::load::KeyValues;
+use crate::server::text::Text;
+
+use crate::engine::catalog::tables::{Lookup, Table};
+use crate::engine::state::Engine;
+use crate::engine::store::StoreKey;
+
+/// How many bytes of an array a key takes, and its comma, at the least.
+const SHORT_KEY: usize = 8;
+
+/// More memory than this is given back when its work is done.
+const MAX_SCRATCH: usize = 1 << 18;
+
+/// A lookup key on its way to its row.
+#[derive(Debug)]
+pub struct Located<K = Text> {
+    /// How its columns are looked up.
+    pub lookup: Rc<Lookup>,
+    /// The cache key under which the row may stand. For an asking key without a known alias: its literal.
+    pub cache_key: K,
+    /// The cache key that its own spelling makes; differs from `cache_key` when an alias was known.
+    pub literal: Option<Vec<u8>>,
+    /// Where in the cache key the canonical lookup key starts.
+    pub prefix_len: usize,
+    /// Whether only PostgreSQL knows the row's own spelling.
+    pub asks: bool,
+}
+
+impl<K: StoreKey> Located<K> {
+    /// An entry of `table` may come to stand under this key.
+    fn of(self, table: &Table) -> Self {
+        if self.lookup.is_loose {
+            table.loose.set_used();
+        }
+        self
+    }
+
+    /// The lookup key as it stands in the cache key.
+    pub fn lookup_key(&self) -> &[u8] {
+        self.cache_key.as_bytes().get(self.prefix_len..).unwrap_or_default()
+    }
+
+    /// The cache key that the flight of a load is known by.
+    pub fn flight_key(&self) -> &[u8] {
+        self.literal.as_deref().unwrap_or_else(|| self.cache_key.as_bytes())
+    }
+
+    /// The values of the lookup key as its statement takes them: JSON where PostgreSQL is asked, plain texts elsewhere.
+    pub fn values(&self) -> Result<KeyValues, Error> {
+        let written = self.flight_key().get(self.prefix_len..).unwrap_or_default();
+        if let (false, Some(values)) = (self.asks, self.lookup.plain_values(written)) {
+            return Ok(values);
+        }
+        // What was written means what was asked for.
+        let key = LookupKey::parse_written(written)?;
+        if self.asks {
+            return Ok(key.members().map(|(_, value)| value.get().into()).collect());
+        }
+        (0..key.len()).map(|index| key.text_of(index).map(Into::into)).collect()
+    }
+}
+
+/// Finds the cache key for the lookup key that `json` is. `ERR`, `PGNOCOLUMN`, `PGBADVALUE`.
+pub fn locate<K: StoreKey>(engine: &Engine, table: &Table, json: &[u8]) -> Result<Located<K>, Error> {
+    match located_first(engine, table, json) {
+        Some((located, rest)) if after_spaces(rest).is_empty() => Ok(located),
+        _ => located_by(engine, table, &LookupKey::parse(json)?),
+    }
+}
+
+/// The same for each key of the array that `json` is. `ERR` as well for more than `max_multiread_keys`.
+pub fn locate_all<K: StoreKey>(
+    engine: &Engine,
+    table: &Table,
+    json: &[u8],
+) -> Result<Vec<Located<K>>, Error> {
+    let max = engine.settings.get().max_multiread_keys;
+    if let Some(all) = all_at_once(engine, table, json, max) {
+        return Ok(all);
+    }
+    LookupKey::parse_many(json, max)?.iter().map(|key| located_by(engine, table, key)).collect()
+}
+
+/// All keys of an array, if each is spelled as nearly all are.
+fn all_at_once<K: StoreKey>(
+    engine: &Engine,
+    table: &Table,
+    json: &[u8],
+    max: usize,
+) -> Option<Vec<Located<K>>> {
+    let mut rest = after_spaces(json).strip_prefix(b"[")?;
+    // Few keys are shorter than this.
+    let mut all = Vec::with_capacity((json.len() / SHORT_KEY).min(max));
+    while all.len() < max {
+        let (located, after) = located_first(engine, table, rest)?;
+        all.push(located);
+        match after_spaces(after) {
+            [b',', more @ ..] => rest = more,
+            [b']', end @ ..] if after_spaces(end).is_empty() => return Some(all),
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// The cache key for the lookup key that `json` begins with, if it is spelled as nearly all are, and what follows it.
+fn located_first<'j, K: StoreKey>(
+    engine: &Engine,
+    table: &Table,
+    json: &'j [u8],
+) -> Option<(Located<K>, &'j [u8])> {
+    with_scratch(engine, |bytes| {
+        let (lookup, prefix_len, rest) = table.copy_key(json, bytes)?;
+        let cache_key = K::copy(bytes);
+        let located = Located { lookup, cache_key, literal: None, prefix_len, asks: false };
+        Some((located.of(table), rest))
+    })
+}
+
+fn located_by<K: StoreKey>(engine: &Engine, table: &Table, key: &LookupKey<'_>) -> Result<Located<K>, Error> {
+    let lookup = table.lookup(key)?;
+    with_scratch(engine, |bytes| {
+        table.write_prefix(lookup.is_loose, bytes);
+        let prefix_len = bytes.len();
+        let asks = key.write_canonical(&lookup.rules, bytes)? == Spelling::Ask;
+        let alias = if asks { engine.aliases.find(bytes) } else { None };
+        let cache_key = K::copy(alias.unwrap_or(bytes));
+        let literal = alias.map(|_| bytes.clone());
+        Ok(Located { lookup, cache_key, literal, prefix_len, asks }.of(table))
+    })
+}
+
+/// Lends empty memory that was used before: a hit asks the allocator for nothing but the server's own string.
+pub fn with_scratch<T>(engine: &Engine, work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    let mut bytes = engine.scratch.take();
+    bytes.clear();
+    let result = work(&mut bytes);
+    engine.keep_scratch(bytes);
+    result
+}
+
+impl Engine {
+    /// Keeps memory for whoever needs some next.
+    pub fn keep_scratch(&self, bytes: Vec<u8>) {
+        if bytes.capacity() <= MAX_SCRATCH {
+            self.scratch.replace(bytes);
+        }
+    }
+}

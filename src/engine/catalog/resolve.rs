@@ -1,0 +1,217 @@
+//! Resolving tables: what the catalog says of a name, and the commands that wait for it.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cache::change::Changes;
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::table::TableDefinition;
+use crate::server::clock::monotonic_ms;
+use crate::server::context::Context;
+use crate::workers::job::Job;
+use crate::workers::mail::SourceIndex;
+
+use crate::engine::catalog::sources::queue_is_full;
+use crate::engine::catalog::tables::{Now, Resolved, Table};
+use crate::engine::requests::pending_command::Parked;
+use crate::engine::state::{timed_out, Engine};
+use crate::engine::store::Store;
+
+/// The tables being resolved.
+#[derive(Default)]
+pub struct Resolutions {
+    under_way: HashMap<(SourceIndex, String), Resolution>,
+}
+
+struct Resolution {
+    parked: Vec<Parked>,
+    deadline_ms: u64,
+}
+
+impl std::fmt::Debug for Resolutions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Resolutions({})", self.under_way.len())
+    }
+}
+
+impl Engine {
+    /// Has the catalog asked what `relation` is, unless it is being asked, and `parked` run once it has answered.
+    pub fn resolve(&mut self, source: SourceIndex, relation: &str, parked: Parked) -> Result<(), Error> {
+        let key = (source, relation.to_owned());
+        if let Some(resolution) = self.resolutions.under_way.get_mut(&key) {
+            resolution.parked.push(parked);
+            return Ok(());
+        }
+        self.describe(source, relation)?;
+        let deadline_ms = monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64;
+        self.resolutions.under_way.insert(key, Resolution { parked: vec![parked], deadline_ms });
+        Ok(())
+    }
+
+    /// Has the catalog asked about a table whose definition seems to have changed. A few may be on their way at once.
+    pub fn describe_again(&mut self, table: &Table) {
+        let Some(active) = self.sources.get(table.source) else { return };
+        let job = Job::Redescribe { oid: table.definition.oid, name: table.definition.display.clone() };
+        // Should the queue be full: the next comparison comes in a second.
+        let _ = active.push_job(job, self.settings.get().queue_limit);
+    }
+
+    /// Tells the threads that listen to `source` which relations to compare with the catalog.
+    pub fn tell_known(&self, source: SourceIndex) {
+        if let Some(active) = self.sources.get(source) {
+            let relations = self
+                .tables
+                .of_source(source)
+                .map(|table| (table.definition.oid, table.definition.display.clone()));
+            active.known.set(relations.collect());
+        }
+    }
+
+    fn describe(&self, source: SourceIndex, relation: &str) -> Result<(), Error> {
+        let limit = self.settings.get().queue_limit;
+        let Some(active) = self.sources.get(source) else { return Err(queue_is_full()) };
+        active.push_job(Job::Describe(relation.to_owned()), limit)
+    }
+
+    /// The catalog has answered for `relation`.
+    pub fn resolved(
+        &mut self,
+        ctx: Context<'_>,
+        source: SourceIndex,
+        relation: &str,
+        result: Result<TableDefinition, Error>,
+        asked: Instant,
+    ) {
+        let key = (source, relation.to_owned());
+        let Some(resolution) = self.resolutions.under_way.remove(&key) else { return };
+        let definition = result.and_then(|definition| self.allowed(source, definition)).map(Arc::new);
+        for parked in resolution.parked {
+            match &definition {
+                Err(error) => self.refuse_parked(ctx, &parked, error.clone()),
+                Ok(definition) => {
+                    let table = self.remember(ctx, source, &parked.spelling, Arc::clone(definition), asked);
+                    self.run_parked(ctx, parked, &table);
+                }
+            }
+        }
+    }
+
+    /// `definition`, if `allow_tables` opens it.
+    pub fn allowed(
+        &self,
+        source: SourceIndex,
+        definition: TableDefinition,
+    ) -> Result<TableDefinition, Error> {
+        let TableDefinition { schema, relation, display, .. } = &definition;
+        self.check_allowed(source, schema, relation, display)?;
+        Ok(definition)
+    }
+
+    /// `NOPERM` unless `allow_tables` opens the relation, which is called `display`.
+    pub fn check_allowed(
+        &self,
+        source: SourceIndex,
+        schema: &str,
+        relation: &str,
+        display: &str,
+    ) -> Result<(), Error> {
+        let settings = self.settings.get();
+        let source = settings.sources.get(source);
+        if source.is_some_and(|source| source.allow_tables.allows(schema, relation, display)) {
+            return Ok(());
+        }
+        let text = format!("table {display} is not allowed: see allow_tables; catalogs are always closed");
+        Err(Error::new(ErrorKind::Denied, text))
+    }
+
+    /// Enters a table in the memo under the name that a client has for it.
+    fn remember(
+        &mut self,
+        ctx: Context<'_>,
+        source: SourceIndex,
+        spelling: &[u8],
+        definition: Arc<TableDefinition>,
+        asked: Instant,
+    ) -> Rc<Table> {
+        let table = self.enter(ctx, source, definition, asked);
+        self.tables.remember(spelling, &table);
+        self.tell_known(source);
+        self.current(ctx, table)
+    }
+
+    /// Enters a table in the memo: with the generation that it had before a restart, or with a new one when it is not
+    /// what it was.
+    pub fn enter(
+        &mut self,
+        store: impl Store,
+        source: SourceIndex,
+        definition: Arc<TableDefinition>,
+        asked: Instant,
+    ) -> Rc<Table> {
+        let table = match self.tables.known(source, &definition) {
+            Some(table) if *table.definition == *definition || asked < table.asked.get() => table,
+            Some(table) => {
+                self.forget_names_of_renamed(&table, &definition);
+                self.renew(store, &table, definition)
+            }
+            None => self.add_table(store, source, definition),
+        };
+        table.described_ms.set(store.monotonic_ms());
+        table.asked.set(table.asked.get().max(asked));
+        table
+    }
+
+    /// A relation that has another name now is not what its former names mean: whoever uses them asks anew.
+    pub fn forget_names_of_renamed(&mut self, table: &Table, definition: &TableDefinition) {
+        let was = &table.definition;
+        if (was.oid, &was.display) != (definition.oid, &definition.display) {
+            self.tables.forget_names(table.id);
+        }
+    }
+
+    fn add_table(
+        &mut self,
+        store: impl Store,
+        source: SourceIndex,
+        definition: Arc<TableDefinition>,
+    ) -> Rc<Table> {
+        let source_prefix = self.sources.prefix(source);
+        self.sources.warn_of_namesake(source, &definition.display);
+        let epoch = self.saved_epoch(store, &format!("{source_prefix}{}", definition.display));
+        let settings = self.settings.get();
+        let cache_prefix = &settings.cache_prefix;
+        let changes = Rc::new(Changes::since(self.queries.clock.next()));
+        let now = Now::of(store);
+        self.tables.add(Resolved {
+            source,
+            source_prefix,
+            cache_prefix,
+            definition,
+            epoch,
+            drop: 0,
+            changes,
+            now,
+        })
+    }
+
+    /// Gives up the resolutions that take too long.
+    pub fn give_up_resolutions(&mut self, now_ms: u64) {
+        let late = |resolution: &Resolution| resolution.deadline_ms <= now_ms;
+        let names: Vec<_> = self
+            .resolutions
+            .under_way
+            .iter()
+            .filter(|(_, resolution)| late(resolution))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in names {
+            for parked in
+                self.resolutions.under_way.remove(&name).into_iter().flat_map(|resolution| resolution.parked)
+            {
+                self.fail(parked.waiter(), timed_out());
+            }
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! The memo of resolved tables: what a client's spelling of a name means, and how its keys are looked up.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use once_cell::unsync::OnceCell;
+
+use crate::cache::canonical::{shown, Rule};
+use crate::cache::change::Changes;
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::key::{LookupKey, Shape};
+use crate::cache::notice::Relation;
+use crate::cache::table::TableDefinition;
+use crate::postgres::rows::load::KeyValues;
+use crate::postgres::rows::statement::LoadPlan;
+use crate::server::clock::beginning;
+use crate::workers::group::Group;
+use crate::workers::mail::SourceIndex;
+
+use crate::engine::catalog::non_unique::Loose;
+use crate::engine::store::Store;
+
+/// Names that clients may use before the memo starts anew: any number of spellings resolve to one table.
+const MAX_NAMES: usize = 10_000;
+
+/// Sets of key columns that one table remembers before it starts anew.
+const MAX_LOOKUPS: usize = 64;
+
+/// A table as the cache knows it.
+#[derive(Debug)]
+pub struct Table {
+    /// Stays the same when the definition or the epoch changes.
+    pub id: u64,
+    /// Where it is.
+    pub source: SourceIndex,
+    /// What the catalog says.
+    pub definition: Arc<TableDefinition>,
+    /// As it stands in cache keys and events: `users`, `analytics:public.users`.
+    pub name: Rc<str>,
+    /// Its generation, once it has changed.
+    pub epoch: Option<u64>,
+    /// What every cache key of it starts with: `pg_cache:users:`, `pg_cache:users@<epoch>:`.
+    pub prefix: Rc<[u8]>,
+    /// The same without the generation: what the server's ACL is asked about, so that its patterns stay true.
+    pub acl_prefix: Rc<[u8]>,
+    /// Entries that any change may be about.
+    pub loose: Loose,
+    /// Its changes, for what was read of several tables at once. All its generations share them.
+    pub changes: Rc<Changes>,
+    /// The number of the last mass drop before this generation began.
+    pub drop: u64,
+    /// When the catalog was last asked about it, on the clock that only goes forward.
+    pub described_ms: Cell<u64>,
+    /// When the catalog was asked for this definition: what it was asked before is out of date.
+    pub asked: Cell<Instant>,
+    /// When the record of its generation last came from a master, on the same clock.
+    pub recorded_ms: Cell<u64>,
+    lookups: RefCell<Vec<Rc<Lookup>>>,
+}
+
+/// One set of columns that rows of a table are looked up by.
+#[derive(Debug)]
+pub struct Lookup {
+    table: Arc<TableDefinition>,
+    /// Positions in the table's columns, sorted by column name.
+    columns: Vec<usize>,
+    /// The columns' rules, in that order.
+    pub rules: Vec<Rule>,
+    /// How its keys look.
+    shape: Shape,
+    /// Whether no unique key of a watched table names its rows, so that any change of the table may be about them.
+    pub is_loose: bool,
+    plain: OnceCell<Arc<Group>>,
+    asking: OnceCell<Arc<Group>>,
+    refreshing_plain: OnceCell<Arc<Group>>,
+    refreshing_asking: OnceCell<Arc<Group>>,
+}
+
+impl Lookup {
+    fn new(table: &Arc<TableDefinition>, key: &LookupKey<'_>) -> Result<Self, Error> {
+        let mut columns = Vec::with_capacity(key.len());
+        for name in key.columns() {
+            columns.push(table.column(name).ok_or_else(|| no_column(table, name))?);
+        }
+        let rules: Vec<Rule> = columns.iter().map(|position| table.columns[*position].rule).collect();
+        let shape = Shape::new(key.columns().zip(rules.iter().copied()));
+        let is_loose = table.is_watched && !table.has_unique_key(&columns);
+        Ok(Self {
+            table: Arc::clone(table),
+            columns,
+            rules,
+            shape,
+            is_loose,
+            plain: OnceCell::new(),
+            asking: OnceCell::new(),
+            refreshing_plain: OnceCell::new(),
+            refreshing_asking: OnceCell::new(),
+        })
+    }
+
+    fn is_for(&self, key: &LookupKey<'_>) -> bool {
+        self.columns.len() == key.len()
+            && self
+                .columns
+                .iter()
+                .zip(key.columns())
+                .all(|(position, name)| self.table.columns[*position].name == name)
+    }
+
+    /// The values of a canonical key of these columns as its plain statement takes them; `None`: a case for the parser.
+    pub fn plain_values(&self, key: &[u8]) -> Option<KeyValues> {
+        self.shape.texts(key)
+    }
+
+    /// Whether the meaning of a lookup key with these values (JSON) depends on when it is read.
+    pub fn reads_clock(&self, values: &KeyValues) -> bool {
+        let mut columns = self.columns.iter().map(|position| &self.table.columns[*position]).zip(values);
+        columns.any(|(column, value)| column.clock.is_read_by(value))
+    }
+
+    /// The loads of keys whose every value has its canonical spelling.
+    pub fn plain(&self) -> &Arc<Group> {
+        self.plain.get_or_init(|| Group::new(LoadPlan::plain(Arc::clone(&self.table), self.columns.clone())))
+    }
+
+    /// The loads of keys with a value that only PostgreSQL can spell.
+    pub fn asking(&self) -> &Arc<Group> {
+        self.asking
+            .get_or_init(|| Group::new(LoadPlan::asking(Arc::clone(&self.table), self.columns.clone())))
+    }
+
+    /// The same loads where nobody waits for them.
+    pub fn refreshing(&self, asks: bool) -> &Arc<Group> {
+        let (cell, group) = if asks {
+            (&self.refreshing_asking, self.asking())
+        } else {
+            (&self.refreshing_plain, self.plain())
+        };
+        cell.get_or_init(|| Group::in_background(group.plan().clone()))
+    }
+}
+
+/// Only the client's own word is told: who may not read a table is not to learn its columns here.
+fn no_column(table: &TableDefinition, name: &str) -> Error {
+    Error::new(ErrorKind::NoColumn, format!("{} has no column {}", table.display, shown(name)))
+}
+
+impl Table {
+    /// Appends what the cache keys of its rows start with, of loose entries or of the others.
+    pub fn write_prefix(&self, is_loose: bool, out: &mut Vec<u8>) {
+        if is_loose {
+            self.loose.write_prefix(out);
+        } else {
+            out.extend_from_slice(&self.prefix);
+        }
+    }
+
+    /// Writes the cache key for the lookup key that `json` begins with, if its columns are known and it is spelled as nearly
+    /// all are. Returns how it is looked up, where in `out` the lookup key starts, and what follows it in `json`.
+    pub fn copy_key<'j>(&self, json: &'j [u8], out: &mut Vec<u8>) -> Option<(Rc<Lookup>, usize, &'j [u8])> {
+        self.lookups.borrow().iter().find_map(|lookup| {
+            out.clear();
+            self.write_prefix(lookup.is_loose, out);
+            let prefix_len = out.len();
+            let rest = lookup.shape.copy(json, out)?;
+            Some((Rc::clone(lookup), prefix_len, rest))
+        })
+    }
+
+    /// Whether cache keys in which the lookup key begins at `prefix_len` have no generation: it makes what stands before
+    /// longer, and is all that ever comes into it.
+    pub fn is_acl_prefix(&self, prefix_len: usize) -> bool {
+        prefix_len == self.acl_prefix.len()
+    }
+
+    /// The lookup key within `cache_key`, if that is one of this table's generation.
+    pub fn lookup_key_in<'k>(&self, cache_key: &'k [u8]) -> Option<&'k [u8]> {
+        let plain = cache_key.strip_prefix(&*self.prefix);
+        plain.or_else(|| self.loose.owns(cache_key).then(|| cache_key.get(self.loose.prefix_len()..))?)
+    }
+
+    /// How rows are looked up by the columns of `key`. `PGNOCOLUMN` when one of them does not exist.
+    pub fn lookup(&self, key: &LookupKey<'_>) -> Result<Rc<Lookup>, Error> {
+        if let Some(known) = self.lookups.borrow().iter().find(|lookup| lookup.is_for(key)) {
+            return Ok(Rc::clone(known));
+        }
+        let lookup = Rc::new(Lookup::new(&self.definition, key)?);
+        let mut lookups = self.lookups.borrow_mut();
+        if lookups.len() >= MAX_LOOKUPS {
+            lookups.clear();
+        }
+        lookups.push(Rc::clone(&lookup));
+        Ok(lookup)
+    }
+}
+
+/// Every table that was resolved.
+#[derive(Debug, Default)]
+pub struct Tables {
+    by_name: foldhash::HashMap<Box<[u8]>, Rc<Table>>,
+    by_oid: HashMap<(SourceIndex, u32), Rc<Table>>,
+    by_id: foldhash::HashMap<u64, Rc<Table>>,
+    /// The tables that a relation's changes concern.
+    concerned: HashMap<(SourceIndex, u32), Vec<u64>>,
+    next: u64,
+}
+
+/// What a [`Table`] is made of, as far as the memo does not know it.
+#[derive(Debug)]
+pub struct Resolved<'a> {
+    /// Where it is.
+    pub source: SourceIndex,
+    /// Prefix of the name for a source that is not the default: `analytics:`.
+    pub source_prefix: &'a str,
+    /// `cache_prefix`.
+    pub cache_prefix: &'a str,
+    /// What the catalog says.
+    pub definition: Arc<TableDefinition>,
+    /// Its generation; `None` until it first changes.
+    pub epoch: Option<u64>,
+    /// The number of the last mass drop that this generation is later than.
+    pub drop: u64,
+    /// Its changes so far.
+    pub changes: Rc<Changes>,
+    /// When it comes into the memo.
+    pub now: Now,
+}
+
+/// A moment on both clocks.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// In milliseconds on the clock that only goes forward.
+    pub monotonic_ms: u64,
+    /// In milliseconds since 1970.
+    pub unix_ms: u64,
+}
+
+impl Now {
+    /// That of `store`.
+    pub fn of(store: impl Store) -> Self {
+        Self { monotonic_ms: store.monotonic_ms(), unix_ms: store.unix_ms() }
+    }
+}
+
+impl Tables {
+    /// The table that a client's spelling was resolved to.
+    pub fn find(&self, name: &[u8]) -> Option<Rc<Table>> {
+        self.by_name.get(name).cloned()
+    }
+
+    /// Remembers that `name` means `table`.
+    pub fn remember(&mut self, name: &[u8], table: &Rc<Table>) {
+        if self.by_name.len() >= MAX_NAMES {
+            self.by_name.clear();
+        }
+        self.by_name.insert(name.into(), Rc::clone(table));
+    }
+
+    /// The table of that relation, or, when it was dropped and created again, of the one that had its name.
+    pub fn known(&self, source: SourceIndex, definition: &TableDefinition) -> Option<Rc<Table>> {
+        let has_its_name =
+            |table: &&Rc<Table>| table.source == source && table.definition.display == definition.display;
+        self.by_oid(source, definition.oid).or_else(|| self.by_oid.values().find(has_its_name).cloned())
+    }
+
+    /// Adds a table that is not known.
+    pub fn add(&mut self, resolved: Resolved<'_>) -> Rc<Table> {
+        self.next += 1;
+        let table = Rc::new(table(self.next, resolved, 0));
+        self.enter(&table);
+        table
+    }
+
+    /// Puts a new definition or epoch in the place of `old`, under every name it has.
+    pub fn replace(&mut self, old: &Rc<Table>, resolved: Resolved<'_>) -> Rc<Table> {
+        self.remove(old);
+        let new = Rc::new(table(old.id, resolved, old.loose.epoch()));
+        new.recorded_ms.set(old.recorded_ms.get());
+        new.asked.set(old.asked.get());
+        self.enter(&new);
+        for known in self.by_name.values_mut().filter(|known| known.id == old.id) {
+            *known = Rc::clone(&new);
+        }
+        new
+    }
+
+    /// The relation is gone.
+    pub fn forget(&mut self, source: SourceIndex, oid: u32) -> Option<Rc<Table>> {
+        let gone = self.by_oid(source, oid)?;
+        self.remove(&gone);
+        self.forget_names(gone.id);
+        Some(gone)
+    }
+
+    /// Whatever clients call the table with that number is to be resolved anew.
+    pub fn forget_names(&mut self, id: u64) {
+        self.by_name.retain(|_, table| table.id != id);
+    }
+
+    fn enter(&mut self, table: &Rc<Table>) {
+        self.by_oid.insert((table.source, table.definition.oid), Rc::clone(table));
+        self.by_id.insert(table.id, Rc::clone(table));
+        for oid in &table.definition.concerns {
+            self.concerned.entry((table.source, *oid)).or_default().push(table.id);
+        }
+    }
+
+    fn remove(&mut self, table: &Table) {
+        self.by_oid.remove(&(table.source, table.definition.oid));
+        self.by_id.remove(&table.id);
+        for oid in &table.definition.concerns {
+            if let Some(ids) = self.concerned.get_mut(&(table.source, *oid)) {
+                ids.retain(|id| *id != table.id);
+                if ids.is_empty() {
+                    self.concerned.remove(&(table.source, *oid));
+                }
+            }
+        }
+    }
+
+    /// The table of that relation.
+    pub fn by_oid(&self, source: SourceIndex, oid: u32) -> Option<Rc<Table>> {
+        self.by_oid.get(&(source, oid)).cloned()
+    }
+
+    /// The table with that number.
+    pub fn by_id(&self, id: u64) -> Option<Rc<Table>> {
+        self.by_id.get(&id).cloned()
+    }
+
+    /// The tables whose rows a change of that relation may change.
+    pub fn concerned_by(&self, source: SourceIndex, relation: &Relation) -> Vec<Rc<Table>> {
+        match relation {
+            Relation::Oid(oid) => {
+                let ids = self.concerned.get(&(source, *oid)).map_or(&[][..], Vec::as_slice);
+                ids.iter().filter_map(|id| self.by_id(*id)).collect()
+            }
+            Relation::Name(name) => self.called(source, name),
+        }
+    }
+
+    /// The tables of that name in any schema, and what their changes concern.
+    fn called(&self, source: SourceIndex, name: &str) -> Vec<Rc<Table>> {
+        let named: Vec<u32> = self
+            .of_source(source)
+            .filter(|table| table.definition.relation == name)
+            .map(|table| table.definition.oid)
+            .collect();
+        self.of_source(source)
+            .filter(|table| named.iter().any(|oid| table.definition.concerns.contains(oid)))
+            .cloned()
+            .collect()
+    }
+
+    /// Every table of a source.
+    pub fn of_source(&self, source: SourceIndex) -> impl Iterator<Item = &Rc<Table>> {
+        self.by_id.values().filter(move |table| table.source == source)
+    }
+
+    /// Every table, once.
+    pub fn all(&self) -> Vec<Rc<Table>> {
+        self.by_id.values().cloned().collect()
+    }
+
+    /// How many tables are known.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+}
+
+fn table(id: u64, resolved: Resolved<'_>, last_loose: u64) -> Table {
+    let Resolved { source, source_prefix, cache_prefix, definition, epoch, drop, changes, now } = resolved;
+    let name = format!("{source_prefix}{}", definition.display);
+    let stem = format!("{cache_prefix}{name}");
+    let acl_prefix: Rc<[u8]> = Rc::from(format!("{stem}:").into_bytes());
+    let prefix = match epoch {
+        Some(epoch) => Rc::from(format!("{stem}@{epoch}:").into_bytes()),
+        None => Rc::clone(&acl_prefix),
+    };
+    Table {
+        id,
+        source,
+        definition,
+        name: name.into(),
+        epoch,
+        prefix,
+        acl_prefix,
+        loose: Loose::new(&stem, last_loose.max(epoch.unwrap_or_default()), now.unix_ms),
+        changes,
+        drop,
+        described_ms: Cell::new(now.monotonic_ms),
+        asked: Cell::new(beginning()),
+        recorded_ms: Cell::new(0),
+        lookups: RefCell::default(),
+    }
+}

@@ -1,0 +1,231 @@
+//! How far each source's change notices can be relied on, and what follows when they cannot.
+
+use crate::cache::lease::{Freshness, Gap, Lease};
+use crate::server::clock::monotonic_ms_of;
+use crate::settings::{Invalidation, OnGap};
+use crate::workers::mail::{FeedEvent, SourceIndex};
+
+use crate::engine::catalog::tables::Table;
+use crate::engine::state::Engine;
+use crate::engine::store::Store;
+
+/// How often the log is told of notices that are not ours, in milliseconds.
+const FOREIGN_PAUSE_MS: u64 = 60_000;
+
+/// What the main thread knows of each source's notices.
+#[derive(Debug)]
+pub struct Freshnesses {
+    sources: Vec<SourceFreshness>,
+}
+
+/// One source's.
+#[derive(Debug)]
+pub struct SourceFreshness {
+    /// How changes are told.
+    pub mode: Invalidation,
+    /// The lease.
+    pub lease: Lease,
+    /// Whether a session listens now.
+    pub is_open: bool,
+    /// Why the last session ended or could not be opened, until one is live.
+    pub reason: Option<String>,
+    /// What the log was told last, and when that was, in milliseconds on the clock that only goes forward.
+    pub told: (Freshness, u64),
+    /// Notices that are not proven to be ours and were left out.
+    pub foreign: u64,
+    /// When the log was told of them last, on the same clock.
+    foreign_told_ms: Option<u64>,
+}
+
+impl Freshnesses {
+    /// Of sources that tell of changes in these ways.
+    pub fn new(modes: impl Iterator<Item = Invalidation>) -> Self {
+        let fresh = |mode| SourceFreshness {
+            mode,
+            lease: Lease::default(),
+            is_open: false,
+            reason: None,
+            told: (Freshness::Connecting, 0),
+            foreign: 0,
+            foreign_told_ms: None,
+        };
+        Self { sources: modes.map(fresh).collect() }
+    }
+
+    /// That of one source.
+    pub fn get(&self, source: SourceIndex) -> Option<&SourceFreshness> {
+        self.sources.get(source)
+    }
+
+    /// That of one source.
+    pub fn get_mut(&mut self, source: SourceIndex) -> Option<&mut SourceFreshness> {
+        self.sources.get_mut(source)
+    }
+
+    /// How many sources are known.
+    pub fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Whether there is no source.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+}
+
+impl SourceFreshness {
+    /// Tells the log of a new state, and remembers why it is so.
+    fn log(&mut self, state: Freshness, name: &str, max_staleness_ms: u64) {
+        match state {
+            Freshness::Connecting => {}
+            Freshness::Live => {
+                self.reason = None;
+                log::info!("source {name}: change notices are live");
+            }
+            Freshness::Suspect => {
+                let silence =
+                    || format!("no heartbeat came back for {max_staleness_ms} ms (max_staleness_ms)");
+                let reason = self.reason.get_or_insert_with(silence);
+                log::warn!("source {name}: change notices are suspect: {reason}");
+            }
+        }
+    }
+}
+
+impl SourceFreshness {
+    /// So many more notices were left out.
+    fn left_out(&mut self, count: u64, name: &str, now_ms: u64) {
+        self.foreign += count;
+        if self.foreign_told_ms.is_none_or(|told_ms| now_ms >= told_ms + FOREIGN_PAUSE_MS) {
+            self.foreign_told_ms = Some(now_ms);
+            let total = self.foreign;
+            log::warn!("source {name}: {total} notices on cache_invalidation were not proven to be pgcache's and left out");
+        }
+    }
+}
+
+impl Engine {
+    /// What a thread that listens to a source has to tell.
+    pub fn on_feed_event(&mut self, store: impl Store, source: SourceIndex, event: FeedEvent) {
+        let Some(freshness) = self.freshness.get_mut(source) else { return };
+        match event {
+            FeedEvent::Opened { gap } => {
+                freshness.is_open = true;
+                if let Some(gap) = gap {
+                    self.gap(store, source, gap);
+                }
+            }
+            FeedEvent::Beat(sent) => {
+                freshness.lease.beat(monotonic_ms_of(sent));
+                // What kept the source from being live is over, also where its lease did not run out meanwhile.
+                freshness.reason = None;
+            }
+            FeedEvent::Foreign(count) => {
+                freshness.left_out(count, self.sources.name(source), store.monotonic_ms())
+            }
+            FeedEvent::Gap(gap) => self.gap(store, source, gap),
+            FeedEvent::Closed(reason) => {
+                freshness.is_open = false;
+                self.closed(source, reason);
+            }
+            FeedEvent::Uncompared(reason) => {
+                let reason = format!("definitions cannot be compared: {reason}");
+                freshness.reason.get_or_insert(reason);
+            }
+            FeedEvent::Notices(notices) => self.queue_notices(source, notices),
+            FeedEvent::Fingerprints(seen) => self.compare_definitions(source, &seen),
+            FeedEvent::Vocabulary(number) => self.compare_vocabulary(store, source, number),
+        }
+    }
+
+    /// A session has ended or could not be opened. The log is told once of each reason.
+    fn closed(&mut self, source: SourceIndex, reason: String) {
+        let Some(freshness) = self.freshness.get_mut(source) else { return };
+        if freshness.reason.as_ref() != Some(&reason) {
+            log::info!("source {}: no change notices for now: {reason}", self.sources.name(source));
+            freshness.reason = Some(reason);
+        }
+    }
+
+    /// Looks after the leases at `now_ms`: tells the log when one begins or runs out.
+    pub fn watch_leases(&mut self, now_ms: u64) {
+        let max_staleness_ms = self.settings.get().max_staleness.as_millis() as u64;
+        for source in 0..self.freshness.len() {
+            let Some(known) = self.freshness.get_mut(source).filter(|known| known.mode != Invalidation::Off)
+            else {
+                continue;
+            };
+            let state = known.lease.freshness(now_ms, max_staleness_ms);
+            if state != known.told.0 {
+                known.told = (state, now_ms);
+                known.log(state, self.sources.name(source), max_staleness_ms);
+            }
+        }
+    }
+
+    /// Something may have been missed: every watched table of the source starts a new epoch before its next hit.
+    pub fn gap(&mut self, store: impl Store, source: SourceIndex, cause: Gap) {
+        let Some(freshness) = self.freshness.get_mut(source) else { return };
+        freshness.lease.gap(cause);
+        self.counters.gaps += 1;
+        let name = self.sources.name(source);
+        log::info!(
+            "source {name}: a gap in the change notices ({}): watched tables start anew",
+            cause.name()
+        );
+        if store.is_replica() {
+            // The master has its own ears; by then its word will have come.
+            let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
+            self.doubts.add_source(source, store.monotonic_ms() + patience_ms);
+        }
+        self.drop_watched(source);
+    }
+
+    /// The same for every source.
+    pub fn gap_everywhere(&mut self, store: impl Store, cause: Gap) {
+        for source in 0..self.freshness.len() {
+            if self.freshness.get(source).is_some_and(|known| known.mode != Invalidation::Off) {
+                self.gap(store, source, cause);
+            }
+        }
+    }
+
+    /// How far a source's notices can be relied on at `now_ms`.
+    pub fn freshness_of(&self, source: SourceIndex, now_ms: u64) -> Freshness {
+        let max_staleness_ms = self.settings.get().max_staleness.as_millis() as u64;
+        self.freshness
+            .get(source)
+            .map_or(Freshness::Connecting, |known| known.lease.freshness(now_ms, max_staleness_ms))
+    }
+
+    /// The word for that, in HEALTH and in INFO.
+    pub fn freshness_name(&self, source: SourceIndex, now_ms: u64) -> &'static str {
+        match self.freshness.get(source).map(|known| known.mode) {
+            None | Some(Invalidation::Off) => "off",
+            Some(Invalidation::Notify | Invalidation::Outbox) => self.freshness_of(source, now_ms).name(),
+        }
+    }
+
+    /// How many tables of a source are watched, of those that are known here.
+    pub fn watched(&self, source: SourceIndex) -> usize {
+        self.tables.of_source(source).filter(|table| table.definition.is_watched).count()
+    }
+
+    /// Whether what stands under `key` of `table` may be served.
+    pub fn may_serve(&self, store: impl Store, table: &Table, key: &[u8]) -> bool {
+        self.may_rely_on(store, table) && !self.is_doubted(table, key)
+    }
+
+    /// Whether what stands under `key` of `table` is known to be out of date.
+    pub fn is_doubted(&self, table: &Table, key: &[u8]) -> bool {
+        !self.doubts.is_empty() && self.doubts.cover(table, key)
+    }
+
+    /// Whether what the cache holds of `table` may be served, and what is loaded may be stored: changes of a watched table
+    /// are told, and those of any other are its time to live's matter.
+    pub fn may_rely_on(&self, store: impl Store, table: &Table) -> bool {
+        !table.definition.is_watched
+            || self.freshness_of(table.source, store.monotonic_ms()) == Freshness::Live
+            || self.settings.get().on_gap == OnGap::Serve
+    }
+}

@@ -1,0 +1,163 @@
+//! Change notices at work: what they name is dropped, before anything else is served.
+
+use std::rc::Rc;
+
+use crate::cache::canonical::Rule;
+use crate::cache::key::{write_canonical_row, LookupKey};
+use crate::cache::notice::{Notice, Relation};
+use crate::plugins::occurrence::Occurrence;
+use crate::settings::EventType;
+use crate::workers::mail::SourceIndex;
+
+use crate::engine::catalog::tables::Table;
+use crate::engine::state::Engine;
+use crate::engine::store::Store;
+
+/// What a row's notice says about one of its table's unique keys.
+enum Named {
+    /// The row's lookup key there.
+    Key(Vec<u8>),
+    /// The row has none: a null is in no unique key.
+    Nothing,
+    /// It does not say, or not in a spelling to rely on.
+    Unknown,
+}
+
+impl Engine {
+    /// One change was committed.
+    pub fn on_notice(&mut self, store: impl Store, source: SourceIndex, notice: &Notice) {
+        self.counters.notices += 1;
+        match notice {
+            Notice::Rows { relation, rows } => {
+                for table in self.tables.concerned_by(source, relation) {
+                    table.changes.add(self.queries.clock.next());
+                    if !self.drop_rows(store, &table, relation, rows) {
+                        self.drop_table(store, &table);
+                    }
+                }
+            }
+            Notice::Table(relation) => {
+                for table in self.tables.concerned_by(source, relation) {
+                    self.drop_table(store, &table);
+                }
+            }
+            Notice::Definitions(oids) => self.definitions_changed(store, source, oids),
+            // Read where the notices come from.
+            Notice::Beat(_) => {}
+        }
+    }
+
+    fn definitions_changed(&mut self, store: impl Store, source: SourceIndex, oids: &[u32]) {
+        for oid in oids {
+            for table in self.tables.concerned_by(source, &Relation::Oid(*oid)) {
+                self.drop_table(store, &table);
+            }
+        }
+        if let Some(active) = self.sources.get(source) {
+            active.known.hurry();
+        }
+    }
+
+    /// Ends the generation of `table`. On a replica its master does; until its record comes nothing is served.
+    pub fn drop_table(&mut self, store: impl Store, table: &Rc<Table>) {
+        if store.is_replica() {
+            self.counters.superseded += self.flights.supersede_table(table.id) as u64;
+            self.doubts.add_table(table.id, store.monotonic_ms());
+        } else {
+            self.start_epoch(store, table);
+        }
+    }
+
+    /// Drops the entries of `rows`. False when one of them cannot be named, so that all of the table has to go.
+    fn drop_rows(
+        &mut self,
+        store: impl Store,
+        table: &Rc<Table>,
+        relation: &Relation,
+        rows: &[Box<str>],
+    ) -> bool {
+        if table.loose.drop_all(store.unix_ms()) {
+            self.counters.loose_drops += 1;
+        }
+        self.counters.superseded += self.flights.supersede_uncertain(table.id) as u64;
+        // A trigger of others prints values by its writer's settings.
+        let trusts_texts = matches!(relation, Relation::Oid(_));
+        let mut keys = Vec::new();
+        for row in rows {
+            let Ok(row) = LookupKey::parse_row(row) else { return false };
+            for unique_key in &table.definition.unique_keys {
+                match named(table, unique_key, &row, trusts_texts) {
+                    Named::Key(key) => keys.push(key),
+                    Named::Nothing => {}
+                    Named::Unknown => return false,
+                }
+            }
+        }
+        for key in keys {
+            self.drop_named(store, table, &key);
+        }
+        true
+    }
+
+    fn drop_named(&mut self, store: impl Store, table: &Rc<Table>, lookup_key: &[u8]) {
+        let cache_key = [&table.prefix, lookup_key].concat();
+        self.counters.superseded += u64::from(self.flights.supersede_key(&cache_key));
+        self.remove_or_doubt(store, table, &cache_key);
+        let what = Occurrence::new(EventType::CacheInvalidate).key(&cache_key, table.prefix.len());
+        let what = what.reason("notice");
+        self.tell(store, table, what);
+    }
+
+    /// What the catalog says of functions, operators, casts and types. Queries that were described with others are described
+    /// anew; the rows of whatever may run code of somebody's are dropped.
+    pub fn compare_vocabulary(&mut self, store: impl Store, source: SourceIndex, number: i64) {
+        let Some(active) = self.sources.get(source) else { return };
+        let before = active.vocabulary.replace(Some(number));
+        self.queries.forget_all_but(source, number);
+        if before.is_none_or(|before| before == number) {
+            return;
+        }
+        let concerned: Vec<_> =
+            self.tables.of_source(source).filter(|table| !table.definition.is_plain).map(Rc::clone).collect();
+        for table in concerned {
+            self.drop_table(store, &table);
+        }
+    }
+
+    /// What the catalog says of the tables that are known here: those that have changed are read anew.
+    pub fn compare_definitions(&mut self, source: SourceIndex, seen: &[(u32, Option<i64>)]) {
+        self.counters.comparisons += 1;
+        for (oid, fingerprint) in seen {
+            let Some(table) = self.tables.by_oid(source, *oid) else { continue };
+            if *fingerprint != Some(table.definition.fingerprint) {
+                self.describe_again(&table);
+            }
+        }
+    }
+}
+
+/// The lookup key that `row` has in `unique_key` of `table`.
+fn named(table: &Table, unique_key: &[usize], row: &LookupKey<'_>, trusts_texts: bool) -> Named {
+    let mut columns: Vec<_> =
+        unique_key.iter().filter_map(|position| table.definition.columns.get(*position)).collect();
+    columns.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let mut texts = Vec::with_capacity(columns.len());
+    for column in &columns {
+        let found = row.members().find(|(name, _)| *name == column.name);
+        let Some((_, value)) = found else { return Named::Unknown };
+        if !trusts_texts && matches!(column.rule, Rule::Ask { .. }) {
+            return Named::Unknown;
+        }
+        if value.get() == "null" {
+            return Named::Nothing;
+        }
+        texts.push(value.get());
+    }
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let rules: Vec<Rule> = columns.iter().map(|column| column.rule).collect();
+    let mut key = Vec::new();
+    match write_canonical_row(&names, &rules, &texts, &mut key) {
+        Ok(()) => Named::Key(key),
+        Err(_) => Named::Unknown,
+    }
+}

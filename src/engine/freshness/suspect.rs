@@ -1,0 +1,15 @@
+//! Suspect sources: those whose change notices are in doubt.
+
+use crate::workers::mail::SourceIndex;
+
+use crate::engine::state::Engine;
+
+impl Engine {
+    /// For how long the notices of `source` have been in doubt, in milliseconds from the end of its lease to `now_ms`; `None`: they are not,
+    /// or never were to be relied on.
+    pub fn suspect_for_ms(&self, source: SourceIndex, now_ms: u64) -> Option<u64> {
+        let max_staleness_ms = self.settings.get().max_staleness.as_millis() as u64;
+        let ran_out_ms = self.freshness.get(source)?.lease.ran_out_ms(max_staleness_ms)?;
+        now_ms.checked_sub(ran_out_ms)
+    }
+}

@@ -1,0 +1,149 @@
+//! Asking PostgreSQL: joining the flight for a key, or starting one.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cache::error::Error;
+use crate::cache::flight::{FlightId, FlightPlan, Joined};
+use crate::cache::ttl::{self, Ttl};
+use crate::postgres::rows::load::KeyValues;
+use crate::server::command::Answer;
+use crate::server::context::Context;
+use crate::server::text::Text;
+use crate::server::turn;
+use crate::workers::group::{Group, Task};
+use crate::workers::mail::SourceIndex;
+use crate::workers::queue::Limits;
+
+use crate::engine::catalog::lookup::Located;
+use crate::engine::catalog::sources::queue_is_full;
+use crate::engine::catalog::tables::Table;
+use crate::engine::loads::waiter::{Continuation, Ticket};
+use crate::engine::requests::caller::Caller;
+use crate::engine::state::Engine;
+use crate::engine::store::{Store, StoreKey};
+
+/// Keys with the flights that wait for them.
+type Keys = Vec<(FlightId, KeyValues)>;
+
+/// A row that is to be loaded: where it may stand, and the values that its statement takes.
+#[derive(Debug)]
+pub struct RowLoad<K = Text> {
+    /// Where it may stand.
+    pub located: Located<K>,
+    /// The values of its lookup key.
+    pub values: KeyValues,
+}
+
+impl<K: StoreKey> RowLoad<K> {
+    /// The row that `located` names. Fails where its values cannot be told.
+    pub fn of(located: Located<K>) -> Result<Self, Error> {
+        let values = located.values()?;
+        Ok(Self { located, values })
+    }
+}
+
+/// The loads that one command starts, gathered so that each statement's keys go as one task.
+#[derive(Debug, Default)]
+pub struct Departures {
+    tasks: Vec<(Arc<Group>, Keys)>,
+}
+
+impl Departures {
+    /// Adds the load of a flight to those of its statement.
+    pub fn add(&mut self, group: &Arc<Group>, flight: FlightId, values: KeyValues) {
+        match self.tasks.iter_mut().find(|(known, _)| Arc::ptr_eq(known, group)) {
+            Some((_, keys)) => keys.push((flight, values)),
+            None => self.tasks.push((Arc::clone(group), vec![(flight, values)])),
+        }
+    }
+}
+
+impl Engine {
+    /// Lets `ticket` wait for `row`; a flight that this starts goes to `departures`.
+    pub fn join<S: Store>(
+        &mut self,
+        store: S,
+        table: &Rc<Table>,
+        row: RowLoad<S::Key>,
+        ttl_s: u32,
+        ticket: Ticket,
+        departures: &mut Departures,
+    ) {
+        let RowLoad { located, values } = row;
+        let plan = FlightPlan {
+            table: table.id,
+            ttl_s,
+            deadline_ms: store.monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64,
+            prefix_len: located.prefix_len,
+            asks: located.asks,
+            is_loose: located.lookup.is_loose,
+            may_alias: located.asks && !located.lookup.reads_clock(&values),
+            is_refresh: false,
+            question: 0,
+        };
+        match self.flights.join(located.flight_key(), plan, ticket) {
+            Joined::Waiting(_) => self.counters.coalesced += 1,
+            Joined::Started(flight) => {
+                let group = if located.asks { located.lookup.asking() } else { located.lookup.plain() };
+                departures.add(group, flight, values);
+            }
+        }
+    }
+
+    /// Hands the flights that were started to the workers. Those that find no room in the queue, or a
+    /// source that is down, land at once with `PGBUSY` or `PGDOWN`.
+    pub fn depart(&mut self, store: impl Store, source: SourceIndex, departures: Departures) {
+        let settings = self.settings.get();
+        let limits = Limits {
+            queue_limit: settings.queue_limit,
+            batch_max: settings.batch_max,
+            calls: turn::number().is_none(),
+        };
+        let pushed = Instant::now();
+        let deadline = pushed + settings.load_timeout;
+        for (group, keys) in departures.tasks {
+            let flights: Vec<FlightId> = keys.iter().map(|(flight, _)| *flight).collect();
+            let pushed = self.sources.get(source).map_or_else(
+                || Err(queue_is_full()),
+                |active| active.push(&group, Task { keys, pushed, deadline }, limits),
+            );
+            if let Err(error) = pushed {
+                self.turn_back(store, &flights, &error);
+            }
+        }
+    }
+
+    /// Has PostgreSQL name the row's own key; `rest` goes on from there.
+    pub fn ask_for_own_key(
+        &mut self,
+        ctx: Context<'_>,
+        table: &Rc<Table>,
+        located: Located,
+        caller: &mut Caller,
+        rest: Continuation,
+    ) -> Result<Answer, Error> {
+        let row = RowLoad::of(located)?;
+        let waiter = caller.wait(self, ctx)?;
+        let mut departures = Departures::default();
+        let ttl_s = self.ttl_s(None);
+        self.join(ctx, table, row, ttl_s, Ticket::Then { waiter, rest }, &mut departures);
+        self.depart(ctx, table.source, departures);
+        Ok(Answer::Blocked(waiter))
+    }
+
+    /// The time to live in seconds that a command asked for, or the default; 0: no expiry.
+    pub fn ttl_s(&self, asked: Option<Ttl>) -> u32 {
+        asked.map_or_else(|| ttl::whole_seconds(self.settings.get().default_ttl), Ttl::seconds)
+    }
+
+    fn turn_back(&mut self, store: impl Store, flights: &[FlightId], error: &Error) {
+        for flight in flights {
+            if let Some(landed) = self.flights.land(*flight) {
+                self.give_up(store, landed, error.clone());
+            }
+        }
+        crate::server::wakeup::wake();
+    }
+}

@@ -1,0 +1,127 @@
+//! Refreshes: entries that grow old are loaded anew, without anybody waiting for it.
+
+use std::rc::Rc;
+
+use crate::cache::age::Ageing;
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::flight::{FlightPlan, Landed};
+use crate::cache::ttl::Ttl;
+use crate::workers::mail::SourceIndex;
+
+use crate::engine::catalog::tables::Table;
+use crate::engine::loads::load_requests::{Departures, RowLoad};
+use crate::engine::loads::waiter::Ticket;
+use crate::engine::state::Engine;
+use crate::engine::store::{Store, StoreKey};
+
+impl Engine {
+    /// What the settings say of entries that grow old.
+    pub fn ageing(&self) -> Ageing {
+        let settings = self.settings.get();
+        Ageing {
+            grace_ms: settings.grace.as_millis() as u64,
+            ahead_percent: settings.refresh_ahead_percent,
+            jitter_percent: settings.ttl_jitter_percent,
+        }
+    }
+
+    /// Loads rows anew for whoever comes next, each under its own key, unless one of many things speaks against it:
+    /// what was served is good enough.
+    pub fn refresh<S: Store>(
+        &mut self,
+        store: S,
+        table: &Rc<Table>,
+        rows: Vec<RowLoad<S::Key>>,
+        ttl: Option<Ttl>,
+    ) {
+        if rows.is_empty() || !self.may_refresh(store, table.source) {
+            return;
+        }
+        let (now_ms, mut departures) = (store.monotonic_ms(), Departures::default());
+        let plan = FlightPlan {
+            table: table.id,
+            ttl_s: self.ttl_s(ttl),
+            deadline_ms: now_ms + self.settings.get().load_timeout.as_millis() as u64,
+            prefix_len: 0,
+            asks: false,
+            is_loose: false,
+            may_alias: false,
+            is_refresh: true,
+            question: 0,
+        };
+        for RowLoad { located, values } in rows {
+            if self.resting.holds(located.cache_key.as_bytes(), now_ms) {
+                continue;
+            }
+            let plan = FlightPlan {
+                asks: located.asks,
+                is_loose: located.lookup.is_loose,
+                prefix_len: located.prefix_len,
+                ..plan.clone()
+            };
+            if let Some(flight) = self.flights.refresh(located.cache_key.as_bytes(), plan) {
+                self.counters.refreshed += 1;
+                departures.add(located.lookup.refreshing(located.asks), flight, values);
+            }
+        }
+        self.depart(store, table.source, departures);
+    }
+
+    /// Whether the source has time for loads that nobody waits for, and whether their rows could be stored here.
+    fn may_refresh(&self, store: impl Store, source: SourceIndex) -> bool {
+        let Some(active) = self.sources.get(source) else { return false };
+        store.may_write().is_ok()
+            && active.queue.has_time(self.settings.get().queue_limit)
+            && !active.queue.is_restrained()
+            && active.refuse_if_down().is_ok()
+    }
+
+    /// A refresh has failed. The entry stays for as long as the server keeps it, unless PostgreSQL says that there is
+    /// no such row to be read.
+    pub fn refresh_failed(&mut self, store: impl Store, landed: &Landed<Ticket>, error: &Error) {
+        if !landed.may_fill {
+            return;
+        }
+        if may_pass(error) {
+            self.resting.add(&landed.key, store.monotonic_ms());
+        } else {
+            self.discard(store, &landed.key);
+        }
+    }
+}
+
+/// Whether a load that failed like this may succeed later: the row has not been refused as such.
+pub fn may_pass(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Denied
+        | ErrorKind::NoTable
+        | ErrorKind::NoColumn
+        | ErrorKind::NotUnique
+        | ErrorKind::BadValue => false,
+        ErrorKind::Postgres(code) => code != "42501",
+        ErrorKind::Malformed
+        | ErrorKind::Down
+        | ErrorKind::Timeout
+        | ErrorKind::Busy
+        | ErrorKind::ReadOnly
+        | ErrorKind::Miss
+        | ErrorKind::Vetoed(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_may_pass_and_a_refusal_does_not() {
+        for kind in
+            [ErrorKind::Down, ErrorKind::Timeout, ErrorKind::Busy, ErrorKind::Postgres("53300".into())]
+        {
+            assert!(may_pass(&Error::new(kind, "")));
+        }
+        for kind in [ErrorKind::NoTable, ErrorKind::NotUnique, ErrorKind::Postgres("42501".into())] {
+            assert!(!may_pass(&Error::new(kind, "")));
+        }
+    }
+}

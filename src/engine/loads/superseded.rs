@@ -1,0 +1,50 @@
+//! Superseded loads: what was loaded since they began may have been read before they were, although it came first.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::cache::flight::Landed;
+
+use crate::engine::catalog::tables::Table;
+use crate::engine::loads::entries::{find, Found};
+use crate::engine::loads::waiter::{Brought, Ticket};
+use crate::engine::state::Engine;
+use crate::engine::store::Store;
+
+impl Engine {
+    /// Nobody who is answered by a superseded flight may find an older row when they ask again. They get the entry that was
+    /// stored meanwhile, or wait for the load that began meanwhile; where there is neither, what was brought is the newest.
+    pub fn catch_up_with_newer(
+        &mut self,
+        store: impl Store,
+        table: Rc<Table>,
+        landed: &mut Landed<Ticket>,
+        brought: &mut Brought,
+    ) {
+        let table = self.current(store, table);
+        let own_key = brought.own_key.as_ref().map(|key| key_of_now(&table, landed, key));
+        let standing = own_key.as_ref().filter(|key| self.may_serve(store, &table, key));
+        match standing.map_or(Found::Nothing, |key| find(store, &store.key(key), |row| Arc::from(row))) {
+            Found::Row(row) => return brought.row = Some(row),
+            Found::Absent => return brought.row = None,
+            Found::Foreign | Found::Nothing => {}
+        }
+        let flight_key = key_of_now(&table, landed, &landed.key);
+        let mut superseded = self.flights.hand_over(&flight_key, landed);
+        if let Some(other) = own_key.filter(|key| *key != flight_key && !landed.waiters.is_empty()) {
+            superseded |= self.flights.supersede_key(&other);
+        }
+        self.counters.superseded += u64::from(superseded);
+    }
+}
+
+/// `key`, which a flight began with, in its table's generation of now.
+fn key_of_now(table: &Table, landed: &Landed<Ticket>, key: &[u8]) -> Vec<u8> {
+    let mut now = Vec::new();
+    if landed.plan.is_loose {
+        table.loose.set_used();
+    }
+    table.write_prefix(landed.plan.is_loose, &mut now);
+    now.extend_from_slice(key.get(landed.plan.prefix_len..).unwrap_or_default());
+    now
+}

@@ -1,0 +1,131 @@
+//! The engine at one moment, for whoever shows it: STATS, HEALTH, INFO and the HTTP endpoint.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::cache::lease::Freshness;
+use crate::cache::value::Value;
+use crate::plugins::health::Verdict;
+use crate::plugins::overview::{Overview, SourceOverview};
+use crate::postgres::{Condition, HealthReport};
+use crate::server::clock::{monotonic_ms, unix_ms};
+use crate::settings::Invalidation;
+use crate::workers::mail::SourceIndex;
+
+use crate::engine::catalog::sources::ActiveSource;
+use crate::engine::state::Engine;
+
+/// How often the HTTP endpoint is told how things stand.
+const PUBLISH_INTERVAL_MS: u64 = 1000;
+
+impl Engine {
+    /// How things stand.
+    pub fn overview(&self) -> Overview {
+        let sources = self.sources.iter().enumerate();
+        Overview {
+            at_ms: unix_ms(),
+            uptime_s: monotonic_ms().saturating_sub(self.started_ms) / 1000,
+            counters: self.counters.figures(),
+            gauges: self.gauges(),
+            complaints: self.complaints(),
+            sources: sources.map(|(index, source)| self.overview_of(index, source)).collect(),
+        }
+    }
+
+    /// What is wrong with the records of hooks and queries.
+    fn complaints(&self) -> Vec<String> {
+        let records = [
+            ("hooks", &self.hook_record),
+            ("queries", &self.query_record),
+            ("changed queries", &self.change_record),
+        ];
+        let of_records = records.into_iter().filter_map(|(name, record)| {
+            record.complaint().map(|reason| format!("the record of {name} {reason}"))
+        });
+        let of_key =
+            self.signing.complaint().map(|reason| format!("hooks and queries do not last: {reason}"));
+        of_records.chain(of_key).collect()
+    }
+
+    /// What STATS tells.
+    pub fn stats(&self) -> Value {
+        self.plugins.stats.report(&self.overview())
+    }
+
+    /// Tells the HTTP endpoint how things stand, if there is one and a second has passed since it was told.
+    pub fn publish(&mut self, now_ms: u64) {
+        let Some(endpoint) = &self.endpoint else { return };
+        if now_ms < self.publish_ms {
+            return;
+        }
+        self.publish_ms = now_ms + PUBLISH_INTERVAL_MS;
+        let overview = self.overview();
+        let verdict = Verdict::of(&overview);
+        endpoint.board().publish(verdict, self.plugins.pages(overview));
+    }
+
+    fn gauges(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("flights", self.flights.len() as u64),
+            ("waiting_clients", self.waiters.len() as u64),
+            ("queued_tasks", self.sources.queued() as u64),
+            (
+                "rejected_records",
+                self.hook_record.rejected() + self.query_record.rejected() + self.change_record.rejected(),
+            ),
+            ("tables", self.tables.len() as u64),
+            ("queries", self.queries.known().count() as u64),
+            (
+                "queries_untracked",
+                self.queries.known().filter(|query| !query.is_tracked(&self.tables)).count() as u64,
+            ),
+        ]
+    }
+
+    fn overview_of(&self, index: SourceIndex, active: &ActiveSource) -> SourceOverview {
+        let overview = SourceOverview {
+            name: active.name.clone(),
+            queued: active.queue.len() as u64,
+            ..active.health().map(of_health).unwrap_or_default()
+        };
+        self.with_notices(index, overview)
+    }
+
+    /// Adds what is known of the source's change notices.
+    fn with_notices(&self, index: SourceIndex, overview: SourceOverview) -> SourceOverview {
+        let Some(known) = self.freshness.get(index) else { return overview };
+        let is_told = known.mode != Invalidation::Off;
+        SourceOverview {
+            invalidation: known.mode.name(),
+            is_told,
+            freshness: self.freshness_name(index, monotonic_ms()),
+            is_fresh: self.freshness_of(index, monotonic_ms()) == Freshness::Live,
+            freshness_reason: known.reason.clone(),
+            watched: self.watched(index) as u64,
+            staleness_ms: known.lease.staleness_ms(monotonic_ms()).filter(|_| is_told),
+            lease_ms: self.settings.get().max_staleness.as_millis() as u64,
+            gaps: known.lease.counts().map(|(gap, count)| (gap.name(), count)).collect(),
+            foreign_notices: known.foreign,
+            ..overview
+        }
+    }
+}
+
+/// What is known of a source's connections.
+fn of_health(health: HealthReport) -> SourceOverview {
+    SourceOverview {
+        status: health.condition.name(),
+        is_up: health.condition == Condition::Up,
+        since_ms: unix_ms_of(health.since),
+        reason: health.last_error,
+        failures: health.failures.into(),
+        connections: health.connections.into(),
+        idle: health.idle.into(),
+        waiting: health.waiting.into(),
+        ..SourceOverview::default()
+    }
+}
+
+/// Since when it is so, in milliseconds since 1970.
+fn unix_ms_of(since: SystemTime) -> u64 {
+    since.duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
+}

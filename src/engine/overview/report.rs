@@ -1,0 +1,137 @@
+//! What INFO tells of the engine, section by section.
+
+use crate::plugins::overview::{Overview, SourceOverview};
+use crate::plugins::stats::latency::Percentiles;
+use crate::plugins::stats::table::TableStats;
+use crate::server::info::{Field, Section};
+
+use crate::engine::state::Engine;
+
+impl Engine {
+    /// All of it.
+    pub fn report(&self) -> Vec<Section> {
+        let overview = self.overview();
+        vec![
+            server_section(&overview),
+            stats_section(&overview),
+            self.commands_section(),
+            of_sources("sources", &overview, state_of),
+            of_sources("pool", &overview, pool_of),
+            of_sources("freshness", &overview, freshness_of),
+            self.tables_section(),
+        ]
+    }
+
+    fn commands_section(&self) -> Section {
+        let book = self.plugins.stats.book();
+        let of_command = |name: &str, errors: u64, told: Percentiles| {
+            let mut dict = vec![("calls", Field::Number(told.count)), ("errors", Field::Number(errors))];
+            dict.extend(times(told));
+            (name.replace('.', "_"), Field::Dict(dict))
+        };
+        let mut fields: Vec<_> = book
+            .commands
+            .iter()
+            .map(|command| of_command(command.name, command.errors, command.latency().percentiles()))
+            .collect();
+        for (name, latency) in
+            [("time_queue", &book.queue), ("time_postgres", &book.postgres), ("time_main", &book.main())]
+        {
+            let told = latency.percentiles();
+            let mut dict = vec![("count", Field::Number(told.count))];
+            dict.extend(times(told));
+            fields.push((name.into(), Field::Dict(dict)));
+        }
+        Section { name: "commands", fields }
+    }
+
+    fn tables_section(&self) -> Section {
+        let book = self.plugins.stats.book();
+        let of_table = |table: &TableStats| {
+            let figures = table.figures().into_iter();
+            let dict = figures.map(|(name, value)| (name, Field::Number(value))).collect();
+            (format!("table_{}", plain(&table.name)), Field::Dict(dict))
+        };
+        Section { name: "tables", fields: book.busiest().into_iter().map(of_table).collect() }
+    }
+}
+
+fn server_section(overview: &Overview) -> Section {
+    let fields = vec![
+        ("version".into(), Field::text(env!("CARGO_PKG_VERSION"))),
+        ("uptime_in_seconds".into(), Field::Number(overview.uptime_s)),
+        ("sources".into(), Field::Number(overview.sources.len() as u64)),
+    ];
+    Section { name: "server", fields }
+}
+
+fn stats_section(overview: &Overview) -> Section {
+    let fields = overview.figures().map(|(name, value)| (name.into(), Field::Number(value)));
+    Section { name: "stats", fields: fields.collect() }
+}
+
+/// What one line tells of a source.
+type Dict = Vec<(&'static str, Field)>;
+
+/// A section with a line for each source.
+fn of_sources(name: &'static str, overview: &Overview, line: fn(&SourceOverview) -> Dict) -> Section {
+    let fields = overview.sources.iter().map(|source| {
+        let name = format!("source_{}", plain(&source.name));
+        (name, Field::Dict(line(source)))
+    });
+    Section { name, fields: fields.collect() }
+}
+
+fn state_of(source: &SourceOverview) -> Dict {
+    vec![
+        ("status", Field::text(source.status)),
+        ("connections", Field::Number(source.connections)),
+        ("idle", Field::Number(source.idle)),
+        ("in_use", Field::Number(source.in_use())),
+        ("queued", Field::Number(source.queued)),
+        ("failures", Field::Number(source.failures)),
+    ]
+}
+
+fn pool_of(source: &SourceOverview) -> Dict {
+    vec![
+        ("connections", Field::Number(source.connections)),
+        ("idle", Field::Number(source.idle)),
+        ("in_use", Field::Number(source.in_use())),
+        ("waiting", Field::Number(source.waiting)),
+    ]
+}
+
+fn freshness_of(source: &SourceOverview) -> Dict {
+    vec![
+        ("invalidation", Field::text(source.invalidation)),
+        ("state", Field::text(source.freshness)),
+        ("watched", Field::Number(source.watched)),
+        ("gaps", Field::Number(source.gaps.iter().map(|(_, count)| count).sum())),
+    ]
+}
+
+fn times(told: Percentiles) -> [(&'static str, Field); 5] {
+    [
+        ("usec_avg", Field::Number(told.average_us)),
+        ("p50", Field::Number(told.p50_us)),
+        ("p95", Field::Number(told.p95_us)),
+        ("p99", Field::Number(told.p99_us)),
+        ("max", Field::Number(told.max_us)),
+    ]
+}
+
+/// A name that cannot break a line of INFO: tables may be called anything.
+fn plain(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() || "_.-".contains(c) { c } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_in_its_line() {
+        assert_eq!(plain("analytics:\"My,Table\"\r\n=1"), "analytics__My_Table____1");
+    }
+}

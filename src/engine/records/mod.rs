@@ -1,0 +1,6 @@
+//! Records: what is kept among the entries, sealed, because it is saved and replicated with them.
+
+pub mod announcements;
+pub mod hooks;
+pub mod record;
+pub mod signing;

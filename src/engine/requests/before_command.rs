@@ -1,0 +1,111 @@
+//! Vetoes: plugins that may refuse a command are asked before it runs, and while the engine is free: what they do may
+//! need it.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::cache::error::Error;
+use crate::plugins::asked::Asked;
+use crate::plugins::call::{self, Words};
+use crate::plugins::part::Part;
+use crate::plugins::plugin::Moment;
+use crate::plugins::registry::Several;
+use crate::plugins::subject::{Subject, SubjectKey};
+use crate::server::acl::User;
+use crate::server::command::{Arguments, Spec};
+use crate::server::context::Context;
+use crate::settings::Settings;
+
+use crate::engine::catalog::tables::Table;
+use crate::engine::requests::caller::Caller;
+use crate::engine::requests::pending_command::Parked;
+use crate::engine::requests::table_command::OnTable;
+use crate::engine::state::Engine;
+
+/// Commands whose clients wait until nobody refuses them.
+pub type Vetoable = VecDeque<(Parked, Guarded)>;
+
+/// A command on a table that somebody may refuse.
+#[derive(Debug)]
+pub struct Guarded {
+    guards: Several,
+    settings: Rc<Settings>,
+    /// What it is about.
+    pub subject: Box<Subject>,
+}
+
+impl Guarded {
+    /// Asks everyone; the first error is the verdict. The engine must be free.
+    pub fn ask(&self, ctx: Context<'_>, spec: &Spec, caller: &Caller, words: Words<'_>) -> Result<(), Error> {
+        let asked = Asked {
+            subject: Some(&self.subject),
+            client: caller.client,
+            ..Asked::new(ctx, spec, &caller.user, words)
+        };
+        ask(&self.guards, ctx, &self.settings, &asked)
+    }
+}
+
+fn ask(guards: &Several, ctx: Context<'_>, settings: &Settings, asked: &Asked<'_>) -> Result<(), Error> {
+    guards.iter().try_for_each(|plugin| plugin.before_command(Moment { ctx, settings }, asked))
+}
+
+/// Asks about a command on no table. The engine must be free.
+pub fn of_command(ctx: Context<'_>, spec: &Spec, arguments: Arguments<'_>) -> Result<(), Error> {
+    let (guards, settings) = crate::engine::with(|engine| Some(engine.guards())).unzip();
+    let (Some(guards), Some(settings)) = (guards, settings) else { return Ok(()) };
+    if guards.is_empty() {
+        return Ok(());
+    }
+    let words = || call::kept(arguments.iter());
+    ask(&guards, ctx, &settings, &Asked::new(ctx, spec, &User::of(ctx), Words::Live(&words)))
+}
+
+/// Asks about commands whose clients wait, and goes on with them.
+pub fn of_waiting(ctx: Context<'_>) {
+    while let Some((parked, guarded)) = crate::engine::with(|engine| engine.vetoable.pop_front()) {
+        let words = crate::engine::with(|engine| engine.waiters.words(parked.waiter()));
+        let Some(words) = words else { continue };
+        let verdict = guarded.ask(ctx, parked.spec(), parked.caller(), Words::Kept(&words));
+        crate::engine::with(|engine| {
+            engine.clear_parked(ctx, parked, guarded, verdict);
+            crate::engine::catch_up(engine, ctx);
+        });
+    }
+}
+
+impl Engine {
+    fn guards(&self) -> (Several, Rc<Settings>) {
+        (Several::clone(self.plugins.having(Part::BeforeCommand)), Rc::clone(self.settings.get()))
+    }
+
+    fn has_guards(&self) -> bool {
+        !self.plugins.having(Part::BeforeCommand).is_empty()
+    }
+
+    /// Who may refuse this command, if anybody. Access comes first: nobody else is asked about what is forbidden.
+    pub fn guarded(
+        &mut self,
+        ctx: Context<'_>,
+        table: &Table,
+        command: &dyn OnTable,
+        caller: &Caller,
+    ) -> Result<Option<Guarded>, Error> {
+        if !self.has_guards() {
+            return Ok(None);
+        }
+        let (guards, settings) = self.guards();
+        let located = command.located(self, table)?;
+        self.check_all(ctx, caller, command.spec().name, table, &located, command.access())?;
+        let keys = located
+            .into_iter()
+            .map(|one| SubjectKey { cache_key: one.cache_key.as_bytes().into(), prefix_len: one.prefix_len });
+        let subject = Subject {
+            source: self.sources.name(table.source).into(),
+            table: table.id,
+            table_name: Rc::clone(&table.name),
+            keys: keys.collect(),
+        };
+        Ok(Some(Guarded { guards, settings, subject: Box::new(subject) }))
+    }
+}

@@ -1,0 +1,102 @@
+//! Commands: when plugins may refuse one, and how its end is told.
+
+use crate::cache::spent::Spent;
+use crate::plugins::call::{self, Call, Ended, Words};
+use crate::plugins::subject::Subject;
+use crate::server::clock::Tick;
+use crate::server::command::{self, Answer, Arguments, Handler, Spec};
+use crate::server::context::Context;
+
+use crate::engine::requests::before_command;
+
+/// What a command comes to in its own call, and what it was about where plugins wanted to know.
+pub type Outcome = command::Outcome<Box<Subject>>;
+
+/// When the plugins that may refuse a command are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Veto {
+    /// Before it runs.
+    AtOnce,
+    /// By the command itself: only then is it known what it is about.
+    OnceItsTableIsKnown,
+    /// Never: it takes back what refuses everything.
+    Never,
+}
+
+/// A command of ours.
+pub trait Command {
+    /// What it is called and takes.
+    const SPEC: Spec;
+
+    /// What its HELP prints: each way to call it, then what that does. Empty when it has no HELP.
+    const HELP: &'static [&'static str] = &[];
+
+    /// When those are asked who may refuse it. A command about rows asks once it knows which.
+    fn veto(_: Arguments<'_>) -> Veto {
+        if const { Self::SPEC.names_rows() } {
+            Veto::OnceItsTableIsKnown
+        } else {
+            Veto::AtOnce
+        }
+    }
+
+    /// Runs it. `arguments` are those after the name; their number fits the spec.
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome;
+}
+
+impl<C: Command> Handler for C {
+    const SPEC: Spec = <C as Command>::SPEC;
+    const HELP: &'static [&'static str] = <C as Command>::HELP;
+    type Subject = Box<Subject>;
+
+    fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
+        if C::veto(arguments) == Veto::AtOnce {
+            if let Err(refusal) = before_command::of_command(ctx, &<C as Command>::SPEC, arguments) {
+                return refusal.into();
+            }
+        }
+        <C as Command>::run(ctx, arguments)
+    }
+
+    fn end(ctx: Context<'_>, arguments: Arguments<'_>, began: Tick, outcome: &mut Outcome) {
+        // Worked out once, by the compiler.
+        let (name, is_write) = const { (<C as Command>::SPEC.name(), <C as Command>::SPEC.is_write()) };
+        end(ctx, name, is_write, arguments, began, outcome);
+    }
+}
+
+/// Tells of the command's end, or, when its client waits, keeps what is to be told then.
+fn end(
+    ctx: Context<'_>,
+    command: &'static str,
+    is_write: bool,
+    arguments: Arguments<'_>,
+    began: Tick,
+    outcome: &mut Outcome,
+) {
+    let keep = || call::kept(arguments.iter());
+    let client = ctx.client_id();
+    crate::engine::with(|engine| match &outcome.answer {
+        Answer::Blocked(waiter) => {
+            let (arguments, spent) = (keep(), Spent::default());
+            let subject = outcome.subject.take();
+            let call = Call { command, began, arguments, is_write, client, subject, spent };
+            engine.waiters.remember(*waiter, call);
+        }
+        Answer::Now(reply) => {
+            let error = reply.error_code();
+            let ended = Ended {
+                command,
+                is_write,
+                client,
+                subject: outcome.subject.as_deref(),
+                at_s: engine.now_s,
+                duration_us: began.elapsed_us(),
+                spent: Spent::default(),
+                error: error.as_deref(),
+                arguments: Words::Live(&keep),
+            };
+            engine.tell_ended(ctx, &ended);
+        }
+    });
+}

@@ -1,0 +1,83 @@
+//! Changes that commands make to the cache: the order that keeps stale rows out.
+
+use std::rc::Rc;
+
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::stored::Refusal;
+
+use crate::server::context::Context;
+
+use crate::engine::catalog::tables::Table;
+use crate::engine::loads::waiter::Ticket;
+use crate::engine::requests::pending_command::Parked;
+use crate::engine::state::{Answered, Engine};
+use crate::engine::store::Store;
+
+/// A change that came due while replicas were paused, when the server aborts on a write.
+pub enum Held {
+    /// A command that is to run.
+    Command(Parked),
+    /// A command that is to go on.
+    Answer(Ticket, Answered),
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+impl Engine {
+    /// No flight that began before now may fill `key`, nor one whose own key nobody knows yet and might be it.
+    pub fn supersede(&mut self, store: impl Store, table: &Rc<Table>, key: &[u8]) {
+        let superseded =
+            usize::from(self.flights.supersede_key(key)) + self.flights.supersede_uncertain(table.id);
+        self.counters.superseded += superseded as u64;
+        table.loose.drop_all(store.unix_ms());
+        table.changes.add(self.queries.clock.next());
+    }
+
+    /// Drops the entry under `key`: first the flights, then what is stored.
+    pub fn drop_entry(&mut self, store: impl Store, table: &Rc<Table>, key: &[u8]) -> Result<(), Error> {
+        self.supersede(store, table, key);
+        store.remove(&store.key(key)).map_err(refused)
+    }
+
+    /// Stores an entry by the client's word: flights that began before it may not overwrite it.
+    pub fn put_entry(
+        &mut self,
+        store: impl Store,
+        table: &Rc<Table>,
+        key: &[u8],
+        value: &[u8],
+        ttl_s: u32,
+    ) -> Result<(), Error> {
+        self.supersede(store, table, key);
+        self.store(store, key, value, ttl_s).map_err(refused)?;
+        self.counters.writes += 1;
+        Ok(())
+    }
+
+    /// Goes on with what was held, once the pause has ended.
+    pub fn release_held(&mut self, ctx: Context<'_>) {
+        if self.held.is_empty() || ctx.is_paused() {
+            return;
+        }
+        for held in std::mem::take(&mut self.held) {
+            match held {
+                Held::Command(parked) => self.run_held(ctx, parked),
+                Held::Answer(ticket, answered) => self.answer(ctx, ticket, &answered),
+            }
+        }
+    }
+}
+
+fn refused(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::NotMaster => Error::new(ErrorKind::ReadOnly, "You can't write against a read only replica."),
+        Refusal::Paused => Error::new(ErrorKind::Busy, "the server is failing over or paused: try again"),
+        Refusal::Refused => {
+            Error::malformed("the server refused the write: memory may be full, see maxmemory")
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Commands that are parked: their clients wait until the catalog has been asked for their table, a pause has ended, or nobody
+//! refuses them any more.
+
+use std::rc::Rc;
+
+use crate::cache::error::{Error, ErrorKind};
+use crate::cache::name::TableName;
+use crate::server::acl::User;
+use crate::server::blocked::WaiterId;
+use crate::server::command::{Answer, Spec};
+use crate::server::context::{replicas_are_paused, Context};
+use crate::server::reply::Reply;
+
+use crate::engine::catalog::tables::Table;
+use crate::engine::requests::access::tells_what_there_is;
+use crate::engine::requests::before_command::Guarded;
+use crate::engine::requests::caller::Caller;
+use crate::engine::requests::deferred_write::Held;
+use crate::engine::requests::table_command::OnTable;
+use crate::engine::state::{timed_out, Engine};
+
+/// A command whose table is being resolved.
+pub struct Parked {
+    waiter: WaiterId,
+    caller: Caller,
+    /// The table as the client spelled it.
+    pub spelling: Box<[u8]>,
+    command: Box<dyn OnTable>,
+    /// Whether everybody has let it pass who may refuse it.
+    is_cleared: bool,
+}
+
+impl std::fmt::Debug for Parked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parked")
+    }
+}
+
+impl Parked {
+    /// Who waits.
+    pub fn waiter(&self) -> WaiterId {
+        self.waiter
+    }
+
+    /// Who asked.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// What its command is called and takes.
+    pub fn spec(&self) -> &'static Spec {
+        self.command.spec()
+    }
+}
+
+impl Engine {
+    /// Has the client wait until the catalog has been asked for `spelling`, and then run `command`.
+    pub fn park(
+        &mut self,
+        ctx: Context<'_>,
+        spelling: &[u8],
+        command: &impl OnTable,
+        caller: &mut Caller,
+    ) -> Result<Answer, Error> {
+        let name = TableName::parse(spelling)?;
+        let source = self.sources.named(name.source())?;
+        let waiter = caller.wait(self, ctx)?;
+        let client = caller.client;
+        let caller = std::mem::replace(caller, Caller { waiter: Some(waiter), user: User::server(), client });
+        let (spelling, command) = (spelling.into(), command.parked());
+        let parked = Parked { waiter, caller, spelling, command, is_cleared: false };
+        self.resolve(source, name.relation(), parked)?;
+        Ok(Answer::Blocked(waiter))
+    }
+
+    /// Runs a command whose client waits, or has it wait for those who may refuse it.
+    pub fn run_parked(&mut self, ctx: Context<'_>, mut parked: Parked, table: &Rc<Table>) {
+        if !self.waiters.is_waiting(parked.waiter) {
+            return;
+        }
+        if parked.command.writes() && replicas_are_paused() {
+            return self.held.push(Held::Command(parked));
+        }
+        let guarded = if parked.is_cleared {
+            Ok(None)
+        } else {
+            self.guarded(ctx, table, &*parked.command, &parked.caller)
+        };
+        let answer = match guarded {
+            Ok(Some(guarded)) => return self.vetoable.push_back((parked, guarded)),
+            Ok(None) => parked.command.run(self, ctx, table, &mut parked.caller),
+            Err(error) => Err(error),
+        };
+        let answer = self.hide(ctx, &parked.spelling, &*parked.command, &parked.caller, answer);
+        self.conclude(&parked.caller, answer);
+    }
+
+    /// Answers a command whose table is not to be had.
+    pub fn refuse_parked(&mut self, ctx: Context<'_>, parked: &Parked, error: Error) {
+        let Parked { waiter, caller, spelling, command, .. } = parked;
+        // Here it is `allow_tables` that says `NOPERM`, not the ACL.
+        let tells = *error.kind() == ErrorKind::Denied || tells_what_there_is(error.kind());
+        let error = if tells { self.hidden(ctx, spelling, &**command, caller, error) } else { error };
+        self.fail(*waiter, error);
+    }
+
+    /// Goes on with a command that waited for those who may refuse it.
+    pub fn clear_parked(
+        &mut self,
+        ctx: Context<'_>,
+        parked: Parked,
+        guarded: Guarded,
+        verdict: Result<(), Error>,
+    ) {
+        match verdict {
+            Err(error) => self.fail(parked.waiter, error),
+            Ok(()) => {
+                self.waiters.about(parked.waiter, guarded.subject);
+                self.run_held(ctx, Parked { is_cleared: true, ..parked });
+            }
+        }
+    }
+
+    /// Runs a command that was held, for a pause that has ended or for those who may refuse it.
+    pub fn run_held(&mut self, ctx: Context<'_>, parked: Parked) {
+        match self.known(ctx, &parked.spelling) {
+            Some(table) => self.run_parked(ctx, parked, &table),
+            None => self.fail(parked.waiter, timed_out()),
+        }
+    }
+
+    /// Answers a waiting client with an error.
+    pub fn fail(&mut self, waiter: WaiterId, error: Error) {
+        self.counters.errors += 1;
+        self.waiters.answer(waiter, Reply::Error(error));
+    }
+}

@@ -1,0 +1,151 @@
+//! WATCH commands under way: who waits for the answers of which sources.
+
+use std::collections::HashMap;
+
+use crate::cache::error::{Error, ErrorKind};
+use crate::cdc::install::Watched;
+use crate::server::blocked::WaiterId;
+use crate::server::clock::monotonic_ms;
+use crate::server::command::Answer;
+use crate::server::context::Context;
+use crate::server::reply::{Reply, Value};
+use crate::settings::Invalidation;
+use crate::workers::job::Job;
+use crate::workers::mail::SourceIndex;
+use crate::workers::watch_request::{WatchAnswer, Watching};
+
+use crate::engine::catalog::sources::queue_is_full;
+use crate::engine::requests::caller::Caller;
+use crate::engine::state::Engine;
+
+/// One WATCH command.
+#[derive(Debug)]
+struct Watch {
+    waiter: WaiterId,
+    what: Watching,
+    deadline_ms: u64,
+    /// How many sources have not answered yet.
+    pending: usize,
+    /// What the others have listed.
+    listed: Vec<Value>,
+}
+
+/// All of them, by number.
+#[derive(Debug, Default)]
+pub struct Watches {
+    under_way: HashMap<u64, Watch>,
+    next: u64,
+}
+
+impl Engine {
+    /// Has `sources` do `what` for the client of `ctx`.
+    pub fn watch(
+        &mut self,
+        ctx: Context<'_>,
+        sources: &[SourceIndex],
+        what: &Watching,
+    ) -> Result<Answer, Error> {
+        let mut caller =
+            Caller { waiter: None, user: crate::server::acl::User::server(), client: ctx.client_id() };
+        let limit = self.settings.get().queue_limit;
+        let patience = what.patience(self.settings.get().load_timeout);
+        let waiter = caller.wait(self, ctx)?;
+        self.watches.next += 1;
+        let number = self.watches.next;
+        let mut pending = 0;
+        for source in sources {
+            let pushed = self.sources.get(*source).map_or_else(
+                || Err(queue_is_full()),
+                |active| active.push_job(Job::Watch { number, what: what.clone() }, limit),
+            );
+            match pushed {
+                Ok(()) => pending += 1,
+                Err(error) if pending == 0 => {
+                    self.fail(waiter, error);
+                    return Ok(Answer::Now(Reply::Sent));
+                }
+                // The list of the others is still of use.
+                Err(_) => {}
+            }
+        }
+        let deadline_ms = monotonic_ms() + patience.as_millis() as u64;
+        self.watches
+            .under_way
+            .insert(number, Watch { waiter, what: what.clone(), deadline_ms, pending, listed: vec![] });
+        Ok(Answer::Blocked(waiter))
+    }
+
+    /// The sources that tell of changes.
+    pub fn telling_sources(&self) -> Vec<SourceIndex> {
+        let tells = |source: &SourceIndex| {
+            self.freshness.get(*source).is_some_and(|known| known.mode != Invalidation::Off)
+        };
+        (0..self.freshness.len()).filter(tells).collect()
+    }
+
+    /// A source has answered.
+    pub fn watched_by(&mut self, number: u64, source: SourceIndex, result: Result<WatchAnswer, Error>) {
+        let prefix = self.sources.prefix(source).to_owned();
+        let name = self.sources.get(source).map_or("", |active| &active.name).to_owned();
+        let Some(watch) = self.watches.under_way.get_mut(&number) else { return };
+        watch.pending = watch.pending.saturating_sub(1);
+        let waiter = watch.waiter;
+        let reply = match result {
+            Ok(WatchAnswer::Done) => Reply::Ok,
+            Ok(WatchAnswer::Script(script)) => Reply::Buffer(script.into_bytes()),
+            Ok(WatchAnswer::Tables(tables)) => {
+                watch.listed.extend(tables.iter().map(|table| listed(&name, &prefix, table)));
+                if watch.pending > 0 {
+                    return;
+                }
+                Reply::Value(Value::List(std::mem::take(&mut watch.listed)))
+            }
+            Err(error) => Reply::Error(error),
+        };
+        self.watches.under_way.remove(&number);
+        self.waiters.answer(waiter, reply);
+    }
+
+    /// Gives up what takes too long.
+    pub fn give_up_watches(&mut self, now_ms: u64) {
+        let late: Vec<u64> = self
+            .watches
+            .under_way
+            .iter()
+            .filter(|(_, watch)| watch.deadline_ms <= now_ms)
+            .map(|(number, _)| *number)
+            .collect();
+        for number in late {
+            if let Some(watch) = self.watches.under_way.remove(&number) {
+                self.fail(watch.waiter, too_late(&watch.what));
+            }
+        }
+    }
+}
+
+/// `PGTIMEOUT`.
+fn too_late(what: &Watching) -> Error {
+    let text = match what {
+        Watching::Add(_) | Watching::Del(_) => {
+            "PostgreSQL has not answered for a minute: WATCH LIST shows what has been done"
+        }
+        Watching::Sql(_) | Watching::List => {
+            "load_timeout_ms passed before PostgreSQL answered: try again, or raise it"
+        }
+    };
+    Error::new(ErrorKind::Timeout, text)
+}
+
+fn listed(source: &str, prefix: &str, table: &Watched) -> Value {
+    let number = |number: i64| Value::Integer(number);
+    let fields = vec![
+        ("table", Value::Text(format!("{prefix}{}", table.name))),
+        ("source", Value::from(source)),
+        ("mode", Value::from(table.mode.name())),
+        ("watched", Value::from(if table.is_whole { "yes" } else { "partly" })),
+        ("triggers", number(table.triggers)),
+        ("partitions", number(table.partitions)),
+        ("event_trigger", Value::Bool(table.has_event_triggers)),
+    ];
+    Value::map(fields)
+}
