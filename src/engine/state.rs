@@ -10,14 +10,13 @@ use crossbeam_channel::Receiver;
 
 use crate::cache::alias::Aliases;
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::flight::{FlightId, Flights};
+use crate::cache::flight::Flights;
 use crate::cache::lease::Gap;
 use crate::cache::notice::Notice;
 use crate::cache::rest::Resting;
 use crate::cache::spent::Spent;
 use crate::http::Endpoint;
 use crate::plugins::registry::Plugins;
-use crate::postgres::rows::load::Fetched;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::server::notifications::Change;
@@ -33,6 +32,7 @@ use crate::engine::catalog::tables::Tables;
 use crate::engine::freshness::leases::Freshnesses;
 use crate::engine::freshness::pending_invalidations::Doubts;
 use crate::engine::freshness::sweep::Sweep;
+use crate::engine::loads::completion::{Answered, Landing, LoadAnswer};
 use crate::engine::loads::pending_multiread::Gathers;
 use crate::engine::loads::waiter::{Brought, Ticket};
 use crate::engine::overview::counters::Counters;
@@ -53,29 +53,6 @@ const BUSY_READS: u64 = 500;
 
 /// How many results are applied between two looks at the clock.
 const STEPS_PER_LOOK: usize = 16;
-
-/// What a statement brought for one flight.
-#[derive(Debug)]
-pub struct Landing {
-    /// Which.
-    pub flight: FlightId,
-    /// The row, or why there is none.
-    pub outcome: Result<Fetched, Error>,
-    /// How long it waited and the statement took.
-    pub spent: Spent,
-}
-
-/// A load's answer, shared by all who waited for it.
-pub type Answered = Rc<LoadAnswer>;
-
-/// What a load brought, and how long that took.
-#[derive(Debug)]
-pub struct LoadAnswer {
-    /// The row, or why there is none.
-    pub result: Result<Brought, Error>,
-    /// Where the time went.
-    pub spent: Spent,
-}
 
 /// Everything that the main thread knows.
 #[derive(Debug)]

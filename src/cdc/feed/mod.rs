@@ -1,5 +1,6 @@
 //! A feed: one way in which PostgreSQL tells of changes.
 
+mod beats;
 mod event;
 mod notify;
 mod outbox;
@@ -7,6 +8,7 @@ mod poll;
 mod queue_usage;
 mod server_identity;
 mod trim;
+mod trust;
 mod unproven;
 mod watermark;
 

@@ -1,12 +1,12 @@
 //! The feed by NOTIFY: what others notify on the channel, and heartbeats of our own that travel the same way.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::beats::Beats;
 use super::queue_usage::QueueUsage;
 use super::server_identity::{Past, ServerIdentity};
-use super::unproven::Unproven;
+use super::trust::Trust;
 use crate::cache::error::Error;
 use crate::cache::lease::Gap;
 use crate::cache::notice::{Notice, Relation};
@@ -28,21 +28,11 @@ const UNLISTEN: &str = "UNLISTEN cache_invalidation";
 /// What a session sets besides, unless a pooler stands in between: others might find it in their sessions.
 const SETUP: &str = "SET default_transaction_read_only = on; SET statement_timeout = '10s'";
 
-/// How many heartbeats go into the longest time without one, and how long they are apart at least and at most.
-const BEATS_PER_LEASE: u32 = 8;
-const BEAT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
 /// How long the connection is waited on at a time, so that the end of the module does not wait longer.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// How much is told at once.
 const BATCH_NOTICES: usize = 1000;
 const BATCH_BYTES: usize = 1 << 20;
-/// Heartbeats that may be under way: those before them are given up.
-const BEATS_UNDER_WAY: usize = 16;
-/// How often the secret is read again at most, and how often it is told how many notices were left out.
-const SECRET_PAUSE: Duration = Duration::from_secs(1);
-const FOREIGN_PAUSE: Duration = Duration::from_millis(500);
-/// How many notices in doubt are kept meanwhile: less than 2 MB.
-const DOUBTFUL: usize = 200;
 /// The least time that the first heartbeat has to come back.
 const PROOF_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -65,38 +55,6 @@ struct Listening {
     beats: Beats,
     usage: QueueUsage,
     trust: Trust,
-}
-
-/// What notifications are held against.
-struct Trust {
-    secret: Option<Secret>,
-    /// When that was read again last.
-    read: Option<Instant>,
-    /// Notices in our form that it does not prove: those of another secret, perhaps, until it has been read again.
-    doubtful: Vec<(String, i32)>,
-    /// Those of them that there was no room for.
-    lost: u64,
-    unproven: Unproven,
-    /// Notices that were left out since that was told.
-    foreign: u64,
-    told: Instant,
-}
-
-/// A heartbeat on its way.
-struct Beat {
-    text: String,
-    sent: Instant,
-    /// The server process that it came from, which PostgreSQL tells with it: what others send is not ours.
-    process: Option<i32>,
-}
-
-/// Heartbeats on their way.
-struct Beats {
-    /// What makes those of this session unlike all others.
-    name: String,
-    number: u64,
-    under_way: VecDeque<Beat>,
-    last: Instant,
 }
 
 impl Notify {
@@ -246,49 +204,9 @@ impl Listening {
     }
 }
 
-impl Beats {
-    fn new() -> Self {
-        let name = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        Self { name, number: 0, under_way: VecDeque::new(), last: Instant::now() }
-    }
-
-    /// When the next one is to be sent.
-    fn due(&self, max_staleness: Duration) -> Instant {
-        self.last + (max_staleness / BEATS_PER_LEASE).clamp(BEAT_PAUSE.0, BEAT_PAUSE.1)
-    }
-
-    /// The call that sends the next one, now.
-    fn next(&mut self) -> String {
-        self.number += 1;
-        let text = format!("{}-{}", self.name, self.number);
-        let call =
-            format!("pg_catalog.pg_notify('cache_invalidation', '{{\"pgcache\":1,\"beat\":\"{text}\"}}')");
-        if self.under_way.len() >= BEATS_UNDER_WAY {
-            self.under_way.pop_front();
-        }
-        self.last = Instant::now();
-        self.under_way.push_back(Beat { text, sent: self.last, process: None });
-        call
-    }
-
-    /// The last one came from this server process.
-    fn sent_by(&mut self, process: Option<&str>) {
-        if let Some(beat) = self.under_way.back_mut() {
-            beat.process = process.and_then(|process| process.parse().ok());
-        }
-    }
-
-    /// When the one with that text was sent, if it is ours. Those before it will not come any more.
-    fn came(&mut self, text: &str, process: i32) -> Option<Instant> {
-        let is_ours = |beat: &Beat| beat.text == text && beat.process == Some(process);
-        let place = self.under_way.iter().position(is_ours)?;
-        self.under_way.drain(..=place).next_back().map(|beat| beat.sent)
-    }
-}
-
 /// What was heard at once.
 #[derive(Default)]
-struct Batch {
+pub(super) struct Batch {
     notices: Vec<Notice>,
     bytes: usize,
     is_unreadable: bool,
@@ -329,7 +247,8 @@ impl Batch {
         }
     }
 
-    fn add_proven(&mut self, text: &str) {
+    /// Adds a notice of ours.
+    pub fn add_proven(&mut self, text: &str) {
         match Notice::parse(text) {
             Some(notice) => self.notices.push(notice),
             None => self.is_unreadable = true,
@@ -361,83 +280,6 @@ impl Batch {
 /// Whether a notice has the form of triggers that are not ours.
 fn is_of_others(notice: &Notice) -> bool {
     matches!(notice, Notice::Rows { relation: Relation::Name(_), .. } | Notice::Table(Relation::Name(_)))
-}
-
-impl Trust {
-    fn new(secret: Option<Secret>) -> Self {
-        let now = Instant::now();
-        Self {
-            secret,
-            read: None,
-            doubtful: Vec::new(),
-            lost: 0,
-            unproven: Unproven::new(now),
-            foreign: 0,
-            told: now,
-        }
-    }
-
-    /// Takes a notice that carries no proof.
-    fn take(&mut self, notice: Notice) -> Option<Notice> {
-        let taken = self.unproven.take(notice, Instant::now());
-        self.foreign += u64::from(taken.is_none());
-        taken
-    }
-
-    /// Keeps a notice that the secret does not prove, until it has been read again.
-    fn doubt(&mut self, payload: &str, process: i32) {
-        match self.doubtful.len() < DOUBTFUL {
-            true => self.doubtful.push((payload.to_owned(), process)),
-            false => self.lost += 1,
-        }
-    }
-
-    fn is_in_doubt(&self) -> bool {
-        !self.doubtful.is_empty()
-    }
-
-    /// Reads the secret again when notices are in doubt, and not too often: others can send such notices as well. Until then
-    /// no heartbeat is told, so that a notice of ours is not relied on to have been told. Another secret in the place of
-    /// the one before is a gap, and so is a first one when there was no room for all notices.
-    fn settle(
-        &mut self,
-        connection: &mut FeedConnection,
-        max_staleness: Duration,
-        batch: &mut Batch,
-    ) -> Result<Option<Gap>, Lost> {
-        let pause = (max_staleness / BEATS_PER_LEASE).min(SECRET_PAUSE);
-        if !self.is_in_doubt() || self.read.is_some_and(|read| read.elapsed() < pause) {
-            return Ok(None);
-        }
-        let before = std::mem::replace(&mut self.secret, Secret::read(connection.client())?);
-        self.read = Some(Instant::now());
-        let (doubtful, lost) = (std::mem::take(&mut self.doubtful), std::mem::take(&mut self.lost));
-        self.foreign += lost;
-        let is_other = self.secret != before;
-        for (payload, process) in doubtful {
-            self.open_again(&payload, process, batch);
-        }
-        Ok((is_other && (before.is_some() || lost > 0)).then_some(Gap::Recreated))
-    }
-
-    fn open_again(&mut self, payload: &str, process: i32, batch: &mut Batch) {
-        match self.secret.as_ref().and_then(|secret| secret.open(payload, process)) {
-            Some(text) => batch.add_proven(&text),
-            None => self.foreign += 1,
-        }
-    }
-
-    /// Tells the drops that were kept back, and how many notices were left out.
-    fn tell(&mut self, tell: &mut Tell<'_>) {
-        let late = self.unproven.due(Instant::now());
-        if !late.is_empty() {
-            tell(FeedEvent::Notices(late));
-        }
-        if self.foreign > 0 && self.told.elapsed() >= FOREIGN_PAUSE {
-            self.told = Instant::now();
-            tell(FeedEvent::Foreign(std::mem::take(&mut self.foreign)));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use crate::cache::key::{after_spaces, LookupKey};
 use crate::postgres::rows::load::KeyValues;
 use crate::server::text::Text;
 
-use crate::engine::catalog::tables::{Lookup, Table};
+use crate::engine::catalog::key_columns::Lookup;
+use crate::engine::catalog::tables::Table;
 use crate::engine::state::Engine;
 use crate::engine::store::StoreKey;
 

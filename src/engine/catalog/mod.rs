@@ -2,6 +2,7 @@
 
 pub mod bulk_invalidation;
 pub mod epochs;
+pub mod key_columns;
 pub mod lookup;
 pub mod non_unique;
 pub mod resolve;

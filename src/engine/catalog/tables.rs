@@ -6,20 +6,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use once_cell::unsync::OnceCell;
-
-use crate::cache::canonical::{shown, Rule};
 use crate::cache::change::Changes;
-use crate::cache::error::{Error, ErrorKind};
-use crate::cache::key::{LookupKey, Shape};
+use crate::cache::error::Error;
+use crate::cache::key::LookupKey;
 use crate::cache::notice::Relation;
 use crate::cache::table::TableDefinition;
-use crate::postgres::rows::load::KeyValues;
-use crate::postgres::rows::statement::LoadPlan;
 use crate::server::clock::beginning;
-use crate::workers::group::Group;
 use crate::workers::mail::SourceIndex;
 
+use crate::engine::catalog::key_columns::Lookup;
 use crate::engine::catalog::non_unique::Loose;
 use crate::engine::store::Store;
 
@@ -59,93 +54,6 @@ pub struct Table {
     /// When the record of its generation last came from a master, on the same clock.
     pub recorded_ms: Cell<u64>,
     lookups: RefCell<Vec<Rc<Lookup>>>,
-}
-
-/// One set of columns that rows of a table are looked up by.
-#[derive(Debug)]
-pub struct Lookup {
-    table: Arc<TableDefinition>,
-    /// Positions in the table's columns, sorted by column name.
-    columns: Vec<usize>,
-    /// The columns' rules, in that order.
-    pub rules: Vec<Rule>,
-    /// How its keys look.
-    shape: Shape,
-    /// Whether no unique key of a watched table names its rows, so that any change of the table may be about them.
-    pub is_loose: bool,
-    plain: OnceCell<Arc<Group>>,
-    asking: OnceCell<Arc<Group>>,
-    refreshing_plain: OnceCell<Arc<Group>>,
-    refreshing_asking: OnceCell<Arc<Group>>,
-}
-
-impl Lookup {
-    fn new(table: &Arc<TableDefinition>, key: &LookupKey<'_>) -> Result<Self, Error> {
-        let mut columns = Vec::with_capacity(key.len());
-        for name in key.columns() {
-            columns.push(table.column(name).ok_or_else(|| no_column(table, name))?);
-        }
-        let rules: Vec<Rule> = columns.iter().map(|position| table.columns[*position].rule).collect();
-        let shape = Shape::new(key.columns().zip(rules.iter().copied()));
-        let is_loose = table.is_watched && !table.has_unique_key(&columns);
-        Ok(Self {
-            table: Arc::clone(table),
-            columns,
-            rules,
-            shape,
-            is_loose,
-            plain: OnceCell::new(),
-            asking: OnceCell::new(),
-            refreshing_plain: OnceCell::new(),
-            refreshing_asking: OnceCell::new(),
-        })
-    }
-
-    fn is_for(&self, key: &LookupKey<'_>) -> bool {
-        self.columns.len() == key.len()
-            && self
-                .columns
-                .iter()
-                .zip(key.columns())
-                .all(|(position, name)| self.table.columns[*position].name == name)
-    }
-
-    /// The values of a canonical key of these columns as its plain statement takes them; `None`: a case for the parser.
-    pub fn plain_values(&self, key: &[u8]) -> Option<KeyValues> {
-        self.shape.texts(key)
-    }
-
-    /// Whether the meaning of a lookup key with these values (JSON) depends on when it is read.
-    pub fn reads_clock(&self, values: &KeyValues) -> bool {
-        let mut columns = self.columns.iter().map(|position| &self.table.columns[*position]).zip(values);
-        columns.any(|(column, value)| column.clock.is_read_by(value))
-    }
-
-    /// The loads of keys whose every value has its canonical spelling.
-    pub fn plain(&self) -> &Arc<Group> {
-        self.plain.get_or_init(|| Group::new(LoadPlan::plain(Arc::clone(&self.table), self.columns.clone())))
-    }
-
-    /// The loads of keys with a value that only PostgreSQL can spell.
-    pub fn asking(&self) -> &Arc<Group> {
-        self.asking
-            .get_or_init(|| Group::new(LoadPlan::asking(Arc::clone(&self.table), self.columns.clone())))
-    }
-
-    /// The same loads where nobody waits for them.
-    pub fn refreshing(&self, asks: bool) -> &Arc<Group> {
-        let (cell, group) = if asks {
-            (&self.refreshing_asking, self.asking())
-        } else {
-            (&self.refreshing_plain, self.plain())
-        };
-        cell.get_or_init(|| Group::in_background(group.plan().clone()))
-    }
-}
-
-/// Only the client's own word is told: who may not read a table is not to learn its columns here.
-fn no_column(table: &TableDefinition, name: &str) -> Error {
-    Error::new(ErrorKind::NoColumn, format!("{} has no column {}", table.display, shown(name)))
 }
 
 impl Table {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cache::age::Age;
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::flight::Landed;
+use crate::cache::flight::{FlightId, Landed};
 use crate::cache::spent::Spent;
 use crate::postgres::rows::load::Fetched;
 use crate::server::acl::{Access, User};
@@ -19,8 +19,31 @@ use crate::engine::loads::entries::Found;
 use crate::engine::loads::pending_multiread::{json_array, too_many_bytes, Fit, GatherId, Slot};
 use crate::engine::loads::waiter::{Brought, Ticket};
 use crate::engine::requests::deferred_write::Held;
-use crate::engine::state::{Answered, Engine, Landing};
+use crate::engine::state::Engine;
 use crate::engine::store::Store;
+
+/// What a statement brought for one flight.
+#[derive(Debug)]
+pub struct Landing {
+    /// Which.
+    pub flight: FlightId,
+    /// The row, or why there is none.
+    pub outcome: Result<Fetched, Error>,
+    /// How long it waited and the statement took.
+    pub spent: Spent,
+}
+
+/// A load's answer, shared by all who waited for it.
+pub type Answered = Rc<LoadAnswer>;
+
+/// What a load brought, and how long that took.
+#[derive(Debug)]
+pub struct LoadAnswer {
+    /// The row, or why there is none.
+    pub result: Result<Brought, Error>,
+    /// Where the time went.
+    pub spent: Spent,
+}
 
 impl Engine {
     /// A load came back for one flight.

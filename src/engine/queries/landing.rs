@@ -15,9 +15,10 @@ use crate::workers::mail::SourceIndex;
 
 use super::sweep::ResultKey;
 use super::{Query, Question};
+use crate::engine::loads::completion::Landing;
 use crate::engine::loads::entries::Found;
 use crate::engine::loads::waiter::{Brought, Ticket};
-use crate::engine::state::{Engine, Landing};
+use crate::engine::state::Engine;
 use crate::engine::store::Store;
 
 impl Engine {

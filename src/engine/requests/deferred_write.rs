@@ -8,9 +8,10 @@ use crate::cache::stored::Refusal;
 use crate::server::context::Context;
 
 use crate::engine::catalog::tables::Table;
+use crate::engine::loads::completion::Answered;
 use crate::engine::loads::waiter::Ticket;
 use crate::engine::requests::pending_command::Parked;
-use crate::engine::state::{Answered, Engine};
+use crate::engine::state::Engine;
 use crate::engine::store::Store;
 
 /// A change that came due while replicas were paused, when the server aborts on a write.

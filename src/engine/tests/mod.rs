@@ -7,6 +7,8 @@ mod loads;
 mod memo;
 mod model;
 mod multireads;
+mod names;
 mod notices;
+mod orders;
 mod roles;
 mod stale;

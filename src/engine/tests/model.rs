@@ -6,8 +6,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use proptest::prelude::*;
-
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::FlightId;
 use crate::cache::lease::Gap;
@@ -18,6 +16,8 @@ use crate::server::notifications::Change;
 use crate::workers::mail::FeedEvent;
 
 use super::cache::{table, Cache, Read};
+use super::names::{json, row_of_key, Name};
+use super::orders::Step;
 
 const ROWS: usize = 2;
 const CLIENTS: usize = 4;
@@ -48,44 +48,7 @@ struct Pending {
     oldest: usize,
 }
 
-/// How a client names a row.
-#[derive(Debug, Clone, Copy)]
-struct Name {
-    row: usize,
-    /// Which of its keys.
-    key: usize,
-    /// Whether in a spelling that only PostgreSQL can read.
-    is_foreign: bool,
-}
-
-impl Name {
-    fn of(row: usize, kind: u8) -> Self {
-        Self { row, key: usize::from(kind % 4).saturating_sub(1), is_foreign: kind >= 128 }
-    }
-
-    fn text(self) -> String {
-        let letter = char::from(b'a' + self.row as u8);
-        match self.key {
-            0 => format!(r#"{{"id":{}}}"#, self.row),
-            1 if self.is_foreign => format!(r#"{{"k":"{}"}}"#, letter.to_ascii_uppercase()),
-            1 => format!(r#"{{"k":"{letter}"}}"#),
-            _ => format!(r#"{{"g":"{letter}"}}"#),
-        }
-    }
-}
-
-/// The row that a lookup key names, and the row's own spelling of it where PostgreSQL alone knows that.
-fn row_of_key(key: &str) -> (usize, Option<String>) {
-    let value = key.trim_end_matches('}').rsplit(':').next().unwrap_or_default().trim_matches('"');
-    let of_letter = |letter: &str| usize::from(letter.as_bytes()[0].to_ascii_lowercase() - b'a');
-    match key.as_bytes()[2] {
-        b'i' => (value.parse().expect("a number"), None),
-        b'k' => (of_letter(value), Some(format!(r#"{{"k":"{}"}}"#, value.to_ascii_lowercase()))),
-        _ => (of_letter(value), None),
-    }
-}
-
-struct Model {
+pub struct Model {
     cache: Cache,
     now_ms: u64,
     change: u64,
@@ -108,7 +71,7 @@ struct Model {
 }
 
 impl Model {
-    fn new(settings: &[&str]) -> Self {
+    pub fn new(settings: &[&str]) -> Self {
         let mut cache = Cache::with(settings);
         cache.add(table());
         let new = State { exists: true, change: 0, at_ms: 0 };
@@ -129,7 +92,7 @@ impl Model {
         }
     }
 
-    fn step(&mut self, what: Step, which: u8, how: u8) {
+    pub fn step(&mut self, what: Step, which: u8, how: u8) {
         let (row, client) = (usize::from(which) % ROWS, usize::from(how) % CLIENTS);
         let which = usize::from(which);
         match what {
@@ -428,7 +391,7 @@ impl Model {
     }
 
     /// Everything comes to rest, and then everybody is told what PostgreSQL holds.
-    fn come_to_rest(&mut self) {
+    pub fn come_to_rest(&mut self) {
         self.cache.store.set_full(false);
         if self.role == Role::Replica {
             self.role = Role::Master;
@@ -462,7 +425,7 @@ impl Model {
         seen == latest || (!self.rows[row][seen].exists && !self.rows[row][latest].exists)
     }
 
-    fn land_all(&mut self) {
+    pub fn land_all(&mut self) {
         while !self.cache.loads().is_empty() {
             self.answer(0);
             self.land(0);
@@ -473,128 +436,6 @@ impl Model {
     }
 }
 
-/// The row as JSON in one of its states.
-fn json(row: usize, state: usize) -> String {
-    format!(r#"{{"id":{row},"state":{state}}}"#)
-}
-
 fn nth(answered: &BTreeMap<FlightId, Fetched>, which: usize) -> Option<FlightId> {
     answered.keys().nth(which.checked_rem(answered.len())?).copied()
-}
-
-/// What may happen next.
-#[derive(Debug, Clone, Copy)]
-enum Step {
-    Read,
-    Change,
-    Truncate,
-    Apply,
-    Answer,
-    Land,
-    Fail,
-    Evict,
-    Pass,
-    Beat,
-    Command,
-    Lose,
-    OpenOrClose,
-    Role,
-    Master,
-    Replace,
-    Fill,
-}
-
-use Step::{Answer, Apply, Beat, Change as Changes, Command, Evict, Fail, Fill, Land, Lose};
-use Step::{Master, OpenOrClose, Pass, Read as Reads, Replace, Role as Roles, Truncate};
-
-/// Loads and notices that overtake each other.
-const RACES: &[(u32, Step)] = &[(6, Reads), (4, Changes), (3, Apply), (4, Answer), (4, Land), (1, Command)];
-
-/// Keyspaces that are exchanged, among these.
-const KEYSPACES: &[(u32, Step)] =
-    &[(6, Reads), (3, Changes), (3, Apply), (3, Answer), (3, Land), (5, Replace), (1, Beat), (1, Pass)];
-
-/// Masters and replicas, and sources that fall silent.
-const ROLES: &[(u32, Step)] = &[
-    (6, Reads),
-    (3, Changes),
-    (3, Apply),
-    (3, Answer),
-    (3, Land),
-    (4, Roles),
-    (2, Master),
-    (1, Lose),
-    (1, OpenOrClose),
-    (1, Pass),
-    (2, Beat),
-    (1, Fail),
-];
-
-/// Whatever there is.
-const ALL: &[(u32, Step)] = &[
-    (8, Reads),
-    (3, Changes),
-    (3, Apply),
-    (3, Answer),
-    (3, Land),
-    (1, Truncate),
-    (1, Fail),
-    (1, Evict),
-    (1, Pass),
-    (1, Beat),
-    (1, Command),
-    (1, Lose),
-    (1, OpenOrClose),
-    (1, Roles),
-    (1, Master),
-    (1, Replace),
-    (1, Fill),
-];
-
-fn steps(of: &'static [(u32, Step)]) -> impl Strategy<Value = Vec<(Step, u8, u8)>> {
-    let any_of: Vec<_> = of.iter().map(|(weight, step)| (*weight, Just(*step))).collect();
-    prop::collection::vec((prop::strategy::Union::new_weighted(any_of), any::<u8>(), any::<u8>()), 1..200)
-}
-
-const WITHOUT_GRACE: &[&str] = &["default_ttl", "5"];
-
-const WITH_GRACE: &[&str] = &["default_ttl", "5", "grace", "60", "refresh_ahead_percent", "50"];
-
-fn run(settings: &[&str], steps: &[(Step, u8, u8)]) {
-    let mut model = Model::new(settings);
-    steps.iter().for_each(|(step, which, how)| model.step(*step, *which, *how));
-    model.land_all();
-    model.come_to_rest();
-}
-
-proptest! {
-    #[test]
-    fn loads_and_notices_may_overtake_each_other(steps in steps(RACES)) {
-        run(WITHOUT_GRACE, &steps);
-    }
-
-    #[test]
-    fn keyspaces_may_be_exchanged(steps in steps(KEYSPACES)) {
-        run(WITHOUT_GRACE, &steps);
-    }
-
-    #[test]
-    fn roles_may_change_and_sources_fall_silent(steps in steps(ROLES)) {
-        run(WITHOUT_GRACE, &steps);
-    }
-
-    #[test]
-    fn anything_may_happen(steps in steps(ALL)) {
-        run(WITHOUT_GRACE, &steps);
-    }
-
-    #[test]
-    fn roles_may_change_with_grace(steps in steps(ROLES)) {
-        run(WITH_GRACE, &steps);
-    }
-
-    #[test]
-    fn anything_may_happen_with_grace(steps in steps(ALL)) {
-        run(WITH_GRACE, &steps);
-    }
 }

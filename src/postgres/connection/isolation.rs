@@ -44,3 +44,17 @@ pub(crate) fn is_clean(end: &[SimpleQueryMessage]) -> bool {
         |answer| matches!(answer, SimpleQueryMessage::Row(row) if row.try_get(1).ok().flatten() == Some("f")),
     )
 }
+
+/// Ends what the client library has named in a server process that is others' too: names are told from theirs by their form,
+/// since it numbers them in each process of ours alike. It keeps some for itself and never says so.
+pub(super) const FORGET_NAMES: &str = "\
+DO $$
+DECLARE
+    named text;
+BEGIN
+    FOR named IN SELECT name FROM pg_catalog.pg_prepared_statements
+        WHERE NOT from_sql AND name OPERATOR(pg_catalog.~) '^s[0-9]+$'
+    LOOP
+        EXECUTE pg_catalog.concat('DEALLOCATE ', named);
+    END LOOP;
+END $$";

@@ -10,6 +10,8 @@ mod pool;
 pub(crate) mod pooler;
 pub(crate) mod pulses;
 mod session;
+mod setup;
+mod statements;
 mod tls;
 pub(crate) mod typed;
 mod waiters;

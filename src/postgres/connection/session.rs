@@ -1,6 +1,5 @@
 //! One connection, prepared for loads.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,52 +9,22 @@ use ::postgres::{Row, SimpleQueryMessage, Statement};
 use super::client::{Client, OnRows, Parts, Pulse, Request, What};
 use super::connect::ConnectError;
 use super::isolation;
-use super::pooler::{own_process, OWN_PROCESS};
+use super::setup::{set_up, setting_of, Kind, LOCAL_SETTINGS, SETTINGS};
+use super::statements::{is_outdated, is_unknown, Statements};
 use super::typed::typed;
 use crate::postgres::error::is_lost;
-
-/// How many prepared statements a connection keeps.
-const STATEMENTS_MAX: usize = 256;
-
-/// How long a connection keeps a statement's plan: it was made for what its tables were then, and PostgreSQL makes it anew by
-/// itself only once it has analysed them.
-const PLAN_LIFE: Duration = Duration::from_secs(10);
-
-/// What every load relies on: one spelling of each value whatever the role's or the database's defaults.
-const SETTINGS: [&str; 5] = [
-    "TimeZone = 'UTC'",
-    "DateStyle = 'ISO, YMD'",
-    "IntervalStyle = 'postgres'",
-    "extra_float_digits = 1",
-    "bytea_output = 'hex'",
-];
-/// What only a session that has its server process to itself may set: others would find it there.
-const OWN_SETTINGS: &str = "SET default_transaction_read_only = on";
-/// What a session that shares its server process sets besides, for a transaction.
-const LOCAL_SETTINGS: &str = "jit = off";
 
 /// Longer than its `statement_timeout` a statement may take for the way and for ending: then its connection is given up. Functions
 /// can go on after a timeout.
 const STATEMENT_MARGIN: Duration = Duration::from_secs(2);
 
-/// What helps but does not exist in every version or on every platform, so that a failure is no matter:
-/// loads are too short for the JIT and for a plan of their own each, which would be the same one, since it does not depend on
-/// the keys; and a server should notice when we die during a load.
-const OPTIONAL_SETUP: &str = "\
-SELECT pg_catalog.set_config(wanted.name, wanted.value, false)
-FROM (VALUES
-    ('jit', 'off'),
-    ('plan_cache_mode', 'force_generic_plan'),
-    ('client_connection_check_interval', '1000')
-) AS wanted (name, value)
-WHERE EXISTS (SELECT FROM pg_catalog.pg_settings AS known WHERE known.name = wanted.name)";
+/// Why a standby is of no use.
+const STANDBY: &str = "the server is a standby (pg_is_in_recovery): loads must read the primary";
 
 /// One connection to a source, with the statements that it has prepared.
 pub struct Session {
     client: Client,
-    statements: HashMap<String, Prepared>,
-    /// Counts uses of statements, to find the one that was not used for longest.
-    clock: u64,
+    statements: Statements,
     /// What `statement_timeout` this connection has; `None` until we set it.
     statement_timeout: Option<Duration>,
     opened: Instant,
@@ -72,12 +41,6 @@ pub struct Session {
     vocabulary: Option<i64>,
 }
 
-struct Prepared {
-    statement: Statement,
-    since: Instant,
-    used: u64,
-}
-
 impl Session {
     /// Prepares a fresh connection. From then on an answer may take as long as `patience`, until loads say how long it may.
     ///
@@ -87,16 +50,13 @@ impl Session {
         let kind = Kind::of(&mut client)?;
         client.pulse().belongs_to(kind.process);
         if kind.is_standby {
-            return Err(ConnectError::Unfit(
-                "the server is a standby (pg_is_in_recovery): loads must read the primary",
-            ));
+            return Err(ConnectError::Unfit(STANDBY));
         }
         let is_guarded = kind.is_own() && set_up(&mut client)?;
         client.set_patience(patience);
         Ok(Self {
             client,
-            statements: HashMap::new(),
-            clock: 0,
+            statements: Statements::default(),
             statement_timeout: None,
             opened: Instant::now(),
             lost: false,
@@ -138,7 +98,7 @@ impl Session {
     }
 
     /// Runs `sql`, which reads nothing but system catalogs and tables that run nobody's code, prepared once per connection and
-    /// [`PLAN_LIFE`], and returns all its rows.
+    /// [`PLAN_LIFE`](super::statements::PLAN_LIFE), and returns all its rows.
     ///
     /// A statement that the server no longer knows is prepared again and run once more. One whose result type changed is only forgotten:
     /// what its table has become has to be read first. Where the server process is others' too, nothing is prepared.
@@ -200,7 +160,7 @@ impl Session {
         may_repeat: fn(&::postgres::Error) -> bool,
         mut work: impl FnMut(&mut Self) -> Result<T, ::postgres::Error>,
     ) -> Result<T, ::postgres::Error> {
-        let was_prepared = self.statements.contains_key(sql);
+        let was_prepared = self.statements.has(sql);
         match work(self) {
             Err(error) if was_prepared && is_outdated(&error) && !self.is_closed() => {
                 self.forget(sql);
@@ -307,7 +267,7 @@ impl Session {
         if std::mem::take(&mut self.has_named) && self.is_shared {
             self.statements.clear();
             // Our hold on the process ends with the message.
-            end = format!("{end}; {FORGET_NAMES}");
+            end = format!("{end}; {}", isolation::FORGET_NAMES);
         }
         let answers = self.ask(&end)?;
         self.in_transaction = !isolation::is_clean(&answers);
@@ -328,7 +288,7 @@ impl Session {
 
     /// Whether `sql` is prepared, and not for too long.
     pub(crate) fn is_prepared(&self, sql: &str) -> bool {
-        self.statements.get(sql).is_some_and(|prepared| prepared.since.elapsed() < PLAN_LIFE)
+        self.statements.is_fresh(sql)
     }
 
     /// Forgets that `sql` is prepared, and the types that it needs: one may have been dropped and made anew under the same
@@ -420,104 +380,18 @@ impl Session {
         self.enclosed(&begin, What::Unnamed(sql, &params), isolation::END_SHARED)
     }
 
-    /// `sql`, prepared once per connection and [`PLAN_LIFE`].
+    /// `sql`, prepared once per connection and [`PLAN_LIFE`](super::statements::PLAN_LIFE).
     pub(crate) fn statement(&mut self, sql: &str) -> Result<Statement, ::postgres::Error> {
-        self.clock += 1;
-        let known = self.statements.get_mut(sql);
-        if let Some(prepared) = known.filter(|prepared| prepared.since.elapsed() < PLAN_LIFE) {
-            prepared.used = self.clock;
-            return Ok(prepared.statement.clone());
+        if let Some(statement) = self.statements.find(sql) {
+            return Ok(statement);
         }
         let statement = self.prepare_once(sql)?;
-        self.make_room();
-        let prepared = Prepared { statement: statement.clone(), since: Instant::now(), used: self.clock };
-        self.statements.insert(sql.to_owned(), prepared);
+        self.statements.add(sql, &statement);
         Ok(statement)
-    }
-
-    /// Drops the statement that was not used for longest when there are too many; the server is told.
-    fn make_room(&mut self) {
-        if self.statements.len() < STATEMENTS_MAX {
-            return;
-        }
-        let oldest = self.statements.iter().min_by_key(|(_, prepared)| prepared.used);
-        if let Some(sql) = oldest.map(|(sql, _)| sql.clone()) {
-            self.statements.remove(&sql);
-        }
     }
 
     /// Remembers when a result says that the connection is lost: the client itself notices too late.
     fn noted<T>(&mut self, result: Result<T, ::postgres::Error>) -> Result<T, ::postgres::Error> {
         result.inspect_err(|error| self.note(error))
     }
-}
-
-/// Ends what the client library has named in a server process that is others' too: names are told from theirs by their form,
-/// since it numbers them in each process of ours alike. It keeps some for itself and never says so.
-const FORGET_NAMES: &str = "\
-DO $$
-DECLARE
-    named text;
-BEGIN
-    FOR named IN SELECT name FROM pg_catalog.pg_prepared_statements
-        WHERE NOT from_sql AND name OPERATOR(pg_catalog.~) '^s[0-9]+$'
-    LOOP
-        EXECUTE pg_catalog.concat('DEALLOCATE ', named);
-    END LOOP;
-END $$";
-
-/// What kind of connection it is.
-#[derive(Debug, Default, Clone, Copy)]
-struct Kind {
-    is_standby: bool,
-    /// The number of its server process; 0 where that is others' too.
-    process: i32,
-}
-
-impl Kind {
-    fn of(client: &mut Client) -> Result<Self, ::postgres::Error> {
-        let answers =
-            client.simple_query(&format!("SELECT pg_catalog.pg_is_in_recovery(), {OWN_PROCESS}"))?;
-        let kind = answers.iter().find_map(|answer| match answer {
-            SimpleQueryMessage::Row(row) => {
-                Some(Self { is_standby: row.get(0) == Some("t"), process: own_process(row.get(1)) })
-            }
-            _ => None,
-        });
-        Ok(kind.unwrap_or_default())
-    }
-
-    fn is_own(self) -> bool {
-        self.process != 0
-    }
-}
-
-/// Sets what holds for the whole session. Returns whether PostgreSQL guards statements that are not isolated.
-fn set_up(client: &mut Client) -> Result<bool, ::postgres::Error> {
-    let settings: String = SETTINGS.iter().map(|setting| format!("SET {setting}; ")).collect();
-    client.batch_execute(&format!("{settings}{OWN_SETTINGS}"))?;
-    match client.simple_query(OPTIONAL_SETUP) {
-        Err(error) if is_lost(&error) => return Err(error),
-        _ => {}
-    }
-    match client.batch_execute(isolation::GUARD) {
-        Err(error) if is_lost(&error) => Err(error),
-        Err(_) => client.batch_execute("ROLLBACK").map(|()| false),
-        Ok(()) => Ok(true),
-    }
-}
-
-/// 0 would mean no limit at all.
-fn setting_of(statement_timeout: Duration) -> String {
-    format!("statement_timeout = {}", statement_timeout.as_millis().clamp(1, i32::MAX as u128))
-}
-
-/// 26000: no such prepared statement.
-fn is_unknown(error: &::postgres::Error) -> bool {
-    error.code().is_some_and(|code| code.code() == "26000")
-}
-
-/// The same, or 0A000: cached plan must not change result type.
-fn is_outdated(error: &::postgres::Error) -> bool {
-    error.code().is_some_and(|code| matches!(code.code(), "26000" | "0A000"))
 }

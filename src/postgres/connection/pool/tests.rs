@@ -1,6 +1,7 @@
 //! Tests of `pool`.
 #![allow(clippy::unwrap_used)]
 
+use super::super::connect::ConnectError;
 use super::*;
 use std::net::TcpListener;
 use std::sync::atomic::AtomicBool;

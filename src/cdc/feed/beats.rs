@@ -1,0 +1,67 @@
+//! Heartbeats that travel the way of the notices.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// How many heartbeats go into the longest time without one, and how long they are apart at least and at most.
+pub(super) const BEATS_PER_LEASE: u32 = 8;
+const BEAT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
+/// Heartbeats that may be under way: those before them are given up.
+const BEATS_UNDER_WAY: usize = 16;
+
+/// A heartbeat on its way.
+pub(super) struct Beat {
+    text: String,
+    pub(super) sent: Instant,
+    /// The server process that it came from, which PostgreSQL tells with it: what others send is not ours.
+    pub(super) process: Option<i32>,
+}
+
+/// Heartbeats on their way.
+pub(super) struct Beats {
+    /// What makes those of this session unlike all others.
+    name: String,
+    number: u64,
+    pub(super) under_way: VecDeque<Beat>,
+    pub last: Instant,
+}
+
+impl Beats {
+    pub fn new() -> Self {
+        let name = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        Self { name, number: 0, under_way: VecDeque::new(), last: Instant::now() }
+    }
+
+    /// When the next one is to be sent.
+    pub fn due(&self, max_staleness: Duration) -> Instant {
+        self.last + (max_staleness / BEATS_PER_LEASE).clamp(BEAT_PAUSE.0, BEAT_PAUSE.1)
+    }
+
+    /// The call that sends the next one, now.
+    pub fn next(&mut self) -> String {
+        self.number += 1;
+        let text = format!("{}-{}", self.name, self.number);
+        let call =
+            format!("pg_catalog.pg_notify('cache_invalidation', '{{\"pgcache\":1,\"beat\":\"{text}\"}}')");
+        if self.under_way.len() >= BEATS_UNDER_WAY {
+            self.under_way.pop_front();
+        }
+        self.last = Instant::now();
+        self.under_way.push_back(Beat { text, sent: self.last, process: None });
+        call
+    }
+
+    /// The last one came from this server process.
+    pub fn sent_by(&mut self, process: Option<&str>) {
+        if let Some(beat) = self.under_way.back_mut() {
+            beat.process = process.and_then(|process| process.parse().ok());
+        }
+    }
+
+    /// When the one with that text was sent, if it is ours. Those before it will not come any more.
+    pub fn came(&mut self, text: &str, process: i32) -> Option<Instant> {
+        let is_ours = |beat: &Beat| beat.text == text && beat.process == Some(process);
+        let place = self.under_way.iter().position(is_ours)?;
+        self.under_way.drain(..=place).next_back().map(|beat| beat.sent)
+    }
+}

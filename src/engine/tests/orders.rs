@@ -1,0 +1,122 @@
+//! In which order things happen to the model: at random, and among those that are likely to go wrong together.
+
+use proptest::prelude::*;
+
+use super::model::Model;
+
+/// What may happen next.
+#[derive(Debug, Clone, Copy)]
+pub enum Step {
+    Read,
+    Change,
+    Truncate,
+    Apply,
+    Answer,
+    Land,
+    Fail,
+    Evict,
+    Pass,
+    Beat,
+    Command,
+    Lose,
+    OpenOrClose,
+    Role,
+    Master,
+    Replace,
+    Fill,
+}
+
+use Step::{Answer, Apply, Beat, Change as Changes, Command, Evict, Fail, Fill, Land, Lose};
+use Step::{Master, OpenOrClose, Pass, Read as Reads, Replace, Role as Roles, Truncate};
+
+/// Loads and notices that overtake each other.
+const RACES: &[(u32, Step)] = &[(6, Reads), (4, Changes), (3, Apply), (4, Answer), (4, Land), (1, Command)];
+
+/// Keyspaces that are exchanged, among these.
+const KEYSPACES: &[(u32, Step)] =
+    &[(6, Reads), (3, Changes), (3, Apply), (3, Answer), (3, Land), (5, Replace), (1, Beat), (1, Pass)];
+
+/// Masters and replicas, and sources that fall silent.
+const ROLES: &[(u32, Step)] = &[
+    (6, Reads),
+    (3, Changes),
+    (3, Apply),
+    (3, Answer),
+    (3, Land),
+    (4, Roles),
+    (2, Master),
+    (1, Lose),
+    (1, OpenOrClose),
+    (1, Pass),
+    (2, Beat),
+    (1, Fail),
+];
+
+/// Whatever there is.
+const ALL: &[(u32, Step)] = &[
+    (8, Reads),
+    (3, Changes),
+    (3, Apply),
+    (3, Answer),
+    (3, Land),
+    (1, Truncate),
+    (1, Fail),
+    (1, Evict),
+    (1, Pass),
+    (1, Beat),
+    (1, Command),
+    (1, Lose),
+    (1, OpenOrClose),
+    (1, Roles),
+    (1, Master),
+    (1, Replace),
+    (1, Fill),
+];
+
+fn steps(of: &'static [(u32, Step)]) -> impl Strategy<Value = Vec<(Step, u8, u8)>> {
+    let any_of: Vec<_> = of.iter().map(|(weight, step)| (*weight, Just(*step))).collect();
+    prop::collection::vec((prop::strategy::Union::new_weighted(any_of), any::<u8>(), any::<u8>()), 1..200)
+}
+
+const WITHOUT_GRACE: &[&str] = &["default_ttl", "5"];
+
+const WITH_GRACE: &[&str] = &["default_ttl", "5", "grace", "60", "refresh_ahead_percent", "50"];
+
+fn run(settings: &[&str], steps: &[(Step, u8, u8)]) {
+    let mut model = Model::new(settings);
+    steps.iter().for_each(|(step, which, how)| model.step(*step, *which, *how));
+    model.land_all();
+    model.come_to_rest();
+}
+
+proptest! {
+    #[test]
+    fn loads_and_notices_may_overtake_each_other(steps in steps(RACES)) {
+        run(WITHOUT_GRACE, &steps);
+    }
+
+    #[test]
+    fn keyspaces_may_be_exchanged(steps in steps(KEYSPACES)) {
+        run(WITHOUT_GRACE, &steps);
+    }
+
+    #[test]
+    fn roles_may_change_and_sources_fall_silent(steps in steps(ROLES)) {
+        run(WITHOUT_GRACE, &steps);
+    }
+
+    #[test]
+    fn anything_may_happen(steps in steps(ALL)) {
+        run(WITHOUT_GRACE, &steps);
+    }
+
+    #[test]
+    fn roles_may_change_with_grace(steps in steps(ROLES)) {
+        run(WITH_GRACE, &steps);
+    }
+
+    #[test]
+    fn anything_may_happen_with_grace(steps in steps(ALL)) {
+        run(WITH_GRACE, &steps);
+    }
+}
