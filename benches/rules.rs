@@ -8,7 +8,7 @@ use std::sync::Arc;
 use criterion::{criterion_group, criterion_main, Criterion};
 
 use pgcache::cache::canonical::Rule;
-use pgcache::cache::flight::{FlightPlan, Flights, Joined};
+use pgcache::cache::flight::{FlightPlan, Flights, Joined, RowTarget, Target};
 use pgcache::cache::key::{LookupKey, Shape};
 use pgcache::cache::spent::Spent;
 use pgcache::cache::table::{Clock, Column, TableDefinition};
@@ -122,15 +122,11 @@ fn tables(criterion: &mut Criterion) {
 
 fn plan() -> FlightPlan {
     FlightPlan {
-        table: 1,
+        target: Target::Row(RowTarget { table: 1, asks: false, is_loose: false, may_alias: false }),
         ttl_s: 3600,
         deadline_ms: u64::MAX,
         prefix_len: 15,
-        asks: false,
-        is_loose: false,
-        may_alias: false,
         is_refresh: false,
-        question: 0,
     }
 }
 

@@ -15,36 +15,68 @@ use super::ttl;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlightId(pub u64);
 
-/// What a flight is about and how long its answer may be waited for.
-#[derive(Debug, Clone)]
-pub struct FlightPlan {
+/// What a flight loads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A row.
+    Row(RowTarget),
+    /// What a query returns: the number under which the query is known that was asked.
+    Query(u64),
+}
+
+/// The row that a flight loads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowTarget {
     /// The table's number in the memo, for superseding all of a table's flights at once.
     pub table: u64,
-    /// Time to live of what it stores, in seconds; 0: no expiry.
-    pub ttl_s: u32,
-    /// When its waiters are told that it took too long, in milliseconds of a clock that only goes forward.
-    pub deadline_ms: u64,
-    /// Where in the cache key the lookup key starts.
-    pub prefix_len: usize,
     /// Whether only PostgreSQL knows the row's own key, so that any invalidation in its table may be about it.
     pub asks: bool,
     /// Whether no unique key names the row, with the same consequence.
     pub is_loose: bool,
     /// Whether what its key turns out to mean may be remembered.
     pub may_alias: bool,
-    /// Whether it loads anew what is stored already, for nobody in particular.
-    pub is_refresh: bool,
-    /// The number of the question that it asks of any number of tables; 0: it asks for a row of one.
-    pub question: u64,
 }
 
-impl FlightPlan {
-    fn is_uncertain(&self) -> bool {
+impl RowTarget {
+    fn is_uncertain(self) -> bool {
         self.asks || self.is_loose
     }
 }
 
-/// A flight that has left the sky: landed, or given up.
+/// What a flight is about and how long its answer may be waited for.
+#[derive(Debug, Clone)]
+pub struct FlightPlan {
+    /// What it loads.
+    pub target: Target,
+    /// Time to live of what it stores, in seconds; 0: no expiry.
+    pub ttl_s: u32,
+    /// When its waiters are told that it took too long, in milliseconds of a clock that only goes forward.
+    pub deadline_ms: u64,
+    /// Where in the cache key the lookup key, or the parameters, start.
+    pub prefix_len: usize,
+    /// Whether it loads anew what is stored already, for nobody in particular.
+    pub is_refresh: bool,
+}
+
+impl FlightPlan {
+    /// The row that it loads; `None`: it runs a query.
+    pub fn row(&self) -> Option<RowTarget> {
+        match self.target {
+            Target::Row(row) => Some(row),
+            Target::Query(_) => None,
+        }
+    }
+
+    fn is_uncertain(&self) -> bool {
+        self.row().is_some_and(RowTarget::is_uncertain)
+    }
+
+    fn is_of(&self, table: u64) -> bool {
+        self.row().is_some_and(|row| row.table == table)
+    }
+}
+
+/// A flight that has ended: its load came back, or it was given up.
 #[derive(Debug)]
 pub struct Landed<W> {
     /// The cache key it was asked for under.
@@ -104,6 +136,7 @@ impl<W> Flights<W> {
 
     /// Starts a flight that nobody waits for. `None`: there is one for `key`.
     pub fn refresh(&mut self, key: &[u8], plan: FlightPlan) -> Option<FlightId> {
+        let plan = FlightPlan { is_refresh: true, ..plan };
         (!self.joinable.contains_key(key)).then(|| self.start(key, plan, vec![]))
     }
 
@@ -155,7 +188,7 @@ impl<W> Flights<W> {
 
     /// All of a table was dropped, or a key of it that cannot be told from another. Returns how many it hit.
     pub fn supersede_table(&mut self, table: u64) -> usize {
-        self.supersede_where(|flight| flight.plan.table == table)
+        self.supersede_where(|flight| flight.plan.is_of(table))
     }
 
     /// A key of the table was invalidated: a flight whose own key nobody knows may be about that row.
@@ -163,7 +196,7 @@ impl<W> Flights<W> {
         if self.uncertain == 0 {
             return 0;
         }
-        self.supersede_where(|flight| flight.plan.is_uncertain() && flight.plan.table == table)
+        self.supersede_where(|flight| flight.plan.is_uncertain() && flight.plan.is_of(table))
     }
 
     /// Everything was dropped: FLUSHALL, FLUSHDB, SWAPDB. Returns how many it hit.
@@ -190,9 +223,9 @@ impl<W> Flights<W> {
         ids.into_iter().filter_map(|id| self.land(id)).collect()
     }
 
-    /// The number of the question whose flight a reader of `key` would join.
-    pub fn question_of(&self, key: &[u8]) -> Option<u64> {
-        self.joinable.get(key).and_then(|id| self.live.get(id)).map(|flight| flight.plan.question)
+    /// What the flight loads that a reader of `key` would join.
+    pub fn target_of(&self, key: &[u8]) -> Option<Target> {
+        self.joinable.get(key).and_then(|id| self.live.get(id)).map(|flight| flight.plan.target)
     }
 
     /// How many wait on the flight that a reader of `key` would join; `None` when there is none.

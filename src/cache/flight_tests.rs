@@ -4,17 +4,17 @@
 use super::*;
 use proptest::prelude::*;
 
+fn row(table: u64) -> RowTarget {
+    RowTarget { table, asks: false, is_loose: false, may_alias: false }
+}
+
 fn plan(table: u64) -> FlightPlan {
     FlightPlan {
-        table,
+        target: Target::Row(row(table)),
         ttl_s: 60,
         deadline_ms: 1000,
         prefix_len: 0,
-        asks: false,
-        is_loose: false,
-        may_alias: false,
         is_refresh: false,
-        question: 0,
     }
 }
 
@@ -59,7 +59,11 @@ fn superseding_a_table_leaves_the_others_alone() {
 #[test]
 fn a_flight_whose_own_key_is_unknown_is_superseded_by_any_invalidation_of_its_table() {
     let mut flights = Flights::default();
-    let Joined::Started(asking) = flights.join(b"a", FlightPlan { asks: true, ..plan(1) }, ()) else {
+    let Joined::Started(asking) = flights.join(
+        b"a",
+        FlightPlan { target: Target::Row(RowTarget { asks: true, ..row(1) }), ..plan(1) },
+        (),
+    ) else {
         panic!()
     };
     let Joined::Started(plain) = flights.join(b"b", plan(1), ()) else { panic!() };

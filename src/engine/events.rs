@@ -13,7 +13,8 @@ use crate::settings::EventType;
 
 use crate::engine::catalog::lookup::Located;
 use crate::engine::catalog::tables::Table;
-use crate::engine::loads::waiter::{Brought, Ticket};
+use crate::engine::loads::waiter::Ticket;
+use crate::engine::queries::QueryLoad;
 use crate::engine::state::Engine;
 use crate::engine::store::{Store, StoreKey};
 
@@ -56,21 +57,24 @@ impl Engine {
         self.tell(store, table, about(EventType::CacheMiss, located));
     }
 
-    /// A load came back, or failed.
+    /// A load came back after so many microseconds in PostgreSQL, or failed. `load`: the query that it was for, if it was for one.
     pub fn tell_load(
         &mut self,
         store: impl Store,
         landed: &Landed<Ticket>,
-        brought: &Result<Brought, Error>,
-        duration_us: u64,
+        load: Option<&QueryLoad>,
+        outcome: Result<u64, &Error>,
     ) {
-        let Some(table) = self.tables.by_id(landed.plan.table) else { return };
-        let what = match brought {
-            Ok(_) => Occurrence { duration_us: Some(duration_us), ..Occurrence::new(EventType::CacheLoad) },
+        let what = match outcome {
+            Ok(us) => Occurrence { duration_us: Some(us), ..Occurrence::new(EventType::CacheLoad) },
             Err(error) => Occurrence { error: Some(error), ..Occurrence::new(EventType::CacheError) },
         };
         let what = what.key(&landed.key, landed.plan.prefix_len);
-        self.tell(store, &table, what);
+        if let Some(QueryLoad { query, .. }) = load {
+            self.tell_of_query(store, query.source, query.name(), what);
+        } else if let Some(table) = landed.plan.row().and_then(|row| self.tables.by_id(row.table)) {
+            self.tell(store, &table, what);
+        }
     }
 
     /// An entry expired or was evicted.

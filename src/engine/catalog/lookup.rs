@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::cache::canonical::Spelling;
 use crate::cache::error::Error;
+use crate::cache::flight::RowTarget;
 use crate::cache::key::{after_spaces, LookupKey};
 use crate::postgres::rows::load::KeyValues;
 use crate::server::text::Text;
@@ -41,6 +42,11 @@ impl<K: StoreKey> Located<K> {
             table.loose.set_used();
         }
         self
+    }
+
+    /// What a flight loads that is for this row of `table`. Its key may mean another one later.
+    pub fn target(&self, table: &Table) -> RowTarget {
+        RowTarget { table: table.id, asks: self.asks, is_loose: self.lookup.is_loose, may_alias: false }
     }
 
     /// The lookup key as it stands in the cache key.

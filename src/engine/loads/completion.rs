@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cache::age::Age;
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::flight::{FlightId, Landed};
+use crate::cache::flight::{FlightId, Landed, Target};
 use crate::cache::spent::Spent;
 use crate::postgres::rows::load::Fetched;
 use crate::server::acl::{Access, User};
@@ -18,6 +18,7 @@ use crate::engine::command_names;
 use crate::engine::loads::entries::Found;
 use crate::engine::loads::pending_multiread::{json_array, too_many_bytes, Fit, GatherId, Slot};
 use crate::engine::loads::waiter::{Brought, Ticket};
+use crate::engine::queries::QueryLoad;
 use crate::engine::requests::deferred_write::Held;
 use crate::engine::state::Engine;
 use crate::engine::store::Store;
@@ -49,30 +50,51 @@ impl Engine {
     /// A load came back for one flight.
     pub fn land(&mut self, store: impl Store, landing: Landing) {
         let Some(mut landed) = self.flights.land(landing.flight) else { return };
-        if landed.plan.question != 0 {
-            return self.land_query(store, landed, landing);
-        }
-        let table = self.tables.by_id(landed.plan.table);
-        let mut brought = landing.outcome.and_then(|fetched| brought(table.as_deref(), &landed, fetched));
-        if let (Ok(brought), Some(table)) = (&mut brought, table) {
-            if landed.may_fill || self.settings.get().test_unguarded {
-                self.fill_from(store, &table, &landed, brought);
-            } else {
-                self.catch_up_with_newer(store, table, &mut landed, brought);
-            }
-        }
-        self.tell_load(store, &landed, &brought, landing.spent.postgres_us);
+        let Landing { outcome, spent, .. } = landing;
+        let load = self.query_load_of(&landed);
+        let brought = match &load {
+            Some(load) => self.complete_query(store, &mut landed, load, outcome),
+            None => self.complete_row(store, &mut landed, outcome),
+        };
+        self.tell_load(store, &landed, load.as_ref(), brought.as_ref().map(|_| spent.postgres_us));
         match brought {
-            Err(error) => self.fail_flight(store, landed, error, landing.spent),
-            brought => self.answer_all(landed.waiters, brought, landing.spent),
+            Err(error) => self.fail_flight(store, landed, error, spent),
+            brought => self.answer_all(landed.waiters, brought, spent),
         }
+    }
+
+    /// A row came back for one flight: returns what those get who waited.
+    fn complete_row(
+        &mut self,
+        store: impl Store,
+        landed: &mut Landed<Ticket>,
+        outcome: Result<Fetched, Error>,
+    ) -> Result<Brought, Error> {
+        let table = landed.plan.row().and_then(|row| self.tables.by_id(row.table));
+        let mut brought = brought(table.as_deref(), landed, outcome?)?;
+        match table {
+            Some(table) if landed.may_fill || self.settings.get().test_unguarded => {
+                self.fill_from(store, &table, landed, &mut brought);
+            }
+            Some(table) => self.catch_up_with_newer(store, table, landed, &mut brought),
+            None => {}
+        }
+        Ok(brought)
     }
 
     /// A flight ends without having landed.
     pub fn give_up(&mut self, store: impl Store, landed: Landed<Ticket>, error: Error) {
-        self.give_up_question(store, &landed, &error);
-        self.tell_load(store, &landed, &Err(error.clone()), 0);
+        let load = self.query_load_of(&landed);
+        self.tell_load(store, &landed, load.as_ref(), Err(&error));
         self.fail_flight(store, landed, error, Spent::default());
+    }
+
+    /// The query that a flight which has ended was for, if it was for one.
+    fn query_load_of(&mut self, landed: &Landed<Ticket>) -> Option<QueryLoad> {
+        match landed.plan.target {
+            Target::Query(number) => self.queries.take_load(number),
+            Target::Row(_) => None,
+        }
     }
 
     /// Stores what a flight brought, if changes of its table are told as far as they have to be.
@@ -90,7 +112,7 @@ impl Engine {
             self.discard(store, &landed.key);
         }
         let Some(own_key) = &brought.own_key else { return };
-        if landed.plan.may_alias {
+        if landed.plan.row().is_some_and(|row| row.may_alias) {
             self.aliases.remember(&landed.key, own_key);
         }
         // Another spelling, or a WRITE, was there before: one key has one answer, until that is stale.
@@ -201,7 +223,7 @@ fn brought(table: Option<&Table>, landed: &Landed<Ticket>, fetched: Fetched) -> 
         Some(own) => {
             Some(Rc::from([landed.key.get(..landed.plan.prefix_len).unwrap_or_default(), &own].concat()))
         }
-        None if landed.plan.asks => None,
+        None if landed.plan.row().is_some_and(|row| row.asks) => None,
         None => Some(Rc::clone(&landed.key)),
     };
     let is_renamed = own_key.as_ref().is_some_and(|own: &Rc<[u8]>| own[..] != landed.key[..]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cache::error::Error;
-use crate::cache::flight::{FlightId, FlightPlan, Joined};
+use crate::cache::flight::{FlightId, FlightPlan, Joined, RowTarget, Target};
 use crate::cache::ttl::{self, Ttl};
 use crate::postgres::rows::load::KeyValues;
 use crate::server::command::Answer;
@@ -72,22 +72,31 @@ impl Engine {
         departures: &mut Departures,
     ) {
         let RowLoad { located, values } = row;
-        let plan = FlightPlan {
-            table: table.id,
-            ttl_s,
-            deadline_ms: store.monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64,
-            prefix_len: located.prefix_len,
-            asks: located.asks,
-            is_loose: located.lookup.is_loose,
+        let target = RowTarget {
             may_alias: located.asks && !located.lookup.reads_clock(&values),
-            is_refresh: false,
-            question: 0,
+            ..located.target(table)
         };
-        match self.flights.join(located.flight_key(), plan, ticket) {
-            Joined::Waiting(_) => self.counters.coalesced += 1,
-            Joined::Started(flight) => {
-                let group = if located.asks { located.lookup.asking() } else { located.lookup.plain() };
-                departures.add(group, flight, values);
+        let plan = self.plan(store, Target::Row(target), located.prefix_len, ttl_s);
+        if let Some(flight) = self.join_flight(located.flight_key(), plan, ticket) {
+            let group = if located.asks { located.lookup.asking() } else { located.lookup.plain() };
+            departures.add(group, flight, values);
+        }
+    }
+
+    /// The plan of a flight that loads `target` for `ttl_s` seconds, and whose key has a prefix of that length.
+    pub fn plan(&self, store: impl Store, target: Target, prefix_len: usize, ttl_s: u32) -> FlightPlan {
+        let deadline_ms = store.monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64;
+        FlightPlan { target, ttl_s, deadline_ms, prefix_len, is_refresh: false }
+    }
+
+    /// Lets `ticket` wait for the flight for `key`. Returns the one that this starts, which has to be loaded; `None`: one is
+    /// under way.
+    pub fn join_flight(&mut self, key: &[u8], plan: FlightPlan, ticket: Ticket) -> Option<FlightId> {
+        match self.flights.join(key, plan, ticket) {
+            Joined::Started(flight) => Some(flight),
+            Joined::Waiting(_) => {
+                self.counters.coalesced += 1;
+                None
             }
         }
     }

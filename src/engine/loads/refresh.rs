@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::cache::age::Ageing;
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::flight::{FlightPlan, Landed};
+use crate::cache::flight::{Landed, Target};
 use crate::cache::ttl::Ttl;
 use crate::workers::mail::SourceIndex;
 
@@ -38,27 +38,12 @@ impl Engine {
             return;
         }
         let (now_ms, mut departures) = (store.monotonic_ms(), Departures::default());
-        let plan = FlightPlan {
-            table: table.id,
-            ttl_s: self.ttl_s(ttl),
-            deadline_ms: now_ms + self.settings.get().load_timeout.as_millis() as u64,
-            prefix_len: 0,
-            asks: false,
-            is_loose: false,
-            may_alias: false,
-            is_refresh: true,
-            question: 0,
-        };
+        let ttl_s = self.ttl_s(ttl);
         for RowLoad { located, values } in rows {
             if self.resting.holds(located.cache_key.as_bytes(), now_ms) {
                 continue;
             }
-            let plan = FlightPlan {
-                asks: located.asks,
-                is_loose: located.lookup.is_loose,
-                prefix_len: located.prefix_len,
-                ..plan.clone()
-            };
+            let plan = self.plan(store, Target::Row(located.target(table)), located.prefix_len, ttl_s);
             if let Some(flight) = self.flights.refresh(located.cache_key.as_bytes(), plan) {
                 self.counters.refreshed += 1;
                 departures.add(located.lookup.refreshing(located.asks), flight, values);

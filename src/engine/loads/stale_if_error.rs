@@ -36,7 +36,7 @@ impl Engine {
         if grace_ms == 0 || landed.waiters.is_empty() {
             return None;
         }
-        let table = self.tables.by_id(landed.plan.table)?;
+        let table = self.tables.by_id(landed.plan.row()?.table)?;
         let own_key = self.aliases.find(&landed.key).unwrap_or(&landed.key);
         // A table that was dropped meanwhile has another prefix: its entries are gone, though their bytes may be here.
         if !may_stand(self.suspect_for_ms(table.source, store.monotonic_ms()), grace_ms, error)

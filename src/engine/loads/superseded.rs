@@ -41,10 +41,11 @@ impl Engine {
 /// `key`, which a flight began with, in its table's generation of now.
 fn key_of_now(table: &Table, landed: &Landed<Ticket>, key: &[u8]) -> Vec<u8> {
     let mut now = Vec::new();
-    if landed.plan.is_loose {
+    let is_loose = landed.plan.row().is_some_and(|row| row.is_loose);
+    if is_loose {
         table.loose.set_used();
     }
-    table.write_prefix(landed.plan.is_loose, &mut now);
+    table.write_prefix(is_loose, &mut now);
     now.extend_from_slice(key.get(landed.plan.prefix_len..).unwrap_or_default());
     now
 }

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use crate::cache::error::Error;
-use crate::cache::flight::{FlightPlan, Joined};
+use crate::cache::flight::Target;
 use crate::cache::result_set;
 use crate::cache::stored::Stored;
 use crate::plugins::occurrence::Occurrence;
@@ -156,33 +156,22 @@ impl Engine {
         key: &S::Key,
         ticket: Ticket,
     ) {
-        let under_way = self.flights.question_of(key.as_bytes());
-        if under_way.is_some_and(|number| !self.queries.is_question_fresh(number, query, &request.tags)) {
+        let under_way = match self.flights.target_of(key.as_bytes()) {
+            Some(Target::Query(number)) => Some(number),
+            Some(Target::Row(_)) | None => None,
+        };
+        if under_way.is_some_and(|number| !self.queries.is_load_fresh(number, query, &request.tags)) {
             self.counters.superseded += u64::from(self.flights.supersede_key(key.as_bytes()));
         }
-        let question = self.queries.ask(query, &request.tags);
-        let plan = FlightPlan {
-            table: 0,
-            ttl_s: request.ttl_s,
-            deadline_ms: store.monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64,
-            prefix_len: request.stem.len(),
-            asks: false,
-            is_loose: false,
-            may_alias: false,
-            is_refresh: false,
-            question,
+        let number = self.queries.ask(query, &request.tags);
+        let plan = self.plan(store, Target::Query(number), request.stem.len(), request.ttl_s);
+        let Some(flight) = self.join_flight(key.as_bytes(), plan, ticket) else {
+            self.queries.take_load(number);
+            return;
         };
-        match self.flights.join(key.as_bytes(), plan, ticket) {
-            Joined::Waiting(_) => {
-                self.queries.questions.remove(&question);
-                self.counters.coalesced += 1;
-            }
-            Joined::Started(flight) => {
-                let mut departures = Departures::default();
-                departures.add(&query.group, flight, Box::new([Box::from(&*request.params)]));
-                self.depart(store, query.source, departures);
-            }
-        }
+        let mut departures = Departures::default();
+        departures.add(&query.group, flight, Box::new([Box::from(&*request.params)]));
+        self.depart(store, query.source, departures);
     }
 
     fn tell_query(&mut self, ctx: Context<'_>, request: &Request, kind: EventType, key: &Text) {

@@ -4,10 +4,10 @@
 //! (a table that it reads, a tag that it carries) has changed later; so each of these is dropped by one number.
 
 mod ask;
+mod completion;
 mod definitions;
 mod describe;
 mod inspect;
-mod landing;
 mod query;
 mod request;
 mod sweep;
@@ -58,8 +58,8 @@ pub struct Queries {
     /// Those that PostgreSQL is being asked about, with the commands that wait for that.
     descriptions: Vec<Description>,
     /// Those that are under way, by number.
-    questions: HashMap<u64, Question>,
-    last_question: u64,
+    loads: HashMap<u64, QueryLoad>,
+    last_load: u64,
     /// The run of the cache that entries belong to: others are as good as gone.
     run: u64,
 }
@@ -75,8 +75,8 @@ impl Default for Queries {
             known: HashMap::default(),
             known_bytes: 0,
             descriptions: Vec::new(),
-            questions: HashMap::new(),
-            last_question: 0,
+            loads: HashMap::new(),
+            last_load: 0,
             run: fastrand::u64(..),
         }
     }
@@ -84,8 +84,9 @@ impl Default for Queries {
 
 /// A query under way.
 #[derive(Debug)]
-struct Question {
-    query: Rc<Query>,
+pub struct QueryLoad {
+    /// Which.
+    pub query: Rc<Query>,
     tags: Rc<[Box<str>]>,
     /// When it was asked.
     stamp: Stamp,
@@ -139,23 +140,28 @@ impl Queries {
         stamp.run == self.run && stamp.began >= self.last_change(query, tags)
     }
 
-    /// Whether the question with that `number` may still be answered by a load that is under way.
-    fn is_question_fresh(&mut self, number: u64, query: &Rc<Query>, tags: &[Box<str>]) -> bool {
-        let Some(question) = self.questions.get(&number) else { return false };
-        let (stamp, is_same) = (question.stamp, Rc::ptr_eq(&question.query, query));
+    /// Takes out the load with that `number`.
+    pub fn take_load(&mut self, number: u64) -> Option<QueryLoad> {
+        self.loads.remove(&number)
+    }
+
+    /// Whether the load with that `number`, which is under way, may still answer whoever asks now.
+    fn is_load_fresh(&mut self, number: u64, query: &Rc<Query>, tags: &[Box<str>]) -> bool {
+        let Some(load) = self.loads.get(&number) else { return false };
+        let (stamp, is_same) = (load.stamp, Rc::ptr_eq(&load.query, query));
         is_same && self.is_fresh(stamp, query, tags)
     }
 
-    /// Enters a question that is asked now, and returns its number.
+    /// Enters a load that begins now, and returns its number.
     fn ask(&mut self, query: &Rc<Query>, tags: &Rc<[Box<str>]>) -> u64 {
-        self.last_question += 1;
+        self.last_load += 1;
         // A tag that is dropped from now on is one that somebody carries.
         for tag in tags.iter() {
             self.tags.carried(tag);
         }
         let stamp = Stamp { run: self.run, began: self.clock.now() };
-        let question = Question { query: Rc::clone(query), tags: Rc::clone(tags), stamp };
-        self.questions.insert(self.last_question, question);
-        self.last_question
+        let load = QueryLoad { query: Rc::clone(query), tags: Rc::clone(tags), stamp };
+        self.loads.insert(self.last_load, load);
+        self.last_load
     }
 }

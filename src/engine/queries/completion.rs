@@ -1,4 +1,4 @@
-//! Queries that land: what they brought is stored if nothing has changed meanwhile, and everyone who waited is answered.
+//! Queries that come back: what they brought is stored if nothing has changed meanwhile, and everyone who waited is answered.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,41 +14,42 @@ use crate::settings::EventType;
 use crate::workers::mail::SourceIndex;
 
 use super::sweep::ResultKey;
-use super::{Query, Question};
-use crate::engine::loads::completion::Landing;
+use super::{Query, QueryLoad};
 use crate::engine::loads::entries::Found;
 use crate::engine::loads::waiter::{Brought, Ticket};
 use crate::engine::state::Engine;
 use crate::engine::store::Store;
 
 impl Engine {
-    /// A query came back for one flight.
-    pub fn land_query(&mut self, store: impl Store, mut landed: Landed<Ticket>, landing: Landing) {
-        let Some(question) = self.queries.questions.remove(&landed.plan.question) else { return };
-        let rows = landing.outcome.and_then(|fetched| self.rows_of(store, &question.query, fetched));
-        self.tell_query_load(store, &question.query, &landed, &rows, landing.spent.postgres_us);
-        let rows = rows.map(|rows| self.settle(store, &question, &mut landed, rows));
-        let own_key = Some(Rc::clone(&landed.key));
-        let brought = rows.map(|rows| Brought { row: Some(rows), own_key, is_renamed: false, acl_key: None });
-        self.answer_all(landed.waiters, brought, landing.spent);
+    /// A query came back for one flight: returns what those get who waited.
+    pub fn complete_query(
+        &mut self,
+        store: impl Store,
+        landed: &mut Landed<Ticket>,
+        load: &QueryLoad,
+        outcome: Result<Fetched, Error>,
+    ) -> Result<Brought, Error> {
+        let rows = outcome.and_then(|fetched| self.rows_of(store, &load.query, fetched))?;
+        let row = Some(self.settle(store, load, landed, rows));
+        Ok(Brought { row, own_key: Some(Rc::clone(&landed.key)), is_renamed: false, acl_key: None })
     }
 
     /// Stores what a query brought, if it may be, and returns what those get who waited.
     fn settle(
         &mut self,
         store: impl Store,
-        question: &Question,
+        load: &QueryLoad,
         landed: &mut Landed<Ticket>,
         rows: QueryRows,
     ) -> Arc<[u8]> {
-        if !landed.may_fill || !self.is_fresh(question) {
-            return self.pass_on(store, question, landed, rows.json);
+        if !landed.may_fill || !self.is_fresh(load) {
+            return self.pass_on(store, load, landed, rows.json);
         }
         if rows.reads_clock {
-            question.query.add(&[], &[], vec!["a parameter reads the clock".to_owned()]);
+            load.query.add(&[], &[], vec!["a parameter reads the clock".to_owned()]);
         }
-        if question.query.knows(&rows.relations) {
-            self.fill_query(store, question, landed, &rows.json);
+        if load.query.knows(&rows.relations) {
+            self.fill_query(store, load, landed, &rows.json);
         }
         rows.json
     }
@@ -64,22 +65,12 @@ impl Engine {
         }
     }
 
-    /// A question ends without an answer from PostgreSQL.
-    pub fn give_up_question(&mut self, store: impl Store, landed: &Landed<Ticket>, error: &Error) {
-        if let Some(question) = self.queries.questions.remove(&landed.plan.question) {
-            self.tell_query_load(store, &question.query, landed, &Err(error.clone()), 0);
-        }
-    }
-
-    fn is_fresh(&mut self, question: &Question) -> bool {
-        let is_known = self
-            .queries
-            .known
-            .get(&question.query.stem)
-            .is_some_and(|known| Rc::ptr_eq(known, &question.query));
+    fn is_fresh(&mut self, load: &QueryLoad) -> bool {
+        let is_known =
+            self.queries.known.get(&load.query.stem).is_some_and(|known| Rc::ptr_eq(known, &load.query));
         is_known
-            && !question.query.is_outdated(&self.tables)
-            && self.queries.is_fresh(question.stamp, &question.query, &question.tags)
+            && !load.query.is_outdated(&self.tables)
+            && self.queries.is_fresh(load.stamp, &load.query, &load.tags)
     }
 
     /// What those get who waited for a load that was superseded: nobody may find an older answer when they ask again. They
@@ -87,15 +78,15 @@ impl Engine {
     fn pass_on(
         &mut self,
         store: impl Store,
-        question: &Question,
+        load: &QueryLoad,
         landed: &mut Landed<Ticket>,
         rows: Arc<[u8]>,
     ) -> Arc<[u8]> {
         let key = store.key(&landed.key);
-        let standing = self.queries.known.get(&question.query.stem).map(Rc::clone);
+        let standing = self.queries.known.get(&load.query.stem).map(Rc::clone);
         let standing = standing.filter(|query| self.may_rely_on_query(store, query));
         let found =
-            standing.map(|query| self.with_rows(store, &query, &question.tags, &key, |rows| Arc::from(rows)));
+            standing.map(|query| self.with_rows(store, &query, &load.tags, &key, |rows| Arc::from(rows)));
         if let Some(Found::Row(rows)) = found {
             return rows;
         }
@@ -104,12 +95,12 @@ impl Engine {
         rows
     }
 
-    fn fill_query(&mut self, store: impl Store, question: &Question, landed: &Landed<Ticket>, rows: &[u8]) {
-        if !self.may_rely_on_query(store, &question.query) {
+    fn fill_query(&mut self, store: impl Store, load: &QueryLoad, landed: &Landed<Ticket>, rows: &[u8]) {
+        if !self.may_rely_on_query(store, &load.query) {
             return;
         }
         let settings = self.settings.get();
-        let entry = || result_set::write(question.stamp, rows);
+        let entry = || result_set::write(load.stamp, rows);
         // There is no grace for it: it is asked anew when its time has come.
         let is_stored = rows.len() <= settings.max_entry_bytes
             && self.store_with_grace(store, &landed.key, &entry(), landed.plan.ttl_s, Duration::ZERO).is_ok();
@@ -118,21 +109,6 @@ impl Engine {
         } else {
             self.counters.fills_skipped += 1;
         }
-    }
-
-    fn tell_query_load(
-        &mut self,
-        store: impl Store,
-        query: &Query,
-        landed: &Landed<Ticket>,
-        rows: &Result<QueryRows, Error>,
-        duration_us: u64,
-    ) {
-        let what = match rows {
-            Ok(_) => Occurrence { duration_us: Some(duration_us), ..Occurrence::new(EventType::CacheLoad) },
-            Err(error) => Occurrence { error: Some(error), ..Occurrence::new(EventType::CacheError) },
-        };
-        self.tell_of_query(store, query.source, query.name(), what.key(&landed.key, landed.plan.prefix_len));
     }
 
     /// The entry of a query expired or was evicted.
@@ -147,13 +123,7 @@ impl Engine {
     }
 
     /// Tells of something that has happened to the query called `name`.
-    pub(super) fn tell_of_query(
-        &self,
-        store: impl Store,
-        source: SourceIndex,
-        name: &str,
-        what: Occurrence<'_>,
-    ) {
+    pub fn tell_of_query(&self, store: impl Store, source: SourceIndex, name: &str, what: Occurrence<'_>) {
         let what = Occurrence { source: self.sources.name(source), query: Some(name), ..what };
         store.emit(&self.plugins, self.settings.get(), &what);
     }
