@@ -2,7 +2,7 @@
 # Prints the tree: each file, and the first sentence that it says of itself.
 #
 #   scripts/tree.sh [folder …]    prints it
-#   scripts/tree.sh --check       fails when a file says nothing of itself, or CONTRIBUTING has no line for a folder of src or of tests
+#   scripts/tree.sh --check       fails when a file says nothing of itself, CONTRIBUTING has no line for a folder of src or of tests, or a document names a file of src that is not there
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,6 +33,10 @@ check() {
     while read -r folder; do
         grep -qF "| \`$folder/\` |" CONTRIBUTING.md || { echo "CONTRIBUTING.md has no line for the folder $folder" && bad=1; }
     done < <(files | grep / | xargs -n 1 dirname | sort -u | grep -vE "^(benches|examples|tests/[^/]+)/")
+    while read -r file; do
+        [ -e "src/$file" ] || { echo "the documents name $file, which src does not have" && bad=1; }
+    done < <(grep -ohE '`(src/)?(cache|cdc|commands|engine|http|plugins|postgres|server|settings|workers)/[a-z_/]+\.rs`' CONTRIBUTING.md docs/*.md docs/decisions/*.md \
+        | tr -d '`' | sed 's|^src/||' | sort -u)
     return "$bad"
 }
 
