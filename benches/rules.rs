@@ -14,7 +14,7 @@ use pgcache::cache::spent::Spent;
 use pgcache::cache::table::{Clock, Column, TableDefinition};
 use pgcache::engine::catalog::tables::{Now, Resolved, Table, Tables};
 use pgcache::plugins::call::{Ended, Words};
-use pgcache::plugins::occurrence::Occurrence;
+use pgcache::plugins::event::Event;
 use pgcache::plugins::stats::book::Book;
 use pgcache::settings::EventType;
 
@@ -162,7 +162,7 @@ fn statistics(criterion: &mut Criterion) {
     let mut book = Book::default();
     criterion.bench_function("statistics of a hit", |bencher| {
         bencher.iter(|| {
-            let hit = Occurrence { table: Some((1, "users")), ..Occurrence::new(EventType::CacheHit) };
+            let hit = Event { table: Some((1, "users")), ..Event::new(EventType::Hit) };
             if let Some(table) = book.table(black_box(&hit)) {
                 table.hits += 1;
             }

@@ -5,13 +5,13 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::engine::requests::command::{Command, Outcome, Veto};
 use crate::engine::{self, Engine};
 use crate::plugins::hooks::action::Action;
-use crate::plugins::hooks::event::HookEvent;
 use crate::plugins::hooks::hook::{list, Definition};
 use crate::server::acl::User;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 use crate::server::text::Text;
+use crate::settings::EventType;
 
 /// The longest name, pattern or target of a hook, in bytes.
 const MAX_BYTES: usize = 512;
@@ -177,9 +177,9 @@ fn parse(name: &str, event: &str, mut rest: &[&str]) -> Result<Definition, Error
     Ok(Definition { name: name.to_owned(), event, table, priority, is_enabled: true, action })
 }
 
-fn event_named(name: &str) -> Result<HookEvent, Error> {
-    HookEvent::named(name).ok_or_else(|| {
-        let names: Vec<&str> = HookEvent::ALL.into_iter().map(HookEvent::name).collect();
+fn event_named(name: &str) -> Result<EventType, Error> {
+    EventType::of_hook(name).ok_or_else(|| {
+        let names: Vec<&str> = EventType::for_hooks().filter_map(EventType::hook_name).collect();
         Error::malformed(format!("the event must be one of {}", names.join(", ")))
     })
 }
@@ -233,7 +233,7 @@ mod tests {
         let stream = parsed("a miss priority -5 TABLE sales.* stream s MAXLEN 10").unwrap();
         assert_eq!(
             (stream.event, stream.priority, stream.table.as_deref()),
-            (HookEvent::Miss, -5, Some("sales.*"))
+            (EventType::Miss, -5, Some("sales.*"))
         );
         assert_eq!(stream.action, Action::Stream { key: "s".into(), max_len: Some(10) });
         assert_eq!(parsed("a hit PUBLISH c").unwrap().action, Action::Publish("c".into()));
@@ -242,11 +242,11 @@ mod tests {
 
     #[test]
     fn every_event_may_have_a_hook() {
-        for event in HookEvent::ALL {
-            let hook = parsed(&format!("a {} PUBLISH c", event.name())).unwrap();
+        for event in EventType::for_hooks() {
+            let hook = parsed(&format!("a {} PUBLISH c", event.hook_name().unwrap())).unwrap();
             assert_eq!(hook.event, event);
         }
-        assert_eq!(parsed("a TAG_Invalidate PUBLISH c").unwrap().event, HookEvent::TagInvalidate);
+        assert_eq!(parsed("a TAG_Invalidate PUBLISH c").unwrap().event, EventType::TagInvalidate);
         assert!(parsed("a tag PUBLISH c").unwrap_err().contains("table_flush, tag_invalidate, expire"));
     }
 

@@ -11,7 +11,7 @@ use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome};
 use crate::engine::requests::table_command::{on_table, OnTable};
 use crate::engine::Engine;
-use crate::plugins::occurrence::Occurrence;
+use crate::plugins::event::Event;
 use crate::server::acl::{Access, User};
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
@@ -78,7 +78,7 @@ impl OnTable for InvalidateRow<'_> {
         if let Some(literal) = &located.literal {
             engine.drop_entry(ctx, table, literal)?;
         }
-        let what = Occurrence::new(EventType::CacheInvalidate);
+        let what = Event::new(EventType::Invalidate);
         let what = what.key(located.cache_key.as_bytes(), located.prefix_len).reason("command");
         engine.tell(ctx, table, what);
         if is_settled(&located) {

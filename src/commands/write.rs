@@ -13,7 +13,7 @@ use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome};
 use crate::engine::requests::table_command::{on_table, OnTable};
 use crate::engine::Engine;
-use crate::plugins::occurrence::Occurrence;
+use crate::plugins::event::Event;
 use crate::server::acl::Access;
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
@@ -142,8 +142,8 @@ fn put(
 ) -> Result<(), Error> {
     engine.put_entry(ctx, table, key, data, ttl_s)?;
     let lookup_len = table.lookup_key_in(key).unwrap_or_default().len();
-    let what = Occurrence::new(EventType::CacheWrite).key(key, key.len() - lookup_len);
-    engine.tell(ctx, table, Occurrence { ttl_s: Some(ttl_s), ..what });
+    let what = Event::new(EventType::Write).key(key, key.len() - lookup_len);
+    engine.tell(ctx, table, Event { ttl_s: Some(ttl_s), ..what });
     Ok(())
 }
 

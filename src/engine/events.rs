@@ -4,8 +4,8 @@ use crate::cache::age::Age;
 use crate::cache::error::Error;
 use crate::cache::flight::Landed;
 use crate::plugins::call::{Ended, Words};
-use crate::plugins::occurrence::Occurrence;
-use crate::plugins::plugin::Moment;
+use crate::plugins::event::Event;
+use crate::plugins::plugin::EventContext;
 use crate::postgres::Transition;
 use crate::server::context::Context;
 use crate::server::notifications::Change;
@@ -20,8 +20,8 @@ use crate::engine::store::{Store, StoreKey};
 
 impl Engine {
     /// What the plugins are told in.
-    pub fn moment<'a>(&'a self, ctx: Context<'a>) -> Moment<'a> {
-        Moment { ctx, settings: self.settings.get() }
+    pub fn moment<'a>(&'a self, ctx: Context<'a>) -> EventContext<'a> {
+        EventContext { ctx, settings: self.settings.get() }
     }
 
     /// The settings or a plugin's parts have changed.
@@ -30,9 +30,9 @@ impl Engine {
     }
 
     /// Tells of something that has happened to `table`.
-    pub fn tell(&self, store: impl Store, table: &Table, what: Occurrence<'_>) {
+    pub fn tell(&self, store: impl Store, table: &Table, what: Event<'_>) {
         let source = self.sources.name(table.source);
-        let what = Occurrence { source, table: Some((table.id, &table.name)), ..what };
+        let what = Event { source, table: Some((table.id, &table.name)), ..what };
         store.emit(&self.plugins, self.settings.get(), &what);
     }
 
@@ -49,12 +49,12 @@ impl Engine {
             Age::Stale => Some("stale"),
             Age::Fresh | Age::Due => None,
         };
-        self.tell(store, table, Occurrence { is_negative, reason, ..about(EventType::CacheHit, located) });
+        self.tell(store, table, Event { is_negative, reason, ..about(EventType::Hit, located) });
     }
 
     /// A read has to ask PostgreSQL.
     pub fn tell_miss<S: Store>(&self, store: S, table: &Table, located: &Located<S::Key>) {
-        self.tell(store, table, about(EventType::CacheMiss, located));
+        self.tell(store, table, about(EventType::Miss, located));
     }
 
     /// A load came back after so many microseconds in PostgreSQL, or failed. `load`: the query that it was for, if it was for one.
@@ -66,8 +66,8 @@ impl Engine {
         outcome: Result<u64, &Error>,
     ) {
         let what = match outcome {
-            Ok(us) => Occurrence { duration_us: Some(us), ..Occurrence::new(EventType::CacheLoad) },
-            Err(error) => Occurrence { error: Some(error), ..Occurrence::new(EventType::CacheError) },
+            Ok(us) => Event { duration_us: Some(us), ..Event::new(EventType::Load) },
+            Err(error) => Event { error: Some(error), ..Event::new(EventType::Error) },
         };
         let what = what.key(&landed.key, landed.plan.prefix_len);
         if let Some(QueryLoad { query, .. }) = load {
@@ -80,8 +80,8 @@ impl Engine {
     /// An entry expired or was evicted.
     pub fn tell_key_change(&mut self, store: impl Store, change: Change, cache_key: &[u8]) {
         let kind = match change {
-            Change::Expired => EventType::CacheExpire,
-            Change::Evicted => EventType::CacheEvict,
+            Change::Expired => EventType::Expire,
+            Change::Evicted => EventType::Evict,
             Change::Touched => return,
         };
         if !self.plugins.want(kind) {
@@ -90,7 +90,7 @@ impl Engine {
         let tables = self.tables.all();
         let mut found = tables.iter().filter_map(|table| Some((table, table.lookup_key_in(cache_key)?)));
         if let Some((table, lookup_key)) = found.next() {
-            self.tell(store, table, Occurrence::new(kind).key(cache_key, cache_key.len() - lookup_key.len()));
+            self.tell(store, table, Event::new(kind).key(cache_key, cache_key.len() - lookup_key.len()));
         } else {
             self.tell_query_key_change(store, kind, cache_key);
         }
@@ -103,11 +103,8 @@ impl Engine {
             Some(reason) => log::warn!("source {} is down: {reason}", transition.source),
             None => log::info!("source {} is up", transition.source),
         }
-        let what = Occurrence {
-            source: &transition.source,
-            reason: transition.reason.as_deref(),
-            ..Occurrence::new(kind)
-        };
+        let what =
+            Event { source: &transition.source, reason: transition.reason.as_deref(), ..Event::new(kind) };
         store.emit(&self.plugins, self.settings.get(), &what);
         if let Some(source) =
             self.sources.named(&transition.source).ok().and_then(|index| self.sources.get(index))
@@ -148,6 +145,6 @@ impl Engine {
 }
 
 /// An occurrence about the row that `located` names.
-fn about<K: StoreKey>(kind: EventType, located: &Located<K>) -> Occurrence<'_> {
-    Occurrence::new(kind).key(located.cache_key.as_bytes(), located.prefix_len)
+fn about<K: StoreKey>(kind: EventType, located: &Located<K>) -> Event<'_> {
+    Event::new(kind).key(located.cache_key.as_bytes(), located.prefix_len)
 }

@@ -1,11 +1,10 @@
 //! Access control: the server's own ACL, asked for the cache key of every row.
 
-use super::part::{Part, Parts};
-use super::plugin::{Moment, Plugin};
+use super::plugin::{EventContext, Plugin};
 use crate::cache::error::Error;
 use crate::server::acl::{Purpose, User, Words};
 use crate::server::text::Text;
-use crate::settings::{PluginName, Settings};
+use crate::settings::{EventType, EventTypes, PluginName, Settings};
 
 /// Lets the server say who may do what with which cache key.
 #[derive(Debug, Default)]
@@ -18,13 +17,13 @@ impl Plugin for Acl {
         PluginName::Acl
     }
 
-    fn parts(&self, _: &Settings) -> Parts {
-        [Part::Access].into_iter().collect()
+    fn subscribes_to(&self, _: &Settings) -> EventTypes {
+        EventType::Access.into()
     }
 
     fn may_access(
         &self,
-        moment: Moment<'_>,
+        moment: EventContext<'_>,
         user: &User,
         keys: &[&Text],
         purpose: Purpose,

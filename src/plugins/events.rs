@@ -4,15 +4,14 @@ use std::cell::{Cell, RefCell};
 
 use once_cell::unsync::OnceCell;
 
-use super::event;
-use super::occurrence::Occurrence;
-use super::part::{Part, Parts};
-use super::plugin::{Moment, Plugin};
+use super::event::Event;
+use super::event_json;
+use super::plugin::{EventContext, Plugin};
 use crate::server::clock::unix_ms;
 use crate::server::publish::publish;
 use crate::server::text::Text;
 use crate::server::turn;
-use crate::settings::{PluginName, Settings};
+use crate::settings::{EventTypes, PluginName, Settings};
 
 /// The channel.
 pub const CHANNEL: &[u8] = b"pg_cache_events";
@@ -36,8 +35,8 @@ pub struct Events {
 
 impl Events {
     /// Publishes one. Returns how many clients listen.
-    fn publish(&self, moment: Moment<'_>, what: &Occurrence<'_>) -> usize {
-        let event = event::json_in(self.memory.take(), what, unix_ms());
+    fn publish(&self, moment: EventContext<'_>, what: &Event<'_>) -> usize {
+        let event = event_json::json_in(self.memory.take(), what, unix_ms());
         let channel = self.channel.get_or_init(|| Text::new(CHANNEL));
         let listeners = publish(moment.ctx, channel, &event);
         if event.capacity() <= MAX_MEMORY {
@@ -52,15 +51,14 @@ impl Plugin for Events {
         PluginName::Events
     }
 
-    fn parts(&self, settings: &Settings) -> Parts {
-        settings.events.iter().map(Part::of).collect()
+    fn subscribes_to(&self, settings: &Settings) -> EventTypes {
+        settings.events
     }
 
-    fn on_any(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
-        // Sources that come and those that go share a part.
+    fn on_event(&self, moment: EventContext<'_>, what: &Event<'_>) {
         let turn = turn::number();
         let is_unheard = turn.is_some() && turn == self.unheard.get();
-        if !is_unheard && moment.settings.events.contains(what.kind) {
+        if !is_unheard {
             let listeners = self.publish(moment, what);
             self.unheard.set(turn.filter(|_| listeners == 0));
         }

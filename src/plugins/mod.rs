@@ -1,12 +1,11 @@
 //! What watches the cache at work and tells others of it: one file each.
 //!
-//! A plugin is a struct that implements [`Plugin`](plugin::Plugin): it names the parts that it has and writes them.
+//! A plugin is a struct that implements [`Plugin`](plugin::Plugin): it subscribes to types of events and says what it does with them.
 //!
 //! ```
-//! use pgcache::plugins::occurrence::Occurrence;
-//! use pgcache::plugins::part::{Part, Parts};
-//! use pgcache::plugins::plugin::{Moment, Plugin};
-//! use pgcache::settings::{PluginName, Settings};
+//! use pgcache::plugins::event::Event;
+//! use pgcache::plugins::plugin::{EventContext, Plugin};
+//! use pgcache::settings::{EventType, EventTypes, PluginName, Settings};
 //!
 //! /// Misses by table, in the log.
 //! #[derive(Debug)]
@@ -17,12 +16,12 @@
 //!         PluginName::Events // a new one has a name of its own in `settings/plugin_names.rs`
 //!     }
 //!
-//!     fn parts(&self, _: &Settings) -> Parts {
-//!         [Part::Miss].into_iter().collect()
+//!     fn subscribes_to(&self, _: &Settings) -> EventTypes {
+//!         EventType::Miss.into()
 //!     }
 //!
-//!     fn on_miss(&self, _: Moment<'_>, what: &Occurrence<'_>) {
-//!         log::info!("a miss in {}", what.table.map_or("", |(_, name)| name));
+//!     fn on_event(&self, _: EventContext<'_>, event: &Event<'_>) {
+//!         log::info!("a miss in {}", event.table.map_or("", |(_, name)| name));
 //!     }
 //! }
 //! ```
@@ -30,15 +29,14 @@
 pub mod acl;
 pub mod asked;
 pub mod call;
-mod event;
+pub mod event;
+mod event_json;
 pub mod events;
 pub mod health;
 pub mod hooks;
 pub mod metrics;
-pub mod occurrence;
 pub mod overview;
 pub mod page;
-pub mod part;
 pub mod plugin;
 pub mod registry;
 pub mod slowlog;

@@ -5,100 +5,99 @@ use std::sync::Arc;
 
 use super::acl::Acl;
 use super::call::Ended;
+use super::event::Event;
 use super::events::Events;
 use super::hooks::Hooks;
 use super::metrics::Metrics;
-use super::occurrence::Occurrence;
 use super::overview::Overview;
 use super::page::{Page, Report};
-use super::part::Part;
-use super::plugin::{self, Moment, Plugin};
+use super::plugin::{EventContext, Plugin};
 use super::slowlog::SlowLog;
 use super::stats::Stats;
 use crate::cache::error::Error;
 use crate::server::acl::{Purpose, User};
 use crate::server::text::Text;
-use crate::settings::{EventType, Settings};
+use crate::settings::{EventType, EventTypes, Settings};
 
 /// Plugins in their order.
-pub type Several = Rc<[Rc<dyn Plugin>]>;
+pub type PluginList = Rc<[Rc<dyn Plugin>]>;
 
 /// All plugins, with those that have each part: nobody, until they are first [arranged](Self::arrange).
 #[derive(Debug)]
 pub struct Plugins {
-    all: Several,
-    by_part: [Several; Part::ALL.len()],
+    all: PluginList,
+    by_event: [PluginList; EventType::COUNT],
     /// What the slow log's own command shows.
     pub slowlog: SlowLog,
     /// What the command for statistics shows.
     pub stats: Stats,
     /// What the command for hooks changes.
     pub hooks: Hooks,
-    metrics: Metrics,
 }
 
 impl Default for Plugins {
     fn default() -> Self {
         let (stats, slowlog, hooks) = (Stats::default(), SlowLog::default(), Hooks::default());
-        let metrics = Metrics::of(stats.clone());
-        let all: Several = Rc::new([
+        let all: PluginList = Rc::new([
             Rc::new(Acl::default()),
             Rc::new(stats.clone()),
-            Rc::new(metrics.clone()),
+            Rc::new(Metrics::of(stats.clone())),
             Rc::new(slowlog.clone()),
             Rc::new(Events::default()),
             Rc::new(hooks.clone()),
         ]);
-        let by_part = Part::ALL.map(|_| Several::from([]));
-        Self { all, by_part, slowlog, stats, hooks, metrics }
+        let by_event = std::array::from_fn(|_| PluginList::from([]));
+        Self { all, by_event, slowlog, stats, hooks }
     }
 }
 
 impl Plugins {
-    /// Asks everyone anew what parts they have. To be called when the settings or a plugin's parts have changed.
+    /// Asks everyone anew what they subscribe to. To be called when the settings or a plugin's subscriptions have changed.
     pub fn arrange(&mut self, settings: &Settings) {
+        self.by_event.iter_mut().for_each(|subscribers| *subscribers = PluginList::from([]));
         let is_on = |plugin: &&Rc<dyn Plugin>| !settings.disabled_plugins.contains(plugin.name());
         let all: Vec<_> =
-            self.all.iter().filter(is_on).map(|plugin| (plugin, plugin.parts(settings))).collect();
-        self.by_part = Part::ALL.map(|part| {
-            let having = all.iter().filter(|(_, parts)| parts.contains(part));
-            having.map(|(plugin, _)| Rc::clone(plugin)).collect()
-        });
-    }
-
-    /// Those that have a part, in order.
-    pub fn having(&self, part: Part) -> &Several {
-        // Every part has its place: a test says so.
-        &self.by_part[part as usize]
-    }
-
-    /// Tells of an occurrence.
-    pub fn tell(&self, moment: Moment<'_>, what: &Occurrence<'_>) {
-        let part = Part::of(what.kind);
-        for plugin in self.having(part).iter() {
-            plugin::tell(&**plugin, part, moment, what);
+            self.all.iter().filter(is_on).map(|plugin| (plugin, plugin.subscribes_to(settings))).collect();
+        for event in EventTypes::all() {
+            let subscribers = all.iter().filter(|(_, events)| events.contains(event));
+            self.by_event[event as usize] = subscribers.map(|(plugin, _)| Rc::clone(plugin)).collect();
         }
     }
 
-    /// Whether anybody has a use for occurrences of this kind: for those that are costly to tell.
-    pub fn want(&self, kind: EventType) -> bool {
-        !self.having(Part::of(kind)).is_empty()
+    /// Those that subscribe to an event, in order.
+    pub fn subscribers(&self, event: EventType) -> &PluginList {
+        // Types are numbered without gaps: a test says so.
+        &self.by_event[event as usize]
+    }
+
+    /// Tells of an event.
+    pub fn emit(&self, context: EventContext<'_>, event: &Event<'_>) {
+        for plugin in self.subscribers(event.kind).iter() {
+            plugin.on_event(context, event);
+        }
+    }
+
+    /// Whether anybody has a use for events of this type: for those that are costly to tell.
+    pub fn want(&self, event: EventType) -> bool {
+        !self.subscribers(event).is_empty()
     }
 
     /// Whether `user` may do that with all of `keys`.
     pub fn may_access(
         &self,
-        moment: Moment<'_>,
+        moment: EventContext<'_>,
         user: &User,
         keys: &[&Text],
         purpose: Purpose,
     ) -> Result<(), Error> {
-        self.having(Part::Access).iter().try_for_each(|plugin| plugin.may_access(moment, user, keys, purpose))
+        self.subscribers(EventType::Access)
+            .iter()
+            .try_for_each(|plugin| plugin.may_access(moment, user, keys, purpose))
     }
 
     /// Tells that a command was answered.
-    pub fn ended(&self, moment: Moment<'_>, call: &Ended<'_>) {
-        for plugin in self.having(Part::AfterCommand).iter() {
+    pub fn ended(&self, moment: EventContext<'_>, call: &Ended<'_>) {
+        for plugin in self.subscribers(EventType::AfterCommand).iter() {
             plugin.after_command(moment, call);
         }
     }
@@ -113,19 +112,18 @@ impl Plugins {
     /// Has all figures begin anew.
     pub fn reset(&self) {
         self.stats.reset();
-        self.metrics.reset();
     }
 
     /// Tells that the module is at work.
-    pub fn started(&self, moment: Moment<'_>) {
-        for plugin in self.having(Part::Startup).iter() {
+    pub fn started(&self, moment: EventContext<'_>) {
+        for plugin in self.subscribers(EventType::Startup).iter() {
             plugin.on_startup(moment);
         }
     }
 
     /// Tells that it comes to its end.
-    pub fn stopped(&self, moment: Moment<'_>) {
-        for plugin in self.having(Part::Shutdown).iter().rev() {
+    pub fn stopped(&self, moment: EventContext<'_>) {
+        for plugin in self.subscribers(EventType::Shutdown).iter().rev() {
             plugin.on_shutdown(moment);
         }
     }

@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use super::call::Ended;
 use super::page::{Page, Report, JSON};
-use super::part::{Part, Parts};
-use super::plugin::{Moment, Plugin};
+use super::plugin::{EventContext, Plugin};
 use crate::cache::spent::Spent;
 use crate::cache::value::Value;
 use crate::server::clock::unix_ms;
-use crate::settings::{PluginName, Settings};
+use crate::settings::{EventType, EventTypes, PluginName, Settings};
 
 /// How many commands the page shows at most: it is made every second.
 const SHOWN: usize = 128;
@@ -118,11 +117,11 @@ impl Plugin for SlowLog {
         PluginName::SlowLog
     }
 
-    fn parts(&self, settings: &Settings) -> Parts {
-        settings.slowlog_log_slower_than_us.map(|_| Part::AfterCommand).into_iter().collect()
+    fn subscribes_to(&self, settings: &Settings) -> EventTypes {
+        settings.slowlog_log_slower_than_us.map(|_| EventType::AfterCommand).into_iter().collect()
     }
 
-    fn after_command(&self, moment: Moment<'_>, call: &Ended<'_>) {
+    fn after_command(&self, moment: EventContext<'_>, call: &Ended<'_>) {
         let settings = moment.settings;
         if settings.slowlog_log_slower_than_us.is_some_and(|least_us| call.duration_us >= least_us) {
             self.0.borrow_mut().add(call, settings.slowlog_max_len, unix_ms());

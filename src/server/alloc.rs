@@ -1,33 +1,33 @@
 //! The global allocator: the server's own, so that what the module holds counts as `used_memory`.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::os::raw::c_void;
 
 use redis_module::raw;
 
-use super::aligned;
+/// How C's `malloc` aligns blocks of this size and larger ones. A server that aligns them less is [refused](check).
+const MALLOC_ALIGN: usize = 16;
+/// How every `malloc` aligns smaller blocks.
+const SMALL_ALIGN: usize = 8;
 
-/// How far the server's allocator aligns blocks that are no smaller; 0: not known yet, because nothing was allocated.
-static PROMISED: AtomicUsize = AtomicUsize::new(0);
-
-/// The server's allocator when the module is loaded into one, the system's otherwise (unit tests).
+/// The server's allocator when the module is loaded into one, the system's otherwise: in unit tests, and for the few blocks
+/// that are aligned further than `malloc` promises (those of locks and queues that have a cache line to themselves).
 ///
-/// Nothing is allocated before the server has handed over its functions, so that no block is ever freed by
-/// the allocator that it did not come from.
+/// Nothing is allocated before the server has handed over its functions, and the layout alone decides afterwards, so that no
+/// block is ever freed by the allocator that it did not come from.
 #[derive(Debug, Clone, Copy)]
 pub struct ModuleAlloc;
 
-// SAFETY: each block is freed and resized as it was allocated, because how that is depends on its layout, on pointers that
-// are set before the first allocation only, and on what the first allocation has found.
+// SAFETY: each block is freed and resized by the allocator that it came from, because that depends on its layout, and on
+// pointers that are set before the first allocation only.
 unsafe impl GlobalAlloc for ModuleAlloc {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: written once, before anything of ours runs.
         match unsafe { raw::RedisModule_Alloc } {
             // SAFETY: the server's malloc takes any size.
-            Some(alloc) => new(layout, |size| unsafe { alloc(size).cast() }),
+            Some(alloc) if is_for_malloc(layout) => unsafe { alloc(layout.size()).cast() },
             // SAFETY: the caller's contract is passed on.
-            None => unsafe { System.alloc(layout) },
+            _ => unsafe { System.alloc(layout) },
         }
     }
 
@@ -35,11 +35,9 @@ unsafe impl GlobalAlloc for ModuleAlloc {
         // SAFETY: as in `alloc`.
         match unsafe { raw::RedisModule_Free } {
             // SAFETY: the block came from the server's malloc.
-            Some(free) if is_as_taken(layout) => unsafe { free(block.cast()) },
-            // SAFETY: the block came from `aligned::new`, and what was taken for it from the server's malloc.
-            Some(free) => unsafe { free(aligned::taken(block).cast()) },
+            Some(free) if is_for_malloc(layout) => unsafe { free(block.cast()) },
             // SAFETY: the caller's contract is passed on.
-            None => unsafe { System.dealloc(block, layout) },
+            _ => unsafe { System.dealloc(block, layout) },
         }
     }
 
@@ -47,9 +45,9 @@ unsafe impl GlobalAlloc for ModuleAlloc {
         // SAFETY: as in `alloc`.
         match unsafe { raw::RedisModule_Calloc } {
             // SAFETY: the server's calloc takes any size.
-            Some(calloc) => new(layout, |size| unsafe { calloc(1, size).cast() }),
+            Some(calloc) if is_for_malloc(layout) => unsafe { calloc(1, layout.size()).cast() },
             // SAFETY: the caller's contract is passed on.
-            None => unsafe { System.alloc_zeroed(layout) },
+            _ => unsafe { System.alloc_zeroed(layout) },
         }
     }
 
@@ -57,21 +55,19 @@ unsafe impl GlobalAlloc for ModuleAlloc {
         // SAFETY: the caller vouches for the size.
         let resized = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
         // SAFETY: as in `alloc`.
-        match unsafe { raw::RedisModule_Realloc } {
+        match (unsafe { raw::RedisModule_Realloc }, is_for_malloc(layout), is_for_malloc(resized)) {
             // SAFETY: the block came from the server's malloc.
-            Some(realloc) if is_as_taken(layout) && is_as_taken(resized) => unsafe {
-                realloc(block.cast(), size).cast()
-            },
+            (Some(realloc), true, true) => unsafe { realloc(block.cast(), size).cast() },
             // SAFETY: the caller's contract is passed on.
-            Some(_) => unsafe { self.moved(block, layout, resized) },
+            (Some(_), true, false) | (Some(_), false, true) => unsafe { self.moved(block, layout, resized) },
             // SAFETY: the caller's contract is passed on.
-            None => unsafe { System.realloc(block, layout, size) },
+            _ => unsafe { System.realloc(block, layout, size) },
         }
     }
 }
 
 impl ModuleAlloc {
-    /// Resizes a block that the server cannot, since it would not keep the alignment.
+    /// Resizes a block that another allocator is responsible for at its new size.
     ///
     /// # Safety
     /// As for `realloc`.
@@ -80,7 +76,7 @@ impl ModuleAlloc {
         unsafe {
             let moved = self.alloc(resized);
             if !moved.is_null() {
-                ptr::copy_nonoverlapping(block, moved, layout.size().min(resized.size()));
+                std::ptr::copy_nonoverlapping(block, moved, layout.size().min(resized.size()));
                 self.dealloc(block, layout);
             }
             moved
@@ -88,28 +84,34 @@ impl ModuleAlloc {
     }
 }
 
-/// A block for `layout` of what `take` returns when it is told how many bytes.
-fn new(layout: Layout, take: impl FnOnce(usize) -> *mut u8) -> *mut u8 {
-    if PROMISED.load(Relaxed) == 0 {
-        look();
-    }
-    if is_as_taken(layout) {
-        take(layout.size())
-    } else {
-        aligned::new(layout, take)
-    }
+/// Whether C's `malloc` aligns a block of this layout far enough.
+fn is_for_malloc(layout: Layout) -> bool {
+    let promised = if layout.size() < MALLOC_ALIGN { SMALL_ALIGN } else { MALLOC_ALIGN };
+    layout.align() <= promised
 }
 
-/// Whether the block of this layout is one of the server's as it is.
-fn is_as_taken(layout: Layout) -> bool {
-    aligned::is_enough(PROMISED.load(Relaxed), layout)
-}
-
-/// Finds out what the server's allocator promises.
-#[cold]
-fn look() {
+/// Fails for a server whose allocator aligns its blocks less than C's `malloc` does: one built with a C library that does not
+/// say how large a block is (musl) keeps the size in front of it. The standard library relies on the alignment.
+pub(super) fn check() -> Result<(), &'static str> {
     let (alloc, free) = (api!(RedisModule_Alloc), api!(RedisModule_Free));
-    // SAFETY: the server's malloc takes any size, and what comes from it is freed once.
-    let promised = unsafe { aligned::promised(|size| alloc(size).cast(), |block| free(block.cast())) };
-    PROMISED.store(promised, Relaxed);
+    // SAFETY: the server's malloc takes any size.
+    let blocks: [*mut c_void; 8] = std::array::from_fn(|index| unsafe { alloc(MALLOC_ALIGN * (index + 1)) });
+    // SAFETY: each block comes from the server's malloc and is freed once.
+    blocks.iter().for_each(|block| unsafe { free(*block) });
+    if blocks.iter().all(|block| block.addr() % MALLOC_ALIGN == 0) {
+        return Ok(());
+    }
+    Err("this server's allocator aligns memory to 8 bytes where 16 are needed: use a server that is built with glibc")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn malloc_serves_what_it_aligns_far_enough() {
+        let is_served = |size, align| Layout::from_size_align(size, align).is_ok_and(is_for_malloc);
+        assert!(is_served(1, 1) && is_served(8, 8) && is_served(16, 16) && is_served(500, 16));
+        assert!(!is_served(8, 16) && !is_served(64, 64) && !is_served(4096, 4096));
+    }
 }

@@ -11,8 +11,8 @@ use super::context::Context;
 use super::guard::{self, guard};
 use super::module::{self, tell, Module};
 use super::{
-    client, clock, config, environment, info, keyspace, log as server_log, notifications, server_events,
-    timer, turn, wakeup,
+    alloc, client, clock, config, environment, info, keyspace, log as server_log, notifications,
+    server_events, timer, turn, wakeup,
 };
 use crate::settings::{self, KeyFile, Settings, Shared};
 
@@ -49,34 +49,8 @@ fn start(
     module: &dyn Module,
     commands: Commands,
 ) -> Result<(), String> {
-    if ctx.flags().is_cluster() {
-        return Err(
-            "cluster mode is not supported yet: entries and lookup keys could fall into different slots"
-                .into(),
-        );
-    }
-    if let Some(command) = keyspace::missing_command(ctx) {
-        return Err(format!(
-            "this server has no command {command}, by which entries are written: see rename-command"
-        ));
-    }
-    let loaded = settings::load(arguments, environment::variables()).map_err(|error| error.to_string())?;
-    let shared = Arc::new(Shared::new(loaded.settings));
-    // Without this the server falls back from diskless loading on replicas. No data type of ours is in it.
-    // SAFETY: a valid context during load.
-    unsafe {
-        api!(RedisModule_SetModuleOptions)(
-            ctx.as_raw(),
-            raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD as c_int,
-        )
-    };
-    config::register(ctx, &shared)?;
-    shared.get().check().map_err(|error| error.to_string())?;
-    loaded
-        .warnings
-        .iter()
-        .chain(&KeyFile::of(&shared.get()).warning())
-        .for_each(|warning| log::warn!("{warning}"));
+    check_server(ctx)?;
+    let shared = apply_settings(ctx, arguments)?;
     commands(&shared.get()).iter().try_for_each(|command| command.register(ctx))?;
     if !info::register(ctx) {
         return Err("the server refused the INFO section".into());
@@ -95,6 +69,42 @@ fn start(
     module.stop();
     timer::stop();
     Err("the server refused an event subscription".into())
+}
+
+/// Fails for a server in which the module cannot work.
+fn check_server(ctx: Context<'_>) -> Result<(), String> {
+    alloc::check()?;
+    if ctx.flags().is_cluster() {
+        return Err(
+            "cluster mode is not supported yet: entries and lookup keys could fall into different slots"
+                .into(),
+        );
+    }
+    if let Some(command) = keyspace::missing_command(ctx) {
+        return Err(format!(
+            "this server has no command {command}, by which entries are written: see rename-command"
+        ));
+    }
+    // Without this the server falls back from diskless loading on replicas. No data type of ours is in it.
+    // SAFETY: a valid context during load.
+    unsafe {
+        api!(RedisModule_SetModuleOptions)(
+            ctx.as_raw(),
+            raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD as c_int,
+        )
+    };
+    Ok(())
+}
+
+/// Registers the settings with the server, which reads its configuration file meanwhile, and logs what is doubtful about them.
+fn apply_settings(ctx: Context<'_>, arguments: &[String]) -> Result<Arc<Shared>, String> {
+    let loaded = settings::load(arguments, environment::variables()).map_err(|error| error.to_string())?;
+    let shared = Arc::new(Shared::new(loaded.settings));
+    config::register(ctx, &shared)?;
+    shared.get().check().map_err(|error| error.to_string())?;
+    let key_file = KeyFile::of(&shared.get()).warning();
+    loaded.warnings.iter().chain(&key_file).for_each(|warning| log::warn!("{warning}"));
+    Ok(shared)
 }
 
 /// Called by the server before it unloads the module; it does so only when no client waits.

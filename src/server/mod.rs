@@ -8,7 +8,6 @@
 mod api;
 
 pub mod acl;
-mod aligned;
 pub mod alloc;
 pub mod blocked;
 pub mod call;

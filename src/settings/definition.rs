@@ -48,7 +48,7 @@ const PREFIX: Rule = Rule {
 };
 const EVENTS: Rule = Rule {
     wanted: "all, none, or a comma-separated list of event types",
-    accepts: |value| EventType::set_of(value).is_some(),
+    accepts: |value| EventType::published(value).is_some(),
 };
 const PLUGINS: Rule = Rule {
     wanted: "none, or a comma-separated list of acl, stats, metrics, slowlog, events, hooks",

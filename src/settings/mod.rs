@@ -166,7 +166,7 @@ impl Settings {
             max_staleness: global.milliseconds("max_staleness_ms"),
             slowlog_log_slower_than_us: u64::try_from(global.integer::<i64>("slowlog_log_slower_than")).ok(),
             slowlog_max_len: global.integer("slowlog_max_len"),
-            events: EventType::set_of(global.text("events")).unwrap_or_default(),
+            events: EventType::published(global.text("events")).unwrap_or_default(),
             http_port: global.integer("http_port"),
             http_bind: global.text("http_bind").parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             definitions_key_file: global.optional::<String>("definitions_key_file").map(PathBuf::from),
@@ -250,8 +250,8 @@ mod tests {
         assert_eq!(settings.sources[0].name, "default");
         assert_eq!(settings.sources[0].pg_sslmode, SslMode::Prefer);
         assert_eq!((settings.sources[0].pool_size, settings.sources[0].pg_port), (8, 5432));
-        assert!(settings.events.contains(EventType::CacheHit));
-        for kind in [EventType::CacheLoad, EventType::TableFlush, EventType::TagInvalidate] {
+        assert!(settings.events.contains(EventType::Hit));
+        for kind in [EventType::Load, EventType::TableFlush, EventType::TagInvalidate] {
             assert!(!settings.events.contains(kind), "{kind:?}");
         }
     }

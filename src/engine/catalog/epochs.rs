@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::cache::lease::Gap;
 use crate::cache::stored::{Refusal, Stored};
 use crate::cache::table::TableDefinition;
-use crate::plugins::occurrence::Occurrence;
+use crate::plugins::event::Event;
 use crate::settings::EventType;
 use crate::workers::mail::SourceIndex;
 
@@ -151,7 +151,7 @@ impl Engine {
         self.counters.epochs += 1;
         self.sweep.begin();
         let new = self.replace_table(store, table, definition, Some(epoch));
-        self.tell(store, &new, Occurrence::new(EventType::TableFlush));
+        self.tell(store, &new, Event::new(EventType::TableFlush));
         new
     }
 

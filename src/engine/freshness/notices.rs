@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::cache::canonical::Rule;
 use crate::cache::key::{write_canonical_row, LookupKey};
 use crate::cache::notice::{Notice, Relation};
-use crate::plugins::occurrence::Occurrence;
+use crate::plugins::event::Event;
 use crate::settings::EventType;
 use crate::workers::mail::SourceIndex;
 
@@ -103,7 +103,7 @@ impl Engine {
         let cache_key = [&table.prefix, lookup_key].concat();
         self.counters.superseded += u64::from(self.flights.supersede_key(&cache_key));
         self.remove_or_doubt(store, table, &cache_key);
-        let what = Occurrence::new(EventType::CacheInvalidate).key(&cache_key, table.prefix.len());
+        let what = Event::new(EventType::Invalidate).key(&cache_key, table.prefix.len());
         let what = what.reason("notice");
         self.tell(store, table, what);
     }

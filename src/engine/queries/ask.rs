@@ -7,7 +7,7 @@ use crate::cache::error::Error;
 use crate::cache::flight::Target;
 use crate::cache::result_set;
 use crate::cache::stored::Stored;
-use crate::plugins::occurrence::Occurrence;
+use crate::plugins::event::Event;
 use crate::server::acl::{Access, User};
 use crate::server::command::Answer;
 use crate::server::context::Context;
@@ -75,13 +75,13 @@ impl Engine {
         }
         if let Some(reply) = self.reply_with_rows(ctx, request, &query, &key, caller.is_in_command()) {
             self.counters.hits += 1;
-            self.tell_query(ctx, request, EventType::CacheHit, &key);
+            self.tell_query(ctx, request, EventType::Hit, &key);
             return Ok(Answer::Now(reply));
         }
         self.counters.misses += 1;
         let waiter = caller.wait(self, ctx)?;
         let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
-        self.tell_query(ctx, request, EventType::CacheMiss, &key);
+        self.tell_query(ctx, request, EventType::Miss, &key);
         self.join_query(ctx, request, &query, &key, Ticket::Row { waiter, user });
         Ok(Answer::Blocked(waiter))
     }
@@ -175,7 +175,7 @@ impl Engine {
     }
 
     fn tell_query(&mut self, ctx: Context<'_>, request: &Request, kind: EventType, key: &Text) {
-        let what = Occurrence::new(kind).key(key.as_bytes(), request.stem.len());
+        let what = Event::new(kind).key(key.as_bytes(), request.stem.len());
         self.tell_of_query(ctx, request.source, &request.name, what);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::Landed;
 use crate::cache::result_set;
-use crate::plugins::occurrence::Occurrence;
+use crate::plugins::event::Event;
 use crate::postgres::query::QueryRows;
 use crate::postgres::rows::load::Fetched;
 use crate::settings::EventType;
@@ -118,13 +118,13 @@ impl Engine {
         let Some(key) = ResultKey::of(key, &prefix) else { return };
         let source = self.sources.iter().position(|source| source.prefix == key.source_prefix);
         if let Some(source) = source {
-            self.tell_of_query(store, source, key.name, Occurrence::new(kind).key(cache_key, 0));
+            self.tell_of_query(store, source, key.name, Event::new(kind).key(cache_key, 0));
         }
     }
 
     /// Tells of something that has happened to the query called `name`.
-    pub fn tell_of_query(&self, store: impl Store, source: SourceIndex, name: &str, what: Occurrence<'_>) {
-        let what = Occurrence { source: self.sources.name(source), query: Some(name), ..what };
+    pub fn tell_of_query(&self, store: impl Store, source: SourceIndex, name: &str, what: Event<'_>) {
+        let what = Event { source: self.sources.name(source), query: Some(name), ..what };
         store.emit(&self.plugins, self.settings.get(), &what);
     }
 }

@@ -1,6 +1,6 @@
 //! Tags at work: all queries that carry one are dropped at once.
 
-use crate::plugins::occurrence::Occurrence;
+use crate::plugins::event::Event;
 use crate::settings::EventType;
 
 use crate::engine::state::Engine;
@@ -18,7 +18,7 @@ impl Engine {
         }
         self.counters.tags_dropped += tags.len() as u64;
         for tag in &tags {
-            let what = Occurrence { tag: Some(tag), ..Occurrence::new(EventType::TagInvalidate) };
+            let what = Event { tag: Some(tag), ..Event::new(EventType::TagInvalidate) };
             store.emit(&self.plugins, self.settings.get(), &what);
         }
         tags.len()

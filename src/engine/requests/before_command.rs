@@ -7,13 +7,13 @@ use std::rc::Rc;
 use crate::cache::error::Error;
 use crate::plugins::asked::Asked;
 use crate::plugins::call::{self, Words};
-use crate::plugins::part::Part;
-use crate::plugins::plugin::Moment;
-use crate::plugins::registry::Several;
+use crate::plugins::plugin::EventContext;
+use crate::plugins::registry::PluginList;
 use crate::plugins::subject::{Subject, SubjectKey};
 use crate::server::acl::User;
 use crate::server::command::{Arguments, Spec};
 use crate::server::context::Context;
+use crate::settings::EventType;
 use crate::settings::Settings;
 
 use crate::engine::catalog::tables::Table;
@@ -28,7 +28,7 @@ pub type Vetoable = VecDeque<(Parked, Guarded)>;
 /// A command on a table that somebody may refuse.
 #[derive(Debug)]
 pub struct Guarded {
-    guards: Several,
+    guards: PluginList,
     settings: Rc<Settings>,
     /// What it is about.
     pub subject: Box<Subject>,
@@ -46,8 +46,8 @@ impl Guarded {
     }
 }
 
-fn ask(guards: &Several, ctx: Context<'_>, settings: &Settings, asked: &Asked<'_>) -> Result<(), Error> {
-    guards.iter().try_for_each(|plugin| plugin.before_command(Moment { ctx, settings }, asked))
+fn ask(guards: &PluginList, ctx: Context<'_>, settings: &Settings, asked: &Asked<'_>) -> Result<(), Error> {
+    guards.iter().try_for_each(|plugin| plugin.before_command(EventContext { ctx, settings }, asked))
 }
 
 /// Asks about a command on no table. The engine must be free.
@@ -75,12 +75,15 @@ pub fn of_waiting(ctx: Context<'_>) {
 }
 
 impl Engine {
-    fn guards(&self) -> (Several, Rc<Settings>) {
-        (Several::clone(self.plugins.having(Part::BeforeCommand)), Rc::clone(self.settings.get()))
+    fn guards(&self) -> (PluginList, Rc<Settings>) {
+        (
+            PluginList::clone(self.plugins.subscribers(EventType::BeforeCommand)),
+            Rc::clone(self.settings.get()),
+        )
     }
 
     fn has_guards(&self) -> bool {
-        !self.plugins.having(Part::BeforeCommand).is_empty()
+        !self.plugins.subscribers(EventType::BeforeCommand).is_empty()
     }
 
     /// Who may refuse this command, if anybody. Access comes first: nobody else is asked about what is forbidden.

@@ -2,8 +2,8 @@
 
 use super::{Store, StoreKey};
 use crate::cache::stored::{Refusal, Stored};
-use crate::plugins::occurrence::Occurrence;
-use crate::plugins::plugin::Moment;
+use crate::plugins::event::Event;
+use crate::plugins::plugin::EventContext;
 use crate::plugins::registry::Plugins;
 use crate::server::context::{self, Context};
 use crate::server::text::Text;
@@ -67,7 +67,7 @@ impl Store for Context<'_> {
         replication::announce(self, record, said);
     }
 
-    fn emit(self, plugins: &Plugins, settings: &Settings, event: &Occurrence<'_>) {
-        plugins.tell(Moment { ctx: self, settings }, event);
+    fn emit(self, plugins: &Plugins, settings: &Settings, event: &Event<'_>) {
+        plugins.emit(EventContext { ctx: self, settings }, event);
     }
 }

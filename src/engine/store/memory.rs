@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Store, StoreKey};
 use crate::cache::stored::{Refusal, Stored};
-use crate::plugins::occurrence::Occurrence;
+use crate::plugins::event::Event;
 use crate::plugins::registry::Plugins;
 use crate::settings::{EventType, Settings};
 
@@ -229,7 +229,7 @@ impl Store for &Memory {
         self.announced.borrow_mut().push((record.into(), said.into()));
     }
 
-    fn emit(self, _: &Plugins, _: &Settings, event: &Occurrence<'_>) {
+    fn emit(self, _: &Plugins, _: &Settings, event: &Event<'_>) {
         let (cache_key, reason) = (event.cache_key.into(), event.reason.map(Into::into));
         self.emitted.borrow_mut().push(Emitted { kind: event.kind, cache_key, reason });
     }

@@ -7,7 +7,7 @@ pub mod memory;
 use std::fmt::Debug;
 
 use crate::cache::stored::{Refusal, Stored};
-use crate::plugins::occurrence::Occurrence;
+use crate::plugins::event::Event;
 use crate::plugins::registry::Plugins;
 use crate::settings::Settings;
 
@@ -64,5 +64,5 @@ pub trait Store: Copy {
     fn announce(self, record: &str, said: &str);
 
     /// Tells `plugins` of an event.
-    fn emit(self, plugins: &Plugins, settings: &Settings, event: &Occurrence<'_>);
+    fn emit(self, plugins: &Plugins, settings: &Settings, event: &Event<'_>);
 }

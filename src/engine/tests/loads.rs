@@ -316,7 +316,7 @@ fn loads_are_told_and_failures_as_well() {
     let load = cache.loads()[0];
     cache.land(load, Err(Error::new(ErrorKind::Down, "gone")));
     let kinds: Vec<EventType> = cache.store.take_emitted().into_iter().map(|told| told.kind).collect();
-    assert_eq!(kinds, [EventType::CacheLoad, EventType::CacheError]);
+    assert_eq!(kinds, [EventType::Load, EventType::Error]);
 }
 
 #[test]

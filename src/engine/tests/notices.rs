@@ -245,7 +245,7 @@ fn each_row_that_is_dropped_is_told_with_its_reason() {
     cache.store.take_emitted();
     cache.changed(1, &[CHANGE]);
     let told = cache.store.take_emitted();
-    assert!(told.iter().all(|told| told.kind == EventType::CacheInvalidate));
+    assert!(told.iter().all(|told| told.kind == EventType::Invalidate));
     assert!(told.iter().any(|told| told.cache_key == key && told.reason.as_deref() == Some("notice")));
 }
 

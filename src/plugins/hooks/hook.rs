@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::action::Action;
-use super::event::HookEvent;
 use crate::cache::value::Value;
+use crate::settings::EventType;
 
 /// A hook as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Definition {
     /// Its name.
     pub name: String,
     /// On what it is run.
-    pub event: HookEvent,
+    pub event: EventType,
     /// Only for tables whose names, as they stand in cache keys, match this pattern.
     pub table: Option<String>,
     /// Those with smaller numbers are run first.
@@ -26,7 +26,7 @@ pub struct Definition {
 impl Definition {
     /// Whether only an error of it can refuse a command: functions that are asked before.
     pub fn may_veto(&self) -> bool {
-        self.event == HookEvent::BeforeCommand && matches!(self.action, Action::Function(_))
+        self.event == EventType::BeforeCommand && matches!(self.action, Action::Function(_))
     }
 }
 
@@ -81,7 +81,7 @@ impl Hook {
         let Self { definition, figures, .. } = self;
         Value::map([
             ("name", Value::from(definition.name.as_str())),
-            ("event", Value::from(definition.event.name())),
+            ("event", Value::from(definition.event.hook_name())),
             ("table", Value::from(definition.table.as_deref())),
             ("priority", Value::Integer(definition.priority.into())),
             ("enabled", Value::Bool(definition.is_enabled)),

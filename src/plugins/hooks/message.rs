@@ -3,40 +3,40 @@
 use std::rc::Rc;
 
 use super::due::Keys;
-use super::event::HookEvent;
 use crate::plugins::asked::Asked;
 use crate::plugins::call::Ended;
-use crate::plugins::event::{self, Event};
-use crate::plugins::occurrence::Occurrence;
+use crate::plugins::event::Event;
+use crate::plugins::event_json::{self, EventJson};
 use crate::plugins::subject::{Subject, SubjectKey};
 use crate::server::client;
 use crate::server::clock::unix_ms;
 use crate::server::context::Context;
+use crate::settings::EventType;
 
 /// Keys and event.
 pub(super) type Message = (Keys, Rc<str>);
 
 /// That of an occurrence. A function gets the cache key of a query like that of a row.
-pub(super) fn of(what: &Occurrence<'_>) -> Message {
+pub(super) fn of(what: &Event<'_>) -> Message {
     let key = Some(what.cache_key).filter(|key| !key.is_empty());
-    (key.into_iter().map(Into::into).collect(), event::json(what, unix_ms()).into())
+    (key.into_iter().map(Into::into).collect(), event_json::json(what, unix_ms()).into())
 }
 
 /// That of an event about nothing.
-pub(super) fn plain(kind: HookEvent) -> Message {
-    (Keys::from([]), Event::new(kind.name()).number("ts", unix_ms()).finish().into())
+pub(super) fn plain(kind: EventType) -> Message {
+    (Keys::from([]), EventJson::new(kind.name()).number("ts", unix_ms()).finish().into())
 }
 
 /// That of a command that is about to run.
 pub(super) fn before(asked: &Asked<'_>) -> Message {
-    let event = about(HookEvent::BeforeCommand, asked.command, asked.subject);
+    let event = about(EventType::BeforeCommand, asked.command, asked.subject);
     let event = by_client(event, asked.client, asked.user.name()).flag("is_write", asked.is_write);
     (keys(asked.subject), event.finish().into())
 }
 
 /// That of a command that was answered.
 pub(super) fn after(ctx: Context<'_>, call: &Ended<'_>) -> Message {
-    let event = about(HookEvent::AfterCommand, call.command, call.subject);
+    let event = about(EventType::AfterCommand, call.command, call.subject);
     let user = client::user(ctx, call.client);
     let event = by_client(event, call.client, user).flag("is_write", call.is_write);
     let event = event.number("duration_us", call.duration_us);
@@ -52,8 +52,8 @@ fn keys(subject: Option<&Subject>) -> Keys {
     keys.map(|key| key.cache_key.clone()).collect()
 }
 
-fn about(kind: HookEvent, command: &str, subject: Option<&Subject>) -> Event {
-    let event = Event::new(kind.name());
+fn about(kind: EventType, command: &str, subject: Option<&Subject>) -> EventJson {
+    let event = EventJson::new(kind.name());
     let event = match subject {
         Some(subject) => event.text("source", &subject.source).text("table", &subject.table_name),
         None => event,
@@ -66,7 +66,7 @@ fn about(kind: HookEvent, command: &str, subject: Option<&Subject>) -> Event {
     event.number("ts", unix_ms()).text("command", command)
 }
 
-fn by_client(event: Event, id: u64, user: Option<String>) -> Event {
+fn by_client(event: EventJson, id: u64, user: Option<String>) -> EventJson {
     let event = event.number("client", id);
     let event = match client::address(id) {
         Some(address) => event.text("address", &address),
@@ -85,11 +85,11 @@ mod tests {
 
     #[test]
     fn a_query_has_its_cache_key_and_a_tag_has_none() {
-        let what = Occurrence { query: Some("top"), ..Occurrence::new(EventType::CacheHit) };
+        let what = Event { query: Some("top"), ..Event::new(EventType::Hit) };
         let (keys, json) = of(&what.key(b"pg_cache:@query:top:[1]", 20));
         assert_eq!(keys.iter().map(|key| &**key).collect::<Vec<_>>(), [b"pg_cache:@query:top:[1]"]);
         assert!(json.contains(r#""query":"top""#) && !json.contains(r#""key""#), "{json}");
-        let (keys, json) = of(&Occurrence { tag: Some("t"), ..Occurrence::new(EventType::TagInvalidate) });
+        let (keys, json) = of(&Event { tag: Some("t"), ..Event::new(EventType::TagInvalidate) });
         assert!(keys.is_empty() && json.contains(r#""tag":"t""#), "{json}");
     }
 }

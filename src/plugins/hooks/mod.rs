@@ -5,7 +5,6 @@
 
 pub mod action;
 pub mod due;
-pub mod event;
 pub mod hook;
 mod message;
 pub mod record;
@@ -19,17 +18,15 @@ use prometheus::proto::MetricFamily;
 
 use action::Action;
 use due::{Due, Queue};
-use event::HookEvent;
 use hook::Hook;
 use shelf::{Shelf, Totals};
 
 use super::asked::Asked;
 use super::call::Ended;
+use super::event::Event;
 use super::metrics::family::Family;
-use super::occurrence::Occurrence;
 use super::page::{Page, Report, JSON};
-use super::part::Parts;
-use super::plugin::{Moment, Plugin};
+use super::plugin::{EventContext, Plugin};
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::spent::micros;
 use crate::server::call;
@@ -37,7 +34,7 @@ use crate::server::context::{replicas_are_paused, Context};
 use crate::server::publish::publish;
 use crate::server::text::Text;
 use crate::server::wakeup;
-use crate::settings::{PluginName, Settings};
+use crate::settings::{EventType, EventTypes, PluginName, Settings};
 
 /// The hooks, shared by the plugin and the command that changes them.
 #[derive(Debug, Default, Clone)]
@@ -126,7 +123,7 @@ impl Hooks {
     /// Has the hooks on `event` run a little later; `make` makes the keys and the event for all of them.
     fn queue(
         &self,
-        event: HookEvent,
+        event: EventType,
         table: Option<(u64, &str)>,
         make: impl FnOnce() -> (due::Keys, Rc<str>),
     ) {
@@ -197,8 +194,8 @@ impl Plugin for Hooks {
         PluginName::Hooks
     }
 
-    fn parts(&self, _: &Settings) -> Parts {
-        self.0.shelf.borrow().parts()
+    fn subscribes_to(&self, _: &Settings) -> EventTypes {
+        self.0.shelf.borrow().subscriptions()
     }
 
     fn pages(&self, _: &Report) -> Vec<Page> {
@@ -217,12 +214,12 @@ impl Plugin for Hooks {
         ]
     }
 
-    fn before_command(&self, moment: Moment<'_>, asked: &Asked<'_>) -> Result<(), Error> {
+    fn before_command(&self, moment: EventContext<'_>, asked: &Asked<'_>) -> Result<(), Error> {
         if self.0.is_running.get() {
             return Ok(());
         }
         let table = asked.subject.map(|subject| (subject.table, &*subject.table_name));
-        let ids = self.0.shelf.borrow_mut().on(HookEvent::BeforeCommand, table);
+        let ids = self.0.shelf.borrow_mut().on(EventType::BeforeCommand, table);
         if ids.is_empty() {
             return Ok(());
         }
@@ -231,27 +228,25 @@ impl Plugin for Hooks {
             let due = Due { hook, keys: Rc::clone(&keys), json: Rc::clone(&json) };
             self.veto(moment.ctx, hook, asked, &due)?;
         }
-        self.queue(HookEvent::BeforeCommand, table, || (keys, json));
+        self.queue(EventType::BeforeCommand, table, || (keys, json));
         Ok(())
     }
 
-    fn after_command(&self, moment: Moment<'_>, call: &Ended<'_>) {
+    fn after_command(&self, moment: EventContext<'_>, call: &Ended<'_>) {
         let table = call.subject.map(|subject| (subject.table, &*subject.table_name));
-        self.queue(HookEvent::AfterCommand, table, || message::after(moment.ctx, call));
+        self.queue(EventType::AfterCommand, table, || message::after(moment.ctx, call));
     }
 
-    fn on_any(&self, _: Moment<'_>, what: &Occurrence<'_>) {
-        if let Some(event) = HookEvent::of(what.kind) {
-            self.queue(event, what.table, || message::of(what));
-        }
+    fn on_event(&self, _: EventContext<'_>, event: &Event<'_>) {
+        self.queue(event.kind, event.table, || message::of(event));
     }
 
-    fn on_startup(&self, _: Moment<'_>) {
-        self.queue(HookEvent::Startup, None, || message::plain(HookEvent::Startup));
+    fn on_startup(&self, _: EventContext<'_>) {
+        self.queue(EventType::Startup, None, || message::plain(EventType::Startup));
     }
 
-    fn on_shutdown(&self, _: Moment<'_>) {
-        self.queue(HookEvent::Shutdown, None, || message::plain(HookEvent::Shutdown));
+    fn on_shutdown(&self, _: EventContext<'_>) {
+        self.queue(EventType::Shutdown, None, || message::plain(EventType::Shutdown));
     }
 }
 

@@ -3,8 +3,8 @@
 use serde_json::{json, Value};
 
 use super::action::Action;
-use super::event::HookEvent;
 use super::hook::{Definition, Hook};
+use crate::settings::EventType;
 
 /// The record of `hooks`, in the order in which they were added.
 pub fn write(hooks: &[&Hook]) -> String {
@@ -23,7 +23,7 @@ pub fn read(record: &[u8]) -> Option<Vec<Definition>> {
 fn described(definition: &Definition) -> Value {
     json!({
         "name": definition.name,
-        "event": definition.event.name(),
+        "event": definition.event.hook_name(),
         "table": definition.table,
         "priority": definition.priority,
         "enabled": definition.is_enabled,
@@ -37,7 +37,7 @@ fn definition(entry: &Value) -> Option<Definition> {
     let text = |name: &str| entry.get(name).and_then(Value::as_str);
     Some(Definition {
         name: text("name")?.to_owned(),
-        event: HookEvent::named(text("event")?)?,
+        event: EventType::of_hook(text("event")?)?,
         table: text("table").map(str::to_owned),
         priority: entry.get("priority")?.as_i64()?.try_into().ok()?,
         is_enabled: entry.get("enabled")?.as_bool()?,
@@ -73,10 +73,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_record_brings_back_what_was_written(
-            name: String, event in 0..HookEvent::ALL.len(), table: Option<String>, priority: i32, is_enabled: bool,
+            name: String, event in 0..13usize, table: Option<String>, priority: i32, is_enabled: bool,
             action in actions(),
         ) {
-            let event = HookEvent::ALL[event];
+            let event = EventType::for_hooks().nth(event).unwrap();
             let definition = Definition { name, event, table, priority, is_enabled, action };
             let hook = Hook { id: 1, definition: definition.clone().into(), figures: Figures::default() };
             prop_assert_eq!(read(write(&[&hook]).as_bytes()).unwrap(), [definition]);

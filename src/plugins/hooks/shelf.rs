@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::event::HookEvent;
 use super::hook::{Definition, Figures, Hook};
 use crate::cache::error::Error;
-use crate::plugins::part::Parts;
-use crate::settings::glob;
+use crate::settings::{glob, EventType, EventTypes};
 
 /// How many hooks there may be.
 pub const MAX_HOOKS: usize = 10_000;
@@ -41,7 +39,7 @@ pub struct Shelf {
     hooks: BTreeMap<u64, Hook>,
     by_name: HashMap<String, u64>,
     /// By event and the table's number; 0 where an event is about none.
-    known: HashMap<(HookEvent, u64), Known>,
+    known: HashMap<(EventType, u64), Known>,
     next: u64,
     /// Those of hooks that are no more: a counter must not fall because somebody removes one.
     past: Totals,
@@ -134,14 +132,18 @@ impl Shelf {
         self.hooks.get_mut(&id).map(|hook| &mut hook.figures)
     }
 
-    /// What has to be told for them to be run.
-    pub fn parts(&self) -> Parts {
+    /// The events that have to be told for them to be run. What a command is about is only known at its end where somebody
+    /// was asked before.
+    pub fn subscriptions(&self) -> EventTypes {
         let enabled = self.hooks.values().filter(|hook| hook.definition.is_enabled);
-        enabled.flat_map(|hook| hook.definition.event.parts()).copied().collect::<Parts>()
+        enabled.fold(EventTypes::empty(), |all, hook| match hook.definition.event {
+            EventType::AfterCommand => all | EventType::BeforeCommand | EventType::AfterCommand,
+            event => all | event,
+        })
     }
 
     /// Those to be run on an event about a table, given by its number and name, or about none.
-    pub fn on(&mut self, event: HookEvent, table: Option<(u64, &str)>) -> Ids {
+    pub fn on(&mut self, event: EventType, table: Option<(u64, &str)>) -> Ids {
         let place = (event, table.map_or(0, |(id, _)| id));
         let name = table.map_or("", |(_, name)| name);
         if let Some(known) = self.known.get(&place).filter(|known| &*known.name == name) {
@@ -171,12 +173,11 @@ impl Shelf {
 mod tests {
     use super::super::action::Action;
     use super::*;
-    use crate::plugins::part::Part;
 
     fn definition(name: &str, table: Option<&str>, priority: i32) -> Definition {
         Definition {
             name: name.into(),
-            event: HookEvent::Hit,
+            event: EventType::Hit,
             table: table.map(Into::into),
             priority,
             is_enabled: true,
@@ -185,7 +186,7 @@ mod tests {
     }
 
     fn names(shelf: &mut Shelf, table: Option<(u64, &str)>) -> Vec<String> {
-        let ids = shelf.on(HookEvent::Hit, table);
+        let ids = shelf.on(EventType::Hit, table);
         ids.iter().map(|id| shelf.get(*id).unwrap().definition.name.clone()).collect()
     }
 
@@ -199,21 +200,24 @@ mod tests {
         assert_eq!(names(&mut shelf, Some((1, "users"))), ["early", "users", "any", "late"]);
         assert_eq!(names(&mut shelf, Some((2, "orders"))), ["early", "any", "late"]);
         assert_eq!(names(&mut shelf, None), ["any", "late"], "no table matches no pattern");
-        assert!(shelf.on(HookEvent::Miss, Some((1, "users"))).is_empty());
+        assert!(shelf.on(EventType::Miss, Some((1, "users"))).is_empty());
     }
 
     #[test]
     fn a_dropped_tag_runs_hooks_without_a_table_alone() {
         let mut shelf = Shelf::default();
         let on_tag =
-            |name: &str, table| Definition { event: HookEvent::TagInvalidate, ..definition(name, table, 0) };
+            |name: &str, table| Definition { event: EventType::TagInvalidate, ..definition(name, table, 0) };
         shelf.add(on_tag("any", None)).unwrap();
         shelf.add(on_tag("every table", Some("*"))).unwrap();
         shelf.add(definition("hit", None, 0)).unwrap();
-        let ids = shelf.on(HookEvent::TagInvalidate, None);
+        let ids = shelf.on(EventType::TagInvalidate, None);
         let names: Vec<&str> = ids.iter().map(|id| &*shelf.get(*id).unwrap().definition.name).collect();
         assert_eq!(names, ["any"]);
-        assert!(shelf.parts().contains(Part::TagInvalidate) && !shelf.parts().contains(Part::TableFlush));
+        assert!(
+            shelf.subscriptions().contains(EventType::TagInvalidate)
+                && !shelf.subscriptions().contains(EventType::TableFlush)
+        );
     }
 
     #[test]
@@ -254,10 +258,10 @@ mod tests {
     #[test]
     fn nothing_is_told_for_hooks_that_are_off() {
         let mut shelf = Shelf::default();
-        assert_eq!(shelf.parts(), Parts::empty());
+        assert_eq!(shelf.subscriptions(), EventTypes::empty());
         shelf.add(definition("a", None, 0)).unwrap();
-        assert!(shelf.parts().contains(Part::Hit));
+        assert!(shelf.subscriptions().contains(EventType::Hit));
         shelf.enable("a", false);
-        assert_eq!(shelf.parts(), Parts::empty());
+        assert_eq!(shelf.subscriptions(), EventTypes::empty());
     }
 }

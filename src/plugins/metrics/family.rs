@@ -1,8 +1,6 @@
 //! A metric with its samples, one for each set of labels.
 
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
-
-use super::histogram::Histogram;
+use prometheus::proto::{Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
 /// A metric on its way to the page.
 #[derive(Debug)]
@@ -54,9 +52,9 @@ impl Family {
     }
 
     /// Adds a sample of a histogram.
-    pub fn add_histogram(&mut self, labels: &Labels<'_>, histogram: &Histogram) {
+    pub fn add_histogram(&mut self, labels: &Labels<'_>, histogram: Histogram) {
         let mut sample = Metric::from_label(pairs(labels));
-        sample.set_histogram(histogram.sample());
+        sample.set_histogram(histogram);
         self.samples.push(sample);
     }
 
@@ -67,7 +65,7 @@ impl Family {
     }
 
     /// With one more sample of a histogram.
-    pub fn with_histogram(mut self, labels: &Labels<'_>, histogram: &Histogram) -> Self {
+    pub fn with_histogram(mut self, labels: &Labels<'_>, histogram: Histogram) -> Self {
         self.add_histogram(labels, histogram);
         self
     }

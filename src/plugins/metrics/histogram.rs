@@ -1,6 +1,8 @@
 //! Histograms as Prometheus has them: durations in fixed buckets.
 
-use prometheus::proto::{self, Bucket};
+use prometheus::proto::{Bucket, Histogram};
+
+use crate::plugins::stats::latency::Latency;
 
 /// The buckets' upper bounds in microseconds, those included: 10 µs to 10 s.
 const BOUNDS_US: [u64; 16] = [
@@ -8,41 +10,21 @@ const BOUNDS_US: [u64; 16] = [
     10_000_000,
 ];
 
-/// Durations.
-#[derive(Debug, Default, Clone)]
-pub struct Histogram {
-    /// How many fell into each bucket; the last is for those beyond the last bound.
-    counts: [u64; BOUNDS_US.len() + 1],
-    sum_us: u64,
-}
-
-impl Histogram {
-    /// Adds a duration.
-    pub fn observe(&mut self, us: u64) {
-        // Hits fall into the first one or two, so that no search is quicker than this.
-        let place = BOUNDS_US.iter().position(|bound| us <= *bound).unwrap_or(BOUNDS_US.len());
-        if let Some(count) = self.counts.get_mut(place) {
-            *count += 1;
-        }
-        self.sum_us = self.sum_us.saturating_add(us);
-    }
-
-    /// As the page takes it, in seconds.
-    pub fn sample(&self) -> proto::Histogram {
-        let mut sum = 0;
-        let buckets = BOUNDS_US.into_iter().zip(self.counts).map(|(bound, count)| {
-            sum += count;
-            let mut bucket = Bucket::default();
-            bucket.set_upper_bound(seconds(bound));
-            bucket.set_cumulative_count(sum);
-            bucket
-        });
-        let mut sample = proto::Histogram::default();
-        sample.set_bucket(buckets.collect());
-        sample.set_sample_count(self.counts.iter().sum());
-        sample.set_sample_sum(seconds(self.sum_us));
-        sample
-    }
+/// A latency as the page takes it, in seconds. Bounds from 128 µs up are right to 1 %: that is how [`Latency`] tells times apart.
+pub fn sample(latency: &Latency) -> Histogram {
+    let mut sum = 0;
+    let buckets = BOUNDS_US.into_iter().zip(latency.counts_up_to(BOUNDS_US)).map(|(bound, count)| {
+        sum += count;
+        let mut bucket = Bucket::default();
+        bucket.set_upper_bound(seconds(bound));
+        bucket.set_cumulative_count(sum);
+        bucket
+    });
+    let mut sample = Histogram::default();
+    sample.set_bucket(buckets.collect());
+    sample.set_sample_count(latency.count());
+    sample.set_sample_sum(seconds(latency.sum_us()));
+    sample
 }
 
 fn seconds(us: u64) -> f64 {
@@ -55,19 +37,21 @@ mod tests {
 
     #[test]
     fn a_duration_falls_into_the_first_bucket_that_has_room_for_it() {
-        let mut histogram = Histogram::default();
-        [0, 10, 11, 10_000_000, 10_000_001, u64::MAX].into_iter().for_each(|us| histogram.observe(us));
-        let sample = histogram.sample();
+        let mut latency = Latency::default();
+        [0, 10, 11, 100, 128, 2_500, 10_000_000, 11_000_000, u64::MAX]
+            .into_iter()
+            .for_each(|us| latency.record(us));
+        let sample = sample(&latency);
         let told: Vec<u64> = sample.get_bucket().iter().map(Bucket::cumulative_count).collect();
-        assert_eq!((&told[..2], told[14], told[15]), (&[2, 3][..], 3, 4));
-        assert_eq!((sample.get_sample_count(), told.len()), (6, 16));
+        assert_eq!(told, [2, 3, 3, 4, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7]);
+        assert_eq!(sample.get_sample_count(), 9);
     }
 
     #[test]
     fn bounds_are_seconds_in_order() {
-        let sample = Histogram::default().sample();
+        let sample = sample(&Latency::default());
         let bounds: Vec<f64> = sample.get_bucket().iter().map(Bucket::upper_bound).collect();
-        assert_eq!((bounds.first(), bounds.last()), (Some(&0.00001), Some(&10.0)));
+        assert_eq!((bounds.len(), bounds.first(), bounds.last()), (16, Some(&0.00001), Some(&10.0)));
         assert!(bounds.windows(2).all(|pair| pair[0] < pair[1]));
     }
 }

@@ -7,41 +7,30 @@ pub mod histogram;
 pub mod sources;
 pub mod tables;
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use prometheus::proto::MetricFamily;
 use prometheus::TextEncoder;
 
-use super::call::Ended;
 use super::page::{Page, Report};
-use super::part::{Part, Parts};
-use super::plugin::{Moment, Plugin};
+use super::plugin::Plugin;
 use super::stats::Stats;
-use crate::settings::{PluginName, Settings};
-use commands::Durations;
+use crate::settings::{EventTypes, PluginName, Settings};
 use family::Family;
 
 /// The media type of the text format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Durations, counted for Prometheus, and the page that shows them with everything else.
+/// The page that shows what [`Stats`] counts, and everything else.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    durations: Rc<RefCell<Durations>>,
     stats: Stats,
 }
 
 impl Metrics {
     /// With what `stats` counts.
     pub fn of(stats: Stats) -> Self {
-        Self { durations: Rc::default(), stats }
-    }
-
-    /// Begins anew.
-    pub fn reset(&self) {
-        *self.durations.borrow_mut() = Durations::default();
+        Self { stats }
     }
 }
 
@@ -50,22 +39,17 @@ impl Plugin for Metrics {
         PluginName::Metrics
     }
 
-    fn parts(&self, settings: &Settings) -> Parts {
-        // Without the endpoint nobody ever asks.
-        Some(Part::AfterCommand).filter(|_| settings.http_port != 0).into_iter().collect()
-    }
-
-    fn after_command(&self, _: Moment<'_>, call: &Ended<'_>) {
-        self.durations.borrow_mut().ended(call);
+    fn subscribes_to(&self, _: &Settings) -> EventTypes {
+        EventTypes::empty()
     }
 
     fn pages(&self, report: &Report) -> Vec<Page> {
         let (overview, further) = (Arc::clone(&report.overview), Arc::clone(&report.metrics));
-        let durations = self.durations.borrow().clone();
+        let durations = commands::families(&self.stats.book());
         let tables = tables::families(&self.stats.book(), overview.figure("epochs"));
         vec![Page::new("/metrics", TEXT, move |age| {
             let mut families = figures::families(&overview);
-            families.extend(durations.families());
+            families.extend_from_slice(&durations);
             families.extend(sources::families(&overview.sources));
             families.extend_from_slice(&tables);
             families.extend_from_slice(&further);
@@ -93,8 +77,8 @@ mod tests {
 
     use super::*;
     use crate::cache::spent::Spent;
-    use crate::plugins::call::Words;
-    use crate::plugins::occurrence::Occurrence;
+    use crate::plugins::call::{Ended, Words};
+    use crate::plugins::event::Event;
     use crate::plugins::overview::{Overview, SourceOverview};
     use crate::settings::EventType;
 
@@ -102,7 +86,7 @@ mod tests {
     fn page() -> String {
         let stats = Stats::default();
         let table = Some((1, "\"a\\\n\"b"));
-        stats.count(&Occurrence { table, ..Occurrence::new(EventType::CacheHit) }, |table| table.hits += 3);
+        (0..3).for_each(|_| stats.count(&Event { table, ..Event::new(EventType::Hit) }));
         let metrics = Metrics::of(stats.clone());
         let spent = Spent { queue_us: 10, postgres_us: 20 };
         let call = Ended {
@@ -117,7 +101,6 @@ mod tests {
             arguments: Words::Kept(&[]),
         };
         stats.ended(&call);
-        metrics.durations.borrow_mut().ended(&call);
         let source = SourceOverview {
             name: "default".into(),
             is_up: true,

@@ -11,7 +11,7 @@ use super::recent::{Latencies, Recent};
 use super::table::TableStats;
 use crate::cache::spent::Spent;
 use crate::plugins::call::Ended;
-use crate::plugins::occurrence::Occurrence;
+use crate::plugins::event::Event;
 
 /// Codes of errors that are told apart: PostgreSQL has about 250, clients choose some of them.
 const MAX_CODES: usize = 300;
@@ -130,7 +130,7 @@ impl Book {
     }
 
     /// The figures of the table that an occurrence is about; those about queries, tags and sources have none.
-    pub fn table(&mut self, what: &Occurrence<'_>) -> Option<&mut TableStats> {
+    pub fn table(&mut self, what: &Event<'_>) -> Option<&mut TableStats> {
         let (id, name) = what.table?;
         let place = self.place_of(id);
         let stats = self.by_place.get_mut(place)?;
@@ -143,7 +143,7 @@ impl Book {
     /// The same for the table that was asked for last: whether it is called something else now shows with the next
     /// occurrence that is not as frequent as a hit.
     #[inline]
-    pub fn latest_table(&mut self, what: &Occurrence<'_>) -> Option<&mut TableStats> {
+    pub fn latest_table(&mut self, what: &Event<'_>) -> Option<&mut TableStats> {
         match (self.latest, what.table) {
             (Some((latest, place)), Some((id, _))) if latest == id => self.by_place.get_mut(place),
             _ => self.table(what),
@@ -241,7 +241,7 @@ mod tests {
         let mut book = Book::default();
         for (id, hits) in [(1, 2), (2, 9), (3, 2)].into_iter().chain((4..15).map(|id| (id, 1))) {
             let name = format!("t{id:02}");
-            let what = Occurrence { table: Some((id, &name)), ..Occurrence::new(EventType::CacheHit) };
+            let what = Event { table: Some((id, &name)), ..Event::new(EventType::Hit) };
             if let Some(table) = book.table(&what) {
                 table.hits += hits;
             }

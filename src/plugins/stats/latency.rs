@@ -104,6 +104,35 @@ impl Latency {
         since
     }
 
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.short.iter().sum::<u64>() + self.long.as_ref().map_or(0, Histogram::len)
+    }
+
+    /// How long all of them took together, in microseconds.
+    pub fn sum_us(&self) -> u64 {
+        self.sum_us
+    }
+
+    /// How many took no longer than each of `bounds_us`, which ascend, and longer than the bound before.
+    pub fn counts_up_to<const N: usize>(&self, bounds_us: [u64; N]) -> [u64; N] {
+        let mut counts = [0; N];
+        let mut add = |us: u64, count: u64| {
+            let place = bounds_us.partition_point(|bound| *bound < us);
+            if let Some(sum) = counts.get_mut(place) {
+                *sum += count;
+            }
+        };
+        self.short.iter().enumerate().for_each(|(us, count)| add(us as u64, *count));
+        if let Some(long) = &self.long {
+            let times = long.iter_recorded();
+            times.for_each(|time| {
+                add(long.lowest_equivalent(time.value_iterated_to()), time.count_at_value())
+            });
+        }
+        counts
+    }
+
     /// What there is to tell.
     pub fn percentiles(&self) -> Percentiles {
         if self.short.is_empty() {

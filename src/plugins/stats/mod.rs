@@ -13,15 +13,14 @@ use std::rc::Rc;
 use book::Book;
 
 use super::call::Ended;
+use super::event::Event;
 use super::health;
-use super::occurrence::Occurrence;
 use super::overview::Overview;
 use super::page::{Page, Report, JSON};
-use super::part::{Part, Parts};
-use super::plugin::{Moment, Plugin};
+use super::plugin::{EventContext, Plugin};
 use crate::cache::value::Value;
 use crate::server::clock::monotonic_ms;
-use crate::settings::{PluginName, Settings};
+use crate::settings::{EventType, EventTypes, PluginName, Settings};
 
 /// The figures, shared by the plugin and the command that shows them.
 #[derive(Debug, Default, Clone)]
@@ -48,10 +47,12 @@ impl Stats {
         self.0.borrow_mut().ended(call);
     }
 
-    /// Counts for the table that an occurrence is about, if it is about one.
-    pub(super) fn count(&self, what: &Occurrence<'_>, count: impl FnOnce(&mut table::TableStats)) {
-        if let Some(table) = self.0.borrow_mut().table(what) {
-            count(table);
+    /// Counts an event for the table that it is about, if it is about one.
+    pub(super) fn count(&self, event: &Event<'_>) {
+        let mut book = self.0.borrow_mut();
+        let table = if event.kind == EventType::Hit { book.latest_table(event) } else { book.table(event) };
+        if let Some(table) = table {
+            table.count(event);
         }
     }
 }
@@ -61,53 +62,23 @@ impl Plugin for Stats {
         PluginName::Stats
     }
 
-    fn parts(&self, _: &Settings) -> Parts {
-        let parts = [
-            Part::AfterCommand,
-            Part::Hit,
-            Part::Miss,
-            Part::Load,
-            Part::Error,
-            Part::Write,
-            Part::Invalidate,
-            Part::TableFlush,
-        ];
-        parts.into_iter().collect()
+    fn subscribes_to(&self, _: &Settings) -> EventTypes {
+        EventType::AfterCommand
+            | EventType::Hit
+            | EventType::Miss
+            | EventType::Load
+            | EventType::Error
+            | EventType::Write
+            | EventType::Invalidate
+            | EventType::TableFlush
     }
 
-    fn after_command(&self, _: Moment<'_>, call: &Ended<'_>) {
+    fn after_command(&self, _: EventContext<'_>, call: &Ended<'_>) {
         self.ended(call);
     }
 
-    fn on_hit(&self, _: Moment<'_>, what: &Occurrence<'_>) {
-        if let Some(table) = self.0.borrow_mut().latest_table(what) {
-            table.hits += 1;
-            table.negative_hits += u64::from(what.is_negative);
-        }
-    }
-
-    fn on_miss(&self, _: Moment<'_>, what: &Occurrence<'_>) {
-        self.count(what, |table| table.misses += 1);
-    }
-
-    fn on_load(&self, _: Moment<'_>, what: &Occurrence<'_>) {
-        self.count(what, |table| table.loads += 1);
-    }
-
-    fn on_error(&self, _: Moment<'_>, what: &Occurrence<'_>) {
-        self.count(what, |table| table.errors += 1);
-    }
-
-    fn on_write(&self, _: Moment<'_>, what: &Occurrence<'_>) {
-        self.count(what, |table| table.writes += 1);
-    }
-
-    fn on_invalidate(&self, _: Moment<'_>, what: &Occurrence<'_>) {
-        self.count(what, |table| table.invalidations += 1);
-    }
-
-    fn on_table_flush(&self, _: Moment<'_>, what: &Occurrence<'_>) {
-        self.count(what, |table| table.flushes += 1);
+    fn on_event(&self, _: EventContext<'_>, event: &Event<'_>) {
+        self.count(event);
     }
 
     fn pages(&self, report: &Report) -> Vec<Page> {
@@ -131,13 +102,12 @@ impl Plugin for Stats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::EventType;
 
     #[test]
     fn what_is_about_no_table_counts_for_none() {
         let stats = Stats::default();
-        let what = Occurrence { query: Some("top"), ..Occurrence::new(EventType::CacheHit) };
-        stats.count(&what.key(b"pg_cache:@query:top:[1]", 20), |table| table.hits += 1);
+        let event = Event { query: Some("top"), ..Event::new(EventType::Hit) };
+        stats.count(&event.key(b"pg_cache:@query:top:[1]", 20));
         assert!(stats.book().all_tables().is_empty() && stats.book().busiest().is_empty());
     }
 

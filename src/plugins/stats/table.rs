@@ -1,5 +1,8 @@
 //! What is counted of a table.
 
+use crate::plugins::event::Event;
+use crate::settings::EventType;
+
 /// One table's figures since the last reset.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct TableStats {
@@ -24,6 +27,24 @@ pub struct TableStats {
 }
 
 impl TableStats {
+    /// Counts an event of the table.
+    pub fn count(&mut self, event: &Event<'_>) {
+        let figure = match event.kind {
+            EventType::Hit => {
+                self.negative_hits += u64::from(event.is_negative);
+                &mut self.hits
+            }
+            EventType::Miss => &mut self.misses,
+            EventType::Load => &mut self.loads,
+            EventType::Error => &mut self.errors,
+            EventType::Write => &mut self.writes,
+            EventType::Invalidate => &mut self.invalidations,
+            EventType::TableFlush => &mut self.flushes,
+            _ => return,
+        };
+        *figure += 1;
+    }
+
     /// Name and value of each, as STATS and INFO show them.
     pub fn figures(&self) -> [(&'static str, u64); 8] {
         [
