@@ -10,12 +10,12 @@ use criterion::{criterion_group, criterion_main, Criterion};
 use pgcache::cache::canonical::Rule;
 use pgcache::cache::flight::{FlightPlan, Flights, Joined, RowTarget, Target};
 use pgcache::cache::key::{LookupKey, Shape};
-use pgcache::cache::spent::Spent;
 use pgcache::cache::table::{Clock, Column, TableDefinition};
+use pgcache::cache::timings::Timings;
 use pgcache::engine::catalog::tables::{Now, Resolved, Table, Tables};
 use pgcache::plugins::call::{Ended, Words};
 use pgcache::plugins::event::Event;
-use pgcache::plugins::stats::book::Book;
+use pgcache::plugins::stats::statistics::Statistics;
 use pgcache::settings::EventType;
 
 /// A lookup key with the rules of its columns, sorted by their names.
@@ -115,14 +115,19 @@ fn tables(criterion: &mut Criterion) {
     let table = added(&mut Tables::default(), 1);
     let key = LookupKey::parse(br#"{"id":1}"#).unwrap();
     group.bench_function("the way to look up a row", |bencher| {
-        bencher.iter(|| table.lookup(black_box(&key)).unwrap().is_loose);
+        bencher.iter(|| table.lookup(black_box(&key)).unwrap().is_non_unique);
     });
     group.finish();
 }
 
 fn plan() -> FlightPlan {
     FlightPlan {
-        target: Target::Row(RowTarget { table: 1, asks: false, is_loose: false, may_alias: false }),
+        target: Target::Row(RowTarget {
+            table: 1,
+            needs_postgres: false,
+            is_non_unique: false,
+            may_alias: false,
+        }),
         ttl_s: 3600,
         deadline_ms: u64::MAX,
         prefix_len: 15,
@@ -142,7 +147,7 @@ fn flights(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let joined = flights.join(black_box(b"pg_cache:users:{\"id\":-1}"), plan(), 1);
                 let (Joined::Started(id) | Joined::Waiting(id)) = joined;
-                flights.land(id).unwrap().waiters.len()
+                flights.complete(id).unwrap().waiters.len()
             });
         });
     }
@@ -151,7 +156,7 @@ fn flights(criterion: &mut Criterion) {
         bencher.iter(|| {
             let join = |waiter| flights.join(black_box(b"pg_cache:users:{\"id\":1}"), plan(), waiter);
             let (Joined::Started(id) | Joined::Waiting(id)) = (0..11).map(join).last().unwrap();
-            flights.land(id).unwrap().waiters.len()
+            flights.complete(id).unwrap().waiters.len()
         });
     });
     group.finish();
@@ -159,21 +164,21 @@ fn flights(criterion: &mut Criterion) {
 
 /// What is recorded of a hit: the command, and its table.
 fn statistics(criterion: &mut Criterion) {
-    let mut book = Book::default();
+    let mut statistics = Statistics::default();
     criterion.bench_function("statistics of a hit", |bencher| {
         bencher.iter(|| {
             let hit = Event { table: Some((1, "users")), ..Event::new(EventType::Hit) };
-            if let Some(table) = book.table(black_box(&hit)) {
+            if let Some(table) = statistics.table(black_box(&hit)) {
                 table.hits += 1;
             }
-            book.ended(&Ended {
+            statistics.ended(&Ended {
                 command: "pgcache.read",
                 is_write: false,
                 client: 1,
                 subject: None,
                 at_s: 1,
                 duration_us: black_box(2),
-                spent: Spent::default(),
+                timings: Timings::default(),
                 error: None,
                 arguments: Words::Kept(&[]),
             });

@@ -270,7 +270,7 @@ fn master_and_replica(kind: &Kind, database: &Database<'_>) -> (Server, Server) 
         second.read("users", &user(1));
         (second.figure("hits") > hits).then_some(())
     });
-    // From now on what it doubts stays in doubt, and it goes on relying on its ears, however slow the test is.
+    // From now on what it doubts stays in doubt, and it goes on relying on its listener, however slow the test is.
     second.set("max_staleness_ms", FOREVER_MS);
     (master, replica)
 }
@@ -297,7 +297,7 @@ fn a_replica_does_not_serve_what_it_was_told_is_out_of_date() {
         database.with_users(5);
         let (master, replica) = master_and_replica(&kind, &database);
         let (mut client, mut second) = (master.client(), replica.client());
-        // The master cannot tell it any more: its own ears have to do.
+        // The master cannot tell it any more: its own listener has to do.
         freeze(master.pid());
         database.execute("UPDATE users SET name = 'new' WHERE id = 1; DELETE FROM users WHERE id = 2");
         await_name(&mut second, "users", &user(1), "new");

@@ -14,11 +14,11 @@ use pgcache::cdc::install::{self, Mode};
 use pgcache::postgres::catalog::describe as describe_relation;
 use pgcache::postgres::Source;
 use pgcache::settings::{self, Invalidation};
-use pgcache::workers::mail::FeedEvent;
+use pgcache::workers::messages::FeedEvent;
 use support::eventually::PATIENCE;
 use support::pgbouncer::PgBouncer;
 use support::process::{freeze, kill};
-use support::{eventually, Database, Ear, Postgres, FOREVER_MS};
+use support::{eventually, Database, Postgres, Subscriber, FOREVER_MS};
 
 const NOTIFY: [(&str, &str); 1] = [("invalidation", "notify")];
 const OUTBOX: [(&str, &str); 1] = [("invalidation", "outbox")];
@@ -92,19 +92,19 @@ fn table_notice(number: u32) -> String {
 }
 
 /// The numbers in the notices that were heard.
-fn numbers(ear: &Ear) -> Vec<u32> {
+fn numbers(subscriber: &Subscriber) -> Vec<u32> {
     let number = |notice| match notice {
         Notice::Table(Relation::Oid(number)) => number,
         other => panic!("{other:?}"),
     };
-    ear.notices().into_iter().map(number).collect()
+    subscriber.notices().into_iter().map(number).collect()
 }
 
 /// A listening thread that has caught up.
-fn live(database: &Database<'_>, way: Way) -> Ear {
-    let mut ear = Ear::on(database, way.settings());
-    ear.catch_up();
-    ear
+fn live(database: &Database<'_>, way: Way) -> Subscriber {
+    let mut subscriber = Subscriber::on(database, way.settings());
+    subscriber.catch_up();
+    subscriber
 }
 
 /// The backend that listens, once it is alone: the connection that sent the first heartbeat may end a little later.
@@ -122,10 +122,10 @@ fn the_first_session_has_a_gap() {
     for way in Way::BOTH {
         let database = Postgres::shared().database();
         way.prepare(&database);
-        let mut ear = Ear::on(&database, way.settings());
-        assert_eq!(ear.opened(), Some(Gap::Connected), "{way:?}");
-        ear.catch_up();
-        assert_eq!(ear.gaps(), [Gap::Connected], "{way:?}");
+        let mut subscriber = Subscriber::on(&database, way.settings());
+        assert_eq!(subscriber.opened(), Some(Gap::Connected), "{way:?}");
+        subscriber.catch_up();
+        assert_eq!(subscriber.gaps(), [Gap::Connected], "{way:?}");
     }
 }
 
@@ -161,12 +161,12 @@ fn every_committed_notice_is_told_once() {
             let writers: Vec<_> = (0..WRITERS).map(|writer| scope.spawn(move || write(writer))).collect();
             writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
         });
-        for ear in [&mut one, &mut other] {
-            ear.catch_up();
-            let told = numbers(ear);
+        for subscriber in [&mut one, &mut other] {
+            subscriber.catch_up();
+            let told = numbers(subscriber);
             assert_eq!(told.len(), committed.len(), "{way:?}: lost or twice");
             assert_eq!(told.iter().collect::<BTreeSet<_>>(), committed.iter().collect::<BTreeSet<_>>());
-            assert_eq!(ear.gaps(), [Gap::Connected], "{way:?}");
+            assert_eq!(subscriber.gaps(), [Gap::Connected], "{way:?}");
             assert_each_writer_in_order(&told, TRANSACTIONS * 2);
         }
     }
@@ -185,16 +185,16 @@ fn a_transaction_that_commits_late_is_told_late() {
     for way in Way::BOTH {
         let database = Postgres::shared().database();
         way.prepare(&database);
-        let mut ear = live(&database, way);
+        let mut subscriber = live(&database, way);
         let mut client = database.connect();
         let mut early = client.transaction().unwrap();
         early.execute(way.tell(), &[&table_notice(1)]).unwrap();
         way.say(&database, 2);
-        ear.catch_up();
-        assert_eq!(numbers(&ear), [2], "{way:?}");
+        subscriber.catch_up();
+        assert_eq!(numbers(&subscriber), [2], "{way:?}");
         early.commit().unwrap();
-        ear.catch_up();
-        assert_eq!(numbers(&ear), [2, 1], "{way:?}");
+        subscriber.catch_up();
+        assert_eq!(numbers(&subscriber), [2, 1], "{way:?}");
     }
 }
 
@@ -202,15 +202,15 @@ fn a_transaction_that_commits_late_is_told_late() {
 fn more_notices_than_one_look_takes_are_told_once() {
     let database = Postgres::shared().database();
     database.execute(MAKE_OUTBOX);
-    let mut ear = live(&database, Way::Outbox);
+    let mut subscriber = live(&database, Way::Outbox);
     for first in [0, 5000] {
         database.execute(&format!(
             "INSERT INTO pgcache.outbox (notice)
              SELECT format('{{\"pgcache\":1,\"rel\":%s}}', n) FROM generate_series({first}, {first} + 4999) n"
         ));
     }
-    ear.catch_up();
-    assert_eq!(numbers(&ear), (0..10_000).collect::<Vec<_>>());
+    subscriber.catch_up();
+    assert_eq!(numbers(&subscriber), (0..10_000).collect::<Vec<_>>());
 }
 
 #[test]
@@ -218,12 +218,12 @@ fn heartbeats_come_back_in_time() {
     for way in Way::BOTH {
         let database = Postgres::shared().database();
         way.prepare(&database);
-        let mut ear = live(&database, way);
-        ear.heard.clear();
-        while ear.beats().len() < 9 {
-            ear.catch_up();
+        let mut subscriber = live(&database, way);
+        subscriber.heard.clear();
+        while subscriber.beats().len() < 9 {
+            subscriber.catch_up();
         }
-        let beats = ear.beats();
+        let beats = subscriber.beats();
         let mut pauses: Vec<Duration> = beats.windows(2).map(|pair| pair[1] - pair[0]).collect();
         pauses.sort_unstable();
         // Some of them may be long, and those after them short, when the machine stands still.
@@ -238,11 +238,11 @@ fn no_heartbeat_overtakes_a_notice() {
     for way in Way::BOTH {
         let database = Postgres::shared().database();
         way.prepare(&database);
-        let mut ear = live(&database, way);
+        let mut subscriber = live(&database, way);
         for number in 0..40 {
             way.say(&database, number);
-            ear.catch_up();
-            assert_eq!(numbers(&ear).last(), Some(&number), "{way:?}");
+            subscriber.catch_up();
+            assert_eq!(numbers(&subscriber).last(), Some(&number), "{way:?}");
         }
     }
 }
@@ -253,13 +253,13 @@ fn notices_come_at_once() {
     for way in Way::BOTH {
         let database = Postgres::shared().database();
         way.prepare(&database);
-        let mut ear = live(&database, way);
+        let mut subscriber = live(&database, way);
         let mut client = database.connect();
         let mut took: Vec<Duration> = (0..300)
             .map(|number| {
                 client.execute(way.tell(), &[&table_notice(number)]).unwrap();
                 let committed = Instant::now();
-                ear.until("the notice", |event| matches!(event, FeedEvent::Notices(_)).then_some(()));
+                subscriber.until("the notice", |event| matches!(event, FeedEvent::Notices(_)).then_some(()));
                 committed.elapsed()
             })
             .collect();
@@ -279,12 +279,12 @@ fn a_proven_text_that_is_no_notice_is_a_gap() {
     for way in Way::BOTH {
         let database = Postgres::shared().database();
         way.prepare(&database);
-        let mut ear = live(&database, way);
+        let mut subscriber = live(&database, way);
         database.connect().execute(way.tell(), &[&"users"]).unwrap();
-        ear.gap(Gap::Unreadable);
+        subscriber.gap(Gap::Unreadable);
         way.say(&database, 7);
-        ear.catch_up();
-        assert_eq!(numbers(&ear), [7], "{way:?}");
+        subscriber.catch_up();
+        assert_eq!(numbers(&subscriber), [7], "{way:?}");
     }
 }
 
@@ -292,29 +292,29 @@ fn a_proven_text_that_is_no_notice_is_a_gap() {
 fn a_text_that_is_no_notice_is_counted_and_ignored() {
     let database = Postgres::shared().database();
     Way::Notify.prepare(&database);
-    let mut ear = live(&database, Way::Notify);
+    let mut subscriber = live(&database, Way::Notify);
     let tell = "SELECT pg_notify('cache_invalidation', $1)";
     for text in ["users", "pgcache:2:users", &table_notice(7)] {
         database.connect().execute(tell, &[&text]).unwrap();
     }
     let mut foreign = 0;
-    ear.until("three notices are counted", |event| {
+    subscriber.until("three notices are counted", |event| {
         foreign += if let FeedEvent::Foreign(count) = event { *count } else { 0 };
         (foreign == 3).then_some(())
     });
     Way::Notify.say(&database, 8);
-    ear.catch_up();
-    assert_eq!((numbers(&ear), ear.gaps()), (vec![8], vec![Gap::Connected]));
+    subscriber.catch_up();
+    assert_eq!((numbers(&subscriber), subscriber.gaps()), (vec![8], vec![Gap::Connected]));
 }
 
 #[test]
 fn heartbeats_of_others_are_not_ours() {
     let database = Postgres::shared().database();
-    let mut ear = live(&database, Way::Notify);
+    let mut subscriber = live(&database, Way::Notify);
     database.execute(r#"NOTIFY cache_invalidation, '{"pgcache":1,"beat":"somebody-1"}'"#);
-    ear.catch_up();
-    assert!(ear.notices().is_empty());
-    assert_eq!(ear.gaps(), [Gap::Connected]);
+    subscriber.catch_up();
+    assert!(subscriber.notices().is_empty());
+    assert_eq!(subscriber.gaps(), [Gap::Connected]);
 }
 
 #[test]
@@ -322,20 +322,20 @@ fn a_terminated_backend_is_replaced() {
     for way in Way::BOTH {
         let database = Postgres::shared().database();
         way.prepare(&database);
-        let mut ear = live(&database, way);
+        let mut subscriber = live(&database, way);
         database.execute(&format!("SELECT pg_terminate_backend({})", backend(&database)));
         way.say(&database, 7);
-        let reason = ear.closed();
+        let reason = subscriber.closed();
         // A poll on its way may meet the closed socket first, whose reset takes PostgreSQL's last words with it.
         let is_lost = ["reset by peer", "Broken pipe", "connection closed"];
         let is_cut_short = matches!(way, Way::Outbox) && is_lost.iter().any(|words| reason.contains(words));
         assert!(reason.contains("terminating connection") || is_cut_short, "{way:?}: {reason}");
-        let gap = ear.opened();
-        ear.catch_up();
+        let gap = subscriber.opened();
+        subscriber.catch_up();
         match way {
             Way::Notify => assert_eq!(gap, Some(Gap::Reconnected)),
             // What is in the table is not lost with the connection.
-            Way::Outbox => assert_eq!((gap, numbers(&ear)), (None, vec![7])),
+            Way::Outbox => assert_eq!((gap, numbers(&subscriber)), (None, vec![7])),
         }
     }
 }
@@ -346,11 +346,11 @@ fn a_restart_is_a_gap() {
         let postgres = Postgres::start();
         let database = postgres.database();
         way.prepare(&database);
-        let mut ear = live(&database, way);
+        let mut subscriber = live(&database, way);
         postgres.restart();
-        assert!(!ear.closed().is_empty());
-        assert_eq!(ear.opened(), Some(Gap::Restarted), "{way:?}");
-        ear.catch_up();
+        assert!(!subscriber.closed().is_empty());
+        assert_eq!(subscriber.opened(), Some(Gap::Restarted), "{way:?}");
+        subscriber.catch_up();
     }
 }
 
@@ -361,19 +361,19 @@ fn a_crash_is_a_gap() {
         let postgres = Postgres::start();
         let database = postgres.database();
         way.prepare(&database);
-        let mut ear = live(&database, way);
+        let mut subscriber = live(&database, way);
         let victim = database.number("SELECT pg_backend_pid()::bigint");
         assert!(victim > 0);
         kill(backend(&database), libc::SIGKILL);
-        assert!(!ear.closed().is_empty());
-        let gap = ear.opened();
+        assert!(!subscriber.closed().is_empty());
+        let gap = subscriber.opened();
         match way {
             Way::Notify => assert_eq!(gap, Some(Gap::Reconnected)),
             Way::Outbox => assert_eq!(gap, Some(Gap::Recreated)),
         }
         way.say(&database, 7);
-        ear.catch_up();
-        assert_eq!(numbers(&ear), [7], "{way:?}");
+        subscriber.catch_up();
+        assert_eq!(numbers(&subscriber), [7], "{way:?}");
     }
 }
 
@@ -397,9 +397,9 @@ fn a_prepared_transaction_that_a_crash_robbed_of_its_notice_is_a_gap() {
     before.catch_up();
     for (count, name) in [(1, "one"), (2, "other")] {
         database.execute(&format!("COMMIT PREPARED '{name}'"));
-        for ear in [&mut before, &mut after] {
-            ear.catch_up();
-            let gaps = ear.gaps();
+        for subscriber in [&mut before, &mut after] {
+            subscriber.catch_up();
+            let gaps = subscriber.gaps();
             assert_eq!(gaps.iter().filter(|gap| **gap == Gap::Recreated).count(), count, "{gaps:?}");
         }
     }
@@ -411,14 +411,14 @@ fn an_immediate_shutdown_is_a_gap() {
         let postgres = Postgres::start();
         let database = postgres.database();
         way.prepare(&database);
-        let mut ear = live(&database, way);
+        let mut subscriber = live(&database, way);
         postgres.kill();
-        assert!(!ear.closed().is_empty());
+        assert!(!subscriber.closed().is_empty());
         postgres.start_again();
-        assert_eq!(ear.opened(), Some(Gap::Restarted), "{way:?}");
+        assert_eq!(subscriber.opened(), Some(Gap::Restarted), "{way:?}");
         way.say(&database, 7);
-        ear.catch_up();
-        assert_eq!(numbers(&ear), [7], "{way:?}");
+        subscriber.catch_up();
+        assert_eq!(numbers(&subscriber), [7], "{way:?}");
     }
 }
 
@@ -428,21 +428,21 @@ fn a_standby_is_refused_until_it_is_promoted() {
         let primary = Postgres::start();
         let database = primary.database();
         way.prepare(&database);
-        let mut ear = live(&database, way);
+        let mut subscriber = live(&database, way);
         let standby = primary.standby();
         primary.stop();
         standby.stop();
         standby.use_port(primary.port());
         standby.start_again();
-        ear.until("the standby is refused", |event| {
+        subscriber.until("the standby is refused", |event| {
             format!("{event:?}").contains("is a standby").then_some(())
         });
         // Its port is the primary's.
         primary.connect("postgres").unwrap().batch_execute("SELECT pg_promote()").unwrap();
-        assert_eq!(ear.opened(), Some(Gap::FailedOver), "{way:?}");
+        assert_eq!(subscriber.opened(), Some(Gap::FailedOver), "{way:?}");
         way.say(&database, 7);
-        ear.catch_up();
-        assert_eq!(numbers(&ear), [7], "{way:?}");
+        subscriber.catch_up();
+        assert_eq!(numbers(&subscriber), [7], "{way:?}");
     }
 }
 
@@ -453,31 +453,31 @@ fn a_stopped_backend_sends_no_heartbeat() {
         let postgres = Postgres::start();
         let database = postgres.database();
         way.prepare(&database);
-        let mut ear = live(&database, way);
+        let mut subscriber = live(&database, way);
         let pid = backend(&database);
         freeze(pid);
         way.say(&database, 7);
         let stopped = Instant::now();
-        ear.listen_for(Duration::from_secs(3));
+        subscriber.listen_for(Duration::from_secs(3));
         kill(pid, libc::SIGCONT);
-        assert!(ear.beats().iter().all(|sent| *sent < stopped), "{way:?}");
-        ear.catch_up();
-        assert_eq!((numbers(&ear), ear.gaps()), (vec![7], vec![Gap::Connected]), "{way:?}");
+        assert!(subscriber.beats().iter().all(|sent| *sent < stopped), "{way:?}");
+        subscriber.catch_up();
+        assert_eq!((numbers(&subscriber), subscriber.gaps()), (vec![7], vec![Gap::Connected]), "{way:?}");
     }
 }
 
 #[test]
 fn a_missing_outbox_is_looked_for() {
     let database = Postgres::shared().database();
-    let mut ear = live(&database, Way::Outbox);
+    let mut subscriber = live(&database, Way::Outbox);
     database.execute(MAKE_OUTBOX);
-    ear.gap(Gap::Recreated);
+    subscriber.gap(Gap::Recreated);
     Way::Outbox.say(&database, 7);
-    ear.catch_up();
-    assert_eq!(numbers(&ear), [7]);
+    subscriber.catch_up();
+    assert_eq!(numbers(&subscriber), [7]);
     database.execute("DROP SCHEMA pgcache CASCADE");
-    ear.gap(Gap::Recreated);
-    ear.catch_up();
+    subscriber.gap(Gap::Recreated);
+    subscriber.catch_up();
 }
 
 #[test]
@@ -486,11 +486,11 @@ fn an_outbox_made_anew_is_a_gap() {
     let postgres = Postgres::start();
     let database = postgres.database();
     database.execute(MAKE_OUTBOX);
-    let mut ear = live(&database, Way::Outbox);
+    let mut subscriber = live(&database, Way::Outbox);
     database.execute(&format!("BEGIN; DROP SCHEMA pgcache CASCADE; {MAKE_OUTBOX}; COMMIT"));
-    ear.gap(Gap::Recreated);
-    ear.catch_up();
-    assert_eq!(ear.gaps(), [Gap::Connected, Gap::Recreated]);
+    subscriber.gap(Gap::Recreated);
+    subscriber.catch_up();
+    assert_eq!(subscriber.gaps(), [Gap::Connected, Gap::Recreated]);
 }
 
 #[test]
@@ -507,17 +507,17 @@ fn a_full_outbox_is_a_gap_for_everybody_and_takes_notices_again() {
     let room =
         "SELECT 1000000 - (last_value - (SELECT last_value FROM pgcache.outbox_state_low_seq)) FROM pgcache.outbox_id_seq";
     eventually("there is room", || (database.number(room) == 1_000_000).then_some(()));
-    for ear in [&mut one, &mut other] {
-        ear.catch_up();
-        assert_eq!(ear.gaps().len(), 2, "{:?}", ear.gaps());
-        assert!(ear.gaps().iter().skip(1).all(|gap| matches!(gap, Gap::Overflow | Gap::Recreated)));
+    for subscriber in [&mut one, &mut other] {
+        subscriber.catch_up();
+        assert_eq!(subscriber.gaps().len(), 2, "{:?}", subscriber.gaps());
+        assert!(subscriber.gaps().iter().skip(1).all(|gap| matches!(gap, Gap::Overflow | Gap::Recreated)));
     }
-    assert!([&one, &other].iter().any(|ear| ear.gaps().contains(&Gap::Overflow)));
+    assert!([&one, &other].iter().any(|subscriber| subscriber.gaps().contains(&Gap::Overflow)));
     open.commit().unwrap();
     Way::Outbox.say(&database, 7);
-    for ear in [&mut one, &mut other] {
-        ear.catch_up();
-        assert_eq!((ear.gaps().len(), numbers(ear)), (3, vec![7]), "{:?}", ear.gaps());
+    for subscriber in [&mut one, &mut other] {
+        subscriber.catch_up();
+        assert_eq!((subscriber.gaps().len(), numbers(subscriber)), (3, vec![7]), "{:?}", subscriber.gaps());
     }
 }
 
@@ -526,20 +526,20 @@ fn a_look_after_too_long_is_a_gap() {
     let postgres = Postgres::start();
     let database = postgres.database();
     database.execute(MAKE_OUTBOX);
-    let mut ear = live(&database, Way::Outbox);
+    let mut subscriber = live(&database, Way::Outbox);
     let pid = backend(&database);
     freeze(pid);
     thread::sleep(Duration::from_secs(31));
     kill(pid, libc::SIGCONT);
-    ear.gap(Gap::Trimmed);
-    ear.catch_up();
+    subscriber.gap(Gap::Trimmed);
+    subscriber.catch_up();
 }
 
 #[test]
 fn rows_that_everybody_has_read_are_removed() {
     let database = Postgres::shared().database();
     database.execute(MAKE_OUTBOX);
-    let mut ear = live(&database, Way::Outbox);
+    let mut subscriber = live(&database, Way::Outbox);
     database.execute(
         "INSERT INTO pgcache.outbox (notice) SELECT '{\"pgcache\":1,\"rel\":1}' FROM generate_series(1, 5000)",
     );
@@ -559,8 +559,8 @@ fn rows_that_everybody_has_read_are_removed() {
             .as_deref(),
         Some("true")
     );
-    ear.catch_up();
-    assert_eq!((numbers(&ear).len(), ear.gaps()), (5001, vec![Gap::Connected]));
+    subscriber.catch_up();
+    assert_eq!((numbers(&subscriber).len(), subscriber.gaps()), (5001, vec![Gap::Connected]));
 }
 
 #[test]
@@ -569,19 +569,19 @@ fn an_outbox_works_through_a_pooler() {
     let database = postgres.database();
     database.execute(MAKE_OUTBOX);
     let pooler = PgBouncer::start(&postgres, 3);
-    let mut ear = Ear::at(pooler.port(), &database.name, &OUTBOX);
-    assert_eq!(ear.opened(), Some(Gap::Connected));
+    let mut subscriber = Subscriber::at(pooler.port(), &database.name, &OUTBOX);
+    assert_eq!(subscriber.opened(), Some(Gap::Connected));
     for number in 0..20 {
         Way::Outbox.say(&database, number);
     }
-    ear.catch_up();
-    assert_eq!(numbers(&ear), (0..20).collect::<Vec<_>>());
+    subscriber.catch_up();
+    assert_eq!(numbers(&subscriber), (0..20).collect::<Vec<_>>());
     // The connection to the pooler outlives the server behind it.
     postgres.restart();
-    ear.until("a gap", |event| format!("{event:?}").contains("Restarted").then_some(()));
+    subscriber.until("a gap", |event| format!("{event:?}").contains("Restarted").then_some(()));
     Way::Outbox.say(&database, 20);
-    ear.catch_up();
-    assert_eq!(numbers(&ear).last(), Some(&20));
+    subscriber.catch_up();
+    assert_eq!(numbers(&subscriber).last(), Some(&20));
 }
 
 #[test]
@@ -591,14 +591,14 @@ fn notify_does_not_become_live_through_a_pooler() {
     // One connection to the server: then a heartbeat sent on the session itself would come back.
     for pool_size in [1, 3] {
         let pooler = PgBouncer::start(&postgres, pool_size);
-        let mut ear = Ear::at(
+        let mut subscriber = Subscriber::at(
             pooler.port(),
             &database.name,
             &[("invalidation", "notify"), ("max_staleness_ms", "500")],
         );
-        assert!(ear.closed().contains("LISTEN does not get through"), "{:?}", ear.heard);
-        ear.listen_for(Duration::from_secs(2));
-        assert!(ear.beats().is_empty() && ear.gaps().is_empty(), "{:?}", ear.heard);
+        assert!(subscriber.closed().contains("LISTEN does not get through"), "{:?}", subscriber.heard);
+        subscriber.listen_for(Duration::from_secs(2));
+        assert!(subscriber.beats().is_empty() && subscriber.gaps().is_empty(), "{:?}", subscriber.heard);
     }
 }
 
@@ -612,9 +612,9 @@ fn the_thread_ends_promptly() {
         // A thread that does not look whether it is to end never ends; a slow machine only takes its time.
         assert!(live(&database, way).stop(PROMPTLY), "{way:?}");
         postgres.stop();
-        let mut ear = Ear::on(&database, way.settings());
-        assert!(!ear.closed().is_empty());
-        assert!(ear.stop(PROMPTLY), "{way:?}");
+        let mut subscriber = Subscriber::on(&database, way.settings());
+        assert!(!subscriber.closed().is_empty());
+        assert!(subscriber.stop(PROMPTLY), "{way:?}");
         postgres.start_again();
     }
 }
@@ -635,23 +635,23 @@ fn a_role_with_the_rights_that_watch_add_grants_is_enough() {
          UPDATE pgcache.outbox_state SET trimmed_at = now() - interval '61 s'",
     );
     database.execute("UPDATE pgcache.outbox_state SET trim_snapshot = pg_current_snapshot()");
-    let mut ear = Ear::on(&database, &[("invalidation", "outbox"), ("pg_user", "reader")]);
-    ear.catch_up();
+    let mut subscriber = Subscriber::on(&database, &[("invalidation", "outbox"), ("pg_user", "reader")]);
+    subscriber.catch_up();
     database.execute("SELECT setval('pgcache.outbox_id_seq', 2000000)");
-    ear.gap(Gap::Overflow);
+    subscriber.gap(Gap::Overflow);
     eventually("trimmed", || (database.number("SELECT count(*) FROM pgcache.outbox") == 0).then_some(()));
     // A crash takes the state away, and the role gives it another.
     database.execute("SELECT setval('pgcache.outbox_id_seq', 1); DELETE FROM pgcache.outbox_state");
-    ear.gap(Gap::Recreated);
-    ear.catch_up();
-    let mut ear = Ear::on(&database, &[("invalidation", "notify"), ("pg_user", "reader")]);
-    ear.catch_up();
+    subscriber.gap(Gap::Recreated);
+    subscriber.catch_up();
+    let mut subscriber = Subscriber::on(&database, &[("invalidation", "notify"), ("pg_user", "reader")]);
+    subscriber.catch_up();
 }
 
 /// The fingerprint as it is now.
-fn fingerprint(ear: &mut Ear, oid: u32) -> Option<i64> {
-    ear.compare();
-    let found = ear.heard.iter().rev().find_map(|event| match event {
+fn fingerprint(subscriber: &mut Subscriber, oid: u32) -> Option<i64> {
+    subscriber.compare();
+    let found = subscriber.heard.iter().rev().find_map(|event| match event {
         FeedEvent::Fingerprints(seen) => {
             seen.iter().find(|(known, _)| *known == oid).map(|(_, print)| *print)
         }
@@ -672,15 +672,15 @@ fn assert_fingerprints(setup: &str, name: &str, steps: &[(&str, bool)]) {
         database.execute(setup);
         let relation = oid(&database, name);
         let display = database.text(&format!("SELECT {relation}::regclass::text")).unwrap();
-        let mut ear = live(&database, way);
-        ear.known.set(vec![(relation, display)]);
-        let mut last = fingerprint(&mut ear, relation);
+        let mut subscriber = live(&database, way);
+        subscriber.known.set(vec![(relation, display)]);
+        let mut last = fingerprint(&mut subscriber, relation);
         assert!(last.is_some());
         for (sql, changes) in steps {
             for statement in sql.split(";;") {
                 database.execute(statement);
             }
-            let now = fingerprint(&mut ear, relation);
+            let now = fingerprint(&mut subscriber, relation);
             assert_eq!(now != last, *changes, "{way:?}: {sql}");
             last = now;
         }
@@ -812,11 +812,11 @@ fn a_relation_that_loses_its_name_has_no_fingerprint() {
         let database = Postgres::shared().database();
         database.execute("CREATE SCHEMA other; CREATE TABLE t (id int PRIMARY KEY)");
         let relation = oid(&database, "t");
-        let mut ear = live(&database, Way::Notify);
-        ear.known.set(vec![(relation, "t".into())]);
-        assert!(fingerprint(&mut ear, relation).is_some());
+        let mut subscriber = live(&database, Way::Notify);
+        subscriber.known.set(vec![(relation, "t".into())]);
+        assert!(fingerprint(&mut subscriber, relation).is_some());
         database.execute(sql);
-        assert_eq!(fingerprint(&mut ear, relation), None, "{sql}");
+        assert_eq!(fingerprint(&mut subscriber, relation), None, "{sql}");
     }
 }
 
@@ -832,16 +832,16 @@ fn what_has_not_changed_is_not_compared_again() {
         for name in &names {
             database.execute(&format!("CREATE TABLE {name} (id int PRIMARY KEY)"));
         }
-        let mut ear = live(&database, way);
-        ear.known.set(names.iter().map(|name| (oid(&database, name), name.clone())).collect());
+        let mut subscriber = live(&database, way);
+        subscriber.known.set(names.iter().map(|name| (oid(&database, name), name.clone())).collect());
         let mut writer = database.connect();
         // While nobody writes nothing is asked of the catalogs as a whole.
         writer.batch_execute("INSERT INTO rows VALUES (0)").unwrap();
-        ear.compare();
+        subscriber.compare();
         let mut ends_with = |what: &str, change: &str, may_compare: bool| {
             eventually(what, || {
                 writer.batch_execute(change).unwrap();
-                ear.compare();
+                subscriber.compare();
                 let last =
                     "SELECT query FROM pg_stat_activity WHERE application_name = 'pgcache/definitions'";
                 let last: String = writer.query_one(last, &[]).unwrap().get(0);
@@ -866,16 +866,16 @@ fn a_role_that_may_not_read_any_more_changes_the_fingerprint() {
          GRANT USAGE ON SCHEMA app TO reader; GRANT SELECT ON app.t TO reader",
     );
     let relation = oid(&database, "app.t");
-    let mut ear = Ear::on(&database, &[("invalidation", "notify"), ("pg_user", "reader")]);
-    ear.known.set(vec![(relation, "app.t".into())]);
-    let granted = fingerprint(&mut ear, relation);
+    let mut subscriber = Subscriber::on(&database, &[("invalidation", "notify"), ("pg_user", "reader")]);
+    subscriber.known.set(vec![(relation, "app.t".into())]);
+    let granted = fingerprint(&mut subscriber, relation);
     for sql in [
         "REVOKE SELECT ON app.t FROM reader",
         "GRANT SELECT (id) ON app.t TO reader",
         "REVOKE USAGE ON SCHEMA app FROM reader",
     ] {
         database.execute(sql);
-        let now = fingerprint(&mut ear, relation);
+        let now = fingerprint(&mut subscriber, relation);
         assert!(now.is_some() && now != granted, "{sql}");
     }
 }
@@ -885,12 +885,12 @@ fn definitions_are_compared_again_and_again_with_a_pause() {
     let database = Postgres::shared().database();
     database.execute("CREATE TABLE t (id int PRIMARY KEY)");
     let relation = oid(&database, "t");
-    let mut ear = live(&database, Way::Notify);
-    ear.known.set(vec![(relation, "t".into())]);
+    let mut subscriber = live(&database, Way::Notify);
+    subscriber.known.set(vec![(relation, "t".into())]);
     let mut began = Vec::new();
     while began.len() < 3 {
-        ear.until("a comparison", |event| matches!(event, FeedEvent::Fingerprints(_)).then_some(()));
-        began.push(ear.known.last_compared().unwrap());
+        subscriber.until("a comparison", |event| matches!(event, FeedEvent::Fingerprints(_)).then_some(()));
+        began.push(subscriber.known.last_compared().unwrap());
         began.dedup();
     }
     assert!(began.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_secs(1)), "{began:?}");
@@ -910,25 +910,28 @@ fn comparing_a_thousand_relations_is_cheap() {
         .connect()
         .query("SELECT oid, relname::text FROM pg_class WHERE relname ~ '^t[0-9]+$'", &[])
         .unwrap();
-    let mut ear = live(&database, Way::Notify);
-    ear.known.set(rows.iter().map(|row| (row.get(0), row.get(1))).collect());
-    ear.heard.clear();
+    let mut subscriber = live(&database, Way::Notify);
+    subscriber.known.set(rows.iter().map(|row| (row.get(0), row.get(1))).collect());
+    subscriber.heard.clear();
     let began = Instant::now();
-    let heard = |ear: &Ear| {
-        let slices =
-            ear.heard
-                .iter()
-                .map(|event| if let FeedEvent::Fingerprints(slice) = event { slice.len() } else { 0 });
+    let heard = |subscriber: &Subscriber| {
+        let slices = subscriber.heard.iter().map(|event| {
+            if let FeedEvent::Fingerprints(slice) = event {
+                slice.len()
+            } else {
+                0
+            }
+        });
         slices.sum::<usize>()
     };
-    while heard(&ear) < 3_000 {
-        ear.catch_up();
+    while heard(&subscriber) < 3_000 {
+        subscriber.catch_up();
     }
     // A round begins a second after the one before.
     let rounds = 2 + began.elapsed().as_secs() as usize;
     let mut seen: BTreeMap<u32, BTreeSet<Option<i64>>> = BTreeMap::new();
     let mut count = 0;
-    for event in &ear.heard {
+    for event in &subscriber.heard {
         if let FeedEvent::Fingerprints(slice) = event {
             // Between two of them notices are listened to.
             assert!(slice.len() <= 100, "{}", slice.len());
@@ -941,7 +944,7 @@ fn comparing_a_thousand_relations_is_cheap() {
     assert_eq!(seen.len(), 1000);
     assert!(seen.values().all(|prints| prints.len() == 1 && !prints.contains(&None)));
     assert!(count <= 1_000 * rounds, "{count} in {rounds} rounds");
-    let mut pauses: Vec<Duration> = ear.beats().windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let mut pauses: Vec<Duration> = subscriber.beats().windows(2).map(|pair| pair[1] - pair[0]).collect();
     pauses.sort_unstable();
     // Some may be long when the machine stands still.
     assert!(pauses[pauses.len() / 2] < Duration::from_secs(1), "{pauses:?}");
@@ -1039,17 +1042,17 @@ fn a_subscribed_table_is_watched_by_row_triggers() {
         fake_triggers(&database, table, NOTIFIES);
     }
     let is_watched = |name: &str| describe(&database, name, Invalidation::Notify).is_watched;
-    let mut ear = live(&database, Way::Notify);
+    let mut subscriber = live(&database, Way::Notify);
     let root = oid(&database, "root");
-    ear.known.set(vec![(root, "root".into())]);
-    let before = fingerprint(&mut ear, root);
+    subscriber.known.set(vec![(root, "root".into())]);
+    let before = fingerprint(&mut subscriber, root);
     assert!(is_watched("root") && is_watched("low") && is_watched("plain"));
     // As CREATE SUBSCRIPTION would enter it.
     database.execute(
         "SET allow_system_table_mods = on;
          INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) VALUES (1, 'root'::regclass, 'r')",
     );
-    assert_ne!(fingerprint(&mut ear, root), before);
+    assert_ne!(fingerprint(&mut subscriber, root), before);
     assert!(!is_watched("root") && !is_watched("low") && is_watched("plain"));
     database.execute(
         "CREATE TRIGGER pgcache_row AFTER INSERT OR UPDATE OR DELETE ON low FOR EACH ROW EXECUTE FUNCTION told();
@@ -1079,7 +1082,7 @@ fn a_described_fingerprint_is_the_one_that_is_compared() {
     let database = Postgres::shared().database();
     database.execute("CREATE TABLE \"it's \\ odd\" (id int PRIMARY KEY, v text)");
     let definition = describe(&database, "\"it's \\ odd\"", Invalidation::Notify);
-    let mut ear = live(&database, Way::Notify);
-    ear.known.set(vec![(definition.oid, definition.display.clone())]);
-    assert_eq!(fingerprint(&mut ear, definition.oid), Some(definition.fingerprint));
+    let mut subscriber = live(&database, Way::Notify);
+    subscriber.known.set(vec![(definition.oid, definition.display.clone())]);
+    assert_eq!(fingerprint(&mut subscriber, definition.oid), Some(definition.fingerprint));
 }

@@ -6,7 +6,7 @@ mod support;
 use std::collections::{HashMap, HashSet};
 
 use fastrand::Rng;
-use pgcache::cache::canonical::{rule_for, Rule, Spelling, TypeFacts};
+use pgcache::cache::canonical::{rule_for, CanonicalForm, Rule, TypeFacts};
 use pgcache::cache::key::LookupKey;
 use serde_json::value::RawValue;
 use support::{on_every_server, Database, Postgres, Reply, Server};
@@ -29,8 +29,8 @@ struct Type {
 }
 
 fn types() -> Vec<Type> {
-    let faithful = Rule::Ask { faithful: true };
-    let unfaithful = Rule::Ask { faithful: false };
+    let faithful = Rule::ByPostgres { text_is_unique: true };
+    let unfaithful = Rule::ByPostgres { text_is_unique: false };
     let of = |sql, rule, make| Type { sql, rule, make };
     vec![
         of("int2", builtin("int2"), integer),
@@ -83,7 +83,7 @@ impl Type {
     }
 
     fn count(&self) -> usize {
-        if matches!(self.rule, Rule::Ask { .. }) {
+        if matches!(self.rule, Rule::ByPostgres { .. }) {
             ASKED
         } else {
             WITH_RULE
@@ -91,7 +91,7 @@ impl Type {
     }
 
     /// What the module makes of a value: its one spelling, or that PostgreSQL must be asked.
-    fn spell(&self, json: &str) -> Option<(String, Spelling)> {
+    fn spell(&self, json: &str) -> Option<(String, CanonicalForm)> {
         let key = format!("{{\"c\":{json}}}");
         let mut out = Vec::new();
         let spelling = LookupKey::parse(key.as_bytes()).ok()?.write_canonical(&[self.rule], &mut out).ok()?;
@@ -167,18 +167,18 @@ fn compare(kind: &Type, spellings: &[String], judged: &[Judged]) {
             continue;
         };
         let (Some(class), Some(text)) = (class, text) else {
-            let may_be_spelled = spelling == Spelling::Ask || kind.rule == Rule::Enum;
+            let may_be_spelled = spelling == CanonicalForm::ByPostgres || kind.rule == Rule::Enum;
             assert!(may_be_spelled, "{}: {key}, and PostgreSQL refuses it", what());
             continue;
         };
         // What only PostgreSQL can read is stored under the spelling of what it prints.
         let key = match spelling {
-            Spelling::Canonical => key,
-            Spelling::Ask => kind.spell(text).unwrap().0,
+            CanonicalForm::Canonical => key,
+            CanonicalForm::ByPostgres => kind.spell(text).unwrap().0,
         };
         let (other_class, other) = keys.entry(key.clone()).or_insert((*class, json));
         assert_eq!(other_class, class, "{} has the key {key} of {other}, which is another value", what());
-        if kind.rule.is_faithful() {
+        if kind.rule.text_is_unique() {
             let (other_key, other) = classes.entry(*class).or_insert((key.clone(), json));
             assert_eq!(*other_key, key, "{} equals {other}, which has another key", what());
         }
@@ -240,7 +240,7 @@ fn read_all(
         }
     }
     let entries = client.call(&["KEYS", &format!("pg_cache:{table}:*")]);
-    let is_stored = |row: &Option<String>| row.is_some() || kind.rule.is_faithful();
+    let is_stored = |row: &Option<String>| row.is_some() || kind.rule.text_is_unique();
     let pairs = judged.iter().zip(&rows);
     let stored: HashSet<_> =
         pairs.filter(|(_, row)| is_stored(row)).filter_map(|(judged, _)| judged.class).collect();

@@ -24,20 +24,20 @@ struct Case<'p> {
     database: &'p Database<'p>,
     mode: Mode,
     writer: Client,
-    ear: Client,
+    subscriber: Client,
     heard: i64,
 }
 
 impl<'p> Case<'p> {
     fn new(database: &'p Database<'p>, mode: Mode) -> Self {
-        let mut ear = database.connect();
-        ear.batch_execute("LISTEN cache_invalidation").unwrap();
-        Self { database, mode, writer: database.connect(), ear, heard: 0 }
+        let mut subscriber = database.connect();
+        subscriber.batch_execute("LISTEN cache_invalidation").unwrap();
+        Self { database, mode, writer: database.connect(), subscriber, heard: 0 }
     }
 
     fn watch(&mut self, tables: &[&str]) {
         for table in tables {
-            install::add(&mut self.ear, table, self.mode, &AllowTables::default()).unwrap().unwrap();
+            install::add(&mut self.subscriber, table, self.mode, &AllowTables::default()).unwrap().unwrap();
         }
         self.notices();
     }
@@ -53,11 +53,16 @@ impl<'p> Case<'p> {
         match self.mode {
             Mode::Notify => self.notified(),
             Mode::Outbox => {
-                if self.ear.query_one("SELECT to_regclass('pgcache.outbox') IS NULL", &[]).unwrap().get(0) {
+                if self
+                    .subscriber
+                    .query_one("SELECT to_regclass('pgcache.outbox') IS NULL", &[])
+                    .unwrap()
+                    .get(0)
+                {
                     return Vec::new();
                 }
                 let sql = "SELECT id, notice FROM pgcache.outbox WHERE id > $1 ORDER BY id";
-                let rows = self.ear.query(sql, &[&self.heard]).unwrap();
+                let rows = self.subscriber.query(sql, &[&self.heard]).unwrap();
                 self.heard = rows.last().map_or(self.heard, |row| row.get(0));
                 rows.iter().map(|row| row.get(1)).collect()
             }
@@ -66,10 +71,10 @@ impl<'p> Case<'p> {
 
     /// Notices come in the order of commits: what comes before our own has been committed before it.
     fn notified(&mut self) -> Vec<String> {
-        self.ear.batch_execute("NOTIFY cache_invalidation, 'end'").unwrap();
+        self.subscriber.batch_execute("NOTIFY cache_invalidation, 'end'").unwrap();
         let mut notices = Vec::new();
         let secret = pgcache::cdc::Secret::read(&mut self.database.connect()).unwrap();
-        let mut all = self.ear.notifications();
+        let mut all = self.subscriber.notifications();
         let mut all = all.timeout_iter(PATIENCE);
         while let Some(notice) = all.next().unwrap() {
             if notice.payload() == "end" {
@@ -88,7 +93,7 @@ impl<'p> Case<'p> {
     }
 
     fn oid(&mut self, table: &str) -> u32 {
-        self.ear.query_one("SELECT to_regclass($1)::oid", &[&table]).unwrap().get(0)
+        self.subscriber.query_one("SELECT to_regclass($1)::oid", &[&table]).unwrap().get(0)
     }
 
     /// What a statement is heard as: for each notice the table, and the keys as a set or `None` for all of it.
@@ -106,13 +111,13 @@ impl<'p> Case<'p> {
     }
 
     fn list(&mut self) -> Vec<Watched> {
-        install::list(&mut self.ear).unwrap()
+        install::list(&mut self.subscriber).unwrap()
     }
 
     /// How it is watched, by the query that servers ask.
     fn watched(&mut self, table: &str) -> Option<String> {
         let oid = self.oid(table);
-        let told = MODES.into_iter().find(|mode| install::is_told(&mut self.ear, oid, *mode).unwrap());
+        let told = MODES.into_iter().find(|mode| install::is_told(&mut self.subscriber, oid, *mode).unwrap());
         told.map(|mode| mode.name().to_owned())
     }
 }
@@ -328,7 +333,7 @@ fn a_partition_watched_by_itself_stays_so_when_the_root_goes() {
         assert_eq!(case.list().len(), 2);
         let one = r#"{"id":1,"region":"us"}"#;
         case.assert_hears("INSERT INTO p_us VALUES (1, 'us', 0)", &[("p_us", Some(&[one]))]);
-        install::del(&mut case.ear, "p", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.subscriber, "p", &AllowTables::default()).unwrap().unwrap();
         case.notices();
         // A statement that names the root fires none of the partition's triggers.
         assert_eq!((case.watched("p"), case.watched("p_us")), (None, None));
@@ -360,11 +365,11 @@ fn a_view_is_watched_by_the_tables_that_it_reads() {
             assert_eq!(case.watched(name), mode, "{name}");
         }
         case.assert_hears("INSERT INTO orders VALUES (1, 1)", &[("orders", Some(&[r#"{"id":1}"#]))]);
-        install::del(&mut case.ear, "orders", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.subscriber, "orders", &AllowTables::default()).unwrap().unwrap();
         assert_eq!((case.watched("both_of"), case.watched("inner_view")), (None, mode));
-        assert!(refused(install::add(&mut case.ear, "nothing", case.mode, &AllowTables::default()))
+        assert!(refused(install::add(&mut case.subscriber, "nothing", case.mode, &AllowTables::default()))
             .starts_with("PGERR 42809 "));
-        install::del(&mut case.ear, "both_of", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.subscriber, "both_of", &AllowTables::default()).unwrap().unwrap();
         assert!(case.list().is_empty());
     });
 }
@@ -402,7 +407,7 @@ fn names_may_hold_anything() {
         assert!(case.list().iter().any(|watched| watched.name == r#""s.s"."x:y.z""#));
         case.hear("SELECT FROM victim");
         for table in tables {
-            install::del(&mut case.ear, table, &AllowTables::default()).unwrap().unwrap();
+            install::del(&mut case.subscriber, table, &AllowTables::default()).unwrap().unwrap();
         }
         assert_nothing_left(case);
     });
@@ -435,7 +440,7 @@ fn values_are_spelled_the_same_whatever_the_writers_settings() {
         let expected = "SELECT '{' || string_agg(to_json(c.key)::text || ':' || c.value::text, ',' ORDER BY c.key COLLATE \"C\")
                 || '}' FROM t AS whole, json_each(row_to_json(whole)) c WHERE whole.id = $1";
         let oid = case.oid("t");
-        case.ear
+        case.subscriber
             .batch_execute(
                 "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres';
             SET extra_float_digits = 1; SET bytea_output = 'hex'",
@@ -450,7 +455,7 @@ fn values_are_spelled_the_same_whatever_the_writers_settings() {
             for (n, row) in rows.iter().enumerate() {
                 let insert = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'";
                 case.hear(&format!("DELETE FROM t; {insert}; INSERT INTO t VALUES ({row}); {settings}"));
-                let key: String = case.ear.query_one(expected, &[&(n as i32 + 1)]).unwrap().get(0);
+                let key: String = case.subscriber.query_one(expected, &[&(n as i32 + 1)]).unwrap().get(0);
                 let notice = format!(r#"{{"pgcache":1,"rel":{oid},"keys":[{key}]}}"#);
                 assert_eq!(case.hear("UPDATE t SET id = id"), [notice], "{settings}");
             }
@@ -719,15 +724,15 @@ fn the_outbox_tells_each_change_once_whatever_the_order_of_commits() {
     quick.batch_execute("UPDATE users SET v = 1 WHERE id = 2").unwrap();
     let told =
         |notices: Vec<String>| -> Vec<String> { notices.iter().flat_map(|n| read(n).1.unwrap()).collect() };
-    assert_eq!(told(poll(&mut case.ear, &mut seen)), [r#"{"email":"u2","id":2}"#]);
-    assert!(poll(&mut case.ear, &mut seen).is_empty());
+    assert_eq!(told(poll(&mut case.subscriber, &mut seen)), [r#"{"email":"u2","id":2}"#]);
+    assert!(poll(&mut case.subscriber, &mut seen).is_empty());
     slow.batch_execute("SAVEPOINT s; UPDATE users SET v = 1 WHERE id = 4; ROLLBACK TO s").unwrap();
     slow.batch_execute("SAVEPOINT s; UPDATE users SET v = 1 WHERE id = 3; RELEASE s; COMMIT").unwrap();
     assert_eq!(
-        told(poll(&mut case.ear, &mut seen)),
+        told(poll(&mut case.subscriber, &mut seen)),
         [r#"{"email":"u1","id":1}"#, r#"{"email":"u3","id":3}"#]
     );
-    assert!(poll(&mut case.ear, &mut seen).is_empty());
+    assert!(poll(&mut case.subscriber, &mut seen).is_empty());
 }
 
 #[test]
@@ -741,15 +746,15 @@ fn adding_twice_is_the_same_as_once() {
                        WHERE relnamespace = 'pgcache'::regnamespace) y";
         let (before, list) = (case.database.text(state), case.list());
         let script =
-            install::sql(&mut case.ear, "users", case.mode, &AllowTables::default()).unwrap().unwrap();
+            install::sql(&mut case.subscriber, "users", case.mode, &AllowTables::default()).unwrap().unwrap();
         case.watch(&["users", "p", "users"]);
         assert_eq!((case.database.text(state), case.list()), (before.clone(), list));
         assert_eq!(
-            install::sql(&mut case.ear, "users", case.mode, &AllowTables::default()).unwrap().unwrap(),
+            install::sql(&mut case.subscriber, "users", case.mode, &AllowTables::default()).unwrap().unwrap(),
             script
         );
         // What a DBA runs is what ADD runs.
-        case.ear.batch_execute(&script.to_string()).unwrap();
+        case.subscriber.batch_execute(&script.to_string()).unwrap();
         assert_eq!(case.database.text(state), before);
     });
 }
@@ -783,19 +788,19 @@ fn assert_nothing_left(case: &mut Case<'_>) {
 #[test]
 fn removing_the_watch_leaves_nothing_behind() {
     with(&format!("{USERS}; {PARTS}"), &["users", "p"], |case| {
-        install::del(&mut case.ear, "p", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.subscriber, "p", &AllowTables::default()).unwrap().unwrap();
         assert_eq!(case.list().len(), 1);
         case.notices();
         case.assert_hears("INSERT INTO p VALUES (1, 'eu', 0); TRUNCATE p", &[]);
-        install::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.subscriber, "users", &AllowTables::default()).unwrap().unwrap();
         assert!(case.list().is_empty());
         assert_nothing_left(case);
         case.writer.batch_execute("UPDATE users SET v = 1; ALTER TABLE users ADD c int").unwrap();
-        install::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.subscriber, "users", &AllowTables::default()).unwrap().unwrap();
         // Objects of somebody else's are left alone, with the schema that they are in.
         case.watch(&["users"]);
         case.writer.batch_execute("CREATE TABLE pgcache.mine ()").unwrap();
-        install::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.subscriber, "users", &AllowTables::default()).unwrap().unwrap();
         assert_eq!(
             case.database.text("SELECT to_regclass('pgcache.mine')::text"),
             Some("pgcache.mine".into())
@@ -834,7 +839,7 @@ fn what_nothing_tells_of_is_refused() {
         CREATE TABLE parts (id int) PARTITION BY LIST (id);
         CREATE FOREIGN TABLE part PARTITION OF parts FOR VALUES IN (1) SERVER far";
     with(sql, &[], |case| {
-        case.ear.batch_execute("CREATE TEMP TABLE fleeting (id int)").unwrap();
+        case.subscriber.batch_execute("CREATE TEMP TABLE fleeting (id int)").unwrap();
         for (name, word) in [
             ("far_away", "foreign table"),
             ("kept", "materialised view"),
@@ -842,19 +847,20 @@ fn what_nothing_tells_of_is_refused() {
             ("fleeting", "temporary table"),
             ("parts", "foreign table"),
         ] {
-            let error = refused(install::add(&mut case.ear, name, case.mode, &AllowTables::default()));
+            let error = refused(install::add(&mut case.subscriber, name, case.mode, &AllowTables::default()));
             assert!(error.starts_with("PGERR 42809 "), "{name}: {error}");
             assert!(error.contains(word) && error.contains("TTL"), "{name}: {error}");
         }
         for name in ["pg_catalog.pg_class", "over_system"] {
-            let error = refused(install::add(&mut case.ear, name, case.mode, &AllowTables::default()));
+            let error = refused(install::add(&mut case.subscriber, name, case.mode, &AllowTables::default()));
             assert!(error.starts_with("NOPERM ") && error.contains("allow_tables"), "{name}: {error}");
         }
         for name in ["missing", "no.such", "seq", "a.b.c.d"] {
-            let error = refused(install::add(&mut case.ear, name, case.mode, &AllowTables::default()));
+            let error = refused(install::add(&mut case.subscriber, name, case.mode, &AllowTables::default()));
             assert!(error.starts_with("PGNOTABLE "), "{name}: {error}");
             assert!(
-                refused(install::del(&mut case.ear, name, &AllowTables::default())).starts_with("PGNOTABLE "),
+                refused(install::del(&mut case.subscriber, name, &AllowTables::default()))
+                    .starts_with("PGNOTABLE "),
                 "{name}"
             );
         }
@@ -886,7 +892,8 @@ fn waiting_for_a_busy_table_ends_soon_and_changes_nothing() {
                 other.batch_execute("UPDATE users SET v = 1 WHERE id = 2").unwrap();
                 Some(start.elapsed())
             });
-            let error = refused(install::add(&mut case.ear, "users", Mode::Notify, &AllowTables::default()));
+            let error =
+                refused(install::add(&mut case.subscriber, "users", Mode::Notify, &AllowTables::default()));
             is_refused.store(true, Ordering::Relaxed);
             assert!(error.starts_with("PGERR 55P03 users: "), "{error}");
             other.join().unwrap()
@@ -898,7 +905,7 @@ fn waiting_for_a_busy_table_ends_soon_and_changes_nothing() {
     assert_nothing_left(&mut case);
     case.watch(&["users"]);
     case.writer.batch_execute("BEGIN; SELECT FROM users").unwrap();
-    assert!(refused(install::del(&mut case.ear, "users", &AllowTables::default()))
+    assert!(refused(install::del(&mut case.subscriber, "users", &AllowTables::default()))
         .starts_with("PGERR 55P03 users: "));
     case.writer.batch_execute("COMMIT").unwrap();
     assert_eq!(case.watched("users"), Some("notify".into()));
@@ -975,7 +982,7 @@ fn the_owner_of_a_table_may_watch_it_without_event_triggers() {
             database.name
         ));
         let mut case = Case::new(&database, mode);
-        case.ear
+        case.subscriber
             .batch_execute(&format!(
                 "SET SESSION AUTHORIZATION {role}; SET default_transaction_read_only = on"
             ))
@@ -987,9 +994,9 @@ fn the_owner_of_a_table_may_watch_it_without_event_triggers() {
             "UPDATE users SET v = 1 WHERE id = 1",
             &[("users", Some(&[r#"{"email":"u1","id":1}"#]))],
         );
-        install::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.subscriber, "users", &AllowTables::default()).unwrap().unwrap();
         assert_nothing_left(&mut case);
-        case.ear.batch_execute("RESET SESSION AUTHORIZATION").unwrap();
+        case.subscriber.batch_execute("RESET SESSION AUTHORIZATION").unwrap();
         database.execute(&format!(
             "REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}; DROP ROLE {role}"
         ));
@@ -1002,11 +1009,12 @@ fn a_role_with_the_least_rights_can_poll_what_a_dba_installed() {
     let role = format!("\"least {}\"", database.name);
     database.execute(&format!("CREATE ROLE {role} LOGIN; {USERS}; GRANT SELECT ON users TO {role}"));
     let mut case = Case::new(&database, Mode::Outbox);
-    case.ear.batch_execute(&format!("SET SESSION AUTHORIZATION {role}")).unwrap();
-    let error = install::add(&mut case.ear, "users", Mode::Outbox, &AllowTables::default()).unwrap_err();
+    case.subscriber.batch_execute(&format!("SET SESSION AUTHORIZATION {role}")).unwrap();
+    let error =
+        install::add(&mut case.subscriber, "users", Mode::Outbox, &AllowTables::default()).unwrap_err();
     assert_eq!(error.code().unwrap().code(), "42501");
     let script =
-        install::sql(&mut case.ear, "users", Mode::Outbox, &AllowTables::default()).unwrap().unwrap();
+        install::sql(&mut case.subscriber, "users", Mode::Outbox, &AllowTables::default()).unwrap().unwrap();
     case.writer.batch_execute(&script.to_string()).unwrap();
     case.notices();
     assert_eq!(case.watched("users"), Some("outbox".into()));
@@ -1014,7 +1022,7 @@ fn a_role_with_the_least_rights_can_poll_what_a_dba_installed() {
         "UPDATE users SET v = 1 WHERE id = 1",
         &[("users", Some(&[r#"{"email":"u1","id":1}"#]))],
     );
-    case.ear
+    case.subscriber
         .batch_execute(
             "DELETE FROM pgcache.outbox; SELECT last_value FROM pgcache.outbox_id_seq;
             SELECT setval('pgcache.outbox_state_low_seq', 1); SELECT FROM pgcache.outbox_state FOR UPDATE SKIP LOCKED;
@@ -1024,9 +1032,9 @@ fn a_role_with_the_least_rights_can_poll_what_a_dba_installed() {
     for forbidden in
         ["UPDATE pgcache.outbox SET notice = ''", "DELETE FROM users", "DROP TABLE pgcache.outbox"]
     {
-        assert_eq!(case.ear.batch_execute(forbidden).unwrap_err().code().unwrap().code(), "42501");
+        assert_eq!(case.subscriber.batch_execute(forbidden).unwrap_err().code().unwrap().code(), "42501");
     }
-    case.ear.batch_execute("RESET SESSION AUTHORIZATION").unwrap();
+    case.subscriber.batch_execute("RESET SESSION AUTHORIZATION").unwrap();
     database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 
@@ -1086,8 +1094,8 @@ fn what_a_subscription_writes_is_heard() {
             &[("users", Some(&[r#"{"email":"1","id":1}"#]))],
         );
         subscriber.execute(&format!("ALTER SUBSCRIPTION from_{0} DISABLE", publisher.name));
-        install::del(&mut case.ear, "users", &AllowTables::default()).unwrap().unwrap();
-        install::del(&mut case.ear, "p", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.subscriber, "users", &AllowTables::default()).unwrap().unwrap();
+        install::del(&mut case.subscriber, "p", &AllowTables::default()).unwrap().unwrap();
         assert_nothing_left(&mut case);
     }
 }

@@ -19,7 +19,7 @@ pub enum Age {
     /// Young enough.
     Fresh,
     /// Near the end of its life: time to load it anew.
-    Due,
+    NeedsRefresh,
     /// Beyond its life, within its grace.
     Stale,
 }
@@ -43,7 +43,7 @@ impl Ageing {
         }
         let ahead_ms = ttl::shortest_ms(ttl_s, self.jitter_percent) * u64::from(self.ahead_percent) / 100;
         if life_ms < ahead_ms {
-            Age::Due
+            Age::NeedsRefresh
         } else {
             Age::Fresh
         }
@@ -88,7 +88,7 @@ mod tests {
     fn an_entry_is_due_in_the_last_percents_of_its_life() {
         let ageing = Ageing { grace_ms: 5_000, ahead_percent: 10, jitter_percent: 0 };
         assert_eq!(ageing.age(Some(11_000), 60), Age::Fresh);
-        assert_eq!(ageing.age(Some(10_999), 60), Age::Due);
+        assert_eq!(ageing.age(Some(10_999), 60), Age::NeedsRefresh);
         assert_eq!(ageing.age(Some(5_000), 60), Age::Stale);
     }
 

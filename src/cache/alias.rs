@@ -15,17 +15,17 @@ pub struct Aliases {
 }
 
 impl Aliases {
-    /// The row's own cache key for `literal`.
-    pub fn find(&self, literal: &[u8]) -> Option<&[u8]> {
-        self.own.get(literal).map(AsRef::as_ref)
+    /// The row's own cache key for `as_written`.
+    pub fn find(&self, as_written: &[u8]) -> Option<&[u8]> {
+        self.own.get(as_written).map(AsRef::as_ref)
     }
 
-    /// Remembers that `literal` means `own`.
-    pub fn remember(&mut self, literal: &[u8], own: &[u8]) {
+    /// Remembers that `as_written` means `own`.
+    pub fn remember(&mut self, as_written: &[u8], own: &[u8]) {
         if self.own.len() >= MAX_ALIASES {
             self.own.clear();
         }
-        self.own.insert(literal.into(), own.into());
+        self.own.insert(as_written.into(), own.into());
     }
 
     /// Forgets everything.

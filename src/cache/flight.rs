@@ -30,16 +30,16 @@ pub struct RowTarget {
     /// The table's number in the memo, for superseding all of a table's flights at once.
     pub table: u64,
     /// Whether only PostgreSQL knows the row's own key, so that any invalidation in its table may be about it.
-    pub asks: bool,
+    pub needs_postgres: bool,
     /// Whether no unique key names the row, with the same consequence.
-    pub is_loose: bool,
+    pub is_non_unique: bool,
     /// Whether what its key turns out to mean may be remembered.
     pub may_alias: bool,
 }
 
 impl RowTarget {
     fn is_uncertain(self) -> bool {
-        self.asks || self.is_loose
+        self.needs_postgres || self.is_non_unique
     }
 }
 
@@ -78,7 +78,7 @@ impl FlightPlan {
 
 /// A flight that has ended: its load came back, or it was given up.
 #[derive(Debug)]
-pub struct Landed<W> {
+pub struct CompletedFlight<W> {
     /// The cache key it was asked for under.
     pub key: Rc<[u8]>,
     /// As planned; `ttl_s` is the shortest that any of its waiters asked for.
@@ -97,7 +97,7 @@ pub struct Flights<W> {
     // Clients choose these keys: the hash has a seed of each process.
     joinable: HashMap<Rc<[u8]>, FlightId, RandomState>,
     // Own numbers need no defence against chosen collisions.
-    live: foldhash::HashMap<FlightId, Landed<W>>,
+    live: foldhash::HashMap<FlightId, CompletedFlight<W>>,
     uncertain: usize,
     next: u64,
 }
@@ -146,35 +146,35 @@ impl<W> Flights<W> {
         self.uncertain += usize::from(plan.is_uncertain());
         let key: Rc<[u8]> = Rc::from(key);
         self.joinable.insert(Rc::clone(&key), id);
-        self.live.insert(id, Landed { key, plan, may_fill: true, waiters, handed_over: 0 });
+        self.live.insert(id, CompletedFlight { key, plan, may_fill: true, waiters, handed_over: 0 });
         id
     }
 
     /// The load of flight `id` came back, or could not be asked for. `None`: it was given up before.
-    pub fn land(&mut self, id: FlightId) -> Option<Landed<W>> {
-        let landed = self.live.remove(&id)?;
-        self.uncertain -= usize::from(landed.plan.is_uncertain());
-        if self.joinable.get(&landed.key) == Some(&id) {
-            self.joinable.remove(&landed.key);
+    pub fn complete(&mut self, id: FlightId) -> Option<CompletedFlight<W>> {
+        let completed = self.live.remove(&id)?;
+        self.uncertain -= usize::from(completed.plan.is_uncertain());
+        if self.joinable.get(&completed.key) == Some(&id) {
+            self.joinable.remove(&completed.key);
         }
-        Some(landed)
+        Some(completed)
     }
 
-    /// `landed` was superseded, and `key` is what a reader of its row asks for now. If another flight is under way for that,
-    /// which may have read before `landed` did, nobody may be answered here and find its older row next: who waits goes over
+    /// `completed` was superseded, and `key` is what a reader of its row asks for now. If another flight is under way for that,
+    /// which may have read before `completed` did, nobody may be answered here and find its older row next: who waits goes over
     /// to the other flight. Nobody is handed over twice, or a row that changes all the time would never be answered;
     /// for the sake of those who stay, the other flight may no longer fill or be joined. Says whether it was superseded.
-    pub fn hand_over(&mut self, key: &[u8], landed: &mut Landed<W>) -> bool {
+    pub fn hand_over(&mut self, key: &[u8], completed: &mut CompletedFlight<W>) -> bool {
         let Some(next) = self.joinable.get(key).and_then(|id| self.live.get_mut(id)) else { return false };
         if next.plan.is_refresh {
             return self.supersede_key(key);
         }
-        let handed = landed.waiters.split_off(landed.handed_over);
-        next.plan.ttl_s = ttl::shorter(next.plan.ttl_s, landed.plan.ttl_s);
+        let handed = completed.waiters.split_off(completed.handed_over);
+        next.plan.ttl_s = ttl::shorter(next.plan.ttl_s, completed.plan.ttl_s);
         let before = next.handed_over;
         next.handed_over += handed.len();
         next.waiters.splice(before..before, handed);
-        !landed.waiters.is_empty() && self.supersede_key(key)
+        !completed.waiters.is_empty() && self.supersede_key(key)
     }
 
     /// `key` was invalidated or written: its flight may no longer fill or be joined. Says whether there was one.
@@ -204,7 +204,7 @@ impl<W> Flights<W> {
         self.supersede_where(|_| true)
     }
 
-    fn supersede_where(&mut self, hit: impl Fn(&Landed<W>) -> bool) -> usize {
+    fn supersede_where(&mut self, hit: impl Fn(&CompletedFlight<W>) -> bool) -> usize {
         let mut superseded = 0;
         for flight in self.live.values_mut().filter(|flight| flight.may_fill && hit(flight)) {
             flight.may_fill = false;
@@ -215,12 +215,12 @@ impl<W> Flights<W> {
     }
 
     /// Gives up every flight whose deadline is at or before `now_ms`. What they bring later is not used.
-    pub fn expire(&mut self, now_ms: u64) -> Vec<Landed<W>> {
-        let late = |flight: &Landed<W>| flight.plan.deadline_ms <= now_ms;
+    pub fn expire(&mut self, now_ms: u64) -> Vec<CompletedFlight<W>> {
+        let late = |flight: &CompletedFlight<W>| flight.plan.deadline_ms <= now_ms;
         let mut ids: Vec<FlightId> =
             self.live.iter().filter(|(_, flight)| late(flight)).map(|(id, _)| *id).collect();
         ids.sort_unstable();
-        ids.into_iter().filter_map(|id| self.land(id)).collect()
+        ids.into_iter().filter_map(|id| self.complete(id)).collect()
     }
 
     /// What the flight loads that a reader of `key` would join.

@@ -5,7 +5,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn row(table: u64) -> RowTarget {
-    RowTarget { table, asks: false, is_loose: false, may_alias: false }
+    RowTarget { table, needs_postgres: false, is_non_unique: false, may_alias: false }
 }
 
 fn plan(table: u64) -> FlightPlan {
@@ -23,7 +23,7 @@ fn everyone_who_asks_for_one_key_shares_one_flight() {
     let mut flights = Flights::default();
     let Joined::Started(id) = flights.join(b"k", plan(1), 'a') else { panic!("a flight of its own") };
     assert_eq!(flights.join(b"k", plan(1), 'b'), Joined::Waiting(id));
-    assert_eq!(flights.land(id).unwrap().waiters, vec!['a', 'b']);
+    assert_eq!(flights.complete(id).unwrap().waiters, vec!['a', 'b']);
     assert!(flights.is_empty());
 }
 
@@ -33,7 +33,7 @@ fn the_shortest_time_to_live_wins() {
     let Joined::Started(id) = flights.join(b"k", FlightPlan { ttl_s: 0, ..plan(1) }, ()) else { panic!() };
     flights.join(b"k", FlightPlan { ttl_s: 30, ..plan(1) }, ());
     flights.join(b"k", FlightPlan { ttl_s: 90, ..plan(1) }, ());
-    assert_eq!(flights.land(id).unwrap().plan.ttl_s, 30);
+    assert_eq!(flights.complete(id).unwrap().plan.ttl_s, 30);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_flight_that_is_given_up_is_not_joined_again_and_lands_nowhere() {
     let Joined::Started(id) = flights.join(b"k", plan(1), 'a') else { panic!() };
     assert!(flights.expire(999).is_empty());
     assert_eq!(flights.expire(1000)[0].waiters, vec!['a']);
-    assert!(flights.land(id).is_none());
+    assert!(flights.complete(id).is_none());
     assert!(matches!(flights.join(b"k", plan(1), 'b'), Joined::Started(_)));
 }
 
@@ -52,8 +52,8 @@ fn superseding_a_table_leaves_the_others_alone() {
     let Joined::Started(first) = flights.join(b"a", plan(1), ()) else { panic!() };
     let Joined::Started(second) = flights.join(b"b", plan(2), ()) else { panic!() };
     assert_eq!(flights.supersede_table(1), 1);
-    assert!(!flights.land(first).unwrap().may_fill);
-    assert!(flights.land(second).unwrap().may_fill);
+    assert!(!flights.complete(first).unwrap().may_fill);
+    assert!(flights.complete(second).unwrap().may_fill);
 }
 
 #[test]
@@ -61,15 +61,15 @@ fn a_flight_whose_own_key_is_unknown_is_superseded_by_any_invalidation_of_its_ta
     let mut flights = Flights::default();
     let Joined::Started(asking) = flights.join(
         b"a",
-        FlightPlan { target: Target::Row(RowTarget { asks: true, ..row(1) }), ..plan(1) },
+        FlightPlan { target: Target::Row(RowTarget { needs_postgres: true, ..row(1) }), ..plan(1) },
         (),
     ) else {
         panic!()
     };
     let Joined::Started(plain) = flights.join(b"b", plan(1), ()) else { panic!() };
     assert_eq!((flights.supersede_uncertain(2), flights.supersede_uncertain(1)), (0, 1));
-    assert!(!flights.land(asking).unwrap().may_fill);
-    assert!(flights.land(plain).unwrap().may_fill);
+    assert!(!flights.complete(asking).unwrap().may_fill);
+    assert!(flights.complete(plain).unwrap().may_fill);
     assert_eq!(flights.supersede_uncertain(1), 0);
 }
 
@@ -82,7 +82,7 @@ fn there_is_one_refresh_of_a_key_and_none_while_readers_wait_for_it() {
     let mut flights: Flights<()> = Flights::default();
     let first = flights.refresh(b"k", refresh(1)).unwrap();
     assert_eq!(flights.refresh(b"k", refresh(1)), None);
-    assert!(flights.land(first).unwrap().waiters.is_empty());
+    assert!(flights.complete(first).unwrap().waiters.is_empty());
     flights.join(b"k", plan(1), ());
     assert_eq!(flights.refresh(b"k", refresh(1)), None);
 }
@@ -92,9 +92,9 @@ fn a_reader_does_not_wait_for_a_refresh_and_what_it_brings_stays() {
     let mut flights = Flights::default();
     let slow = flights.refresh(b"k", refresh(1)).unwrap();
     let Joined::Started(own) = flights.join(b"k", plan(1), 'a') else { panic!("a flight of its own") };
-    assert!(!flights.land(slow).unwrap().may_fill);
-    let landed = flights.land(own).unwrap();
-    assert!(landed.may_fill && landed.waiters == vec!['a']);
+    assert!(!flights.complete(slow).unwrap().may_fill);
+    let completed = flights.complete(own).unwrap();
+    assert!(completed.may_fill && completed.waiters == vec!['a']);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn an_invalidation_supersedes_a_refresh() {
     let id = flights.refresh(b"k", refresh(1)).unwrap();
     assert!(flights.supersede_key(b"k"));
     assert!(flights.refresh(b"k", refresh(1)).is_some());
-    assert!(!flights.land(id).unwrap().may_fill);
+    assert!(!flights.complete(id).unwrap().may_fill);
 }
 
 #[test]
@@ -114,17 +114,17 @@ fn a_superseded_flights_readers_go_over_to_the_next_one_once() {
     let Joined::Started(second) = flights.join(b"k", FlightPlan { ttl_s: 90, ..plan(1) }, 'b') else {
         panic!()
     };
-    let mut landed = flights.land(first).unwrap();
-    assert!(!flights.hand_over(b"k", &mut landed));
-    assert!(landed.waiters.is_empty());
+    let mut completed = flights.complete(first).unwrap();
+    assert!(!flights.hand_over(b"k", &mut completed));
+    assert!(completed.waiters.is_empty());
     flights.supersede_key(b"k");
     let Joined::Started(third) = flights.join(b"k", plan(1), 'c') else { panic!() };
-    let mut landed = flights.land(second).unwrap();
-    assert_eq!((landed.waiters.as_slice(), landed.plan.ttl_s), (&['a', 'b'][..], 60));
-    assert!(flights.hand_over(b"k", &mut landed), "who stays may have seen more than the third will");
-    assert_eq!(landed.waiters, ['a']);
-    let landed = flights.land(third).unwrap();
-    assert!(!landed.may_fill && landed.waiters == ['b', 'c']);
+    let mut completed = flights.complete(second).unwrap();
+    assert_eq!((completed.waiters.as_slice(), completed.plan.ttl_s), (&['a', 'b'][..], 60));
+    assert!(flights.hand_over(b"k", &mut completed), "who stays may have seen more than the third will");
+    assert_eq!(completed.waiters, ['a']);
+    let completed = flights.complete(third).unwrap();
+    assert!(!completed.may_fill && completed.waiters == ['b', 'c']);
 }
 
 #[test]
@@ -132,8 +132,8 @@ fn a_flight_that_nobody_replaced_keeps_its_readers() {
     let mut flights = Flights::default();
     let Joined::Started(id) = flights.join(b"k", plan(1), 'a') else { panic!() };
     flights.supersede_key(b"k");
-    let mut landed = flights.land(id).unwrap();
-    assert!(!flights.hand_over(b"k", &mut landed) && landed.waiters == ['a']);
+    let mut completed = flights.complete(id).unwrap();
+    assert!(!flights.hand_over(b"k", &mut completed) && completed.waiters == ['a']);
 }
 
 #[test]
@@ -142,14 +142,14 @@ fn nobody_is_handed_over_to_a_refresh_which_then_may_not_fill() {
     let Joined::Started(id) = flights.join(b"k", plan(1), 'a') else { panic!() };
     flights.supersede_key(b"k");
     let refresh = flights.refresh(b"k", refresh(1)).unwrap();
-    let mut landed = flights.land(id).unwrap();
-    assert!(flights.hand_over(b"k", &mut landed) && landed.waiters == ['a']);
-    assert!(!flights.land(refresh).unwrap().may_fill);
+    let mut completed = flights.complete(id).unwrap();
+    assert!(flights.hand_over(b"k", &mut completed) && completed.waiters == ['a']);
+    assert!(!flights.complete(refresh).unwrap().may_fill);
 }
 
 #[derive(Debug, Clone)]
 enum Step {
-    Ask(u8),
+    ByPostgres(u8),
     Refresh(u8),
     Invalidate(u8),
     FlushTable(u8),
@@ -160,7 +160,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0u8..6).prop_map(Step::Ask),
+        4 => (0u8..6).prop_map(Step::ByPostgres),
         2 => (0u8..6).prop_map(Step::Refresh),
         2 => (0u8..6).prop_map(Step::Invalidate),
         1 => (0u8..2).prop_map(Step::FlushTable),
@@ -190,14 +190,14 @@ impl Model {
         }
     }
 
-    fn check(&mut self, id: FlightId, landed: &Landed<u64>) -> Result<(), TestCaseError> {
+    fn check(&mut self, id: FlightId, completed: &CompletedFlight<u64>) -> Result<(), TestCaseError> {
         let (key, version) = self.read.remove(&id).unwrap();
-        self.answered += landed.waiters.len() as u64;
+        self.answered += completed.waiters.len() as u64;
         let current = self.versions[usize::from(key)];
         self.refreshes.retain(|_, refresh| *refresh != id);
         let may_fill = version == current && !self.overtaken.contains(&id);
-        prop_assert_eq!(landed.may_fill, may_fill, "a stale fill, or a fresh one refused");
-        for asked_at in &landed.waiters {
+        prop_assert_eq!(completed.may_fill, may_fill, "a stale fill, or a fresh one refused");
+        for asked_at in &completed.waiters {
             prop_assert!(version >= *asked_at, "an answer older than an invalidation before the question");
         }
         Ok(())
@@ -211,7 +211,7 @@ proptest! {
         let mut model = Model::default();
         for step in steps {
             match step {
-                Step::Ask(key) => {
+                Step::ByPostgres(key) => {
                     let version = model.versions[usize::from(key)];
                     model.asked += 1;
                     if let Joined::Started(id) = flights.join(&[key], plan(u64::from(key % 2)), version) {
@@ -241,13 +241,13 @@ proptest! {
                     let mut ids: Vec<FlightId> = model.read.keys().copied().collect();
                     ids.sort_unstable();
                     if let Some(id) = ids.get(pick % ids.len().max(1)).copied() {
-                        let landed = flights.land(id).unwrap();
-                        model.check(id, &landed)?;
+                        let completed = flights.complete(id).unwrap();
+                        model.check(id, &completed)?;
                     }
                 }
                 Step::Expire => {
-                    for landed in flights.expire(u64::MAX) {
-                        model.answered += landed.waiters.len() as u64;
+                    for completed in flights.expire(u64::MAX) {
+                        model.answered += completed.waiters.len() as u64;
                     }
                     model.read.clear();
                     model.refreshes.clear();
@@ -255,8 +255,8 @@ proptest! {
                 }
             }
         }
-        for landed in flights.expire(u64::MAX) {
-            model.answered += landed.waiters.len() as u64;
+        for completed in flights.expire(u64::MAX) {
+            model.answered += completed.waiters.len() as u64;
         }
         prop_assert_eq!(model.asked, model.answered);
     }
@@ -264,7 +264,7 @@ proptest! {
 
 #[derive(Debug, Clone)]
 enum Moment {
-    Ask(u8),
+    ByPostgres(u8),
     Change(u8),
     Tell(u8),
     Evict(u8),
@@ -274,7 +274,7 @@ enum Moment {
 
 fn moment() -> impl Strategy<Value = Moment> {
     prop_oneof![
-        4 => (0u8..2).prop_map(Moment::Ask),
+        4 => (0u8..2).prop_map(Moment::ByPostgres),
         2 => (0u8..2).prop_map(Moment::Change),
         2 => (0u8..2).prop_map(Moment::Tell),
         1 => (0u8..2).prop_map(Moment::Evict),
@@ -310,18 +310,18 @@ impl World {
         Ok(())
     }
 
-    fn land(&mut self, flights: &mut Flights<u64>, id: FlightId) -> Result<(), TestCaseError> {
+    fn complete(&mut self, flights: &mut Flights<u64>, id: FlightId) -> Result<(), TestCaseError> {
         let version = self.read(id);
         let (key, _) = self.loads.remove(&id).unwrap();
-        let mut landed = flights.land(id).unwrap();
+        let mut completed = flights.complete(id).unwrap();
         let entry = &mut self.entries[usize::from(key)];
-        if landed.may_fill {
+        if completed.may_fill {
             *entry = Some(version);
         } else if entry.is_none() {
-            flights.hand_over(&[key], &mut landed);
+            flights.hand_over(&[key], &mut completed);
         }
         let version = entry.unwrap_or(version);
-        landed.waiters.into_iter().try_for_each(|had_seen| self.answer(key, had_seen, version))
+        completed.waiters.into_iter().try_for_each(|had_seen| self.answer(key, had_seen, version))
     }
 }
 
@@ -334,7 +334,7 @@ proptest! {
         let mut world = World::default();
         for moment in moments {
             match moment {
-                Moment::Ask(key) => {
+                Moment::ByPostgres(key) => {
                     let had_seen = world.seen[usize::from(key)];
                     match world.entries[usize::from(key)] {
                         Some(version) => world.answer(key, had_seen, version)?,
@@ -356,7 +356,7 @@ proptest! {
                 }
                 Moment::Land(pick) => {
                     if let Some(id) = world.pick(pick) {
-                        world.land(&mut flights, id)?;
+                        world.complete(&mut flights, id)?;
                     }
                 }
             }

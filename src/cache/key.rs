@@ -16,7 +16,7 @@ use self::members::Members;
 pub use self::row::write_canonical_row;
 pub(super) use self::scan::{is_deeper_than, write_compact};
 pub use self::shape::{after_spaces, Shape};
-use super::canonical::{shown, write_string, Rule, Spelling, Token};
+use super::canonical::{shown, write_string, CanonicalForm, Rule, Token};
 use super::error::Error;
 
 /// The longest lookup key, in bytes of JSON.
@@ -86,19 +86,19 @@ impl<'a> LookupKey<'a> {
 
     /// Appends the canonical key, `{"a":1,"b":"x"}`; `rules` stand in the order of [`LookupKey::columns`].
     ///
-    /// After `Spelling::Ask` it is the same JSON with at least one value as the client spelled it: no cache key, but one text
+    /// After `CanonicalForm::ByPostgres` it is the same JSON with at least one value as the client spelled it: no cache key, but one text
     /// for what is to be asked, and an object that `json_to_recordset` reads. A value that its column cannot hold is
     /// `PGBADVALUE`; `out` then keeps what it has been given so far.
-    pub fn write_canonical(&self, rules: &[Rule], out: &mut Vec<u8>) -> Result<Spelling, Error> {
+    pub fn write_canonical(&self, rules: &[Rule], out: &mut Vec<u8>) -> Result<CanonicalForm, Error> {
         if rules.len() != self.members.len() {
             return Err(Error::malformed("lookup key has another number of columns than its table's rules"));
         }
-        let mut spelling = Spelling::Canonical;
+        let mut spelling = CanonicalForm::Canonical;
         for (index, ((name, value), rule)) in self.members.iter().zip(rules).enumerate() {
             write_name(index, name, out);
             let start = out.len();
             let spelled = rule.write(name, value, out)?;
-            if spelled == Spelling::Ask && matches!(value.get().as_bytes(), [b'[' | b'{', ..]) {
+            if spelled == CanonicalForm::ByPostgres && matches!(value.get().as_bytes(), [b'[' | b'{', ..]) {
                 // A type such as citext reads an array as the text that it is, spaces and all: another text, another row.
                 out.truncate(start);
                 out.extend_from_slice(value.get().as_bytes());

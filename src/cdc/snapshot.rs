@@ -55,11 +55,11 @@ impl Snapshot {
 /// Transactions that ran while notices could not be kept: whatever they wrote was perhaps not told, and shows only
 /// once they end.
 #[derive(Debug, Default)]
-pub(crate) struct Doubts {
+pub(crate) struct InDoubt {
     of: Option<(Gap, Vec<u64>)>,
 }
 
-impl Doubts {
+impl InDoubt {
     /// Everything that runs at `snapshot` is in doubt, because of `gap`.
     pub(crate) fn begin(&mut self, gap: Gap, snapshot: &Snapshot) {
         self.of = Some((gap, snapshot.running.clone()));
@@ -106,22 +106,22 @@ mod tests {
 
     #[test]
     fn some_of_what_runs_can_be_in_doubt() {
-        let mut doubts = Doubts::default();
+        let mut in_doubt = InDoubt::default();
         let now = snapshot("4294967301:4294967310:4294967301,4294967303");
-        doubts.add(Gap::Recreated, &[7, 99], &now);
-        assert_eq!(doubts.ended(&snapshot("4294967303:4294967310:4294967303")), None);
-        assert_eq!(doubts.ended(&snapshot("4294967310:4294967310:")), Some(Gap::Recreated));
+        in_doubt.add(Gap::Recreated, &[7, 99], &now);
+        assert_eq!(in_doubt.ended(&snapshot("4294967303:4294967310:4294967303")), None);
+        assert_eq!(in_doubt.ended(&snapshot("4294967310:4294967310:")), Some(Gap::Recreated));
     }
 
     #[test]
     fn what_ran_is_in_doubt_until_it_ends() {
-        let mut doubts = Doubts::default();
-        assert_eq!(doubts.ended(&snapshot("9:9:")), None);
-        doubts.begin(Gap::Overflow, &snapshot("5:9:5,7"));
-        assert_eq!(doubts.ended(&snapshot("5:12:5,7,10")), None);
-        assert_eq!(doubts.ended(&snapshot("5:12:5,10")), Some(Gap::Overflow));
-        assert_eq!(doubts.ended(&snapshot("5:12:5")), None);
-        assert_eq!(doubts.ended(&snapshot("13:13:")), Some(Gap::Overflow));
-        assert_eq!(doubts.ended(&snapshot("14:14:")), None);
+        let mut in_doubt = InDoubt::default();
+        assert_eq!(in_doubt.ended(&snapshot("9:9:")), None);
+        in_doubt.begin(Gap::Overflow, &snapshot("5:9:5,7"));
+        assert_eq!(in_doubt.ended(&snapshot("5:12:5,7,10")), None);
+        assert_eq!(in_doubt.ended(&snapshot("5:12:5,10")), Some(Gap::Overflow));
+        assert_eq!(in_doubt.ended(&snapshot("5:12:5")), None);
+        assert_eq!(in_doubt.ended(&snapshot("13:13:")), Some(Gap::Overflow));
+        assert_eq!(in_doubt.ended(&snapshot("14:14:")), None);
     }
 }

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use crate::cache::error::Error;
 use crate::cache::tag;
 use crate::engine;
-use crate::engine::catalog::lookup::Located;
+use crate::engine::catalog::lookup::ResolvedKey;
 use crate::engine::catalog::tables::Table;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome, Veto};
-use crate::engine::requests::table_command::{on_table, OnTable};
+use crate::engine::requests::table_command::{run_on_table, TableCommand};
 use crate::engine::Engine;
 use crate::server::acl::{Access, User};
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
@@ -61,7 +61,7 @@ impl Command for Flush {
             (1..arguments.len()).map(|index| arguments.required(index).into()).collect();
         match (arguments.required(0).to_ascii_uppercase().as_slice(), names.first()) {
             (b"ALL", None) => flush_all(ctx).into(),
-            (b"TABLE", Some(first)) => on_table(ctx, arguments, &first.clone(), &FlushTables { names }),
+            (b"TABLE", Some(first)) => run_on_table(ctx, arguments, &first.clone(), &FlushTables { names }),
             (b"TAG", Some(_)) => flush_tags(ctx, &names).unwrap_or_else(Reply::Error).into(),
             (b"HELP", None) => Reply::lines(Flush::HELP).into(),
             _ => Error::malformed(
@@ -100,7 +100,7 @@ struct FlushTables {
     names: Vec<Box<[u8]>>,
 }
 
-impl OnTable for FlushTables {
+impl TableCommand for FlushTables {
     fn spec(&self) -> &'static Spec {
         &Flush::SPEC
     }
@@ -113,7 +113,7 @@ impl OnTable for FlushTables {
         &[]
     }
 
-    fn located(&self, _: &Engine, _: &Table) -> Result<Vec<Located>, Error> {
+    fn resolved_key(&self, _: &Engine, _: &Table) -> Result<Vec<ResolvedKey>, Error> {
         Ok(vec![])
     }
 
@@ -127,7 +127,7 @@ impl OnTable for FlushTables {
         let mut tables: Vec<Rc<Table>> = Vec::with_capacity(self.names.len());
         for name in &self.names {
             let Some(table) = engine.known(ctx, name) else {
-                return engine.park(ctx, name, self, caller);
+                return engine.await_table(ctx, name, self, caller);
             };
             if tables.iter().all(|other| other.id != table.id) {
                 tables.push(table);
@@ -148,7 +148,7 @@ impl OnTable for FlushTables {
         Ok(Answer::Now(dropped(tables.len())))
     }
 
-    fn parked(&self) -> Box<dyn OnTable> {
+    fn boxed(&self) -> Box<dyn TableCommand> {
         Box::new(Self { names: self.names.clone() })
     }
 

@@ -79,16 +79,16 @@ fn run(ctx: Context<'_>, word: &[u8], words: &[&str]) -> Result<Reply, Error> {
                 {
                     return Err(Error::malformed("a stream must not stand among the cache's own keys"));
                 }
-                engine.plugins.hooks.shelf_mut().add(definition)
+                engine.plugins.hooks.registry_mut().add(definition)
             })
         }
         (b"DEL", [name]) => change(ctx, |engine| {
-            let is_removed = engine.plugins.hooks.shelf_mut().remove(name);
+            let is_removed = engine.plugins.hooks.registry_mut().remove(name);
             is_removed.then_some(()).ok_or_else(no_such_hook)
         }),
         (b"ENABLE", [name]) if is_forbidden(ctx, name) => Err(forbidden()),
         (b"ENABLE" | b"DISABLE", [name]) => change(ctx, |engine| {
-            let is_there = engine.plugins.hooks.shelf_mut().enable(name, word == b"ENABLE");
+            let is_there = engine.plugins.hooks.registry_mut().enable(name, word == b"ENABLE");
             is_there.then_some(()).ok_or_else(no_such_hook)
         }),
         (b"LIST", []) => Ok(engine::with(|engine| Reply::Value(list(&engine.plugins.hooks.all())))),

@@ -8,13 +8,13 @@ use crate::cache::age::Age;
 use crate::cache::entry::Entry;
 use crate::cache::error::Error;
 use crate::cache::stored::Stored;
-use crate::engine::catalog::lookup::{locate, Located};
+use crate::engine::catalog::lookup::{resolve_key, ResolvedKey};
 use crate::engine::catalog::tables::Table;
 use crate::engine::command_names;
 use crate::engine::queries::{ask, Wanted};
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome, Veto};
-use crate::engine::requests::table_command::{on_table, OnTable};
+use crate::engine::requests::table_command::{run_on_table, TableCommand};
 use crate::engine::Engine;
 use crate::server::acl::Access;
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
@@ -59,7 +59,7 @@ impl Command for Inspect {
         if arguments.len() > 2 {
             return Error::malformed("INSPECT takes a table and a key, or QUERY and a query").into();
         }
-        on_table(ctx, arguments, arguments.required(0), &InspectRow { key: arguments.required(1).into() })
+        run_on_table(ctx, arguments, arguments.required(0), &InspectRow { key: arguments.required(1).into() })
     }
 }
 
@@ -74,7 +74,7 @@ struct InspectRow<'a> {
     key: Cow<'a, [u8]>,
 }
 
-impl OnTable for InspectRow<'_> {
+impl TableCommand for InspectRow<'_> {
     fn spec(&self) -> &'static Spec {
         &Inspect::SPEC
     }
@@ -87,8 +87,8 @@ impl OnTable for InspectRow<'_> {
         &self.key
     }
 
-    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
-        Ok(vec![locate(engine, table, &self.key)?])
+    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
+        Ok(vec![resolve_key(engine, table, &self.key)?])
     }
 
     fn run(
@@ -98,12 +98,12 @@ impl OnTable for InspectRow<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, Inspect::SPEC.name, table, &located, Access::Read)?;
-        Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &located))))
+        let resolved_key = resolve_key(engine, table, &self.key)?;
+        engine.check(ctx, caller, Inspect::SPEC.name, table, &resolved_key, Access::Read)?;
+        Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &resolved_key))))
     }
 
-    fn parked(&self) -> Box<dyn OnTable> {
+    fn boxed(&self) -> Box<dyn TableCommand> {
         Box::new(InspectRow { key: Cow::Owned(self.key.to_vec()) })
     }
 }
@@ -137,19 +137,21 @@ fn life(engine: &Engine, entry: Kind, left_ms: Option<u64>) -> (Option<u64>, boo
     }
 }
 
-fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, located: &Located) -> Value {
-    let ((bytes, entry), left_ms) = keyspace::read_with_ttl(ctx, &located.cache_key, |stored| match stored {
-        Stored::Bytes(bytes) => (Some(bytes.len()), Kind::of(bytes)),
-        Stored::Nothing | Stored::OtherType => (None, Kind::Other),
-    });
+fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, resolved_key: &ResolvedKey) -> Value {
+    let ((bytes, entry), left_ms) =
+        keyspace::read_with_ttl(ctx, &resolved_key.cache_key, |stored| match stored {
+            Stored::Bytes(bytes) => (Some(bytes.len()), Kind::of(bytes)),
+            Stored::Nothing | Stored::OtherType => (None, Kind::Other),
+        });
     let (ttl_ms, is_stale) = life(engine, entry, left_ms);
-    let waiters = engine.flights.waiters_of(located.flight_key());
-    let waiters = waiters.or_else(|| engine.flights.waiters_of(located.cache_key.as_bytes()));
-    let group = if located.asks { located.lookup.asking() } else { located.lookup.plain() };
+    let waiters = engine.flights.waiters_of(resolved_key.flight_key());
+    let waiters = waiters.or_else(|| engine.flights.waiters_of(resolved_key.cache_key.as_bytes()));
+    let group =
+        if resolved_key.needs_postgres { resolved_key.lookup.asking() } else { resolved_key.lookup.plain() };
     let source = engine.sources.get(table.source).map_or("", |source| &source.name);
     let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
     let fields = vec![
-        ("key", Value::Text(String::from_utf8_lossy(located.cache_key.as_bytes()).into_owned())),
+        ("key", Value::Text(String::from_utf8_lossy(resolved_key.cache_key.as_bytes()).into_owned())),
         ("cached", Value::Bool(bytes.is_some())),
         ("ttl_ms", ttl_ms.map_or(Value::Nil, Value::from)),
         ("bytes", number(bytes.unwrap_or_default())),
@@ -157,7 +159,8 @@ fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, located: &Located)
         (
             "stale",
             Value::Bool(
-                is_stale || (bytes.is_some() && !engine.may_serve(ctx, table, located.cache_key.as_bytes())),
+                is_stale
+                    || (bytes.is_some() && !engine.may_serve(ctx, table, resolved_key.cache_key.as_bytes())),
             ),
         ),
         ("in_flight", Value::Bool(waiters.is_some())),

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::cache::error::{Error, ErrorKind};
-use crate::engine::catalog::lookup::{locate, Located};
+use crate::engine::catalog::lookup::{resolve_key, ResolvedKey};
 use crate::engine::catalog::tables::Table;
-use crate::engine::loads::waiter::Brought;
+use crate::engine::loads::waiter::LoadedRow;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{on_table, OnTable};
+use crate::engine::requests::table_command::{run_on_table, TableCommand};
 use crate::engine::Engine;
 use crate::plugins::event::Event;
 use crate::server::acl::{Access, User};
@@ -38,7 +38,12 @@ impl Command for Invalidate {
     };
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
-        on_table(ctx, arguments, arguments.required(0), &InvalidateRow { key: arguments.required(1).into() })
+        run_on_table(
+            ctx,
+            arguments,
+            arguments.required(0),
+            &InvalidateRow { key: arguments.required(1).into() },
+        )
     }
 }
 
@@ -47,7 +52,7 @@ struct InvalidateRow<'a> {
     key: Cow<'a, [u8]>,
 }
 
-impl OnTable for InvalidateRow<'_> {
+impl TableCommand for InvalidateRow<'_> {
     fn spec(&self) -> &'static Spec {
         &Invalidate::SPEC
     }
@@ -60,8 +65,8 @@ impl OnTable for InvalidateRow<'_> {
         &self.key
     }
 
-    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
-        Ok(vec![locate(engine, table, &self.key)?])
+    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
+        Ok(vec![resolve_key(engine, table, &self.key)?])
     }
 
     fn run(
@@ -71,23 +76,23 @@ impl OnTable for InvalidateRow<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, Invalidate::SPEC.name, table, &located, Access::Delete)?;
+        let resolved_key = resolve_key(engine, table, &self.key)?;
+        engine.check(ctx, caller, Invalidate::SPEC.name, table, &resolved_key, Access::Delete)?;
         engine.counters.invalidations += 1;
-        engine.drop_entry(ctx, table, located.cache_key.as_bytes())?;
-        if let Some(literal) = &located.literal {
-            engine.drop_entry(ctx, table, literal)?;
+        engine.drop_entry(ctx, table, resolved_key.cache_key.as_bytes())?;
+        if let Some(as_written) = &resolved_key.as_written {
+            engine.drop_entry(ctx, table, as_written)?;
         }
         let what = Event::new(EventType::Invalidate);
-        let what = what.key(located.cache_key.as_bytes(), located.prefix_len).reason("command");
-        engine.tell(ctx, table, what);
-        if is_settled(&located) {
+        let what = what.key(resolved_key.cache_key.as_bytes(), resolved_key.prefix_len).reason("command");
+        engine.emit(ctx, table, what);
+        if is_settled(&resolved_key) {
             return Ok(Answer::Now(Reply::Ok));
         }
-        drop_own_key(engine, ctx, table, located, caller)
+        drop_own_key(engine, ctx, table, resolved_key, caller)
     }
 
-    fn parked(&self) -> Box<dyn OnTable> {
+    fn boxed(&self) -> Box<dyn TableCommand> {
         Box::new(InvalidateRow { key: Cow::Owned(self.key.to_vec()) })
     }
 
@@ -97,9 +102,9 @@ impl OnTable for InvalidateRow<'_> {
 }
 
 /// Whether the row cannot stand under another key than the one that was dropped.
-fn is_settled(located: &Located) -> bool {
-    let has_one_spelling = located.lookup.rules.iter().all(|rule| rule.is_faithful());
-    !located.asks || (located.literal.is_some() && has_one_spelling)
+fn is_settled(resolved_key: &ResolvedKey) -> bool {
+    let has_one_spelling = resolved_key.lookup.rules.iter().all(|rule| rule.text_is_unique());
+    !resolved_key.needs_postgres || (resolved_key.as_written.is_some() && has_one_spelling)
 }
 
 /// The row may stand under a spelling that only PostgreSQL knows: it is asked. Where it cannot be asked or has
@@ -108,19 +113,19 @@ fn drop_own_key(
     engine: &mut Engine,
     ctx: Context<'_>,
     table: &Rc<Table>,
-    located: Located,
+    resolved_key: ResolvedKey,
     caller: &mut Caller,
 ) -> Result<Answer, Error> {
     let (table_then, user) = (Rc::clone(table), caller.user.clone());
     let asked = engine.ask_for_own_key(
         ctx,
         table,
-        located,
+        resolved_key,
         caller,
-        Box::new(move |engine, ctx, brought| {
-            let done = match brought {
-                Ok(brought) if brought.own_key.is_some() => {
-                    drop_brought(engine, ctx, &table_then, &user, brought)
+        Box::new(move |engine, ctx, loaded| {
+            let done = match loaded {
+                Ok(loaded) if loaded.own_key.is_some() => {
+                    drop_brought(engine, ctx, &table_then, &user, loaded)
                 }
                 // No row can have such a value, so nothing is cached for it.
                 Err(error) if *error.kind() == ErrorKind::BadValue => Err(error.clone()),
@@ -142,10 +147,10 @@ fn drop_brought(
     ctx: Context<'_>,
     table: &Rc<Table>,
     user: &User,
-    brought: &Brought,
+    loaded: &LoadedRow,
 ) -> Result<(), Error> {
-    engine.check_own_key(ctx, user, brought, Invalidate::SPEC.name, Access::Delete)?;
-    brought.own_key.as_ref().map_or(Ok(()), |own_key| engine.drop_entry(ctx, table, own_key))
+    engine.check_own_key(ctx, user, loaded, Invalidate::SPEC.name, Access::Delete)?;
+    loaded.own_key.as_ref().map_or(Ok(()), |own_key| engine.drop_entry(ctx, table, own_key))
 }
 
 /// Drops the whole table, for a user who may do so by FLUSH TABLE as far as keys are concerned.

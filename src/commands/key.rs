@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use crate::cache::error::Error;
 use crate::cache::stored::Stored;
-use crate::engine::catalog::lookup::{locate, Located};
+use crate::engine::catalog::lookup::{resolve_key, ResolvedKey};
 use crate::engine::catalog::tables::Table;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{on_table, OnTable};
+use crate::engine::requests::table_command::{run_on_table, TableCommand};
 use crate::engine::Engine;
 use crate::server::acl::Access;
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
@@ -36,7 +36,7 @@ impl Command for Key {
     };
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
-        on_table(ctx, arguments, arguments.required(0), &KeyOfRow { key: arguments.required(1).into() })
+        run_on_table(ctx, arguments, arguments.required(0), &KeyOfRow { key: arguments.required(1).into() })
     }
 }
 
@@ -45,7 +45,7 @@ struct KeyOfRow<'a> {
     key: Cow<'a, [u8]>,
 }
 
-impl OnTable for KeyOfRow<'_> {
+impl TableCommand for KeyOfRow<'_> {
     fn spec(&self) -> &'static Spec {
         &Key::SPEC
     }
@@ -58,8 +58,8 @@ impl OnTable for KeyOfRow<'_> {
         &self.key
     }
 
-    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
-        Ok(vec![locate(engine, table, &self.key)?])
+    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
+        Ok(vec![resolve_key(engine, table, &self.key)?])
     }
 
     fn run(
@@ -69,31 +69,31 @@ impl OnTable for KeyOfRow<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, Key::SPEC.name, table, &located, Access::Read)?;
+        let resolved_key = resolve_key(engine, table, &self.key)?;
+        engine.check(ctx, caller, Key::SPEC.name, table, &resolved_key, Access::Read)?;
         // An entry is stored under its row's own key only: where one stands, that is it.
-        let stands = keyspace::read(ctx, &located.cache_key, |stored| stored != Stored::Nothing);
-        if !located.asks || stands {
-            return Ok(Answer::Now(Reply::Buffer(located.cache_key.as_bytes().to_vec())));
+        let stands = keyspace::read(ctx, &resolved_key.cache_key, |stored| stored != Stored::Nothing);
+        if !resolved_key.needs_postgres || stands {
+            return Ok(Answer::Now(Reply::Buffer(resolved_key.cache_key.as_bytes().to_vec())));
         }
-        let literal = located.cache_key.as_bytes().to_vec();
+        let as_written = resolved_key.cache_key.as_bytes().to_vec();
         let user = caller.user.clone();
         engine.ask_for_own_key(
             ctx,
             table,
-            located,
+            resolved_key,
             caller,
-            Box::new(move |engine, ctx, brought| {
-                let key = brought.as_ref().map_err(Clone::clone).and_then(|brought| {
-                    engine.check_own_key(ctx, &user, brought, Key::SPEC.name, Access::Read)?;
-                    Ok(brought.own_key.as_ref().map_or(literal, |own_key| own_key.to_vec()))
+            Box::new(move |engine, ctx, loaded| {
+                let key = loaded.as_ref().map_err(Clone::clone).and_then(|loaded| {
+                    engine.check_own_key(ctx, &user, loaded, Key::SPEC.name, Access::Read)?;
+                    Ok(loaded.own_key.as_ref().map_or(as_written, |own_key| own_key.to_vec()))
                 });
                 key.map_or_else(Reply::Error, Reply::Buffer)
             }),
         )
     }
 
-    fn parked(&self) -> Box<dyn OnTable> {
+    fn boxed(&self) -> Box<dyn TableCommand> {
         Box::new(KeyOfRow { key: Cow::Owned(self.key.to_vec()) })
     }
 }

@@ -7,19 +7,19 @@ use std::rc::Rc;
 use crate::cache::age::Age;
 use crate::cache::entry::Entry;
 use crate::cache::error::Error;
-use crate::cache::spent::Spent;
+use crate::cache::timings::Timings;
 use crate::cache::ttl::Ttl;
-use crate::engine::catalog::lookup::{locate_all, Located};
+use crate::engine::catalog::lookup::{resolve_keys, ResolvedKey};
 use crate::engine::catalog::tables::Table;
 use crate::engine::command_names;
 use crate::engine::loads::entries::Found;
-use crate::engine::loads::load_requests::{Departures, RowLoad};
-use crate::engine::loads::pending_multiread::Gather;
+use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
+use crate::engine::loads::pending_multiread::PendingMultiread;
 use crate::engine::loads::rows::Rows;
-use crate::engine::loads::waiter::Ticket;
+use crate::engine::loads::waiter::FlightWaiter;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{on_table, OnTable};
+use crate::engine::requests::table_command::{run_on_table, TableCommand};
 use crate::engine::Engine;
 use crate::server::acl::{Access, User};
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
@@ -47,7 +47,7 @@ impl Command for MultiRead {
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         match arguments.get(2).map(Ttl::parse).transpose() {
-            Ok(ttl) => on_table(
+            Ok(ttl) => run_on_table(
                 ctx,
                 arguments,
                 arguments.required(0),
@@ -69,10 +69,10 @@ struct LookedUp {
     rows: Rows,
     /// Rows that are not in the cache, each with its place.
     missing: Vec<(usize, RowLoad)>,
-    aged: Vec<RowLoad>,
+    to_refresh: Vec<RowLoad>,
 }
 
-impl OnTable for ReadRows<'_> {
+impl TableCommand for ReadRows<'_> {
     fn spec(&self) -> &'static Spec {
         &MultiRead::SPEC
     }
@@ -85,8 +85,8 @@ impl OnTable for ReadRows<'_> {
         &self.keys
     }
 
-    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
-        locate_all(engine, table, &self.keys)
+    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
+        resolve_keys(engine, table, &self.keys)
     }
 
     fn run(
@@ -96,10 +96,10 @@ impl OnTable for ReadRows<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let keys = locate_all(engine, table, &self.keys)?;
-        let LookedUp { rows, missing, aged } = look_up_all(engine, ctx, table, caller, keys, self.ttl)?;
+        let keys = resolve_keys(engine, table, &self.keys)?;
+        let LookedUp { rows, missing, to_refresh } = look_up_all(engine, ctx, table, caller, keys, self.ttl)?;
         if missing.is_empty() {
-            engine.refresh(ctx, table, aged, self.ttl);
+            engine.refresh(ctx, table, to_refresh, self.ttl);
             let json = rows.into_json();
             return Ok(Answer::Now(if caller.is_in_command() {
                 reply::bulk(ctx, &json);
@@ -111,25 +111,25 @@ impl OnTable for ReadRows<'_> {
         }
         let waiter = caller.wait(engine, ctx)?;
         let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
-        let gather = engine.gathers.add(Gather {
+        let multiread = engine.multireads.add(PendingMultiread {
             waiter,
             user,
             spare_bytes: rows.spare_bytes(),
             slots: rows.slots(),
             pending: missing.len(),
-            spent: Spent::default(),
+            timings: Timings::default(),
         });
-        let (ttl_s, mut departures) = (engine.ttl_s(self.ttl), Departures::default());
+        let (ttl_s, mut requests) = (engine.ttl_s(self.ttl), LoadRequests::default());
         for (index, row) in missing {
-            engine.tell_miss(ctx, table, &row.located);
-            engine.join(ctx, table, row, ttl_s, Ticket::Part { gather, index }, &mut departures);
+            engine.emit_miss(ctx, table, &row.resolved_key);
+            engine.join(ctx, table, row, ttl_s, FlightWaiter::Part { multiread, index }, &mut requests);
         }
-        engine.depart(ctx, table.source, departures);
-        engine.refresh(ctx, table, aged, self.ttl);
+        engine.submit(ctx, table.source, requests);
+        engine.refresh(ctx, table, to_refresh, self.ttl);
         Ok(Answer::Blocked(waiter))
     }
 
-    fn parked(&self) -> Box<dyn OnTable> {
+    fn boxed(&self) -> Box<dyn TableCommand> {
         Box::new(ReadRows { keys: Cow::Owned(self.keys.to_vec()), ttl: self.ttl })
     }
 }
@@ -140,31 +140,31 @@ fn look_up_all(
     ctx: Context<'_>,
     table: &Rc<Table>,
     caller: &Caller,
-    keys: Vec<Located>,
+    keys: Vec<ResolvedKey>,
     ttl: Option<Ttl>,
 ) -> Result<LookedUp, Error> {
     engine.check_all(ctx, caller, MultiRead::SPEC.name, table, &keys, Access::Read)?;
     let is_reliable = engine.may_rely_on(ctx, table);
     let max_bytes = engine.settings.get().max_multiread_bytes;
     let rows = Rows::new(keys.len(), max_bytes, engine.scratch.take());
-    let mut looked_up = LookedUp { rows, missing: Vec::new(), aged: Vec::new() };
-    let LookedUp { rows, missing, aged } = &mut looked_up;
-    for (index, located) in keys.into_iter().enumerate() {
+    let mut looked_up = LookedUp { rows, missing: Vec::new(), to_refresh: Vec::new() };
+    let LookedUp { rows, missing, to_refresh } = &mut looked_up;
+    for (index, resolved_key) in keys.into_iter().enumerate() {
         let (found, age) =
-            engine.look_up(ctx, table, is_reliable, &located.cache_key, ttl, |row| rows.add(row));
+            engine.look_up(ctx, table, is_reliable, &resolved_key.cache_key, ttl, |row| rows.add(row));
         let is_negative = matches!(found, Found::Absent);
         match found {
             Found::Row(added) => added?,
             Found::Absent => rows.add(Entry::ABSENT)?,
             Found::Foreign | Found::Nothing => {
                 rows.add_pending()?;
-                missing.push((index, RowLoad::of(located)?));
+                missing.push((index, RowLoad::of(resolved_key)?));
                 continue;
             }
         }
-        engine.tell_hit(ctx, table, &located, age, is_negative);
+        engine.emit_hit(ctx, table, &resolved_key, age, is_negative);
         if age != Age::Fresh {
-            aged.extend(RowLoad::of(located));
+            to_refresh.extend(RowLoad::of(resolved_key));
         }
     }
     Ok(looked_up)

@@ -6,14 +6,14 @@ use std::rc::Rc;
 use crate::cache::age::Age;
 use crate::cache::error::Error;
 use crate::cache::ttl::Ttl;
-use crate::engine::catalog::lookup::{locate, Located};
+use crate::engine::catalog::lookup::{resolve_key, ResolvedKey};
 use crate::engine::catalog::tables::Table;
 use crate::engine::command_names;
-use crate::engine::loads::load_requests::{Departures, RowLoad};
-use crate::engine::loads::waiter::Ticket;
+use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
+use crate::engine::loads::waiter::FlightWaiter;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{on_table, OnTable};
+use crate::engine::requests::table_command::{run_on_table, TableCommand};
 use crate::engine::Engine;
 use crate::server::acl::{Access, User};
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
@@ -41,7 +41,7 @@ impl Command for Read {
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         match arguments.get(2).map(Ttl::parse).transpose() {
-            Ok(ttl) => on_table(
+            Ok(ttl) => run_on_table(
                 ctx,
                 arguments,
                 arguments.required(0),
@@ -58,7 +58,7 @@ struct ReadRow<'a> {
     ttl: Option<Ttl>,
 }
 
-impl OnTable for ReadRow<'_> {
+impl TableCommand for ReadRow<'_> {
     fn spec(&self) -> &'static Spec {
         &Read::SPEC
     }
@@ -71,8 +71,8 @@ impl OnTable for ReadRow<'_> {
         &self.key
     }
 
-    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
-        Ok(vec![locate(engine, table, &self.key)?])
+    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
+        Ok(vec![resolve_key(engine, table, &self.key)?])
     }
 
     fn run(
@@ -82,31 +82,31 @@ impl OnTable for ReadRow<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, Read::SPEC.name, table, &located, Access::Read)?;
+        let resolved_key = resolve_key(engine, table, &self.key)?;
+        engine.check(ctx, caller, Read::SPEC.name, table, &resolved_key, Access::Read)?;
         let in_command = caller.is_in_command();
         if let Some((reply, age)) =
-            engine.reply_from_cache(ctx, table, &located.cache_key, self.ttl, in_command)
+            engine.reply_from_cache(ctx, table, &resolved_key.cache_key, self.ttl, in_command)
         {
             let is_negative = matches!(reply, Reply::Nil);
-            engine.tell_hit(ctx, table, &located, age, is_negative);
+            engine.emit_hit(ctx, table, &resolved_key, age, is_negative);
             if age != Age::Fresh {
-                engine.refresh(ctx, table, RowLoad::of(located).into_iter().collect(), self.ttl);
+                engine.refresh(ctx, table, RowLoad::of(resolved_key).into_iter().collect(), self.ttl);
             }
             return Ok(Answer::Now(reply));
         }
-        let row = RowLoad::of(located)?;
+        let row = RowLoad::of(resolved_key)?;
         let waiter = caller.wait(engine, ctx)?;
         let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
-        engine.tell_miss(ctx, table, &row.located);
-        let mut departures = Departures::default();
+        engine.emit_miss(ctx, table, &row.resolved_key);
+        let mut requests = LoadRequests::default();
         let ttl_s = engine.ttl_s(self.ttl);
-        engine.join(ctx, table, row, ttl_s, Ticket::Row { waiter, user }, &mut departures);
-        engine.depart(ctx, table.source, departures);
+        engine.join(ctx, table, row, ttl_s, FlightWaiter::Row { waiter, user }, &mut requests);
+        engine.submit(ctx, table.source, requests);
         Ok(Answer::Blocked(waiter))
     }
 
-    fn parked(&self) -> Box<dyn OnTable> {
+    fn boxed(&self) -> Box<dyn TableCommand> {
         Box::new(ReadRow { key: Cow::Owned(self.key.to_vec()), ttl: self.ttl })
     }
 }

@@ -5,8 +5,8 @@ use crate::cache::error::Error;
 use crate::engine::overview::counters::Counters;
 use crate::engine::requests::command::{Command, Outcome};
 use crate::engine::{self, Engine};
-use crate::plugins::stats::book::CommandStats;
 use crate::plugins::stats::report;
+use crate::plugins::stats::statistics::CommandStats;
 use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
@@ -61,20 +61,21 @@ impl Command for Stats {
 }
 
 fn of_table(engine: &Engine, spelling: &[u8]) -> Reply {
-    let book = engine.plugins.stats.book();
-    let by_id = engine.tables.find(spelling).and_then(|table| book.table_by_id(table.id));
-    let found = by_id.or_else(|| book.all_tables().iter().find(|table| table.name.as_bytes() == spelling));
+    let statistics = engine.plugins.stats.statistics();
+    let by_id = engine.tables.find(spelling).and_then(|table| statistics.table_by_id(table.id));
+    let found =
+        by_id.or_else(|| statistics.all_tables().iter().find(|table| table.name.as_bytes() == spelling));
     found.map_or_else(|| not_used("table"), |table| Reply::Value(report::of_table(table)))
 }
 
 fn of_command(engine: &Engine, name: &[u8]) -> Reply {
     let name = name.to_ascii_lowercase();
-    let book = engine.plugins.stats.book();
+    let statistics = engine.plugins.stats.statistics();
     let is_called = |command: &&CommandStats| {
         let full = command.name.as_bytes();
         full == name || full.strip_prefix(b"pgcache.") == Some(&name)
     };
-    let found = book.commands.iter().find(is_called);
+    let found = statistics.commands.iter().find(is_called);
     found.map_or_else(|| not_used("command"), |command| Reply::Value(report::of_command(command)))
 }
 

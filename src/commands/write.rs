@@ -7,11 +7,11 @@ use serde_json::value::RawValue;
 
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::ttl::Ttl;
-use crate::engine::catalog::lookup::{locate, Located};
+use crate::engine::catalog::lookup::{resolve_key, ResolvedKey};
 use crate::engine::catalog::tables::Table;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{on_table, OnTable};
+use crate::engine::requests::table_command::{run_on_table, TableCommand};
 use crate::engine::Engine;
 use crate::plugins::event::Event;
 use crate::server::acl::Access;
@@ -44,7 +44,7 @@ impl Command for Write {
         match (arguments.get(3).map(Ttl::parse).transpose(), row(arguments.required(2))) {
             (Ok(ttl), Ok(data)) => {
                 let command = WriteRow { key: arguments.required(1).into(), data: data.into(), ttl };
-                on_table(ctx, arguments, arguments.required(0), &command)
+                run_on_table(ctx, arguments, arguments.required(0), &command)
             }
             (Err(error), _) | (_, Err(error)) => error.into(),
         }
@@ -70,7 +70,7 @@ struct WriteRow<'a> {
     ttl: Option<Ttl>,
 }
 
-impl OnTable for WriteRow<'_> {
+impl TableCommand for WriteRow<'_> {
     fn spec(&self) -> &'static Spec {
         &Write::SPEC
     }
@@ -83,8 +83,8 @@ impl OnTable for WriteRow<'_> {
         &self.key
     }
 
-    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error> {
-        Ok(vec![locate(engine, table, &self.key)?])
+    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
+        Ok(vec![resolve_key(engine, table, &self.key)?])
     }
 
     fn run(
@@ -97,11 +97,11 @@ impl OnTable for WriteRow<'_> {
         if self.data.len() > engine.settings.get().max_entry_bytes {
             return Err(Error::malformed("the data is larger than max_entry_bytes"));
         }
-        let located = locate(engine, table, &self.key)?;
-        engine.check(ctx, caller, Write::SPEC.name, table, &located, Access::Write)?;
+        let resolved_key = resolve_key(engine, table, &self.key)?;
+        engine.check(ctx, caller, Write::SPEC.name, table, &resolved_key, Access::Write)?;
         let ttl_s = engine.ttl_s(self.ttl);
-        if !located.asks {
-            put(engine, ctx, table, located.cache_key.as_bytes(), &self.data, ttl_s)?;
+        if !resolved_key.needs_postgres {
+            put(engine, ctx, table, resolved_key.cache_key.as_bytes(), &self.data, ttl_s)?;
             return Ok(Answer::Now(Reply::Ok));
         }
         let (data, table_then) = (self.data.to_vec(), Rc::clone(table));
@@ -109,12 +109,12 @@ impl OnTable for WriteRow<'_> {
         engine.ask_for_own_key(
             ctx,
             table,
-            located,
+            resolved_key,
             caller,
-            Box::new(move |engine, ctx, brought| {
-                let result = brought.as_ref().map_err(Clone::clone).and_then(|brought| {
-                    let own_key = brought.own_key.as_ref().ok_or_else(no_spelling)?;
-                    engine.check_own_key(ctx, &user, brought, Write::SPEC.name, Access::Write)?;
+            Box::new(move |engine, ctx, loaded| {
+                let result = loaded.as_ref().map_err(Clone::clone).and_then(|loaded| {
+                    let own_key = loaded.own_key.as_ref().ok_or_else(no_spelling)?;
+                    engine.check_own_key(ctx, &user, loaded, Write::SPEC.name, Access::Write)?;
                     put(engine, ctx, &table_then, own_key, &data, ttl_s)
                 });
                 result.map_or_else(Reply::Error, |()| Reply::Ok)
@@ -122,7 +122,7 @@ impl OnTable for WriteRow<'_> {
         )
     }
 
-    fn parked(&self) -> Box<dyn OnTable> {
+    fn boxed(&self) -> Box<dyn TableCommand> {
         let (key, data) = (Cow::Owned(self.key.to_vec()), Cow::Owned(self.data.to_vec()));
         Box::new(WriteRow { key, data, ttl: self.ttl })
     }
@@ -143,7 +143,7 @@ fn put(
     engine.put_entry(ctx, table, key, data, ttl_s)?;
     let lookup_len = table.lookup_key_in(key).unwrap_or_default().len();
     let what = Event::new(EventType::Write).key(key, key.len() - lookup_len);
-    engine.tell(ctx, table, Event { ttl_s: Some(ttl_s), ..what });
+    engine.emit(ctx, table, Event { ttl_s: Some(ttl_s), ..what });
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cache::age::Age;
 use crate::cache::error::Error;
-use crate::cache::flight::Landed;
+use crate::cache::flight::CompletedFlight;
 use crate::plugins::call::{Ended, Words};
 use crate::plugins::event::Event;
 use crate::plugins::plugin::EventContext;
@@ -11,16 +11,16 @@ use crate::server::context::Context;
 use crate::server::notifications::Change;
 use crate::settings::EventType;
 
-use crate::engine::catalog::lookup::Located;
+use crate::engine::catalog::lookup::ResolvedKey;
 use crate::engine::catalog::tables::Table;
-use crate::engine::loads::waiter::Ticket;
+use crate::engine::loads::waiter::FlightWaiter;
 use crate::engine::queries::QueryLoad;
 use crate::engine::state::Engine;
 use crate::engine::store::{Store, StoreKey};
 
 impl Engine {
     /// What the plugins are told in.
-    pub fn moment<'a>(&'a self, ctx: Context<'a>) -> EventContext<'a> {
+    pub fn event_context<'a>(&'a self, ctx: Context<'a>) -> EventContext<'a> {
         EventContext { ctx, settings: self.settings.get() }
     }
 
@@ -30,38 +30,38 @@ impl Engine {
     }
 
     /// Tells of something that has happened to `table`.
-    pub fn tell(&self, store: impl Store, table: &Table, what: Event<'_>) {
+    pub fn emit(&self, store: impl Store, table: &Table, what: Event<'_>) {
         let source = self.sources.name(table.source);
         let what = Event { source, table: Some((table.id, &table.name)), ..what };
         store.emit(&self.plugins, self.settings.get(), &what);
     }
 
     /// A row, or that there is none (`is_negative`), was served from the cache.
-    pub fn tell_hit<S: Store>(
+    pub fn emit_hit<S: Store>(
         &self,
         store: S,
         table: &Table,
-        located: &Located<S::Key>,
+        resolved_key: &ResolvedKey<S::Key>,
         age: Age,
         is_negative: bool,
     ) {
         let reason = match age {
             Age::Stale => Some("stale"),
-            Age::Fresh | Age::Due => None,
+            Age::Fresh | Age::NeedsRefresh => None,
         };
-        self.tell(store, table, Event { is_negative, reason, ..about(EventType::Hit, located) });
+        self.emit(store, table, Event { is_negative, reason, ..about(EventType::Hit, resolved_key) });
     }
 
     /// A read has to ask PostgreSQL.
-    pub fn tell_miss<S: Store>(&self, store: S, table: &Table, located: &Located<S::Key>) {
-        self.tell(store, table, about(EventType::Miss, located));
+    pub fn emit_miss<S: Store>(&self, store: S, table: &Table, resolved_key: &ResolvedKey<S::Key>) {
+        self.emit(store, table, about(EventType::Miss, resolved_key));
     }
 
     /// A load came back after so many microseconds in PostgreSQL, or failed. `load`: the query that it was for, if it was for one.
-    pub fn tell_load(
+    pub fn emit_load(
         &mut self,
         store: impl Store,
-        landed: &Landed<Ticket>,
+        completed: &CompletedFlight<FlightWaiter>,
         load: Option<&QueryLoad>,
         outcome: Result<u64, &Error>,
     ) {
@@ -69,16 +69,16 @@ impl Engine {
             Ok(us) => Event { duration_us: Some(us), ..Event::new(EventType::Load) },
             Err(error) => Event { error: Some(error), ..Event::new(EventType::Error) },
         };
-        let what = what.key(&landed.key, landed.plan.prefix_len);
+        let what = what.key(&completed.key, completed.plan.prefix_len);
         if let Some(QueryLoad { query, .. }) = load {
-            self.tell_of_query(store, query.source, query.name(), what);
-        } else if let Some(table) = landed.plan.row().and_then(|row| self.tables.by_id(row.table)) {
-            self.tell(store, &table, what);
+            self.emit_for_query(store, query.source, query.name(), what);
+        } else if let Some(table) = completed.plan.row().and_then(|row| self.tables.by_id(row.table)) {
+            self.emit(store, &table, what);
         }
     }
 
     /// An entry expired or was evicted.
-    pub fn tell_key_change(&mut self, store: impl Store, change: Change, cache_key: &[u8]) {
+    pub fn emit_key_change(&mut self, store: impl Store, change: Change, cache_key: &[u8]) {
         let kind = match change {
             Change::Expired => EventType::Expire,
             Change::Evicted => EventType::Evict,
@@ -90,9 +90,9 @@ impl Engine {
         let tables = self.tables.all();
         let mut found = tables.iter().filter_map(|table| Some((table, table.lookup_key_in(cache_key)?)));
         if let Some((table, lookup_key)) = found.next() {
-            self.tell(store, table, Event::new(kind).key(cache_key, cache_key.len() - lookup_key.len()));
+            self.emit(store, table, Event::new(kind).key(cache_key, cache_key.len() - lookup_key.len()));
         } else {
-            self.tell_query_key_change(store, kind, cache_key);
+            self.emit_query_key_change(store, kind, cache_key);
         }
     }
 
@@ -114,19 +114,19 @@ impl Engine {
     }
 
     /// A command was answered in its own call.
-    pub fn tell_ended(&self, ctx: Context<'_>, call: &Ended<'_>) {
-        self.plugins.ended(self.moment(ctx), call);
+    pub fn emit_ended(&self, ctx: Context<'_>, call: &Ended<'_>) {
+        self.plugins.ended(self.event_context(ctx), call);
     }
 
     /// Tells of the commands whose clients have waited and were answered since.
     #[inline]
-    pub fn tell_answered(&mut self, ctx: Context<'_>) {
+    pub fn emit_answered(&mut self, ctx: Context<'_>) {
         if self.waiters.has_answered() {
-            self.tell_of_all_answered(ctx);
+            self.emit_all_answered(ctx);
         }
     }
 
-    fn tell_of_all_answered(&mut self, ctx: Context<'_>) {
+    fn emit_all_answered(&mut self, ctx: Context<'_>) {
         for (call, duration_us, error) in self.waiters.take_answered() {
             let ended = Ended {
                 command: call.command,
@@ -135,16 +135,16 @@ impl Engine {
                 subject: call.subject.as_deref(),
                 at_s: self.now_s,
                 duration_us,
-                spent: call.spent.within(duration_us),
+                timings: call.timings.within(duration_us),
                 error: error.as_deref(),
                 arguments: Words::Kept(&call.arguments),
             };
-            self.tell_ended(ctx, &ended);
+            self.emit_ended(ctx, &ended);
         }
     }
 }
 
-/// An occurrence about the row that `located` names.
-fn about<K: StoreKey>(kind: EventType, located: &Located<K>) -> Event<'_> {
-    Event::new(kind).key(located.cache_key.as_bytes(), located.prefix_len)
+/// An occurrence about the row that `resolved_key` names.
+fn about<K: StoreKey>(kind: EventType, resolved_key: &ResolvedKey<K>) -> Event<'_> {
+    Event::new(kind).key(resolved_key.cache_key.as_bytes(), resolved_key.prefix_len)
 }

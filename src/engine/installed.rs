@@ -29,14 +29,14 @@ thread_local! {
 pub fn with<T: Default>(work: impl FnOnce(&mut Engine) -> T) -> T {
     ENGINE.with_borrow_mut(|engine| {
         let Some(engine) = engine else { return T::default() };
-        engine.follow_settings();
+        engine.refresh_settings();
         work(engine)
     })
 }
 
 /// Handles the keyspace changes that our own work caused, and tells of the clients that it has answered.
 pub(crate) fn catch_up(engine: &mut Engine, ctx: Context<'_>) {
-    engine.tell_answered(ctx);
+    engine.emit_answered(ctx);
     take_later(engine, ctx);
 }
 
@@ -69,7 +69,7 @@ impl Module for Installed {
 
     /// Takes the workers' mail, asks those who may refuse what it brought, and runs the hooks that are due.
     fn wakeup(&self, ctx: Context<'_>) -> bool {
-        let is_done = with(|engine| engine.take_mail(ctx));
+        let is_done = with(|engine| engine.drain_messages(ctx));
         before_command::of_waiting(ctx);
         hooks::run_due(ctx);
         is_done

@@ -1,6 +1,6 @@
 //! The cache at work, on the server's main thread, which owns the truth: tables, flights, waiters. No locks.
 //!
-//! Workers bring rows and notices as messages; [`Engine::take_mail`] applies them in the order they came.
+//! Workers bring rows and notices as messages; [`Engine::drain_messages`] applies them in the order they came.
 
 pub mod catalog;
 pub mod command_names;

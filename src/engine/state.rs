@@ -13,8 +13,8 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::Flights;
 use crate::cache::lease::Gap;
 use crate::cache::notice::Notice;
-use crate::cache::rest::Resting;
-use crate::cache::spent::Spent;
+use crate::cache::refresh_backoff::RefreshBackoff;
+use crate::cache::timings::Timings;
 use crate::http::Endpoint;
 use crate::plugins::registry::Plugins;
 use crate::server::clock::monotonic_ms;
@@ -23,24 +23,24 @@ use crate::server::notifications::Change;
 use crate::server::turn;
 use crate::server::wakeup;
 use crate::settings::{KeyFile, Local, Shared};
-use crate::workers::mail::{Message, Postbox, SourceIndex};
+use crate::workers::messages::{Message, MessageSender, SourceIndex};
 
-use crate::engine::catalog::bulk_invalidation::Drops;
+use crate::engine::catalog::bulk_invalidation::BulkInvalidations;
 use crate::engine::catalog::resolve::Resolutions;
 use crate::engine::catalog::sources::Sources;
 use crate::engine::catalog::tables::Tables;
 use crate::engine::freshness::leases::Freshnesses;
-use crate::engine::freshness::pending_invalidations::Doubts;
+use crate::engine::freshness::pending_invalidations::PendingInvalidations;
 use crate::engine::freshness::sweep::Sweep;
-use crate::engine::loads::completion::{Answered, Landing, LoadAnswer};
-use crate::engine::loads::pending_multiread::Gathers;
-use crate::engine::loads::waiter::{Brought, Ticket};
+use crate::engine::loads::completion::{Answered, Completion, LoadAnswer};
+use crate::engine::loads::pending_multiread::PendingMultireads;
+use crate::engine::loads::waiter::{FlightWaiter, LoadedRow};
 use crate::engine::overview::counters::Counters;
 use crate::engine::queries::Queries;
 use crate::engine::records::record::Record;
 use crate::engine::records::signing::Signing;
-use crate::engine::requests::before_command::Vetoable;
-use crate::engine::requests::deferred_write::Held;
+use crate::engine::requests::before_command::AwaitingPlugins;
+use crate::engine::requests::deferred_write::DeferredWrite;
 use crate::engine::requests::waiting_clients::Waiters;
 use crate::engine::requests::watches::Watches;
 use crate::engine::store::Store;
@@ -66,27 +66,27 @@ pub struct Engine {
     /// Tables being resolved, with the commands that wait for them.
     pub resolutions: Resolutions,
     /// Loads under way.
-    pub flights: Flights<Ticket>,
+    pub flights: Flights<FlightWaiter>,
     /// Keys whose refresh has failed just now.
-    pub resting: Resting,
+    pub refresh_backoff: RefreshBackoff,
     /// Clients that wait.
     pub waiters: Waiters,
     /// WATCH commands that wait.
     pub watches: Watches,
     /// MULTIREADs that wait.
-    pub gathers: Gathers,
+    pub multireads: PendingMultireads,
     /// Spellings that PostgreSQL has read for us.
     pub aliases: Aliases,
     /// How far each source's notices can be relied on.
     pub freshness: Freshnesses,
     /// Mass drops, which tables follow one by one.
-    pub drops: Drops,
+    pub bulk_invalidations: BulkInvalidations,
     /// The generation that every table has reached at least, once everything was flushed.
     pub everything_epoch: Option<u64>,
     /// Where cache keys and arrays of rows are put together.
     pub scratch: RefCell<Vec<u8>>,
     /// What is out of date and cannot be removed here now.
-    pub doubts: Doubts,
+    pub pending_invalidations: PendingInvalidations,
     /// The search for entries of earlier generations.
     pub sweep: Sweep,
     /// Figures for INFO.
@@ -94,7 +94,7 @@ pub struct Engine {
     /// Who is told of what happens.
     pub plugins: Plugins,
     /// Commands that somebody may refuse.
-    pub vetoable: Vetoable,
+    pub awaiting_plugins: AwaitingPlugins,
     /// What is known of the hooks' record.
     pub hook_record: Record,
     /// Queries, their tags, and what they read.
@@ -108,7 +108,7 @@ pub struct Engine {
     /// When replicas are told everything again, on the clock that only goes forward.
     pub announce_ms: u64,
     /// Changes that wait for the end of a pause.
-    pub held: Vec<Held>,
+    pub deferred: Vec<DeferredWrite>,
     /// Whether the records of the tables' generations may be missing from the keyspace.
     pub epochs_are_due: bool,
     /// How many reads there had been at the last tick.
@@ -123,9 +123,9 @@ pub struct Engine {
     pub started_ms: u64,
     /// Whole seconds of that clock at the last tick.
     pub now_s: u64,
-    mail: Receiver<Message>,
-    outcomes: VecDeque<Landing>,
-    answers: VecDeque<(Ticket, Answered)>,
+    messages: Receiver<Message>,
+    outcomes: VecDeque<Completion>,
+    answers: VecDeque<(FlightWaiter, Answered)>,
     notices: VecDeque<(SourceIndex, Notice)>,
 }
 
@@ -134,18 +134,18 @@ impl Engine {
     /// for unreadable certificate files, for an HTTP port that is taken and when no thread can be started; never waits for
     /// PostgreSQL.
     pub fn start(settings: Arc<Shared>, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Error> {
-        let (postbox, mail) = Postbox::new(wake);
+        let (sender, messages) = MessageSender::new(wake);
         // First: it fails where others go on trying.
         let endpoint = Endpoint::start(&settings.get())?;
-        let sources = Sources::start(&settings, &postbox)?;
-        Ok(Self::new(settings, sources, mail, endpoint))
+        let sources = Sources::start(&settings, &sender)?;
+        Ok(Self::new(settings, sources, messages, endpoint))
     }
 
     /// An engine that knows nothing yet.
     pub fn new(
         settings: Arc<Shared>,
         sources: Sources,
-        mail: Receiver<Message>,
+        messages: Receiver<Message>,
         endpoint: Option<Endpoint>,
     ) -> Self {
         let now = settings.get();
@@ -155,20 +155,20 @@ impl Engine {
             signing: Signing::new(KeyFile::of(&now)),
             announce_ms: 0,
             settings: Local::new(settings),
-            mail,
+            messages,
             tables: Tables::default(),
             resolutions: Resolutions::default(),
             flights: Flights::default(),
-            resting: Resting::default(),
+            refresh_backoff: RefreshBackoff::default(),
             waiters: Waiters::default(),
             watches: Watches::default(),
-            gathers: Gathers::default(),
+            multireads: PendingMultireads::default(),
             aliases: Aliases::default(),
             scratch: RefCell::default(),
             freshness,
-            drops: Drops::default(),
+            bulk_invalidations: BulkInvalidations::default(),
             everything_epoch: None,
-            doubts: Doubts::default(),
+            pending_invalidations: PendingInvalidations::default(),
             sweep: Sweep::default(),
             notices: VecDeque::new(),
             counters: Counters::default(),
@@ -177,8 +177,8 @@ impl Engine {
             queries: Queries::default(),
             query_record: Record::default(),
             change_record: Record::default(),
-            vetoable: Vetoable::default(),
-            held: Vec::new(),
+            awaiting_plugins: AwaitingPlugins::default(),
+            deferred: Vec::new(),
             epochs_are_due: false,
             reads_at_tick: 0,
             panic_at_next_tick: false,
@@ -195,7 +195,7 @@ impl Engine {
     }
 
     /// Takes over settings that have changed since this was called last.
-    pub fn follow_settings(&mut self) {
+    pub fn refresh_settings(&mut self) {
         if self.settings.follow() {
             self.arrange_plugins();
         }
@@ -213,7 +213,7 @@ impl Engine {
     }
 
     /// Applies what workers have sent, for at most one slice. Returns whether all is done.
-    pub fn take_mail(&mut self, ctx: Context<'_>) -> bool {
+    pub fn drain_messages(&mut self, ctx: Context<'_>) -> bool {
         let started = Instant::now();
         let mut steps = 0;
         while self.take_one(ctx) {
@@ -231,11 +231,11 @@ impl Engine {
     fn take_one(&mut self, ctx: Context<'_>) -> bool {
         if let Some((source, notice)) = self.notices.pop_front() {
             self.on_notice(ctx, source, &notice);
-        } else if let Some((ticket, answered)) = self.answers.pop_front() {
-            self.answer(ctx, ticket, &answered);
-        } else if let Some(landing) = self.outcomes.pop_front() {
-            self.land(ctx, landing);
-        } else if let Ok(message) = self.mail.try_recv() {
+        } else if let Some((waiting, answered)) = self.answers.pop_front() {
+            self.answer(ctx, waiting, &answered);
+        } else if let Some(completion) = self.outcomes.pop_front() {
+            self.complete(ctx, completion);
+        } else if let Ok(message) = self.messages.try_recv() {
             self.apply(ctx, message);
         } else {
             return false;
@@ -250,11 +250,15 @@ impl Engine {
 
     fn apply(&mut self, ctx: Context<'_>, message: Message) {
         match message {
-            Message::Landed { outcomes, spent } => {
+            Message::CompletedFlight { outcomes, timings } => {
                 self.counters.statements += 1;
                 self.counters.keys_loaded += outcomes.len() as u64;
-                let landings = outcomes.into_iter();
-                self.outcomes.extend(landings.map(|(flight, outcome)| Landing { flight, outcome, spent }));
+                let completions = outcomes.into_iter();
+                self.outcomes.extend(completions.map(|(flight, outcome)| Completion {
+                    flight,
+                    outcome,
+                    timings,
+                }));
             }
             Message::Described { source, name, result, asked } => {
                 self.resolved(ctx, source, &name, result, asked);
@@ -272,14 +276,19 @@ impl Engine {
     }
 
     /// Has everyone who waited for a flight answered, in slices.
-    pub fn answer_all(&mut self, waiters: Vec<Ticket>, result: Result<Brought, Error>, spent: Spent) {
-        let answered = Rc::new(LoadAnswer { result, spent });
-        self.answers.extend(waiters.into_iter().map(|ticket| (ticket, Rc::clone(&answered))));
+    pub fn answer_all(
+        &mut self,
+        waiters: Vec<FlightWaiter>,
+        result: Result<LoadedRow, Error>,
+        timings: Timings,
+    ) {
+        let answered = Rc::new(LoadAnswer { result, timings });
+        self.answers.extend(waiters.into_iter().map(|waiting| (waiting, Rc::clone(&answered))));
     }
 
     /// The answers that nobody has been given yet.
     #[cfg(test)]
-    pub fn take_answers(&mut self) -> Vec<(Ticket, Answered)> {
+    pub fn take_answers(&mut self) -> Vec<(FlightWaiter, Answered)> {
         self.answers.drain(..).collect()
     }
 
@@ -290,21 +299,21 @@ impl Engine {
         }
         let now = monotonic_ms();
         self.now_s = now / 1000;
-        self.give_up_resolutions(now);
-        self.give_up_descriptions(now);
+        self.expire_resolutions(now);
+        self.expire_descriptions(now);
         // The turns may not be counted any more.
         self.call_workers();
         let reads = self.counters.hits + self.counters.misses;
         turn::count(ctx, reads.saturating_sub(self.reads_at_tick) > BUSY_READS);
         self.reads_at_tick = reads;
-        self.give_up_watches(now);
-        self.release_held(ctx);
+        self.expire_watches(now);
+        self.run_deferred_writes(ctx);
         self.keep_up(ctx);
         self.keep_hooks(ctx);
         self.keep_definitions(ctx);
         self.announce_records(ctx, now);
         self.sweep_on(ctx);
-        if !self.answers.is_empty() || !self.vetoable.is_empty() {
+        if !self.answers.is_empty() || !self.awaiting_plugins.is_empty() {
             wakeup::wake();
         }
         crate::engine::catch_up(self, ctx);
@@ -315,12 +324,12 @@ impl Engine {
     /// dropped, and records are written.
     pub fn keep_up(&mut self, store: impl Store) {
         let now_ms = store.monotonic_ms();
-        for landed in self.flights.expire(now_ms) {
-            self.give_up(store, landed, timed_out());
+        for completed in self.flights.expire(now_ms) {
+            self.expire_flight(store, completed, timed_out());
         }
         self.watch_leases(now_ms);
-        self.settle_doubts(store);
-        self.follow_drops(store);
+        self.settle_pending_invalidations(store);
+        self.apply_bulk_invalidations(store);
         self.record_epochs(store);
     }
 
@@ -337,9 +346,9 @@ impl Engine {
         self.query_record.forget_word();
         self.change_record.forget_word();
         if store.is_replica() {
-            self.doubt_what_is_behind(store);
+            self.suspect_what_is_behind(store);
         } else {
-            self.doubts.clear();
+            self.pending_invalidations.clear();
             self.gap_everywhere(store, Gap::Promoted);
         }
     }
@@ -377,12 +386,12 @@ impl Engine {
             Change::Touched => {
                 self.counters.superseded += self.flights.supersede_key(key) as u64;
                 self.epoch_key_changed(store, key);
-                self.doubted_key_changed(store, key);
+                self.pending_key_changed(store, key);
                 self.hook_key_changed(store, key);
                 self.definitions_key_changed(store, key);
             }
         }
-        self.tell_key_change(store, change, key);
+        self.emit_key_change(store, change, key);
     }
 }
 

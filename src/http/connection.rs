@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::time::{timeout_at, Instant};
 
-use super::answer::answer;
-use super::board::Board;
+use super::routes::respond;
+use super::snapshot_cell::SnapshotCell;
 
 /// The longest request line and headers, together.
 const MAX_HEAD_BYTES: usize = 8192;
@@ -32,14 +32,14 @@ pub(super) struct Limits {
 }
 
 /// Answers what comes from `stream`, until its end or that of our limits.
-pub(super) async fn serve(stream: TcpStream, board: Arc<Board>, is_loopback: bool, limits: Limits) {
+pub(super) async fn serve(stream: TcpStream, cell: Arc<SnapshotCell>, is_loopback: bool, limits: Limits) {
     // A small answer must not wait for the rest of a packet; it goes without, too.
     let _ = stream.set_nodelay(true);
     let until = Arc::new(Mutex::new(Instant::now() + limits.answer));
     let service = service_fn(|request| {
         // Its head is there: the time for its answer begins.
         *until.lock() = Instant::now() + limits.answer;
-        let answer = answer(&request, &board, is_loopback);
+        let answer = respond(&request, &cell, is_loopback);
         async { Ok::<_, Infallible>(answer) }
     });
     let mut http = http1::Builder::new();

@@ -13,9 +13,9 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::{oneshot, Semaphore};
 use tokio::time::sleep;
 
-use super::board::Board;
 use super::connection::{serve, Limits};
 use super::host;
+use super::snapshot_cell::SnapshotCell;
 use crate::cache::error::Error;
 use crate::settings::Settings;
 
@@ -32,7 +32,7 @@ const FULL: &[u8] =
 /// The endpoint at work, until it is dropped.
 #[derive(Debug)]
 pub struct Endpoint {
-    board: Arc<Board>,
+    cell: Arc<SnapshotCell>,
     address: SocketAddr,
     listener: TcpListener,
     stop: Option<oneshot::Sender<()>>,
@@ -63,8 +63,8 @@ impl Endpoint {
     }
 
     /// Where the main thread puts up how things stand.
-    pub fn board(&self) -> &Board {
-        &self.board
+    pub fn cell(&self) -> &SnapshotCell {
+        &self.cell
     }
 
     #[cfg(test)]
@@ -84,12 +84,12 @@ impl Endpoint {
         let runtime = runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let ours = listener.try_clone()?;
         let (stop, stopped) = oneshot::channel();
-        let board = Arc::<Board>::default();
-        let site = Site { board: Arc::clone(&board), is_loopback: host::is_loopback(address), limits };
+        let cell = Arc::<SnapshotCell>::default();
+        let site = Site { cell: Arc::clone(&cell), is_loopback: host::is_loopback(address), limits };
         let run = move || work(&runtime, ours, site, stopped);
         let thread = thread::Builder::new().name("pgcache-http".into()).spawn(run)?;
         let address = listener.local_addr()?;
-        Ok(Self { board, address, listener, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { cell, address, listener, stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -107,7 +107,7 @@ impl Drop for Endpoint {
 /// What every connection is served.
 #[derive(Debug, Clone)]
 struct Site {
-    board: Arc<Board>,
+    cell: Arc<SnapshotCell>,
     is_loopback: bool,
     limits: Limits,
 }
@@ -127,9 +127,9 @@ async fn accept(listener: TcpListener, site: Site) {
     loop {
         match (listener.accept().await, Arc::clone(&slots).try_acquire_owned()) {
             (Ok((stream, _)), Ok(slot)) => {
-                let Site { board, is_loopback, limits } = site.clone();
+                let Site { cell, is_loopback, limits } = site.clone();
                 tokio::spawn(async move {
-                    serve(stream, board, is_loopback, limits).await;
+                    serve(stream, cell, is_loopback, limits).await;
                     drop(slot);
                 });
             }

@@ -1,7 +1,7 @@
 //! Calls: a command from its arrival to its answer, and where its time went.
 
 use super::subject::Subject;
-use crate::cache::spent::Spent;
+use crate::cache::timings::Timings;
 use crate::server::clock::Tick;
 
 /// Of how many arguments, and of how many bytes of each, a record is kept.
@@ -24,7 +24,7 @@ pub struct Call {
     /// What it is about, where somebody wanted to know.
     pub subject: Option<Box<Subject>>,
     /// What is known of its time so far.
-    pub spent: Spent,
+    pub timings: Timings,
 }
 
 /// A command that was answered.
@@ -43,7 +43,7 @@ pub struct Ended<'a> {
     /// From its arrival to its answer, in microseconds.
     pub duration_us: u64,
     /// Of that, outside of the main thread.
-    pub spent: Spent,
+    pub timings: Timings,
     /// The code of the error that it was answered with.
     pub error: Option<&'a str>,
     /// Its arguments.
@@ -53,7 +53,7 @@ pub struct Ended<'a> {
 impl Ended<'_> {
     /// The time that is neither the queue's nor PostgreSQL's, in microseconds.
     pub fn main_us(&self) -> u64 {
-        self.duration_us.saturating_sub(self.spent.queue_us).saturating_sub(self.spent.postgres_us)
+        self.duration_us.saturating_sub(self.timings.queue_us).saturating_sub(self.timings.postgres_us)
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
             subject: None,
             at_s: 0,
             duration_us,
-            spent: Spent { queue_us: 30, postgres_us: 50 },
+            timings: Timings { queue_us: 30, postgres_us: 50 },
             error: None,
             arguments: Words::Kept(&[]),
         };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::call::Ended;
 use super::page::{Page, Report, JSON};
 use super::plugin::{EventContext, Plugin};
-use crate::cache::spent::Spent;
+use crate::cache::timings::Timings;
 use crate::cache::value::Value;
 use crate::server::clock::unix_ms;
 use crate::settings::{EventType, EventTypes, PluginName, Settings};
@@ -28,7 +28,7 @@ pub struct SlowCommand {
     /// From its arrival to its answer, in microseconds.
     pub duration_us: u64,
     /// Of that, waiting for a worker and for PostgreSQL.
-    pub spent: Spent,
+    pub timings: Timings,
     /// The rest: the server's main thread and what it did first.
     pub main_us: u64,
     /// Its name in lower case.
@@ -49,8 +49,8 @@ impl SlowCommand {
             ("id", Value::from(self.id)),
             ("time_ms", Value::from(self.at_ms)),
             ("duration_us", Value::from(self.duration_us)),
-            ("queue_us", Value::from(self.spent.queue_us)),
-            ("postgres_us", Value::from(self.spent.postgres_us)),
+            ("queue_us", Value::from(self.timings.queue_us)),
+            ("postgres_us", Value::from(self.timings.postgres_us)),
             ("main_us", Value::from(self.main_us)),
             ("command", Value::from(self.command)),
             ("arguments", Value::List(arguments.map(|argument| Value::Bytes(argument.to_vec())).collect())),
@@ -73,7 +73,7 @@ impl Kept {
             id: self.next,
             at_ms,
             duration_us: call.duration_us,
-            spent: call.spent,
+            timings: call.timings,
             main_us: call.main_us(),
             command: call.command,
             arguments: call.arguments.keep(),
@@ -145,7 +145,7 @@ mod tests {
     fn the_latest_are_kept_and_numbered_on() {
         let mut kept = Kept::default();
         for duration_us in 0..5 {
-            let spent = Spent { queue_us: 1, postgres_us: 2 };
+            let timings = Timings { queue_us: 1, postgres_us: 2 };
             let arguments = Words::Kept(&[]);
             let call = Ended {
                 command: "pgcache.read",
@@ -154,7 +154,7 @@ mod tests {
                 subject: None,
                 at_s: 0,
                 duration_us,
-                spent,
+                timings,
                 error: None,
                 arguments,
             };
@@ -175,7 +175,7 @@ mod tests {
             client: 1,
             at_s: 0,
             duration_us: 1,
-            spent: Spent::default(),
+            timings: Timings::default(),
             error: None,
             arguments: Words::Kept(&words),
         };

@@ -4,13 +4,13 @@
 pub mod catalog;
 pub mod connection;
 mod error;
-mod failure;
 pub mod query;
 pub mod rows;
+mod session_error;
 
 pub(crate) use connection::connect::ConnectError;
 pub use connection::{Client, Condition, HealthReport, OnTransition, PooledSession, Pulses};
 pub use connection::{Session, Shutdown, Source, Transition};
 pub(crate) use error::reason;
 pub use error::{error_from, is_lost, means_bad_data, means_catalog_changed};
-pub use failure::Failure;
+pub use session_error::SessionError;

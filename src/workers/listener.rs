@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender, TryRecvError};
 
-use super::mail::{FeedEvent, Message, Postbox, SourceIndex};
+use super::messages::{FeedEvent, Message, MessageSender, SourceIndex};
 use crate::cache::lease::Gap;
 use crate::cdc::definitions::{Definitions, COMPARED_EVERY};
 use crate::cdc::feed::for_source;
@@ -46,7 +46,7 @@ pub struct ListenerConfig {
     /// Its connections, to which those are added that listen.
     pub pulses: Arc<Pulses>,
     /// Where events go.
-    pub postbox: Postbox,
+    pub sender: MessageSender,
     /// The settings as they stand.
     pub settings: Arc<Shared>,
     /// The relations whose definitions are compared.
@@ -230,7 +230,7 @@ impl EventSink {
     /// Whether this is left out, because the main thread has too much to do. Once it has caught up there is a gap, and
     /// until then no sign of life.
     fn is_dropped(&mut self, event: &FeedEvent) -> bool {
-        let waiting = self.config.postbox.waiting();
+        let waiting = self.config.sender.waiting();
         if self.is_flooded && waiting <= FLOOD.1 {
             self.is_flooded = false;
             self.send(FeedEvent::Gap(Gap::Overflow));
@@ -241,8 +241,8 @@ impl EventSink {
     }
 
     fn send(&self, event: FeedEvent) {
-        let ListenerConfig { index, postbox, .. } = &self.config;
-        postbox.send(Message::Feed { source: *index, event });
+        let ListenerConfig { index, sender, .. } = &self.config;
+        sender.send(Message::Feed { source: *index, event });
     }
 }
 

@@ -1,16 +1,16 @@
 //! Worker threads: they talk to PostgreSQL and to nobody else. Plain Rust data goes in and comes out.
 
 pub mod accounted;
-pub mod errand;
-pub mod group;
+pub mod batch;
+mod batch_guard;
+pub mod concurrency_limit;
 pub mod job;
 pub mod listener;
-pub mod mail;
-pub mod pace;
+pub mod messages;
 pub mod plan;
-mod querying;
 pub mod queue;
+mod run_query;
+mod run_watch;
 pub mod threads;
-mod turn;
 pub mod watch_request;
-mod watching;
+pub mod worker;

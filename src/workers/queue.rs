@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::group::{Group, Task};
+use super::batch::{Batch, Task};
+use super::batch_guard::BatchGuard;
+use super::concurrency_limit::{ConcurrencyLimit, Permit};
 use super::job::Job;
-use super::pace::{Admission, Pace};
-use super::turn::Turn;
 
 /// What a worker has to do next.
 #[derive(Debug)]
 pub(super) enum Work<'q> {
     /// Take what waits in a group.
-    Load(Turn<'q>),
+    Load(BatchGuard<'q>),
     /// Something else.
     Job(Job),
 }
@@ -51,9 +51,9 @@ struct Shared {
 /// Who is next, and how many work already.
 #[derive(Debug)]
 struct Line {
-    pace: Pace,
+    concurrency: ConcurrencyLimit,
     /// Groups in which something waits. Both carry the number in which they came.
-    tickets: VecDeque<(u64, Arc<Group>)>,
+    tickets: VecDeque<(u64, Arc<Batch>)>,
     jobs: VecDeque<(u64, Job)>,
     next: u64,
     /// Workers with nothing to do.
@@ -63,16 +63,16 @@ struct Line {
 }
 
 impl Line {
-    fn ticket(&mut self, group: &Arc<Group>) {
+    fn ticket(&mut self, batch: &Arc<Batch>) {
         self.next += 1;
-        self.tickets.push_back((self.next, Arc::clone(group)));
+        self.tickets.push_back((self.next, Arc::clone(batch)));
     }
 
     /// Whether the pace admits one more for the first group, if something waits.
-    fn admission(&mut self, now: Instant, batch_max: usize) -> Option<Admission> {
-        let (_, group) = self.tickets.front()?;
-        let is_enough = group.has_enough(batch_max);
-        Some(self.pace.admission(now, is_enough))
+    fn permit(&mut self, now: Instant, batch_max: usize) -> Option<Permit> {
+        let (_, batch) = self.tickets.front()?;
+        let is_enough = batch.has_enough(batch_max);
+        Some(self.concurrency.permit(now, is_enough))
     }
 
     /// Whether nobody looks again by then.
@@ -96,7 +96,7 @@ impl Queue {
     /// An empty queue for a source with so many connections.
     pub fn new(pool_size: usize) -> Self {
         let line = Line {
-            pace: Pace::new(pool_size),
+            concurrency: ConcurrencyLimit::new(pool_size),
             tickets: VecDeque::new(),
             jobs: VecDeque::new(),
             next: 0,
@@ -108,21 +108,21 @@ impl Queue {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Adds a task to `group`, unless `queue_limit` tasks wait already, or, for one that nobody waits for, half as many.
-    pub fn push(&self, group: &Arc<Group>, task: Task, limits: Limits) -> Result<(), Full> {
-        if !group.is_background() {
+    /// Adds a task to `batch`, unless `queue_limit` tasks wait already, or, for one that nobody waits for, half as many.
+    pub fn push(&self, batch: &Arc<Batch>, task: Task, limits: Limits) -> Result<(), Full> {
+        if !batch.is_background() {
             self.admit(limits.queue_limit)?;
         } else if self.has_time(limits.queue_limit) {
             self.shared.in_background.fetch_add(1, Ordering::Relaxed);
         } else {
             return Err(Full);
         }
-        let is_enough = group.add(task, limits.batch_max);
-        let needs_ticket = group.claim_ticket();
+        let is_enough = batch.add(task, limits.batch_max);
+        let needs_ticket = batch.claim_ticket();
         if needs_ticket || is_enough {
             let mut line = self.shared.line.lock();
             if needs_ticket {
-                line.ticket(group);
+                line.ticket(batch);
             }
             if limits.calls || is_enough {
                 self.call_one(&mut line, limits.batch_max);
@@ -165,14 +165,14 @@ impl Queue {
         if line.idle == 0 {
             return;
         }
-        match line.admission(Instant::now(), batch_max) {
-            Some(Admission::Now) => {
+        match line.permit(Instant::now(), batch_max) {
+            Some(Permit::Now) => {
                 self.shared.changed.notify_one();
             }
-            Some(Admission::At(at)) if line.is_unwatched(at) => {
+            Some(Permit::At(at)) if line.is_unwatched(at) => {
                 self.shared.changed.notify_one();
             }
-            Some(Admission::At(_) | Admission::Freed) | None => {}
+            Some(Permit::At(_) | Permit::Freed) | None => {}
         }
     }
 
@@ -193,17 +193,17 @@ impl Queue {
 
     /// Much of what was cached is lost: loads start again with one connection, unless they are on their way up already.
     pub fn restart_pace(&self) {
-        self.shared.line.lock().pace.restart(Instant::now());
+        self.shared.line.lock().concurrency.restart(Instant::now());
     }
 
     /// Whether they are on their way up.
     pub fn is_restrained(&self) -> bool {
-        self.shared.line.lock().pace.is_restrained(Instant::now())
+        self.shared.line.lock().concurrency.is_restrained(Instant::now())
     }
 
     /// Ends `count` workers, once they come to it. All may load now, so that nobody is waited for.
     pub(super) fn stop(&self, count: usize) {
-        self.shared.line.lock().pace.end();
+        self.shared.line.lock().concurrency.end();
         (0..count).for_each(|_| self.add_job(Job::Stop));
         self.shared.changed.notify_all();
     }
@@ -213,13 +213,13 @@ impl Queue {
         let mut line = self.shared.line.lock();
         loop {
             let (now, batch_max) = (Instant::now(), batch_max());
-            let admission = line.admission(now, batch_max);
-            let may_load = admission == Some(Admission::Now);
+            let permit = line.permit(now, batch_max);
+            let may_load = permit == Some(Permit::Now);
             if may_load && (line.is_load_next() || line.jobs.is_empty()) {
-                if let Some((_, group)) = line.tickets.pop_front() {
-                    line.pace.begin(now);
+                if let Some((_, batch)) = line.tickets.pop_front() {
+                    line.concurrency.begin(now);
                     self.call_one(&mut line, batch_max);
-                    return Work::Load(Turn::new(self, group, now));
+                    return Work::Load(BatchGuard::new(self, batch, now));
                 }
             }
             if let Some((_, job)) = line.jobs.pop_front() {
@@ -230,8 +230,8 @@ impl Queue {
                 return Work::Job(job);
             }
             line.idle += 1;
-            match admission {
-                Some(Admission::At(at)) if line.is_unwatched(at) => {
+            match permit {
+                Some(Permit::At(at)) if line.is_unwatched(at) => {
                     line.watched = Some(at);
                     self.shared.changed.wait_until(&mut line, at);
                     // Another one may look earlier meanwhile.
@@ -244,15 +244,15 @@ impl Queue {
     }
 
     /// Brings a worker for what is left in a group.
-    pub(super) fn ticket(&self, group: &Arc<Group>, batch_max: usize) {
+    pub(super) fn ticket(&self, batch: &Arc<Batch>, batch_max: usize) {
         let mut line = self.shared.line.lock();
-        line.ticket(group);
+        line.ticket(batch);
         self.call_one(&mut line, batch_max);
     }
 
     /// A turn that began then is over; it `took` so long, if it found something to load.
     pub(super) fn done(&self, began: Instant, took: Option<Duration>) {
-        self.shared.line.lock().pace.done(began, took);
+        self.shared.line.lock().concurrency.done(began, took);
     }
 
     fn took_one(&self) {
@@ -260,8 +260,8 @@ impl Queue {
     }
 
     /// A worker has taken a task of a group.
-    pub(super) fn took_from(&self, group: &Group) {
-        if group.is_background() {
+    pub(super) fn took_from(&self, batch: &Batch) {
+        if batch.is_background() {
             self.shared.in_background.fetch_sub(1, Ordering::Relaxed);
         } else {
             self.took_one();

@@ -1,14 +1,14 @@
 //! Tests of `queue`.
 #![allow(clippy::unwrap_used)]
 
-use super::super::group::ENOUGH;
+use super::super::batch::ENOUGH;
 use super::*;
 use crate::cache::flight::FlightId;
 use crate::cache::table::TableDefinition;
 use crate::postgres::rows::load::KeyValues;
 use crate::postgres::rows::statement::LoadPlan;
 
-fn group() -> Arc<Group> {
+fn batch() -> Arc<Batch> {
     let table = TableDefinition {
         oid: 1,
         schema: "s".into(),
@@ -21,7 +21,7 @@ fn group() -> Arc<Group> {
         concerns: vec![1],
         fingerprint: 0,
     };
-    Group::new(LoadPlan { is_unique: true, ..LoadPlan::plain(Arc::new(table), vec![]) })
+    Batch::new(LoadPlan { is_unique: true, ..LoadPlan::plain(Arc::new(table), vec![]) })
 }
 
 fn task(keys: u64) -> Task {
@@ -36,9 +36,9 @@ fn limits(queue_limit: usize) -> Limits {
 }
 
 /// What a worker gets that comes now; it waits until there is something.
-fn turn(queue: &Queue) -> Turn<'_> {
+fn guard(queue: &Queue) -> BatchGuard<'_> {
     match queue.next(|| LIMITS.batch_max) {
-        Work::Load(turn) => turn,
+        Work::Load(guard) => guard,
         Work::Job(job) => panic!("{job:?}"),
     }
 }
@@ -49,113 +49,113 @@ fn tickets(queue: &Queue) -> usize {
 
 #[test]
 fn one_worker_takes_all_that_waits_for_a_group() {
-    let (queue, group) = (Queue::new(2), group());
+    let (queue, batch) = (Queue::new(2), batch());
     for _ in 0..3 {
-        queue.push(&group, task(1), LIMITS).unwrap();
+        queue.push(&batch, task(1), LIMITS).unwrap();
     }
     assert_eq!(tickets(&queue), 1, "one ticket brings one worker");
-    assert_eq!(turn(&queue).take(3).len(), 3);
+    assert_eq!(guard(&queue).take(3).len(), 3);
     assert!(queue.is_empty() && tickets(&queue) == 0);
 }
 
 #[test]
 fn what_a_full_batch_leaves_calls_another_worker() {
-    let (queue, group) = (Queue::new(2), group());
+    let (queue, batch) = (Queue::new(2), batch());
     for _ in 0..3 {
-        queue.push(&group, task(2), LIMITS).unwrap();
+        queue.push(&batch, task(2), LIMITS).unwrap();
     }
-    let first = turn(&queue);
+    let first = guard(&queue);
     assert_eq!(first.take(3).len(), 2, "a task is never split");
     assert_eq!((queue.len(), tickets(&queue)), (1, 1));
-    assert_eq!(turn(&queue).take(3).len(), 1);
+    assert_eq!(guard(&queue).take(3).len(), 1);
 }
 
 #[test]
 fn a_worker_that_hangs_holds_up_neither_its_own_table_nor_another() {
-    let (queue, slow, fast) = (Queue::new(3), group(), group());
+    let (queue, slow, fast) = (Queue::new(3), batch(), batch());
     queue.push(&slow, task(1), LIMITS).unwrap();
-    let hangs = turn(&queue);
+    let hangs = guard(&queue);
     assert_eq!(hangs.take(3).len(), 1);
-    for group in [&fast, &slow] {
-        queue.push(group, task(1), LIMITS).unwrap();
-        assert_eq!(turn(&queue).take(3).len(), 1);
+    for batch in [&fast, &slow] {
+        queue.push(batch, task(1), LIMITS).unwrap();
+        assert_eq!(guard(&queue).take(3).len(), 1);
     }
     assert!(queue.is_empty());
 }
 
 #[test]
 fn what_fills_a_statement_waits_for_no_other() {
-    let (queue, group) = (Queue::new(2), group());
-    queue.push(&group, task(1), LIMITS).unwrap();
-    let busy = turn(&queue);
+    let (queue, batch) = (Queue::new(2), batch());
+    queue.push(&batch, task(1), LIMITS).unwrap();
+    let busy = guard(&queue);
     assert_eq!(busy.take(3).len(), 1);
-    let admission = |queue: &Queue| queue.shared.line.lock().admission(busy.began, LIMITS.batch_max);
-    queue.push(&group, task(2), LIMITS).unwrap();
-    assert!(matches!(admission(&queue), Some(Admission::At(_))));
-    queue.push(&group, task(1), LIMITS).unwrap();
-    assert_eq!(admission(&queue), Some(Admission::Now));
+    let permit = |queue: &Queue| queue.shared.line.lock().permit(busy.began, LIMITS.batch_max);
+    queue.push(&batch, task(2), LIMITS).unwrap();
+    assert!(matches!(permit(&queue), Some(Permit::At(_))));
+    queue.push(&batch, task(1), LIMITS).unwrap();
+    assert_eq!(permit(&queue), Some(Permit::Now));
 }
 
 #[test]
 fn many_keys_wait_for_no_other_statement_though_more_would_fit() {
-    let (queue, group) = (Queue::new(2), group());
+    let (queue, batch) = (Queue::new(2), batch());
     let limits = Limits { batch_max: 10 * ENOUGH, ..LIMITS };
-    queue.push(&group, task(1), limits).unwrap();
-    let busy = turn(&queue);
+    queue.push(&batch, task(1), limits).unwrap();
+    let busy = guard(&queue);
     assert_eq!(busy.take(limits.batch_max).len(), 1);
-    let admission = |queue: &Queue| queue.shared.line.lock().admission(busy.began, limits.batch_max);
-    queue.push(&group, task(ENOUGH as u64 - 1), limits).unwrap();
-    assert!(matches!(admission(&queue), Some(Admission::At(_))));
-    queue.push(&group, task(1), limits).unwrap();
-    assert_eq!(admission(&queue), Some(Admission::Now));
+    let permit = |queue: &Queue| queue.shared.line.lock().permit(busy.began, limits.batch_max);
+    queue.push(&batch, task(ENOUGH as u64 - 1), limits).unwrap();
+    assert!(matches!(permit(&queue), Some(Permit::At(_))));
+    queue.push(&batch, task(1), limits).unwrap();
+    assert_eq!(permit(&queue), Some(Permit::Now));
 }
 
 #[test]
 fn one_worker_at_a_time_comes_for_what_nobody_waits_for() {
-    let (queue, group) = (Queue::new(2), Group::in_background(group().plan().clone()));
+    let (queue, batch) = (Queue::new(2), Batch::in_background(batch().plan().clone()));
     for _ in 0..3 {
-        queue.push(&group, task(2), LIMITS).unwrap();
+        queue.push(&batch, task(2), LIMITS).unwrap();
     }
-    let first = turn(&queue);
+    let first = guard(&queue);
     assert_eq!(first.take(3).len(), 2);
-    queue.push(&group, task(1), LIMITS).unwrap();
+    queue.push(&batch, task(1), LIMITS).unwrap();
     assert_eq!((queue.len(), tickets(&queue)), (2, 0), "until the worker is done");
     drop(first);
     assert_eq!(tickets(&queue), 1);
-    assert_eq!(turn(&queue).take(128).len(), 2);
+    assert_eq!(guard(&queue).take(128).len(), 2);
     assert_eq!((queue.len(), tickets(&queue)), (0, 0), "nothing is left to come for");
 }
 
 #[test]
 fn what_nobody_waits_for_is_shed_first_and_takes_no_place_from_others() {
     let queue = Queue::new(2);
-    let (group, background) = (group(), Group::in_background(group().plan().clone()));
+    let (batch, background) = (batch(), Batch::in_background(batch().plan().clone()));
     for _ in 0..3 {
         queue.push(&background, task(1), limits(4)).unwrap();
     }
     assert_eq!(queue.push(&background, task(1), limits(4)), Err(Full));
     for _ in 0..4 {
-        queue.push(&group, task(1), limits(4)).unwrap();
+        queue.push(&batch, task(1), limits(4)).unwrap();
     }
-    assert_eq!(queue.push(&group, task(1), limits(4)), Err(Full));
+    assert_eq!(queue.push(&batch, task(1), limits(4)), Err(Full));
 }
 
 #[test]
 fn a_full_queue_sheds() {
-    let (queue, group) = (Queue::new(2), group());
-    queue.push(&group, task(1), limits(1)).unwrap();
-    assert_eq!(queue.push(&group, task(1), limits(1)), Err(Full));
+    let (queue, batch) = (Queue::new(2), batch());
+    queue.push(&batch, task(1), limits(1)).unwrap();
+    assert_eq!(queue.push(&batch, task(1), limits(1)), Err(Full));
     assert!(matches!(queue.push_job(Job::Panic, 1), Err(Full)));
 }
 
 #[test]
 fn other_errands_wait_for_no_load_and_overtake_none_that_may_begin() {
-    let (queue, group) = (Queue::new(2), group());
-    queue.push(&group, task(1), LIMITS).unwrap();
+    let (queue, batch) = (Queue::new(2), batch());
+    queue.push(&batch, task(1), LIMITS).unwrap();
     queue.push_job(Job::Panic, 10).unwrap();
-    let busy = turn(&queue);
+    let busy = guard(&queue);
     queue.restart_pace();
-    queue.push(&group, task(1), LIMITS).unwrap();
+    queue.push(&batch, task(1), LIMITS).unwrap();
     assert!(matches!(queue.next(|| 3), Work::Job(Job::Panic)));
     assert_eq!(busy.take(3).len(), 2);
 }
@@ -163,13 +163,13 @@ fn other_errands_wait_for_no_load_and_overtake_none_that_may_begin() {
 /// Workers sleep and wake as the queue tells them; one hangs all the time. Nothing is left behind.
 #[test]
 fn no_task_stays_behind_while_workers_are_idle() {
-    let (queue, groups) = (Queue::new(4), [group(), group(), group()]);
+    let (queue, batches) = (Queue::new(4), [batch(), batch(), batch()]);
     let began = Instant::now();
     let (hung, released) = crossbeam_channel::bounded::<()>(0);
     let (done, taken) = crossbeam_channel::unbounded();
     let work = |queue: &Queue| {
-        while let Work::Load(turn) = queue.next(|| LIMITS.batch_max) {
-            let (hangs, tasks): (Vec<_>, Vec<_>) = turn
+        while let Work::Load(guard) = queue.next(|| LIMITS.batch_max) {
+            let (hangs, tasks): (Vec<_>, Vec<_>) = guard
                 .take(LIMITS.batch_max)
                 .into_iter()
                 .partition(|task| task.keys.iter().any(|(flight, _)| flight.0 == u64::MAX));
@@ -184,9 +184,9 @@ fn no_task_stays_behind_while_workers_are_idle() {
             scope.spawn(|| work(&queue));
         }
         let first = Task { keys: vec![(FlightId(u64::MAX), KeyValues::default())], ..task(0) };
-        queue.push(&groups[0], first, limits(10_000)).unwrap();
+        queue.push(&batches[0], first, limits(10_000)).unwrap();
         for n in 0..2_000usize {
-            queue.push(&groups[n % 3], task(1), limits(10_000)).unwrap();
+            queue.push(&batches[n % 3], task(1), limits(10_000)).unwrap();
             if fastrand::u8(..) < 8 {
                 // Everything is taken, so that the workers fall asleep.
                 while taken.len() <= n {

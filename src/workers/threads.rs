@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::errand::Errands;
 use super::queue::Queue;
+use super::worker::Worker;
 
 /// Numbers the threads of all sources, since a thread's name has room for 15 bytes only.
 static NUMBER: AtomicUsize = AtomicUsize::new(1);
@@ -19,13 +19,13 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Starts `count` threads that run `errands` for what comes out of their queue. [`Threads::stop`] ends them.
-    pub fn start(count: usize, errands: &Errands) -> io::Result<Self> {
+    /// Starts `count` threads that run `worker` for what comes out of their queue. [`Threads::stop`] ends them.
+    pub fn start(count: usize, worker: &Worker) -> io::Result<Self> {
         let mut handles = Vec::with_capacity(count);
         for _ in 0..count {
             let name = format!("pgcache-load-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-            let errands = errands.clone();
-            handles.push(thread::Builder::new().name(name).spawn(move || work(&errands))?);
+            let worker = worker.clone();
+            handles.push(thread::Builder::new().name(name).spawn(move || work(&worker))?);
         }
         Ok(Self { handles })
     }
@@ -50,10 +50,10 @@ impl Threads {
     }
 }
 
-fn work(errands: &Errands) {
+fn work(worker: &Worker) {
     let mut goes_on = true;
     while goes_on {
-        goes_on = catch_unwind(AssertUnwindSafe(|| errands.run_next())).unwrap_or_else(|_| {
+        goes_on = catch_unwind(AssertUnwindSafe(|| worker.run_next())).unwrap_or_else(|_| {
             log::error!("a worker panicked and goes on with the next load");
             true
         });

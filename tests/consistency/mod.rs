@@ -2,18 +2,17 @@
 //! what was read.
 
 pub mod ages;
-pub mod census;
 pub mod clock;
-pub mod field;
+pub mod final_check;
 pub mod history;
 pub mod key;
+pub mod key_set;
+pub mod key_sets;
 pub mod mutation;
 pub mod nemesis;
 pub mod noise;
 pub mod oracle;
-pub mod pen;
 pub mod plan;
-pub mod plot;
 pub mod reader;
 pub mod report;
 pub mod row;
@@ -23,5 +22,6 @@ pub mod transaction;
 pub mod violation;
 pub mod workload;
 pub mod world;
+pub mod writer_connection;
 
 mod oracle_tests;

@@ -1,8 +1,8 @@
-//! Mutations: what a statement or two can do to the rows of a plot.
+//! Mutations: what a statement or two can do to the rows of a key set.
 
-use super::field::Field;
 use super::key::email;
-use super::plot::{Plot, Rows};
+use super::key_set::{KeySet, Rows};
+use super::key_sets::KeySets;
 use super::row::{Row, COLUMNS};
 
 /// What is done, and what is there then.
@@ -11,23 +11,23 @@ pub struct Mutation {
     pub sql: String,
     /// How many rows they touch.
     pub touches: u64,
-    /// The rows of the plot afterwards.
+    /// The rows of the key set afterwards.
     pub rows: Rows,
 }
 
 /// A mutation in the making.
 struct Sketch<'a> {
-    field: &'a Field,
-    plot: &'a Plot,
+    key_sets: &'a KeySets,
+    set: &'a KeySet,
     slot: usize,
     rng: &'a mut fastrand::Rng,
 }
 
 /// One of all that are possible; plain updates more often than the others.
-pub fn random(field: &Field, plot: &Plot, rng: &mut fastrand::Rng) -> Mutation {
-    let slot = rng.usize(..plot.rows.len());
+pub fn random(key_sets: &KeySets, set: &KeySet, rng: &mut fastrand::Rng) -> Mutation {
+    let slot = rng.usize(..set.rows.len());
     let choice = rng.u8(..100);
-    let mut sketch = Sketch { field, plot, slot, rng };
+    let mut sketch = Sketch { key_sets, set, slot, rng };
     let chosen = match choice {
         0..=54 => None,
         55..=62 => sketch.readdress(),
@@ -42,8 +42,8 @@ pub fn random(field: &Field, plot: &Plot, rng: &mut fastrand::Rng) -> Mutation {
 }
 
 /// The next version of a row, with the same keys.
-pub fn update(field: &Field, row: Row) -> Row {
-    field.row(row.id, row.email)
+pub fn update(key_sets: &KeySets, row: Row) -> Row {
+    key_sets.row(row.id, row.email)
 }
 
 /// The UPDATE that makes this version of the one before.
@@ -62,7 +62,7 @@ fn inserted(row: Row) -> String {
 
 impl Sketch<'_> {
     fn row(&self) -> Option<Row> {
-        self.plot.rows[self.slot]
+        self.set.rows[self.slot]
     }
 
     fn other(&self) -> usize {
@@ -70,24 +70,24 @@ impl Sketch<'_> {
     }
 
     fn free_email(&mut self) -> Option<u32> {
-        self.rng.choice(self.plot.free_emails())
+        self.rng.choice(self.set.free_emails())
     }
 
     /// With `row` in the slot instead of what is there.
     fn with(&self, row: Option<Row>, sql: String, touches: u64) -> Option<Mutation> {
-        let mut rows = self.plot.rows;
+        let mut rows = self.set.rows;
         rows[self.slot] = row;
         Some(Mutation { sql, touches, rows })
     }
 
     fn update(&mut self) -> Option<Mutation> {
-        let row = update(self.field, self.row()?);
+        let row = update(self.key_sets, self.row()?);
         self.with(Some(row), update_sql(row, "t"), 1)
     }
 
     /// Another address.
     fn readdress(&mut self) -> Option<Mutation> {
-        let row = self.field.row(self.row()?.id, self.free_email()?);
+        let row = self.key_sets.row(self.row()?.id, self.free_email()?);
         let address = email(row.email);
         let sql = format!("UPDATE t SET email = '{address}', {} WHERE id = {}", assignments(row), row.id);
         self.with(Some(row), sql, 1)
@@ -96,10 +96,10 @@ impl Sketch<'_> {
     /// Another id.
     fn renumber(&mut self) -> Option<Mutation> {
         let old = self.row()?;
-        if self.plot.rows[self.other()].is_some() {
+        if self.set.rows[self.other()].is_some() {
             return None;
         }
-        let row = self.field.row(self.plot.id(self.other()), old.email);
+        let row = self.key_sets.row(self.set.id(self.other()), old.email);
         let sql = format!("UPDATE t SET id = {}, {} WHERE id = {}", row.id, assignments(row), old.id);
         let mut mutation = self.with(None, sql, 1)?;
         mutation.rows[self.other()] = Some(row);
@@ -108,9 +108,9 @@ impl Sketch<'_> {
 
     /// One row takes another address, and its old one goes to the other row.
     fn hand_over(&mut self) -> Option<Mutation> {
-        let (giver, taker) = (self.row()?, self.plot.rows[self.other()]?);
-        let giver_after = self.field.row(giver.id, self.free_email()?);
-        let taker_after = self.field.row(taker.id, giver.email);
+        let (giver, taker) = (self.row()?, self.set.rows[self.other()]?);
+        let giver_after = self.key_sets.row(giver.id, self.free_email()?);
+        let taker_after = self.key_sets.row(taker.id, giver.email);
         let readdressed = |row: Row| {
             format!("UPDATE t SET email = '{}', {} WHERE id = {}", email(row.email), assignments(row), row.id)
         };
@@ -126,13 +126,13 @@ impl Sketch<'_> {
 
     /// Delete and reinsert in one transaction.
     fn replace(&mut self) -> Option<Mutation> {
-        let row = self.field.row(self.row()?.id, self.free_email()?);
+        let row = self.key_sets.row(self.row()?.id, self.free_email()?);
         self.with(Some(row), format!("DELETE FROM t WHERE id = {}; {}", row.id, inserted(row)), 2)
     }
 
     /// Whether the row is there or not.
     fn upsert(&mut self) -> Option<Mutation> {
-        let row = self.field.row(self.plot.id(self.slot), self.free_email()?);
+        let row = self.key_sets.row(self.set.id(self.slot), self.free_email()?);
         let sets = "email = excluded.email, ver = excluded.ver, chk = excluded.chk, pad = excluded.pad";
         self.with(Some(row), format!("{} ON CONFLICT (id) DO UPDATE SET {sets}", inserted(row)), 1)
     }
@@ -141,7 +141,7 @@ impl Sketch<'_> {
         if self.row().is_some() {
             return None;
         }
-        let row = self.field.row(self.plot.id(self.slot), self.free_email()?);
+        let row = self.key_sets.row(self.set.id(self.slot), self.free_email()?);
         self.with(Some(row), inserted(row), 1)
     }
 }

@@ -11,9 +11,9 @@ use serde_json::Value;
 use crate::support::{Client, Reply};
 
 use super::clock::Nanos;
-use super::field::some_key;
 use super::history::{Answer, Read};
 use super::key::Key;
+use super::key_sets::some_key;
 use super::row::Row;
 use super::world::{World, SHAPE};
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::support::Kind;
 
 use super::ages::Ages;
-use super::census;
 use super::clock::Nanos;
+use super::final_check;
 use super::history::History;
 use super::nemesis::Nemesis;
 use super::noise::Noise;
@@ -33,7 +33,7 @@ pub struct Findings {
     pub seconds: f64,
     /// Blows of the nemesis: when each began and ended.
     pub blows: Vec<(Nanos, Nanos)>,
-    /// The oracle's verdict, and the census's.
+    /// The oracle's verdict, and the final check's.
     pub verdict: Verdict,
     /// How late the control thread woke.
     pub noise: Ages,
@@ -80,7 +80,7 @@ fn round(world: &World, nemesis: &dyn Nemesis) -> Findings {
         let ledgers: Vec<Ledger> = writers.into_iter().map(joined).collect();
         let seconds = began.elapsed().as_secs_f64();
         nemesis.heal(world);
-        let left = census::take(world);
+        let left = final_check::take(world);
         drop(stop);
         let readers: Vec<Reader<'_>> = readers.into_iter().map(joined).collect();
         let noise = joined(noise);

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 use crate::support::{eventually, Client, Kind, Postgres, Reply, Server};
 
 use super::clock::Clock;
-use super::field::Field;
 use super::history::{History, Reshape};
+use super::key_sets::KeySets;
 use super::plan::{Mode, Plan};
 use super::row::{COLUMNS, TABLE};
 
@@ -28,7 +28,7 @@ pub struct World {
     /// Where the server listens: another port after each restart.
     pub port: AtomicU16,
     /// What writers change.
-    pub field: Field,
+    pub key_sets: KeySets,
     /// How many readers there are.
     pub readers: AtomicU16,
     /// Writers are to stop.
@@ -56,7 +56,7 @@ impl World {
             database: database.name.clone(),
             port: AtomicU16::new(server.port()),
             server: Mutex::new(Some(server)),
-            field: Field::new(),
+            key_sets: KeySets::new(),
             readers: AtomicU16::new(0),
             stop_writing: AtomicBool::new(false),
             stop_reading: AtomicBool::new(false),
@@ -73,16 +73,12 @@ impl World {
 
     /// Stores the rows with which everything begins.
     fn plant(&self) {
-        let rows = self.field.all();
-        let values: Vec<String> = rows
-            .iter()
-            .flat_map(|plot| plot.rows)
-            .flatten()
-            .map(|row| format!("({})", row.values()))
-            .collect();
+        let rows = self.key_sets.all();
+        let values: Vec<String> =
+            rows.iter().flat_map(|set| set.rows).flatten().map(|row| format!("({})", row.values())).collect();
         self.execute(&format!("INSERT INTO t ({COLUMNS}) VALUES {}", values.join(",")));
         let mut deeds = self.deeds.lock().unwrap();
-        deeds.changes = rows.iter().flat_map(|plot| plot.beginning()).collect();
+        deeds.changes = rows.iter().flat_map(|set| set.beginning()).collect();
         deeds.reshapes.push(Reshape { number: 0, shape: None, began: 0, returned: 0 });
     }
 

@@ -5,7 +5,6 @@
 
 pub mod client;
 pub mod database;
-pub mod ear;
 pub mod eventually;
 pub mod http;
 pub mod kind;
@@ -20,17 +19,18 @@ pub mod proxy;
 pub mod queries;
 pub mod server;
 pub mod shadow;
+pub mod subscriber;
 pub mod user;
 pub mod watchdog;
 pub mod watched;
 
 pub use client::{Client, Reply};
 pub use database::Database;
-pub use ear::Ear;
 pub use eventually::eventually;
 pub use kind::{on_every_server, Kind};
 pub use lock::Lock;
 pub use postgres::Postgres;
 pub use proxy::{Mode, Proxy};
 pub use server::{Server, FOREVER_MS};
+pub use subscriber::Subscriber;
 pub use user::user;

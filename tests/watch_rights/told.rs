@@ -12,16 +12,16 @@ use crate::support::Database;
 pub struct Told<'d> {
     database: &'d Database<'d>,
     mode: Mode,
-    ear: postgres::Client,
+    subscriber: postgres::Client,
     heard: i64,
 }
 
 impl<'d> Told<'d> {
     /// What is told from now on.
     pub fn by(database: &'d Database<'d>, mode: Mode) -> Self {
-        let mut ear = database.connect();
-        ear.batch_execute("LISTEN cache_invalidation").unwrap();
-        Self { database, mode, ear, heard: 0 }
+        let mut subscriber = database.connect();
+        subscriber.batch_execute("LISTEN cache_invalidation").unwrap();
+        Self { database, mode, subscriber, heard: 0 }
     }
 
     /// The notices since the last time that `wanted` says so of.
@@ -36,10 +36,10 @@ impl<'d> Told<'d> {
 
     /// Notices come in the order of commits: what comes before our own has been committed before it.
     fn notified(&mut self) -> Vec<String> {
-        self.ear.batch_execute("NOTIFY cache_invalidation, 'end'").unwrap();
+        self.subscriber.batch_execute("NOTIFY cache_invalidation, 'end'").unwrap();
         let secret = Secret::read(&mut self.database.connect()).unwrap().unwrap();
         let mut notices = Vec::new();
-        let mut all = self.ear.notifications();
+        let mut all = self.subscriber.notifications();
         let mut all = all.timeout_iter(PATIENCE);
         while let Some(notice) = all.next().unwrap() {
             if notice.payload() == "end" {
@@ -52,7 +52,7 @@ impl<'d> Told<'d> {
 
     fn written(&mut self) -> Vec<String> {
         let sql = "SELECT id, notice FROM pgcache.outbox WHERE id > $1 ORDER BY id";
-        let rows = self.ear.query(sql, &[&self.heard]).unwrap();
+        let rows = self.subscriber.query(sql, &[&self.heard]).unwrap();
         self.heard = rows.last().map_or(self.heard, |row| row.get(0));
         rows.iter().map(|row| row.get(1)).collect()
     }

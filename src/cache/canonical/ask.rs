@@ -1,24 +1,24 @@
 //! Types whose spelling only PostgreSQL knows: the value as the client wrote it, minified.
 
 use super::token::{text, write_string, Token};
-use super::Spelling;
+use super::CanonicalForm;
 use crate::cache::error::Error;
 
 /// Appends `token` minified: no whitespace outside of strings, strings escaped in the one style, numbers and the order
 /// of members untouched.
-pub fn write(column: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<Spelling, Error> {
+pub fn write(column: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<CanonicalForm, Error> {
     match token {
         Token::Text(text) => write_string(text, out),
         Token::Nested(json) => minify(column, json, out)?,
         Token::Number(_) | Token::Bool(_) => out.extend_from_slice(token.as_text().as_bytes()),
     }
-    Ok(Spelling::Ask)
+    Ok(CanonicalForm::ByPostgres)
 }
 
 /// Leaves a string to PostgreSQL that no rule knows.
-pub fn write_text(text: &str, out: &mut Vec<u8>) -> Spelling {
+pub fn write_text(text: &str, out: &mut Vec<u8>) -> CanonicalForm {
     write_string(text, out);
-    Spelling::Ask
+    CanonicalForm::ByPostgres
 }
 
 fn minify(column: &str, json: &str, out: &mut Vec<u8>) -> Result<(), Error> {
@@ -55,7 +55,7 @@ mod tests {
     use crate::cache::canonical::testing::{assert_refused, spell};
     use crate::cache::canonical::Rule;
 
-    const ASK: Rule = Rule::Ask { faithful: false };
+    const ASK: Rule = Rule::ByPostgres { text_is_unique: false };
 
     #[test]
     fn whitespace_goes_and_order_stays() {

@@ -3,7 +3,7 @@
 use super::ask;
 use super::refusal::refused;
 use super::token::{word, Token};
-use super::Spelling;
+use super::CanonicalForm;
 use crate::cache::error::Error;
 
 /// What PostgreSQL takes for true; prefixes of these words are left to it.
@@ -13,7 +13,7 @@ const TRUE: [&str; 6] = ["true", "t", "yes", "y", "on", "1"];
 const FALSE: [&str; 6] = ["false", "f", "no", "n", "off", "0"];
 
 /// Appends what `token` spells; a string that is none of the usual words is left to PostgreSQL.
-pub fn write(column: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<Spelling, Error> {
+pub fn write(column: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<CanonicalForm, Error> {
     let value = match token {
         Token::Bool(value) => *value,
         Token::Number("1") => true,
@@ -24,7 +24,7 @@ pub fn write(column: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<Spell
         _ => return Err(refused(column, "true or false is expected")),
     };
     out.extend_from_slice(word(value).as_bytes());
-    Ok(Spelling::Canonical)
+    Ok(CanonicalForm::Canonical)
 }
 
 fn is_one_of(words: &[&str], text: &str) -> bool {

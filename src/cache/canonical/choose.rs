@@ -22,10 +22,10 @@ pub struct TypeFacts<'a> {
 
 /// The rule that spells the values of a type.
 ///
-/// A type that is not known here is `Ask { faithful: false }`, which is right for every type.
+/// A type that is not known here is `ByPostgres { text_is_unique: false }`, which is right for every type.
 pub fn rule_for(facts: &TypeFacts<'_>) -> Rule {
     let known = if facts.typtype == ENUM { Some(Rule::Enum) } else { own_rule(facts) };
-    known.unwrap_or_else(|| Rule::Ask { faithful: prints_alike(facts) })
+    known.unwrap_or_else(|| Rule::ByPostgres { text_is_unique: prints_alike(facts) })
 }
 
 /// The rule of a built-in type that has one.
@@ -63,7 +63,7 @@ fn prints_alike(facts: &TypeFacts<'_>) -> bool {
 fn element_prints_alike(element: &TypeFacts<'_>) -> bool {
     match rule_for(element) {
         Rule::Numeric | Rule::Float4 | Rule::Float8 | Rule::Bpchar => false,
-        Rule::Ask { faithful } => faithful,
+        Rule::ByPostgres { text_is_unique } => text_is_unique,
         Rule::Int { .. } | Rule::Bool | Rule::Text | Rule::Name | Rule::Uuid | Rule::Enum => true,
     }
 }
@@ -102,8 +102,8 @@ mod tests {
         TypeFacts { element: Some(Box::new(element)), typtype, ..builtin(typname) }
     }
 
-    const FAITHFUL: Rule = Rule::Ask { faithful: true };
-    const UNFAITHFUL: Rule = Rule::Ask { faithful: false };
+    const FAITHFUL: Rule = Rule::ByPostgres { text_is_unique: true };
+    const UNFAITHFUL: Rule = Rule::ByPostgres { text_is_unique: false };
 
     #[test]
     fn common_types_have_rules() {

@@ -42,7 +42,9 @@ impl Rule {
             Self::Name => string(json, |text| text.len() <= MAX_NAME_BYTES)?,
             Self::Bpchar => string(json, |text| text.last() != Some(&b' '))?,
             Self::Uuid => string(json, is_uuid)?,
-            Self::Numeric | Self::Float4 | Self::Float8 | Self::Bool | Self::Ask { .. } => return None,
+            Self::Numeric | Self::Float4 | Self::Float8 | Self::Bool | Self::ByPostgres { .. } => {
+                return None
+            }
         };
         json.split_at_checked(len)
     }
@@ -162,7 +164,7 @@ mod tests {
             (Rule::Uuid, "\"0a1b2c3d00004000800000000000000f\""),
             (Rule::Bool, "true"),
             (Rule::Numeric, "1"),
-            (Rule::Ask { faithful: true }, "1"),
+            (Rule::ByPostgres { text_is_unique: true }, "1"),
         ] {
             assert_eq!(copied(rule, json), None, "{json}");
         }

@@ -8,7 +8,7 @@ use super::ask;
 use super::decimal::{trim, Decimal, Digits};
 use super::refusal::{out_of_range, refused};
 use super::token::Token;
-use super::Spelling;
+use super::CanonicalForm;
 use crate::cache::error::Error;
 
 /// The two binary floats of PostgreSQL.
@@ -21,7 +21,12 @@ pub enum Width {
 }
 
 /// Appends the value that `token` spells; a string of another grammar is left to PostgreSQL, which takes `0x1p3`.
-pub fn write(column: &str, token: &Token<'_>, width: Width, out: &mut Vec<u8>) -> Result<Spelling, Error> {
+pub fn write(
+    column: &str,
+    token: &Token<'_>,
+    width: Width,
+    out: &mut Vec<u8>,
+) -> Result<CanonicalForm, Error> {
     let text = match token {
         Token::Number(json) => *json,
         Token::Text(text) => trim(text),
@@ -33,7 +38,7 @@ pub fn write(column: &str, token: &Token<'_>, width: Width, out: &mut Vec<u8>) -
         (None, Token::Text(text)) => return Ok(ask::write_text(text, out)),
         (None, _) => return Err(refused(column, "a number is expected")),
     }
-    Ok(Spelling::Canonical)
+    Ok(CanonicalForm::Canonical)
 }
 
 fn write_finite(

@@ -8,7 +8,7 @@ use super::ask;
 use super::decimal::trim;
 use super::refusal::{out_of_range, refused};
 use super::token::Token;
-use super::Spelling;
+use super::CanonicalForm;
 use crate::cache::error::Error;
 
 /// Appends the integer that `token` spells, if it lies in `range`.
@@ -19,7 +19,7 @@ pub fn write(
     token: &Token<'_>,
     range: RangeInclusive<i64>,
     out: &mut Vec<u8>,
-) -> Result<Spelling, Error> {
+) -> Result<CanonicalForm, Error> {
     let digits = match token {
         Token::Number(json) if is_integer(json) => *json,
         Token::Text(text) if is_integer(trim(text)) => trim(text),
@@ -29,7 +29,7 @@ pub fn write(
     let number = parse(digits).filter(|number| range.contains(number)).ok_or_else(|| out_of_range(column))?;
     // Writing into memory cannot fail.
     let _ = write!(out, "{number}");
-    Ok(Spelling::Canonical)
+    Ok(CanonicalForm::Canonical)
 }
 
 /// Whether `text` is an optional sign and decimal digits.

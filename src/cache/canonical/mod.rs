@@ -58,27 +58,27 @@ pub enum Rule {
     /// An enum: the label itself.
     Enum,
     /// Any other type: PostgreSQL reads the value and prints the spelling.
-    Ask {
+    ByPostgres {
         /// Whether values that PostgreSQL calls equal are printed alike.
-        faithful: bool,
+        text_is_unique: bool,
     },
 }
 
 /// What [`Rule::write`] has appended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spelling {
+pub enum CanonicalForm {
     /// The value's one spelling, as JSON.
     Canonical,
     /// The value as the client spelled it, minified: only PostgreSQL can tell its one spelling.
-    Ask,
+    ByPostgres,
 }
 
-impl Spelling {
+impl CanonicalForm {
     /// The spelling of a whole whose parts are spelled `self` and `other`.
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Canonical, Self::Canonical) => Self::Canonical,
-            _ => Self::Ask,
+            _ => Self::ByPostgres,
         }
     }
 }
@@ -95,7 +95,7 @@ impl Rule {
     ///
     /// What the column's type can never hold is `PGBADVALUE`; the text names the column. What `out` has been given by
     /// then stays there.
-    pub fn write(&self, column: &str, value: &RawValue, out: &mut Vec<u8>) -> Result<Spelling, Error> {
+    pub fn write(&self, column: &str, value: &RawValue, out: &mut Vec<u8>) -> Result<CanonicalForm, Error> {
         let token = Token::of(column, value)?;
         match *self {
             Self::Int { min, max } => integer::write(column, &token, min..=max, out),
@@ -107,7 +107,7 @@ impl Rule {
             Self::Name => text::write_name(&token, out),
             Self::Bpchar => text::write_padded(&token, out),
             Self::Uuid => uuid::write(column, &token, out),
-            Self::Ask { .. } => ask::write(column, &token, out),
+            Self::ByPostgres { .. } => ask::write(column, &token, out),
         }
     }
 
@@ -120,8 +120,8 @@ impl Rule {
     ///
     /// True for every rule that spells by itself, because it spells what PostgreSQL printed as well. An index on a
     /// column of which this is false may know one row under several texts.
-    pub fn is_faithful(&self) -> bool {
-        !matches!(self, Self::Ask { faithful: false })
+    pub fn text_is_unique(&self) -> bool {
+        !matches!(self, Self::ByPostgres { text_is_unique: false })
     }
 }
 
@@ -138,8 +138,8 @@ pub(super) mod testing {
         let mut out = Vec::new();
         let text = |out| String::from_utf8(out).unwrap();
         match rule.write("c", value, &mut out) {
-            Ok(Spelling::Canonical) => text(out),
-            Ok(Spelling::Ask) => format!("?{}", text(out)),
+            Ok(CanonicalForm::Canonical) => text(out),
+            Ok(CanonicalForm::ByPostgres) => format!("?{}", text(out)),
             Err(error) => error.to_string(),
         }
     }
@@ -180,7 +180,7 @@ mod tests {
         Rule::Bpchar,
         Rule::Uuid,
         Rule::Enum,
-        Rule::Ask { faithful: true },
+        Rule::ByPostgres { text_is_unique: true },
     ];
 
     fn json() -> impl Strategy<Value = String> {
@@ -212,9 +212,9 @@ mod tests {
 
     #[test]
     fn a_whole_is_canonical_when_all_its_parts_are() {
-        assert_eq!(Spelling::Canonical.and(Spelling::Canonical), Spelling::Canonical);
-        assert_eq!(Spelling::Canonical.and(Spelling::Ask), Spelling::Ask);
-        assert_eq!(Spelling::Ask.and(Spelling::Canonical), Spelling::Ask);
+        assert_eq!(CanonicalForm::Canonical.and(CanonicalForm::Canonical), CanonicalForm::Canonical);
+        assert_eq!(CanonicalForm::Canonical.and(CanonicalForm::ByPostgres), CanonicalForm::ByPostgres);
+        assert_eq!(CanonicalForm::ByPostgres.and(CanonicalForm::Canonical), CanonicalForm::ByPostgres);
     }
 
     proptest! {

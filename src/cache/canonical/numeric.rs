@@ -6,7 +6,7 @@ use super::ask;
 use super::decimal::{trim, Decimal, Digits};
 use super::refusal::{out_of_range, refused};
 use super::token::Token;
-use super::Spelling;
+use super::CanonicalForm;
 use crate::cache::error::Error;
 
 /// PostgreSQL keeps as many digits before the point.
@@ -23,7 +23,7 @@ const EXPONENT_LIMIT: i64 = (i32::MAX / 2) as i64;
 const MAX_PADDING: i64 = 1_000;
 
 /// Appends the number that `token` spells; a string of another grammar is left to PostgreSQL.
-pub fn write(column: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<Spelling, Error> {
+pub fn write(column: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<CanonicalForm, Error> {
     let decimal = match token {
         Token::Number(json) => Decimal::parse(json),
         Token::Text(text) => Decimal::parse(trim(text)),
@@ -35,7 +35,7 @@ pub fn write(column: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<Spell
         (None, Token::Text(text)) => return Ok(ask::write_text(text, out)),
         (None, _) => return Err(refused(column, "a number is expected")),
     }
-    Ok(Spelling::Canonical)
+    Ok(CanonicalForm::Canonical)
 }
 
 fn write_digits(column: &str, digits: Digits<'_>, out: &mut Vec<u8>) -> Result<(), Error> {

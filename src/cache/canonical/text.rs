@@ -1,7 +1,7 @@
 //! `text`, `varchar`, `name`, `char(n)` and enums: the string itself.
 
 use super::token::{write_string, Token};
-use super::Spelling;
+use super::CanonicalForm;
 use crate::cache::error::Error;
 
 /// PostgreSQL cuts a `name` that is longer, in bytes.
@@ -9,21 +9,25 @@ pub const MAX_NAME_BYTES: usize = 63;
 
 /// Appends `token` as a JSON string. PostgreSQL reads numbers, true, false, arrays and objects as the text in which they
 /// are written, whitespace included, and so does this.
-pub fn write(token: &Token<'_>, out: &mut Vec<u8>) -> Result<Spelling, Error> {
+pub fn write(token: &Token<'_>, out: &mut Vec<u8>) -> Result<CanonicalForm, Error> {
     write_string(token.as_text(), out);
-    Ok(Spelling::Canonical)
+    Ok(CanonicalForm::Canonical)
 }
 
 /// As [`write`], but leaves a text that is too long for a `name` to PostgreSQL.
-pub fn write_name(token: &Token<'_>, out: &mut Vec<u8>) -> Result<Spelling, Error> {
+pub fn write_name(token: &Token<'_>, out: &mut Vec<u8>) -> Result<CanonicalForm, Error> {
     write(token, out)?;
-    Ok(if token.as_text().len() > MAX_NAME_BYTES { Spelling::Ask } else { Spelling::Canonical })
+    Ok(if token.as_text().len() > MAX_NAME_BYTES {
+        CanonicalForm::ByPostgres
+    } else {
+        CanonicalForm::Canonical
+    })
 }
 
 /// As [`write`], without the trailing spaces that comparing `char(n)` ignores: U+0020 only.
-pub fn write_padded(token: &Token<'_>, out: &mut Vec<u8>) -> Result<Spelling, Error> {
+pub fn write_padded(token: &Token<'_>, out: &mut Vec<u8>) -> Result<CanonicalForm, Error> {
     write_string(token.as_text().trim_end_matches(' '), out);
-    Ok(Spelling::Canonical)
+    Ok(CanonicalForm::Canonical)
 }
 
 #[cfg(test)]

@@ -4,18 +4,18 @@ use super::ask;
 use super::hex::write_hex;
 use super::refusal::refused;
 use super::token::Token;
-use super::Spelling;
+use super::CanonicalForm;
 use crate::cache::error::Error;
 
 /// Appends the uuid that `token` spells; a string that is none is left to PostgreSQL.
-pub fn write(column: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<Spelling, Error> {
+pub fn write(column: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<CanonicalForm, Error> {
     // PostgreSQL gives the type a number's digits too: 32 of them, in whatever notation, are a uuid.
     match (parse(token.as_text().as_bytes()), token) {
         (Some(uuid), _) => write_hyphenated(&uuid, out),
         (None, Token::Text(text)) => return Ok(ask::write_text(text, out)),
         (None, _) => return Err(refused(column, "a uuid as a string is expected")),
     }
-    Ok(Spelling::Canonical)
+    Ok(CanonicalForm::Canonical)
 }
 
 /// Reads what PostgreSQL reads: hexadecimal digits of either case, an optional hyphen after every fourth of them, and

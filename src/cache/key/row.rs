@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn rules_spell_what_postgresql_printed() {
-        let rules = [Rule::INT4, Rule::Numeric, Rule::Bpchar, Rule::Ask { faithful: true }];
+        let rules = [Rule::INT4, Rule::Numeric, Rule::Bpchar, Rule::ByPostgres { text_is_unique: true }];
         let texts = ["7", "1.00", "\"ab \"", "{\"lower\": [1, 2.50]}"];
         assert_eq!(
             written(&["a", "b", "c", "d"], &rules, &texts),

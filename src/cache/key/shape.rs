@@ -106,7 +106,7 @@ pub fn after_spaces(mut json: &[u8]) -> &[u8] {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::cache::canonical::Spelling;
+    use crate::cache::canonical::CanonicalForm;
     use crate::cache::key::LookupKey;
     use proptest::prelude::*;
 
@@ -172,7 +172,7 @@ mod tests {
                 let key = LookupKey::parse(json.as_bytes()).unwrap();
                 let rules: Vec<Rule> = columns.iter().map(|(_, rule)| *rule).collect();
                 let mut written = Vec::new();
-                prop_assert_eq!(key.write_canonical(&rules, &mut written).unwrap(), Spelling::Canonical);
+                prop_assert_eq!(key.write_canonical(&rules, &mut written).unwrap(), CanonicalForm::Canonical);
                 prop_assert_eq!(copied.as_bytes(), &*written);
                 let texts = Shape::new(columns.iter().copied()).texts(&written).unwrap();
                 let parsed = (0..count).map(|index| key.text_of(index).unwrap().into());
@@ -187,7 +187,7 @@ mod tests {
             if let Some(copied) = copied(&[("a", rule)], &json) {
                 let key = LookupKey::parse(json.as_bytes()).unwrap();
                 let mut written = Vec::new();
-                prop_assert_eq!(key.write_canonical(&[rule], &mut written).unwrap(), Spelling::Canonical);
+                prop_assert_eq!(key.write_canonical(&[rule], &mut written).unwrap(), CanonicalForm::Canonical);
                 prop_assert_eq!(copied.into_bytes(), written);
             }
         }

@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-const ASK: Rule = Rule::Ask { faithful: true };
+const ASK: Rule = Rule::ByPostgres { text_is_unique: true };
 
 fn refusal(json: &[u8]) -> String {
     LookupKey::parse(json).unwrap_err().to_string()
@@ -13,7 +13,7 @@ fn refusal_of_many(json: &str, max: usize) -> String {
     LookupKey::parse_many(json.as_bytes(), max).unwrap_err().to_string()
 }
 
-fn canonical(json: &str, rules: &[Rule]) -> (Spelling, String) {
+fn canonical(json: &str, rules: &[Rule]) -> (CanonicalForm, String) {
     let mut out = Vec::new();
     let spelling = LookupKey::parse(json.as_bytes()).unwrap().write_canonical(rules, &mut out).unwrap();
     (spelling, String::from_utf8(out).unwrap())
@@ -155,14 +155,14 @@ fn every_spelling_of_a_key_is_one() {
     let rules = [Rule::Text, Rule::INT8];
     for json in [r#"{"b":1,"a":"x"}"#, r#" { "a" : "\u0078" , "b" : "1" } "#, r#"{"\u0062":" +01","a":"x"}"#]
     {
-        assert_eq!(canonical(json, &rules), (Spelling::Canonical, r#"{"a":"x","b":1}"#.into()));
+        assert_eq!(canonical(json, &rules), (CanonicalForm::Canonical, r#"{"a":"x","b":1}"#.into()));
     }
 }
 
 #[test]
 fn one_value_to_ask_makes_a_key_to_ask() {
     let (spelling, text) = canonical(r#"{"b":[ 1 ],"a":"7"}"#, &[Rule::INT4, ASK]);
-    assert_eq!((spelling, text.as_str()), (Spelling::Ask, r#"{"a":7,"b":[ 1 ]}"#));
+    assert_eq!((spelling, text.as_str()), (CanonicalForm::ByPostgres, r#"{"a":7,"b":[ 1 ]}"#));
 }
 
 #[test]
@@ -213,7 +213,7 @@ proptest! {
         let rules = [Rule::INT8, Rule::Text, Rule::Float8, ASK];
         let json = serde_json::json!({"d": [a, b], "c": c, "b": b, "a": a.to_string()}).to_string();
         let (spelling, once) = canonical(&json, &rules);
-        prop_assert_eq!(spelling, Spelling::Ask);
+        prop_assert_eq!(spelling, CanonicalForm::ByPostgres);
         prop_assert_eq!(canonical(&once, &rules).1, once.as_str());
     }
 

@@ -187,10 +187,10 @@ impl Listening {
     }
 
     /// Waits for a notification, and takes what else is there.
-    fn hear(&mut self, max_staleness: Duration) -> Result<Batch, Lost> {
+    fn hear(&mut self, max_staleness: Duration) -> Result<ReceivedNotices, Lost> {
         let due = self.beats.due(max_staleness).saturating_duration_since(Instant::now());
         let patience = if self.proof.is_some() { PATIENCE } else { due.min(PATIENCE) };
-        let mut batch = Batch::default();
+        let mut batch = ReceivedNotices::default();
         let mut next = self.connection.client().notification(patience)?;
         while let Some(notification) = next {
             let (payload, process) = (notification.payload(), notification.process_id());
@@ -206,7 +206,7 @@ impl Listening {
 
 /// What was heard at once.
 #[derive(Default)]
-pub(super) struct Batch {
+pub(super) struct ReceivedNotices {
     notices: Vec<Notice>,
     bytes: usize,
     is_unreadable: bool,
@@ -214,7 +214,7 @@ pub(super) struct Batch {
     beat: Option<Instant>,
 }
 
-impl Batch {
+impl ReceivedNotices {
     fn add(
         &mut self,
         payload: &str,

@@ -37,7 +37,7 @@ fn a_batch_tells_what_it_holds_in_order() {
     let ours = text(&beats.next());
     beats.sent_by(Some("7"));
     let mut trust = Trust::new(None);
-    let mut batch = Batch::default();
+    let mut batch = ReceivedNotices::default();
     for payload in [
         r#"{"pgcache":1,"rel":7}"#,
         r#"{"table":"t","operation":"TRUNCATE"}"#,

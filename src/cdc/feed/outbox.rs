@@ -14,7 +14,7 @@ use crate::cache::notice::Notice;
 use crate::cdc::connection::FeedConnection;
 use crate::cdc::feed::FeedEvent;
 use crate::cdc::feed::{Feed, Tell};
-use crate::cdc::snapshot::Doubts;
+use crate::cdc::snapshot::InDoubt;
 use crate::cdc::Lost;
 use crate::postgres::connection::client::Shutdown;
 use crate::postgres::connection::connect::{Connector, NOTICES};
@@ -40,7 +40,7 @@ pub struct Outbox {
     pulses: Arc<Pulses>,
     past: Past,
     watermark: Option<Watermark>,
-    doubts: Doubts,
+    in_doubt: InDoubt,
     session: Option<Polling>,
 }
 
@@ -74,8 +74,8 @@ impl Outbox {
         pulses: Arc<Pulses>,
     ) -> Result<Self, Error> {
         let connector = Connector::new(settings, NOTICES, shutdown)?;
-        let (past, doubts) = (Past::Nothing, Doubts::default());
-        Ok(Self { connector, pulses, past, watermark: None, doubts, session: None })
+        let (past, in_doubt) = (Past::Nothing, InDoubt::default());
+        Ok(Self { connector, pulses, past, watermark: None, in_doubt, session: None })
     }
 }
 
@@ -184,14 +184,14 @@ impl Outbox {
             gap == Some(Gap::Recreated) && self.watermark.as_ref().is_some_and(Watermark::is_present);
         let gap = session.pending.take().or(gap);
         session.tell_gap(gap, &mut self.past, tell);
-        if let Some(gap) = self.doubts.ended(watermark.snapshot()).filter(|_| gap.is_none()) {
+        if let Some(gap) = self.in_doubt.ended(watermark.snapshot()).filter(|_| gap.is_none()) {
             tell(FeedEvent::Gap(gap));
         }
         if let Some(cause) = gap.filter(|gap| *gap == Gap::Overflow).or(was_emptied.then_some(Gap::Recreated))
         {
-            self.doubts.begin(cause, watermark.snapshot());
+            self.in_doubt.begin(cause, watermark.snapshot());
         }
-        self.doubts.add(Gap::Recreated, &std::mem::take(&mut session.prepared), watermark.snapshot());
+        self.in_doubt.add(Gap::Recreated, &std::mem::take(&mut session.prepared), watermark.snapshot());
         let mut rows = head.rows;
         loop {
             session.tell_notices(&rows, tell);

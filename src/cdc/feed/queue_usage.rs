@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::cache::lease::Gap;
-use crate::cdc::snapshot::{Doubts, Snapshot};
+use crate::cdc::snapshot::{InDoubt, Snapshot};
 
 /// Triggers stop at half of the queue. Here doubt begins at a quarter: no writer fills the other quarter between two
 /// looks.
@@ -17,13 +17,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 pub(crate) struct QueueUsage {
     is_crowded: bool,
     seen: Instant,
-    doubts: Doubts,
+    in_doubt: InDoubt,
 }
 
 impl QueueUsage {
     /// Not crowded, as far as is known.
     pub(crate) fn new() -> Self {
-        Self { is_crowded: false, seen: Instant::now(), doubts: Doubts::default() }
+        Self { is_crowded: false, seen: Instant::now(), in_doubt: InDoubt::default() }
     }
 
     /// Whether notices may be left out.
@@ -38,9 +38,9 @@ impl QueueUsage {
         let was_crowded = std::mem::replace(&mut self.is_crowded, usage > CROWDED);
         self.seen = Instant::now();
         if was_crowded || was_unseen {
-            self.doubts.begin(Gap::Overflow, snapshot);
+            self.in_doubt.begin(Gap::Overflow, snapshot);
         }
-        let ended = self.doubts.ended(snapshot);
+        let ended = self.in_doubt.ended(snapshot);
         (was_crowded != self.is_crowded || was_unseen).then_some(Gap::Overflow).or(ended)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::beats::BEATS_PER_LEASE;
-use super::notify::Batch;
+use super::notify::ReceivedNotices;
 use super::unproven::Unproven;
 use super::{FeedEvent, Tell};
 use crate::cache::lease::Gap;
@@ -74,7 +74,7 @@ impl Trust {
         &mut self,
         connection: &mut FeedConnection,
         max_staleness: Duration,
-        batch: &mut Batch,
+        batch: &mut ReceivedNotices,
     ) -> Result<Option<Gap>, Lost> {
         let pause = (max_staleness / BEATS_PER_LEASE).min(SECRET_PAUSE);
         if !self.is_in_doubt() || self.read.is_some_and(|read| read.elapsed() < pause) {
@@ -91,7 +91,7 @@ impl Trust {
         Ok((is_other && (before.is_some() || lost > 0)).then_some(Gap::Recreated))
     }
 
-    pub fn open_again(&mut self, payload: &str, process: i32, batch: &mut Batch) {
+    pub fn open_again(&mut self, payload: &str, process: i32, batch: &mut ReceivedNotices) {
         match self.secret.as_ref().and_then(|secret| secret.open(payload, process)) {
             Some(text) => batch.add_proven(&text),
             None => self.foreign += 1,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::workers::mail::SourceIndex;
+use crate::workers::messages::SourceIndex;
 
 use crate::engine::catalog::tables::Table;
 use crate::engine::state::Engine;
@@ -15,7 +15,7 @@ const TABLES_PER_TICK: usize = 32;
 
 /// The mass drops so far, by number.
 #[derive(Debug, Default)]
-pub struct Drops {
+pub struct BulkInvalidations {
     last: u64,
     /// The last that was for everything.
     everything: u64,
@@ -25,7 +25,7 @@ pub struct Drops {
     is_due: bool,
 }
 
-impl Drops {
+impl BulkInvalidations {
     /// The number of the last one: a generation that begins now is later than that.
     pub fn last(&self) -> u64 {
         self.last
@@ -50,7 +50,7 @@ impl Drops {
 impl Engine {
     /// Drops every table, also those that were not asked for yet.
     pub fn drop_everything(&mut self) {
-        self.drops.everything = self.drops.next();
+        self.bulk_invalidations.everything = self.bulk_invalidations.next();
         self.queries.start_run();
         self.sweep.begin();
         self.counters.superseded += self.flights.supersede_all() as u64;
@@ -59,8 +59,8 @@ impl Engine {
 
     /// Drops the watched tables of a source.
     pub fn drop_watched(&mut self, source: SourceIndex) {
-        let drop = self.drops.next();
-        self.drops.watched.insert(source, drop);
+        let drop = self.bulk_invalidations.next();
+        self.bulk_invalidations.watched.insert(source, drop);
         let of_source = self.tables.of_source(source);
         let watched: Vec<Rc<Table>> =
             of_source.filter(|table| table.definition.is_watched).map(Rc::clone).collect();
@@ -76,7 +76,7 @@ impl Engine {
 
     /// `table` in the generation that it has to be in now. A replica's tables follow their master's records.
     pub fn current(&mut self, store: impl Store, table: Rc<Table>) -> Rc<Table> {
-        if !self.drops.hit(&table) || store.is_replica() {
+        if !self.bulk_invalidations.hit(&table) || store.is_replica() {
             return table;
         }
         self.follow(store, &table)
@@ -93,29 +93,29 @@ impl Engine {
 
     /// This server has become a replica, whose tables follow their master's records. Those that had not followed the last mass
     /// drop may show what it has ended until the master's word has come, as it does within `max_staleness_ms`.
-    pub fn doubt_what_is_behind(&mut self, store: impl Store) {
+    pub fn suspect_what_is_behind(&mut self, store: impl Store) {
         let until_ms = store.monotonic_ms() + self.settings.get().max_staleness.as_millis() as u64;
         for table in self.tables.all() {
-            if self.drops.hit(&table) {
-                self.doubts.add_source(table.source, until_ms);
+            if self.bulk_invalidations.hit(&table) {
+                self.pending_invalidations.add_source(table.source, until_ms);
                 self.follow_later_record(store, &table);
             }
         }
     }
 
     /// Has a few more tables follow the last mass drop, so that replicas hear of it and memory is given back.
-    pub fn follow_drops(&mut self, store: impl Store) {
-        if !self.drops.is_due || store.is_replica() {
+    pub fn apply_bulk_invalidations(&mut self, store: impl Store) {
+        if !self.bulk_invalidations.is_due || store.is_replica() {
             return;
         }
         let behind: Vec<Rc<Table>> = self
             .tables
             .all()
             .into_iter()
-            .filter(|table| self.drops.hit(table))
+            .filter(|table| self.bulk_invalidations.hit(table))
             .take(TABLES_PER_TICK)
             .collect();
-        self.drops.is_due = behind.len() == TABLES_PER_TICK;
+        self.bulk_invalidations.is_due = behind.len() == TABLES_PER_TICK;
         for table in behind {
             self.follow(store, &table);
         }

@@ -9,7 +9,7 @@ use crate::cache::stored::{Refusal, Stored};
 use crate::cache::table::TableDefinition;
 use crate::plugins::event::Event;
 use crate::settings::EventType;
-use crate::workers::mail::SourceIndex;
+use crate::workers::messages::SourceIndex;
 
 use crate::engine::catalog::tables::{Now, Resolved, Table};
 use crate::engine::state::Engine;
@@ -113,7 +113,7 @@ impl Engine {
             }
             None => self.gone(store, &table),
         }
-        self.tell_known(source);
+        self.update_known_relations(source);
     }
 
     fn gone(&mut self, store: impl Store, table: &Rc<Table>) {
@@ -151,7 +151,7 @@ impl Engine {
         self.counters.epochs += 1;
         self.sweep.begin();
         let new = self.replace_table(store, table, definition, Some(epoch));
-        self.tell(store, &new, Event::new(EventType::TableFlush));
+        self.emit(store, &new, Event::new(EventType::TableFlush));
         new
     }
 
@@ -174,7 +174,7 @@ impl Engine {
             cache_prefix: &settings.cache_prefix,
             definition,
             epoch,
-            drop: self.drops.last(),
+            drop: self.bulk_invalidations.last(),
             changes: Rc::clone(&table.changes),
             now: Now::of(store),
         };

@@ -10,7 +10,7 @@ use crate::cache::key::{LookupKey, Shape};
 use crate::cache::table::TableDefinition;
 use crate::postgres::rows::load::KeyValues;
 use crate::postgres::rows::statement::LoadPlan;
-use crate::workers::group::Group;
+use crate::workers::batch::Batch;
 
 /// One set of columns that rows of a table are looked up by.
 #[derive(Debug)]
@@ -23,11 +23,11 @@ pub struct Lookup {
     /// How its keys look.
     pub(super) shape: Shape,
     /// Whether no unique key of a watched table names its rows, so that any change of the table may be about them.
-    pub is_loose: bool,
-    plain: OnceCell<Arc<Group>>,
-    asking: OnceCell<Arc<Group>>,
-    refreshing_plain: OnceCell<Arc<Group>>,
-    refreshing_asking: OnceCell<Arc<Group>>,
+    pub is_non_unique: bool,
+    plain: OnceCell<Arc<Batch>>,
+    asking: OnceCell<Arc<Batch>>,
+    refreshing_plain: OnceCell<Arc<Batch>>,
+    refreshing_asking: OnceCell<Arc<Batch>>,
 }
 
 impl Lookup {
@@ -38,13 +38,13 @@ impl Lookup {
         }
         let rules: Vec<Rule> = columns.iter().map(|position| table.columns[*position].rule).collect();
         let shape = Shape::new(key.columns().zip(rules.iter().copied()));
-        let is_loose = table.is_watched && !table.has_unique_key(&columns);
+        let is_non_unique = table.is_watched && !table.has_unique_key(&columns);
         Ok(Self {
             table: Arc::clone(table),
             columns,
             rules,
             shape,
-            is_loose,
+            is_non_unique,
             plain: OnceCell::new(),
             asking: OnceCell::new(),
             refreshing_plain: OnceCell::new(),
@@ -73,24 +73,24 @@ impl Lookup {
     }
 
     /// The loads of keys whose every value has its canonical spelling.
-    pub fn plain(&self) -> &Arc<Group> {
-        self.plain.get_or_init(|| Group::new(LoadPlan::plain(Arc::clone(&self.table), self.columns.clone())))
+    pub fn plain(&self) -> &Arc<Batch> {
+        self.plain.get_or_init(|| Batch::new(LoadPlan::plain(Arc::clone(&self.table), self.columns.clone())))
     }
 
     /// The loads of keys with a value that only PostgreSQL can spell.
-    pub fn asking(&self) -> &Arc<Group> {
+    pub fn asking(&self) -> &Arc<Batch> {
         self.asking
-            .get_or_init(|| Group::new(LoadPlan::asking(Arc::clone(&self.table), self.columns.clone())))
+            .get_or_init(|| Batch::new(LoadPlan::asking(Arc::clone(&self.table), self.columns.clone())))
     }
 
     /// The same loads where nobody waits for them.
-    pub fn refreshing(&self, asks: bool) -> &Arc<Group> {
-        let (cell, group) = if asks {
+    pub fn refreshing(&self, needs_postgres: bool) -> &Arc<Batch> {
+        let (cell, group) = if needs_postgres {
             (&self.refreshing_asking, self.asking())
         } else {
             (&self.refreshing_plain, self.plain())
         };
-        cell.get_or_init(|| Group::in_background(group.plan().clone()))
+        cell.get_or_init(|| Batch::in_background(group.plan().clone()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::cache::canonical::Spelling;
+use crate::cache::canonical::CanonicalForm;
 use crate::cache::error::Error;
 use crate::cache::flight::RowTarget;
 use crate::cache::key::{after_spaces, LookupKey};
@@ -22,31 +22,36 @@ const MAX_SCRATCH: usize = 1 << 18;
 
 /// A lookup key on its way to its row.
 #[derive(Debug)]
-pub struct Located<K = Text> {
+pub struct ResolvedKey<K = Text> {
     /// How its columns are looked up.
     pub lookup: Rc<Lookup>,
     /// The cache key under which the row may stand. For an asking key without a known alias: its literal.
     pub cache_key: K,
     /// The cache key that its own spelling makes; differs from `cache_key` when an alias was known.
-    pub literal: Option<Vec<u8>>,
+    pub as_written: Option<Vec<u8>>,
     /// Where in the cache key the canonical lookup key starts.
     pub prefix_len: usize,
     /// Whether only PostgreSQL knows the row's own spelling.
-    pub asks: bool,
+    pub needs_postgres: bool,
 }
 
-impl<K: StoreKey> Located<K> {
+impl<K: StoreKey> ResolvedKey<K> {
     /// An entry of `table` may come to stand under this key.
     fn of(self, table: &Table) -> Self {
-        if self.lookup.is_loose {
-            table.loose.set_used();
+        if self.lookup.is_non_unique {
+            table.non_unique.set_used();
         }
         self
     }
 
     /// What a flight loads that is for this row of `table`. Its key may mean another one later.
     pub fn target(&self, table: &Table) -> RowTarget {
-        RowTarget { table: table.id, asks: self.asks, is_loose: self.lookup.is_loose, may_alias: false }
+        RowTarget {
+            table: table.id,
+            needs_postgres: self.needs_postgres,
+            is_non_unique: self.lookup.is_non_unique,
+            may_alias: false,
+        }
     }
 
     /// The lookup key as it stands in the cache key.
@@ -56,18 +61,18 @@ impl<K: StoreKey> Located<K> {
 
     /// The cache key that the flight of a load is known by.
     pub fn flight_key(&self) -> &[u8] {
-        self.literal.as_deref().unwrap_or_else(|| self.cache_key.as_bytes())
+        self.as_written.as_deref().unwrap_or_else(|| self.cache_key.as_bytes())
     }
 
     /// The values of the lookup key as its statement takes them: JSON where PostgreSQL is asked, plain texts elsewhere.
     pub fn values(&self) -> Result<KeyValues, Error> {
         let written = self.flight_key().get(self.prefix_len..).unwrap_or_default();
-        if let (false, Some(values)) = (self.asks, self.lookup.plain_values(written)) {
+        if let (false, Some(values)) = (self.needs_postgres, self.lookup.plain_values(written)) {
             return Ok(values);
         }
         // What was written means what was asked for.
         let key = LookupKey::parse_written(written)?;
-        if self.asks {
+        if self.needs_postgres {
             return Ok(key.members().map(|(_, value)| value.get().into()).collect());
         }
         (0..key.len()).map(|index| key.text_of(index).map(Into::into)).collect()
@@ -75,24 +80,28 @@ impl<K: StoreKey> Located<K> {
 }
 
 /// Finds the cache key for the lookup key that `json` is. `ERR`, `PGNOCOLUMN`, `PGBADVALUE`.
-pub fn locate<K: StoreKey>(engine: &Engine, table: &Table, json: &[u8]) -> Result<Located<K>, Error> {
-    match located_first(engine, table, json) {
-        Some((located, rest)) if after_spaces(rest).is_empty() => Ok(located),
-        _ => located_by(engine, table, &LookupKey::parse(json)?),
+pub fn resolve_key<K: StoreKey>(
+    engine: &Engine,
+    table: &Table,
+    json: &[u8],
+) -> Result<ResolvedKey<K>, Error> {
+    match first_resolved_key(engine, table, json) {
+        Some((resolved_key, rest)) if after_spaces(rest).is_empty() => Ok(resolved_key),
+        _ => resolved_by(engine, table, &LookupKey::parse(json)?),
     }
 }
 
 /// The same for each key of the array that `json` is. `ERR` as well for more than `max_multiread_keys`.
-pub fn locate_all<K: StoreKey>(
+pub fn resolve_keys<K: StoreKey>(
     engine: &Engine,
     table: &Table,
     json: &[u8],
-) -> Result<Vec<Located<K>>, Error> {
+) -> Result<Vec<ResolvedKey<K>>, Error> {
     let max = engine.settings.get().max_multiread_keys;
     if let Some(all) = all_at_once(engine, table, json, max) {
         return Ok(all);
     }
-    LookupKey::parse_many(json, max)?.iter().map(|key| located_by(engine, table, key)).collect()
+    LookupKey::parse_many(json, max)?.iter().map(|key| resolved_by(engine, table, key)).collect()
 }
 
 /// All keys of an array, if each is spelled as nearly all are.
@@ -101,13 +110,13 @@ fn all_at_once<K: StoreKey>(
     table: &Table,
     json: &[u8],
     max: usize,
-) -> Option<Vec<Located<K>>> {
+) -> Option<Vec<ResolvedKey<K>>> {
     let mut rest = after_spaces(json).strip_prefix(b"[")?;
     // Few keys are shorter than this.
     let mut all = Vec::with_capacity((json.len() / SHORT_KEY).min(max));
     while all.len() < max {
-        let (located, after) = located_first(engine, table, rest)?;
-        all.push(located);
+        let (resolved_key, after) = first_resolved_key(engine, table, rest)?;
+        all.push(resolved_key);
         match after_spaces(after) {
             [b',', more @ ..] => rest = more,
             [b']', end @ ..] if after_spaces(end).is_empty() => return Some(all),
@@ -118,29 +127,34 @@ fn all_at_once<K: StoreKey>(
 }
 
 /// The cache key for the lookup key that `json` begins with, if it is spelled as nearly all are, and what follows it.
-fn located_first<'j, K: StoreKey>(
+fn first_resolved_key<'j, K: StoreKey>(
     engine: &Engine,
     table: &Table,
     json: &'j [u8],
-) -> Option<(Located<K>, &'j [u8])> {
+) -> Option<(ResolvedKey<K>, &'j [u8])> {
     with_scratch(engine, |bytes| {
         let (lookup, prefix_len, rest) = table.copy_key(json, bytes)?;
         let cache_key = K::copy(bytes);
-        let located = Located { lookup, cache_key, literal: None, prefix_len, asks: false };
-        Some((located.of(table), rest))
+        let resolved_key =
+            ResolvedKey { lookup, cache_key, as_written: None, prefix_len, needs_postgres: false };
+        Some((resolved_key.of(table), rest))
     })
 }
 
-fn located_by<K: StoreKey>(engine: &Engine, table: &Table, key: &LookupKey<'_>) -> Result<Located<K>, Error> {
+fn resolved_by<K: StoreKey>(
+    engine: &Engine,
+    table: &Table,
+    key: &LookupKey<'_>,
+) -> Result<ResolvedKey<K>, Error> {
     let lookup = table.lookup(key)?;
     with_scratch(engine, |bytes| {
-        table.write_prefix(lookup.is_loose, bytes);
+        table.write_prefix(lookup.is_non_unique, bytes);
         let prefix_len = bytes.len();
-        let asks = key.write_canonical(&lookup.rules, bytes)? == Spelling::Ask;
-        let alias = if asks { engine.aliases.find(bytes) } else { None };
+        let needs_postgres = key.write_canonical(&lookup.rules, bytes)? == CanonicalForm::ByPostgres;
+        let alias = if needs_postgres { engine.aliases.find(bytes) } else { None };
         let cache_key = K::copy(alias.unwrap_or(bytes));
-        let literal = alias.map(|_| bytes.clone());
-        Ok(Located { lookup, cache_key, literal, prefix_len, asks }.of(table))
+        let as_written = alias.map(|_| bytes.clone());
+        Ok(ResolvedKey { lookup, cache_key, as_written, prefix_len, needs_postgres }.of(table))
     })
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 /// One table's loose entries.
 #[derive(Debug)]
-pub struct Loose {
+pub struct NonUnique {
     /// What their cache keys start with, up to the generation: `pg_cache:users`.
     stem: Box<str>,
     epoch: Cell<u64>,
@@ -14,7 +14,7 @@ pub struct Loose {
     is_used: Cell<bool>,
 }
 
-impl Loose {
+impl NonUnique {
     /// A new generation, later than `last`: what earlier runs of the server stored is not found.
     pub fn new(stem: &str, last: u64, now_ms: u64) -> Self {
         let epoch = next(last, now_ms);
@@ -78,22 +78,22 @@ mod tests {
 
     #[test]
     fn each_change_ends_the_generation_once_it_was_used() {
-        let loose = Loose::new("pg_cache:users", 0, 5);
-        assert!(!loose.drop_all(5));
+        let non_unique = NonUnique::new("pg_cache:users", 0, 5);
+        assert!(!non_unique.drop_all(5));
         let prefix = || {
             let mut prefix = Vec::new();
-            loose.write_prefix(&mut prefix);
+            non_unique.write_prefix(&mut prefix);
             prefix
         };
         let first = prefix();
-        loose.set_used();
-        assert!(loose.drop_all(5) && !loose.drop_all(5));
+        non_unique.set_used();
+        assert!(non_unique.drop_all(5) && !non_unique.drop_all(5));
         assert_ne!(first, prefix());
-        assert!(loose.owns(&[prefix(), b"{}".to_vec()].concat()) && !loose.owns(&first));
+        assert!(non_unique.owns(&[prefix(), b"{}".to_vec()].concat()) && !non_unique.owns(&first));
     }
 
     #[test]
     fn a_generation_is_later_than_the_last_whatever_the_clock_says() {
-        assert_eq!(Loose::new("t", u64::MAX - 1, 5).epoch(), u64::MAX);
+        assert_eq!(NonUnique::new("t", u64::MAX - 1, 5).epoch(), u64::MAX);
     }
 }

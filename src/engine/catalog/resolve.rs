@@ -11,11 +11,11 @@ use crate::cache::table::TableDefinition;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
 use crate::workers::job::Job;
-use crate::workers::mail::SourceIndex;
+use crate::workers::messages::SourceIndex;
 
 use crate::engine::catalog::sources::queue_is_full;
 use crate::engine::catalog::tables::{Now, Resolved, Table};
-use crate::engine::requests::pending_command::Parked;
+use crate::engine::requests::pending_command::PendingCommand;
 use crate::engine::state::{timed_out, Engine};
 use crate::engine::store::Store;
 
@@ -26,7 +26,7 @@ pub struct Resolutions {
 }
 
 struct Resolution {
-    parked: Vec<Parked>,
+    pending: Vec<PendingCommand>,
     deadline_ms: u64,
 }
 
@@ -37,16 +37,21 @@ impl std::fmt::Debug for Resolutions {
 }
 
 impl Engine {
-    /// Has the catalog asked what `relation` is, unless it is being asked, and `parked` run once it has answered.
-    pub fn resolve(&mut self, source: SourceIndex, relation: &str, parked: Parked) -> Result<(), Error> {
+    /// Has the catalog asked what `relation` is, unless it is being asked, and `pending` run once it has answered.
+    pub fn resolve(
+        &mut self,
+        source: SourceIndex,
+        relation: &str,
+        pending: PendingCommand,
+    ) -> Result<(), Error> {
         let key = (source, relation.to_owned());
         if let Some(resolution) = self.resolutions.under_way.get_mut(&key) {
-            resolution.parked.push(parked);
+            resolution.pending.push(pending);
             return Ok(());
         }
         self.describe(source, relation)?;
         let deadline_ms = monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64;
-        self.resolutions.under_way.insert(key, Resolution { parked: vec![parked], deadline_ms });
+        self.resolutions.under_way.insert(key, Resolution { pending: vec![pending], deadline_ms });
         Ok(())
     }
 
@@ -59,7 +64,7 @@ impl Engine {
     }
 
     /// Tells the threads that listen to `source` which relations to compare with the catalog.
-    pub fn tell_known(&self, source: SourceIndex) {
+    pub fn update_known_relations(&self, source: SourceIndex) {
         if let Some(active) = self.sources.get(source) {
             let relations = self
                 .tables
@@ -87,12 +92,12 @@ impl Engine {
         let key = (source, relation.to_owned());
         let Some(resolution) = self.resolutions.under_way.remove(&key) else { return };
         let definition = result.and_then(|definition| self.allowed(source, definition)).map(Arc::new);
-        for parked in resolution.parked {
+        for pending in resolution.pending {
             match &definition {
-                Err(error) => self.refuse_parked(ctx, &parked, error.clone()),
+                Err(error) => self.fail_pending(ctx, &pending, error.clone()),
                 Ok(definition) => {
-                    let table = self.remember(ctx, source, &parked.spelling, Arc::clone(definition), asked);
-                    self.run_parked(ctx, parked, &table);
+                    let table = self.remember(ctx, source, &pending.spelling, Arc::clone(definition), asked);
+                    self.run_pending(ctx, pending, &table);
                 }
             }
         }
@@ -137,7 +142,7 @@ impl Engine {
     ) -> Rc<Table> {
         let table = self.enter(ctx, source, definition, asked);
         self.tables.remember(spelling, &table);
-        self.tell_known(source);
+        self.update_known_relations(source);
         self.current(ctx, table)
     }
 
@@ -197,7 +202,7 @@ impl Engine {
     }
 
     /// Gives up the resolutions that take too long.
-    pub fn give_up_resolutions(&mut self, now_ms: u64) {
+    pub fn expire_resolutions(&mut self, now_ms: u64) {
         let late = |resolution: &Resolution| resolution.deadline_ms <= now_ms;
         let names: Vec<_> = self
             .resolutions
@@ -207,10 +212,10 @@ impl Engine {
             .map(|(name, _)| name.clone())
             .collect();
         for name in names {
-            for parked in
-                self.resolutions.under_way.remove(&name).into_iter().flat_map(|resolution| resolution.parked)
+            for pending in
+                self.resolutions.under_way.remove(&name).into_iter().flat_map(|resolution| resolution.pending)
             {
-                self.fail(parked.waiter(), timed_out());
+                self.fail(pending.waiter(), timed_out());
             }
         }
     }

@@ -8,13 +8,13 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::cdc::Known;
 use crate::postgres::{HealthReport, Source};
 use crate::settings::Shared;
-use crate::workers::errand::Errands;
-use crate::workers::group::{Group, Task};
+use crate::workers::batch::{Batch, Task};
 use crate::workers::job::Job;
 use crate::workers::listener::ListenerConfig;
-use crate::workers::mail::{Message, Postbox, SourceIndex};
+use crate::workers::messages::{Message, MessageSender, SourceIndex};
 use crate::workers::queue::{Limits, Queue};
 use crate::workers::threads::Threads;
+use crate::workers::worker::Worker;
 
 use crate::engine::freshness::listening::Listening;
 
@@ -59,15 +59,15 @@ pub struct Sources {
 
 impl Sources {
     /// Opens every source and starts its workers.
-    pub fn start(settings: &Arc<Shared>, postbox: &Postbox) -> Result<Self, Error> {
+    pub fn start(settings: &Arc<Shared>, sender: &MessageSender) -> Result<Self, Error> {
         let mut active = Vec::new();
         for (index, source) in settings.get().sources.iter().enumerate() {
-            let report = postbox.clone();
+            let report = sender.clone();
             let source = Source::open(
                 Arc::clone(source),
                 Box::new(move |transition| report.send(Message::Source(transition))),
             )?;
-            active.push(ActiveSource::start(index, source, settings, postbox)?);
+            active.push(ActiveSource::start(index, source, settings, sender)?);
         }
         Ok(Self { active })
     }
@@ -161,7 +161,7 @@ impl Sources {
 
 impl ActiveSource {
     /// Hands a task to the workers. `PGDOWN` when they could do nothing with it, `PGBUSY` when too many tasks wait.
-    pub fn push(&self, group: &Arc<Group>, task: Task, limits: Limits) -> Result<(), Error> {
+    pub fn push(&self, group: &Arc<Batch>, task: Task, limits: Limits) -> Result<(), Error> {
         self.refuse_if_down()?;
         self.is_calling_due.set(self.is_calling_due.get() || !limits.calls);
         self.queue.push(group, task, limits).map_err(|_| queue_is_full())
@@ -199,15 +199,15 @@ impl ActiveSource {
         index: usize,
         source: Arc<Source>,
         settings: &Arc<Shared>,
-        postbox: &Postbox,
+        sender: &MessageSender,
     ) -> Result<Self, Error> {
         let (name, pool_size) = (source.settings().name.clone(), source.settings().pool_size as usize);
         let queue = Queue::new(pool_size);
-        let errands = Errands {
+        let errands = Worker {
             index,
             source: Arc::clone(&source),
             queue: queue.clone(),
-            postbox: postbox.clone(),
+            sender: sender.clone(),
             settings: Arc::clone(settings),
         };
         let threads = Threads::start(pool_size, &errands)
@@ -217,7 +217,7 @@ impl ActiveSource {
             index,
             source: Arc::clone(source.settings()),
             pulses: Arc::clone(source.pulses()),
-            postbox: postbox.clone(),
+            sender: sender.clone(),
             settings: Arc::clone(settings),
             known: Arc::clone(&known),
             shutdown: source.shutdown().clone(),

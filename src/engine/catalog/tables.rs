@@ -12,10 +12,10 @@ use crate::cache::key::LookupKey;
 use crate::cache::notice::Relation;
 use crate::cache::table::TableDefinition;
 use crate::server::clock::beginning;
-use crate::workers::mail::SourceIndex;
+use crate::workers::messages::SourceIndex;
 
 use crate::engine::catalog::key_columns::Lookup;
-use crate::engine::catalog::non_unique::Loose;
+use crate::engine::catalog::non_unique::NonUnique;
 use crate::engine::store::Store;
 
 /// Names that clients may use before the memo starts anew: any number of spellings resolve to one table.
@@ -42,7 +42,7 @@ pub struct Table {
     /// The same without the generation: what the server's ACL is asked about, so that its patterns stay true.
     pub acl_prefix: Rc<[u8]>,
     /// Entries that any change may be about.
-    pub loose: Loose,
+    pub non_unique: NonUnique,
     /// Its changes, for what was read of several tables at once. All its generations share them.
     pub changes: Rc<Changes>,
     /// The number of the last mass drop before this generation began.
@@ -58,9 +58,9 @@ pub struct Table {
 
 impl Table {
     /// Appends what the cache keys of its rows start with, of loose entries or of the others.
-    pub fn write_prefix(&self, is_loose: bool, out: &mut Vec<u8>) {
-        if is_loose {
-            self.loose.write_prefix(out);
+    pub fn write_prefix(&self, is_non_unique: bool, out: &mut Vec<u8>) {
+        if is_non_unique {
+            self.non_unique.write_prefix(out);
         } else {
             out.extend_from_slice(&self.prefix);
         }
@@ -71,7 +71,7 @@ impl Table {
     pub fn copy_key<'j>(&self, json: &'j [u8], out: &mut Vec<u8>) -> Option<(Rc<Lookup>, usize, &'j [u8])> {
         self.lookups.borrow().iter().find_map(|lookup| {
             out.clear();
-            self.write_prefix(lookup.is_loose, out);
+            self.write_prefix(lookup.is_non_unique, out);
             let prefix_len = out.len();
             let rest = lookup.shape.copy(json, out)?;
             Some((Rc::clone(lookup), prefix_len, rest))
@@ -87,7 +87,9 @@ impl Table {
     /// The lookup key within `cache_key`, if that is one of this table's generation.
     pub fn lookup_key_in<'k>(&self, cache_key: &'k [u8]) -> Option<&'k [u8]> {
         let plain = cache_key.strip_prefix(&*self.prefix);
-        plain.or_else(|| self.loose.owns(cache_key).then(|| cache_key.get(self.loose.prefix_len()..))?)
+        plain.or_else(|| {
+            self.non_unique.owns(cache_key).then(|| cache_key.get(self.non_unique.prefix_len()..))?
+        })
     }
 
     /// How rows are looked up by the columns of `key`. `PGNOCOLUMN` when one of them does not exist.
@@ -185,7 +187,7 @@ impl Tables {
     /// Puts a new definition or epoch in the place of `old`, under every name it has.
     pub fn replace(&mut self, old: &Rc<Table>, resolved: Resolved<'_>) -> Rc<Table> {
         self.remove(old);
-        let new = Rc::new(table(old.id, resolved, old.loose.epoch()));
+        let new = Rc::new(table(old.id, resolved, old.non_unique.epoch()));
         new.recorded_ms.set(old.recorded_ms.get());
         new.asked.set(old.asked.get());
         self.enter(&new);
@@ -301,7 +303,7 @@ fn table(id: u64, resolved: Resolved<'_>, last_loose: u64) -> Table {
         epoch,
         prefix,
         acl_prefix,
-        loose: Loose::new(&stem, last_loose.max(epoch.unwrap_or_default()), now.unix_ms),
+        non_unique: NonUnique::new(&stem, last_loose.max(epoch.unwrap_or_default()), now.unix_ms),
         changes,
         drop,
         described_ms: Cell::new(now.monotonic_ms),

@@ -3,7 +3,7 @@
 use crate::cache::lease::{Freshness, Gap, Lease};
 use crate::server::clock::monotonic_ms_of;
 use crate::settings::{Invalidation, OnGap};
-use crate::workers::mail::{FeedEvent, SourceIndex};
+use crate::workers::messages::{FeedEvent, SourceIndex};
 
 use crate::engine::catalog::tables::Table;
 use crate::engine::state::Engine;
@@ -176,7 +176,7 @@ impl Engine {
         if store.is_replica() {
             // The master has its own ears; by then its word will have come.
             let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
-            self.doubts.add_source(source, store.monotonic_ms() + patience_ms);
+            self.pending_invalidations.add_source(source, store.monotonic_ms() + patience_ms);
         }
         self.drop_watched(source);
     }
@@ -218,7 +218,7 @@ impl Engine {
 
     /// Whether what stands under `key` of `table` is known to be out of date.
     pub fn is_doubted(&self, table: &Table, key: &[u8]) -> bool {
-        !self.doubts.is_empty() && self.doubts.cover(table, key)
+        !self.pending_invalidations.is_empty() && self.pending_invalidations.cover(table, key)
     }
 
     /// Whether what the cache holds of `table` may be served, and what is loaded may be stored: changes of a watched table

@@ -7,7 +7,7 @@ use crate::cache::key::{write_canonical_row, LookupKey};
 use crate::cache::notice::{Notice, Relation};
 use crate::plugins::event::Event;
 use crate::settings::EventType;
-use crate::workers::mail::SourceIndex;
+use crate::workers::messages::SourceIndex;
 
 use crate::engine::catalog::tables::Table;
 use crate::engine::state::Engine;
@@ -62,7 +62,7 @@ impl Engine {
     pub fn drop_table(&mut self, store: impl Store, table: &Rc<Table>) {
         if store.is_replica() {
             self.counters.superseded += self.flights.supersede_table(table.id) as u64;
-            self.doubts.add_table(table.id, store.monotonic_ms());
+            self.pending_invalidations.add_table(table.id, store.monotonic_ms());
         } else {
             self.start_epoch(store, table);
         }
@@ -76,7 +76,7 @@ impl Engine {
         relation: &Relation,
         rows: &[Box<str>],
     ) -> bool {
-        if table.loose.drop_all(store.unix_ms()) {
+        if table.non_unique.drop_all(store.unix_ms()) {
             self.counters.loose_drops += 1;
         }
         self.counters.superseded += self.flights.supersede_uncertain(table.id) as u64;
@@ -105,7 +105,7 @@ impl Engine {
         self.remove_or_doubt(store, table, &cache_key);
         let what = Event::new(EventType::Invalidate).key(&cache_key, table.prefix.len());
         let what = what.reason("notice");
-        self.tell(store, table, what);
+        self.emit(store, table, what);
     }
 
     /// What the catalog says of functions, operators, casts and types. Queries that were described with others are described
@@ -145,7 +145,7 @@ fn named(table: &Table, unique_key: &[usize], row: &LookupKey<'_>, trusts_texts:
     for column in &columns {
         let found = row.members().find(|(name, _)| *name == column.name);
         let Some((_, value)) = found else { return Named::Unknown };
-        if !trusts_texts && matches!(column.rule, Rule::Ask { .. }) {
+        if !trusts_texts && matches!(column.rule, Rule::ByPostgres { .. }) {
             return Named::Unknown;
         }
         if value.get() == "null" {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::cache::stored::{Refusal, Stored};
-use crate::workers::mail::SourceIndex;
+use crate::workers::messages::SourceIndex;
 
 use crate::engine::catalog::tables::Table;
 use crate::engine::state::Engine;
@@ -15,7 +15,7 @@ const MAX_KEYS: usize = 100_000;
 
 /// One key in doubt.
 #[derive(Debug, Clone, Copy)]
-struct Doubt {
+struct PendingInvalidation {
     since_ms: u64,
     /// Whether the entry has gone since, or was not there to begin with.
     is_gone: bool,
@@ -23,15 +23,15 @@ struct Doubt {
 
 /// Everything in doubt.
 #[derive(Debug, Default)]
-pub struct Doubts {
-    keys: HashMap<Box<[u8]>, Doubt>,
+pub struct PendingInvalidations {
+    keys: HashMap<Box<[u8]>, PendingInvalidation>,
     /// Tables by their number, with when a mass drop of each was told.
     tables: HashMap<u64, u64>,
     /// Until when each source is in doubt as a whole.
     sources: HashMap<SourceIndex, u64>,
 }
 
-impl Doubts {
+impl PendingInvalidations {
     /// Whether nothing is: what every hit asks first.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.tables.is_empty() && self.sources.is_empty()
@@ -70,61 +70,65 @@ impl Engine {
             Ok(()) if !store.is_replica() => {}
             Err(Refusal::Refused) => log::warn!("the server refused to remove an entry of {}", table.name),
             Ok(()) | Err(Refusal::Paused | Refusal::NotMaster) => {
-                self.doubt(store, table.source, key, !stands)
+                self.pending(store, table.source, key, !stands)
             }
         }
     }
 
-    fn doubt(&mut self, store: impl Store, source: SourceIndex, key: &[u8], is_gone: bool) {
+    fn pending(&mut self, store: impl Store, source: SourceIndex, key: &[u8], is_gone: bool) {
         let now_ms = store.monotonic_ms();
-        if self.doubts.keys.len() >= MAX_KEYS {
+        if self.pending_invalidations.keys.len() >= MAX_KEYS {
             let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
-            self.doubts.add_source(source, now_ms + patience_ms);
+            self.pending_invalidations.add_source(source, now_ms + patience_ms);
         } else {
-            self.doubts.keys.insert(key.into(), Doubt { since_ms: now_ms, is_gone });
+            self.pending_invalidations
+                .keys
+                .insert(key.into(), PendingInvalidation { since_ms: now_ms, is_gone });
         }
     }
 
     /// The master has written or removed `key`. A value that it stored a moment ago may be older than our notice; once
     /// `max_staleness_ms` has passed, it has either heard the notice or stopped storing.
-    pub fn doubted_key_changed(&mut self, store: impl Store, key: &[u8]) {
+    pub fn pending_key_changed(&mut self, store: impl Store, key: &[u8]) {
         let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
-        let Some(doubt) = self.doubts.keys.get_mut(key) else { return };
+        let Some(pending) = self.pending_invalidations.keys.get_mut(key) else { return };
         let stands = store.read(&store.key(key), |stored| stored != Stored::Nothing);
         if !stands {
-            doubt.is_gone = true;
-        } else if store.monotonic_ms() > doubt.since_ms + patience_ms {
-            self.doubts.keys.remove(key);
+            pending.is_gone = true;
+        } else if store.monotonic_ms() > pending.since_ms + patience_ms {
+            self.pending_invalidations.keys.remove(key);
         }
     }
 
     /// Ends the doubts that have been settled: on a master that may write again by removing what was doubted, on a
     /// replica once the master's word has come.
-    pub fn settle_doubts(&mut self, store: impl Store) {
-        if self.doubts.is_empty() {
+    pub fn settle_pending_invalidations(&mut self, store: impl Store) {
+        if self.pending_invalidations.is_empty() {
             return;
         }
         if store.is_replica() {
             self.settle_on_replica(store.monotonic_ms());
         } else if !store.is_paused() {
-            for key in std::mem::take(&mut self.doubts.keys).into_keys() {
+            for key in std::mem::take(&mut self.pending_invalidations.keys).into_keys() {
                 // A refusal here means that the entry has gone already, or that the next pause began: asked again then.
                 if store.remove(&store.key(&key)) == Err(Refusal::Paused) {
-                    self.doubts.keys.insert(key, Doubt { since_ms: store.monotonic_ms(), is_gone: false });
+                    self.pending_invalidations
+                        .keys
+                        .insert(key, PendingInvalidation { since_ms: store.monotonic_ms(), is_gone: false });
                 }
             }
-            self.doubts.tables.clear();
-            self.doubts.sources.clear();
+            self.pending_invalidations.tables.clear();
+            self.pending_invalidations.sources.clear();
         }
     }
 
     fn settle_on_replica(&mut self, now_ms: u64) {
         let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
         let is_old = |since_ms: u64| now_ms > since_ms + patience_ms;
-        self.doubts.keys.retain(|_, doubt| !(doubt.is_gone && is_old(doubt.since_ms)));
-        self.doubts.sources.retain(|_, until_ms| now_ms < *until_ms);
+        self.pending_invalidations.keys.retain(|_, pending| !(pending.is_gone && is_old(pending.since_ms)));
+        self.pending_invalidations.sources.retain(|_, until_ms| now_ms < *until_ms);
         let tables = &self.tables;
-        self.doubts.tables.retain(|id, since_ms| {
+        self.pending_invalidations.tables.retain(|id, since_ms| {
             // The master's record may have come a little before our own notice.
             let is_recorded =
                 tables.by_id(*id).is_none_or(|table| table.recorded_ms.get() + patience_ms >= *since_ms);

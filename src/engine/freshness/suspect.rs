@@ -1,6 +1,6 @@
 //! Suspect sources: those whose change notices are in doubt.
 
-use crate::workers::mail::SourceIndex;
+use crate::workers::messages::SourceIndex;
 
 use crate::engine::state::Engine;
 

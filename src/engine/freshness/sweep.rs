@@ -48,7 +48,7 @@ impl Sweep {
     fn is_outdated(&self, key: &str, prefix: &str) -> bool {
         let Some(stem) = key.strip_prefix(prefix).and_then(Stem::of) else { return false };
         let Some(table) = self.current.get(stem.name) else { return false };
-        stem.epoch != table.epoch && stem.epoch != Some(table.loose.epoch())
+        stem.epoch != table.epoch && stem.epoch != Some(table.non_unique.epoch())
     }
 }
 

@@ -29,10 +29,10 @@ pub enum Found<T> {
 
 /// Passes the row under `key` to `take`. Nothing is counted.
 pub fn find<S: Store, T>(store: S, key: &S::Key, take: impl FnOnce(&[u8]) -> T) -> Found<T> {
-    store.read(key, |stored| tell(stored, take))
+    store.read(key, |stored| emit(stored, take))
 }
 
-fn tell<T>(stored: Stored<'_>, take: impl FnOnce(&[u8]) -> T) -> Found<T> {
+fn emit<T>(stored: Stored<'_>, take: impl FnOnce(&[u8]) -> T) -> Found<T> {
     match stored {
         Stored::Nothing => Found::Nothing,
         Stored::OtherType => Found::Foreign,
@@ -58,7 +58,7 @@ impl Engine {
         if ageing.is_off() {
             return (find(store, key, take), Age::Fresh);
         }
-        let (found, left_ms) = store.read_with_ttl(key, |stored| tell(stored, take));
+        let (found, left_ms) = store.read_with_ttl(key, |stored| emit(stored, take));
         let age = match found {
             Found::Row(_) => ageing.age(left_ms, self.ttl_s(ttl)),
             Found::Absent | Found::Foreign | Found::Nothing => Age::Fresh,

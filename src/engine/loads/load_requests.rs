@@ -12,14 +12,14 @@ use crate::server::command::Answer;
 use crate::server::context::Context;
 use crate::server::text::Text;
 use crate::server::turn;
-use crate::workers::group::{Group, Task};
-use crate::workers::mail::SourceIndex;
+use crate::workers::batch::{Batch, Task};
+use crate::workers::messages::SourceIndex;
 use crate::workers::queue::Limits;
 
-use crate::engine::catalog::lookup::Located;
+use crate::engine::catalog::lookup::ResolvedKey;
 use crate::engine::catalog::sources::queue_is_full;
 use crate::engine::catalog::tables::Table;
-use crate::engine::loads::waiter::{Continuation, Ticket};
+use crate::engine::loads::waiter::{Continuation, FlightWaiter};
 use crate::engine::requests::caller::Caller;
 use crate::engine::state::Engine;
 use crate::engine::store::{Store, StoreKey};
@@ -31,28 +31,28 @@ type Keys = Vec<(FlightId, KeyValues)>;
 #[derive(Debug)]
 pub struct RowLoad<K = Text> {
     /// Where it may stand.
-    pub located: Located<K>,
+    pub resolved_key: ResolvedKey<K>,
     /// The values of its lookup key.
     pub values: KeyValues,
 }
 
 impl<K: StoreKey> RowLoad<K> {
-    /// The row that `located` names. Fails where its values cannot be told.
-    pub fn of(located: Located<K>) -> Result<Self, Error> {
-        let values = located.values()?;
-        Ok(Self { located, values })
+    /// The row that `resolved_key` names. Fails where its values cannot be told.
+    pub fn of(resolved_key: ResolvedKey<K>) -> Result<Self, Error> {
+        let values = resolved_key.values()?;
+        Ok(Self { resolved_key, values })
     }
 }
 
 /// The loads that one command starts, gathered so that each statement's keys go as one task.
 #[derive(Debug, Default)]
-pub struct Departures {
-    tasks: Vec<(Arc<Group>, Keys)>,
+pub struct LoadRequests {
+    tasks: Vec<(Arc<Batch>, Keys)>,
 }
 
-impl Departures {
+impl LoadRequests {
     /// Adds the load of a flight to those of its statement.
-    pub fn add(&mut self, group: &Arc<Group>, flight: FlightId, values: KeyValues) {
+    pub fn add(&mut self, group: &Arc<Batch>, flight: FlightId, values: KeyValues) {
         match self.tasks.iter_mut().find(|(known, _)| Arc::ptr_eq(known, group)) {
             Some((_, keys)) => keys.push((flight, values)),
             None => self.tasks.push((Arc::clone(group), vec![(flight, values)])),
@@ -61,25 +61,29 @@ impl Departures {
 }
 
 impl Engine {
-    /// Lets `ticket` wait for `row`; a flight that this starts goes to `departures`.
+    /// Lets `waiting` wait for `row`; a flight that this starts goes to `requests`.
     pub fn join<S: Store>(
         &mut self,
         store: S,
         table: &Rc<Table>,
         row: RowLoad<S::Key>,
         ttl_s: u32,
-        ticket: Ticket,
-        departures: &mut Departures,
+        waiting: FlightWaiter,
+        requests: &mut LoadRequests,
     ) {
-        let RowLoad { located, values } = row;
+        let RowLoad { resolved_key, values } = row;
         let target = RowTarget {
-            may_alias: located.asks && !located.lookup.reads_clock(&values),
-            ..located.target(table)
+            may_alias: resolved_key.needs_postgres && !resolved_key.lookup.reads_clock(&values),
+            ..resolved_key.target(table)
         };
-        let plan = self.plan(store, Target::Row(target), located.prefix_len, ttl_s);
-        if let Some(flight) = self.join_flight(located.flight_key(), plan, ticket) {
-            let group = if located.asks { located.lookup.asking() } else { located.lookup.plain() };
-            departures.add(group, flight, values);
+        let plan = self.plan(store, Target::Row(target), resolved_key.prefix_len, ttl_s);
+        if let Some(flight) = self.join_flight(resolved_key.flight_key(), plan, waiting) {
+            let group = if resolved_key.needs_postgres {
+                resolved_key.lookup.asking()
+            } else {
+                resolved_key.lookup.plain()
+            };
+            requests.add(group, flight, values);
         }
     }
 
@@ -89,10 +93,10 @@ impl Engine {
         FlightPlan { target, ttl_s, deadline_ms, prefix_len, is_refresh: false }
     }
 
-    /// Lets `ticket` wait for the flight for `key`. Returns the one that this starts, which has to be loaded; `None`: one is
+    /// Lets `waiting` wait for the flight for `key`. Returns the one that this starts, which has to be loaded; `None`: one is
     /// under way.
-    pub fn join_flight(&mut self, key: &[u8], plan: FlightPlan, ticket: Ticket) -> Option<FlightId> {
-        match self.flights.join(key, plan, ticket) {
+    pub fn join_flight(&mut self, key: &[u8], plan: FlightPlan, waiting: FlightWaiter) -> Option<FlightId> {
+        match self.flights.join(key, plan, waiting) {
             Joined::Started(flight) => Some(flight),
             Joined::Waiting(_) => {
                 self.counters.coalesced += 1;
@@ -103,7 +107,7 @@ impl Engine {
 
     /// Hands the flights that were started to the workers. Those that find no room in the queue, or a
     /// source that is down, land at once with `PGBUSY` or `PGDOWN`.
-    pub fn depart(&mut self, store: impl Store, source: SourceIndex, departures: Departures) {
+    pub fn submit(&mut self, store: impl Store, source: SourceIndex, requests: LoadRequests) {
         let settings = self.settings.get();
         let limits = Limits {
             queue_limit: settings.queue_limit,
@@ -112,14 +116,14 @@ impl Engine {
         };
         let pushed = Instant::now();
         let deadline = pushed + settings.load_timeout;
-        for (group, keys) in departures.tasks {
+        for (group, keys) in requests.tasks {
             let flights: Vec<FlightId> = keys.iter().map(|(flight, _)| *flight).collect();
             let pushed = self.sources.get(source).map_or_else(
                 || Err(queue_is_full()),
                 |active| active.push(&group, Task { keys, pushed, deadline }, limits),
             );
             if let Err(error) = pushed {
-                self.turn_back(store, &flights, &error);
+                self.reject(store, &flights, &error);
             }
         }
     }
@@ -129,16 +133,16 @@ impl Engine {
         &mut self,
         ctx: Context<'_>,
         table: &Rc<Table>,
-        located: Located,
+        resolved_key: ResolvedKey,
         caller: &mut Caller,
         rest: Continuation,
     ) -> Result<Answer, Error> {
-        let row = RowLoad::of(located)?;
+        let row = RowLoad::of(resolved_key)?;
         let waiter = caller.wait(self, ctx)?;
-        let mut departures = Departures::default();
+        let mut requests = LoadRequests::default();
         let ttl_s = self.ttl_s(None);
-        self.join(ctx, table, row, ttl_s, Ticket::Then { waiter, rest }, &mut departures);
-        self.depart(ctx, table.source, departures);
+        self.join(ctx, table, row, ttl_s, FlightWaiter::Continue { waiter, rest }, &mut requests);
+        self.submit(ctx, table.source, requests);
         Ok(Answer::Blocked(waiter))
     }
 
@@ -147,10 +151,10 @@ impl Engine {
         asked.map_or_else(|| ttl::whole_seconds(self.settings.get().default_ttl), Ttl::seconds)
     }
 
-    fn turn_back(&mut self, store: impl Store, flights: &[FlightId], error: &Error) {
+    fn reject(&mut self, store: impl Store, flights: &[FlightId], error: &Error) {
         for flight in flights {
-            if let Some(landed) = self.flights.land(*flight) {
-                self.give_up(store, landed, error.clone());
+            if let Some(completed) = self.flights.complete(*flight) {
+                self.expire_flight(store, completed, error.clone());
             }
         }
         crate::server::wakeup::wake();

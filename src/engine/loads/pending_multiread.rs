@@ -7,13 +7,13 @@ use foldhash::HashMap;
 
 use crate::cache::entry::Entry;
 use crate::cache::error::Error;
-use crate::cache::spent::Spent;
+use crate::cache::timings::Timings;
 use crate::server::acl::User;
 use crate::server::blocked::WaiterId;
 
 /// Names a MULTIREAD for as long as the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct GatherId(u64);
+pub struct MultireadId(u64);
 
 /// What is known of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Slot {
 
 /// A MULTIREAD that waits.
 #[derive(Debug)]
-pub struct Gather {
+pub struct PendingMultiread {
     /// Whom to answer.
     pub waiter: WaiterId,
     /// For the ACL on keys that only the load brings.
@@ -50,7 +50,7 @@ pub struct Gather {
     /// How many more bytes the reply may have.
     pub spare_bytes: usize,
     /// Where the time of its loads went.
-    pub spent: Spent,
+    pub timings: Timings,
 }
 
 /// Whether a reply is short enough.
@@ -62,7 +62,7 @@ pub enum Fit {
     TooLong,
 }
 
-impl Gather {
+impl PendingMultiread {
     fn fill(&mut self, index: usize, slot: Slot) -> Fit {
         let Some(place) = self.slots.get_mut(index).filter(|place| **place == Slot::Pending) else {
             return Fit::Fits;
@@ -77,39 +77,45 @@ impl Gather {
 
 /// Every MULTIREAD that waits.
 #[derive(Debug, Default)]
-pub struct Gathers {
-    under_way: HashMap<GatherId, Gather>,
+pub struct PendingMultireads {
+    under_way: HashMap<MultireadId, PendingMultiread>,
     next: u64,
 }
 
-impl Gathers {
+impl PendingMultireads {
     /// Adds one.
-    pub fn add(&mut self, gather: Gather) -> GatherId {
+    pub fn add(&mut self, multiread: PendingMultiread) -> MultireadId {
         self.next += 1;
-        self.under_way.insert(GatherId(self.next), gather);
-        GatherId(self.next)
+        self.under_way.insert(MultireadId(self.next), multiread);
+        MultireadId(self.next)
     }
 
     /// Who asks in a MULTIREAD, as long as it waits.
-    pub fn asker(&self, id: GatherId) -> Option<Rc<User>> {
-        self.under_way.get(&id).map(|gather| Rc::clone(&gather.user))
+    pub fn asker(&self, id: MultireadId) -> Option<Rc<User>> {
+        self.under_way.get(&id).map(|multiread| Rc::clone(&multiread.user))
     }
 
     /// Fills one slot with what a load brought in that time. Returns the MULTIREAD when that was its last, and whether its
     /// reply is short enough.
-    pub fn fill(&mut self, id: GatherId, index: usize, slot: Slot, spent: Spent) -> Option<(Gather, Fit)> {
-        let gather = self.under_way.get_mut(&id)?;
-        gather.spent = gather.spent.max(spent);
-        let fit = gather.fill(index, slot);
-        if gather.pending == 0 || fit == Fit::TooLong {
-            self.remove(id).map(|gather| (gather, fit))
+    pub fn fill(
+        &mut self,
+        id: MultireadId,
+        index: usize,
+        slot: Slot,
+        timings: Timings,
+    ) -> Option<(PendingMultiread, Fit)> {
+        let multiread = self.under_way.get_mut(&id)?;
+        multiread.timings = multiread.timings.max(timings);
+        let fit = multiread.fill(index, slot);
+        if multiread.pending == 0 || fit == Fit::TooLong {
+            self.remove(id).map(|multiread| (multiread, fit))
         } else {
             None
         }
     }
 
     /// Takes one out: it failed, and is answered once.
-    pub fn remove(&mut self, id: GatherId) -> Option<Gather> {
+    pub fn remove(&mut self, id: MultireadId) -> Option<PendingMultiread> {
         self.under_way.remove(&id)
     }
 }

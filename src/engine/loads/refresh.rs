@@ -4,13 +4,13 @@ use std::rc::Rc;
 
 use crate::cache::age::Ageing;
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::flight::{Landed, Target};
+use crate::cache::flight::{CompletedFlight, Target};
 use crate::cache::ttl::Ttl;
-use crate::workers::mail::SourceIndex;
+use crate::workers::messages::SourceIndex;
 
 use crate::engine::catalog::tables::Table;
-use crate::engine::loads::load_requests::{Departures, RowLoad};
-use crate::engine::loads::waiter::Ticket;
+use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
+use crate::engine::loads::waiter::FlightWaiter;
 use crate::engine::state::Engine;
 use crate::engine::store::{Store, StoreKey};
 
@@ -37,19 +37,20 @@ impl Engine {
         if rows.is_empty() || !self.may_refresh(store, table.source) {
             return;
         }
-        let (now_ms, mut departures) = (store.monotonic_ms(), Departures::default());
+        let (now_ms, mut requests) = (store.monotonic_ms(), LoadRequests::default());
         let ttl_s = self.ttl_s(ttl);
-        for RowLoad { located, values } in rows {
-            if self.resting.holds(located.cache_key.as_bytes(), now_ms) {
+        for RowLoad { resolved_key, values } in rows {
+            if self.refresh_backoff.holds(resolved_key.cache_key.as_bytes(), now_ms) {
                 continue;
             }
-            let plan = self.plan(store, Target::Row(located.target(table)), located.prefix_len, ttl_s);
-            if let Some(flight) = self.flights.refresh(located.cache_key.as_bytes(), plan) {
+            let plan =
+                self.plan(store, Target::Row(resolved_key.target(table)), resolved_key.prefix_len, ttl_s);
+            if let Some(flight) = self.flights.refresh(resolved_key.cache_key.as_bytes(), plan) {
                 self.counters.refreshed += 1;
-                departures.add(located.lookup.refreshing(located.asks), flight, values);
+                requests.add(resolved_key.lookup.refreshing(resolved_key.needs_postgres), flight, values);
             }
         }
-        self.depart(store, table.source, departures);
+        self.submit(store, table.source, requests);
     }
 
     /// Whether the source has time for loads that nobody waits for, and whether their rows could be stored here.
@@ -63,14 +64,19 @@ impl Engine {
 
     /// A refresh has failed. The entry stays for as long as the server keeps it, unless PostgreSQL says that there is
     /// no such row to be read.
-    pub fn refresh_failed(&mut self, store: impl Store, landed: &Landed<Ticket>, error: &Error) {
-        if !landed.may_fill {
+    pub fn refresh_failed(
+        &mut self,
+        store: impl Store,
+        completed: &CompletedFlight<FlightWaiter>,
+        error: &Error,
+    ) {
+        if !completed.may_fill {
             return;
         }
         if may_pass(error) {
-            self.resting.add(&landed.key, store.monotonic_ms());
+            self.refresh_backoff.add(&completed.key, store.monotonic_ms());
         } else {
-            self.discard(store, &landed.key);
+            self.discard(store, &completed.key);
         }
     }
 }

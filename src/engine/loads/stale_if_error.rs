@@ -4,52 +4,65 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::error::Error;
-use crate::cache::flight::Landed;
-use crate::cache::spent::Spent;
+use crate::cache::flight::CompletedFlight;
+use crate::cache::timings::Timings;
 
 use crate::engine::loads::entries::{find, Found};
 use crate::engine::loads::refresh::may_pass;
-use crate::engine::loads::waiter::{Brought, Ticket};
+use crate::engine::loads::waiter::{FlightWaiter, LoadedRow};
 use crate::engine::state::Engine;
 use crate::engine::store::Store;
 
 impl Engine {
     /// A flight has failed: everyone who waits is told so, unless an entry stands that may answer for it.
-    pub fn fail_flight(&mut self, store: impl Store, landed: Landed<Ticket>, error: Error, spent: Spent) {
-        if landed.plan.is_refresh {
-            self.refresh_failed(store, &landed, &error);
+    pub fn fail_flight(
+        &mut self,
+        store: impl Store,
+        completed: CompletedFlight<FlightWaiter>,
+        error: Error,
+        timings: Timings,
+    ) {
+        if completed.plan.is_refresh {
+            self.refresh_failed(store, &completed, &error);
         }
-        let Some(standing) = self.standing(store, &landed, &error) else {
-            return self.answer_all(landed.waiters, Err(error), spent);
+        let Some(standing) = self.standing(store, &completed, &error) else {
+            return self.answer_all(completed.waiters, Err(error), timings);
         };
         // Who must know what PostgreSQL says, rather than how a row looks, is told the truth.
-        let (readers, others): (Vec<_>, Vec<_>) =
-            landed.waiters.into_iter().partition(|ticket| !matches!(ticket, Ticket::Then { .. }));
+        let (readers, others): (Vec<_>, Vec<_>) = completed
+            .waiters
+            .into_iter()
+            .partition(|waiting| !matches!(waiting, FlightWaiter::Continue { .. }));
         self.counters.stale_served += readers.len() as u64;
-        self.answer_all(readers, Ok(standing), spent);
-        self.answer_all(others, Err(error), spent);
+        self.answer_all(readers, Ok(standing), timings);
+        self.answer_all(others, Err(error), timings);
     }
 
     /// The row that was passed by because its source is suspect, where it may be served all the same.
-    fn standing(&self, store: impl Store, landed: &Landed<Ticket>, error: &Error) -> Option<Brought> {
+    fn standing(
+        &self,
+        store: impl Store,
+        completed: &CompletedFlight<FlightWaiter>,
+        error: &Error,
+    ) -> Option<LoadedRow> {
         let grace_ms = self.settings.get().grace.as_millis() as u64;
-        if grace_ms == 0 || landed.waiters.is_empty() {
+        if grace_ms == 0 || completed.waiters.is_empty() {
             return None;
         }
-        let table = self.tables.by_id(landed.plan.row()?.table)?;
-        let own_key = self.aliases.find(&landed.key).unwrap_or(&landed.key);
+        let table = self.tables.by_id(completed.plan.row()?.table)?;
+        let own_key = self.aliases.find(&completed.key).unwrap_or(&completed.key);
         // A table that was dropped meanwhile has another prefix: its entries are gone, though their bytes may be here.
         if !may_stand(self.suspect_for_ms(table.source, store.monotonic_ms()), grace_ms, error)
             || table.lookup_key_in(own_key).is_none()
-            || self.doubts.cover(&table, own_key)
+            || self.pending_invalidations.cover(&table, own_key)
         {
             return None;
         }
         let Found::Row(row) = find(store, &store.key(own_key), |row| Arc::from(row)) else { return None };
-        let is_renamed = own_key[..] != landed.key[..];
+        let is_renamed = own_key[..] != completed.key[..];
         let acl_key = table.lookup_key_in(own_key).filter(|_| is_renamed);
         let acl_key = acl_key.map(|lookup_key| Rc::from([&table.acl_prefix, lookup_key].concat()));
-        Some(Brought { row: Some(row), own_key: Some(Rc::from(own_key)), is_renamed, acl_key })
+        Some(LoadedRow { row: Some(row), own_key: Some(Rc::from(own_key)), is_renamed, acl_key })
     }
 }
 

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::flight::Landed;
+use crate::cache::flight::CompletedFlight;
 
 use crate::engine::catalog::tables::Table;
 use crate::engine::loads::entries::{find, Found};
-use crate::engine::loads::waiter::{Brought, Ticket};
+use crate::engine::loads::waiter::{FlightWaiter, LoadedRow};
 use crate::engine::state::Engine;
 use crate::engine::store::Store;
 
@@ -18,20 +18,20 @@ impl Engine {
         &mut self,
         store: impl Store,
         table: Rc<Table>,
-        landed: &mut Landed<Ticket>,
-        brought: &mut Brought,
+        completed: &mut CompletedFlight<FlightWaiter>,
+        loaded: &mut LoadedRow,
     ) {
         let table = self.current(store, table);
-        let own_key = brought.own_key.as_ref().map(|key| key_of_now(&table, landed, key));
+        let own_key = loaded.own_key.as_ref().map(|key| key_of_now(&table, completed, key));
         let standing = own_key.as_ref().filter(|key| self.may_serve(store, &table, key));
         match standing.map_or(Found::Nothing, |key| find(store, &store.key(key), |row| Arc::from(row))) {
-            Found::Row(row) => return brought.row = Some(row),
-            Found::Absent => return brought.row = None,
+            Found::Row(row) => return loaded.row = Some(row),
+            Found::Absent => return loaded.row = None,
             Found::Foreign | Found::Nothing => {}
         }
-        let flight_key = key_of_now(&table, landed, &landed.key);
-        let mut superseded = self.flights.hand_over(&flight_key, landed);
-        if let Some(other) = own_key.filter(|key| *key != flight_key && !landed.waiters.is_empty()) {
+        let flight_key = key_of_now(&table, completed, &completed.key);
+        let mut superseded = self.flights.hand_over(&flight_key, completed);
+        if let Some(other) = own_key.filter(|key| *key != flight_key && !completed.waiters.is_empty()) {
             superseded |= self.flights.supersede_key(&other);
         }
         self.counters.superseded += u64::from(superseded);
@@ -39,13 +39,13 @@ impl Engine {
 }
 
 /// `key`, which a flight began with, in its table's generation of now.
-fn key_of_now(table: &Table, landed: &Landed<Ticket>, key: &[u8]) -> Vec<u8> {
+fn key_of_now(table: &Table, completed: &CompletedFlight<FlightWaiter>, key: &[u8]) -> Vec<u8> {
     let mut now = Vec::new();
-    let is_loose = landed.plan.row().is_some_and(|row| row.is_loose);
-    if is_loose {
-        table.loose.set_used();
+    let is_non_unique = completed.plan.row().is_some_and(|row| row.is_non_unique);
+    if is_non_unique {
+        table.non_unique.set_used();
     }
-    table.write_prefix(is_loose, &mut now);
-    now.extend_from_slice(key.get(landed.plan.prefix_len..).unwrap_or_default());
+    table.write_prefix(is_non_unique, &mut now);
+    now.extend_from_slice(key.get(completed.plan.prefix_len..).unwrap_or_default());
     now
 }

@@ -8,12 +8,12 @@ use crate::server::blocked::WaiterId;
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 
-use crate::engine::loads::pending_multiread::GatherId;
+use crate::engine::loads::pending_multiread::MultireadId;
 use crate::engine::state::Engine;
 
 /// What a load brought, with the cache key that it belongs under.
 #[derive(Debug, Clone)]
-pub struct Brought {
+pub struct LoadedRow {
     /// The row's JSON; `None`: it does not exist.
     pub row: Option<std::sync::Arc<[u8]>>,
     /// The row's own cache key; `None`: an absent row whose key has no one spelling.
@@ -25,10 +25,10 @@ pub struct Brought {
 }
 
 /// The rest of a command that had to know a row's own key first.
-pub type Continuation = Box<dyn FnOnce(&mut Engine, Context<'_>, &Result<Brought, Error>) -> Reply>;
+pub type Continuation = Box<dyn FnOnce(&mut Engine, Context<'_>, &Result<LoadedRow, Error>) -> Reply>;
 
 /// A waiter of a flight.
-pub enum Ticket {
+pub enum FlightWaiter {
     /// A READ: the row.
     Row {
         /// Whom to answer.
@@ -39,12 +39,12 @@ pub enum Ticket {
     /// One key of a MULTIREAD.
     Part {
         /// Which MULTIREAD.
-        gather: GatherId,
+        multiread: MultireadId,
         /// Which of its keys.
         index: usize,
     },
     /// A command that goes on from here.
-    Then {
+    Continue {
         /// Whom to answer.
         waiter: WaiterId,
         /// With what.
@@ -52,7 +52,7 @@ pub enum Ticket {
     },
 }
 
-impl std::fmt::Debug for Ticket {
+impl std::fmt::Debug for FlightWaiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Ticket")
     }

@@ -9,7 +9,7 @@ use crate::plugins::overview::{Overview, SourceOverview};
 use crate::postgres::{Condition, HealthReport};
 use crate::server::clock::{monotonic_ms, unix_ms};
 use crate::settings::Invalidation;
-use crate::workers::mail::SourceIndex;
+use crate::workers::messages::SourceIndex;
 
 use crate::engine::catalog::sources::ActiveSource;
 use crate::engine::state::Engine;
@@ -60,7 +60,7 @@ impl Engine {
         self.publish_ms = now_ms + PUBLISH_INTERVAL_MS;
         let overview = self.overview();
         let verdict = Verdict::of(&overview);
-        endpoint.board().publish(verdict, self.plugins.pages(overview));
+        endpoint.cell().publish(verdict, self.plugins.pages(overview));
     }
 
     fn gauges(&self) -> Vec<(&'static str, u64)> {

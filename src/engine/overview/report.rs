@@ -23,20 +23,22 @@ impl Engine {
     }
 
     fn commands_section(&self) -> Section {
-        let book = self.plugins.stats.book();
+        let statistics = self.plugins.stats.statistics();
         let of_command = |name: &str, errors: u64, told: Percentiles| {
             let mut dict = vec![("calls", Field::Number(told.count)), ("errors", Field::Number(errors))];
             dict.extend(times(told));
             (name.replace('.', "_"), Field::Dict(dict))
         };
-        let mut fields: Vec<_> = book
+        let mut fields: Vec<_> = statistics
             .commands
             .iter()
             .map(|command| of_command(command.name, command.errors, command.latency().percentiles()))
             .collect();
-        for (name, latency) in
-            [("time_queue", &book.queue), ("time_postgres", &book.postgres), ("time_main", &book.main())]
-        {
+        for (name, latency) in [
+            ("time_queue", &statistics.queue),
+            ("time_postgres", &statistics.postgres),
+            ("time_main", &statistics.main()),
+        ] {
             let told = latency.percentiles();
             let mut dict = vec![("count", Field::Number(told.count))];
             dict.extend(times(told));
@@ -46,13 +48,13 @@ impl Engine {
     }
 
     fn tables_section(&self) -> Section {
-        let book = self.plugins.stats.book();
+        let statistics = self.plugins.stats.statistics();
         let of_table = |table: &TableStats| {
             let figures = table.figures().into_iter();
             let dict = figures.map(|(name, value)| (name, Field::Number(value))).collect();
             (format!("table_{}", plain(&table.name)), Field::Dict(dict))
         };
-        Section { name: "tables", fields: book.busiest().into_iter().map(of_table).collect() }
+        Section { name: "tables", fields: statistics.busiest().into_iter().map(of_table).collect() }
     }
 }
 

@@ -18,8 +18,8 @@ use crate::settings::EventType;
 use super::{Asked, Query, Request};
 use crate::engine::command_names;
 use crate::engine::loads::entries::Found;
-use crate::engine::loads::load_requests::Departures;
-use crate::engine::loads::waiter::Ticket;
+use crate::engine::loads::load_requests::LoadRequests;
+use crate::engine::loads::waiter::FlightWaiter;
 use crate::engine::requests::caller::Caller;
 use crate::engine::state::Engine;
 use crate::engine::store::{Store, StoreKey};
@@ -68,21 +68,21 @@ impl Engine {
         let key = request.cache_key();
         self.may_access(ctx, &caller.user, wanted.command(), &[&key], Access::Read)?;
         let Some(query) = self.known_query(request) else {
-            return self.park_query(ctx, request, wanted, caller);
+            return self.await_description(ctx, request, wanted, caller);
         };
         if wanted == Wanted::Inspection {
             return Ok(Answer::Now(self.inspect_query(ctx, request, &query, &key)));
         }
         if let Some(reply) = self.reply_with_rows(ctx, request, &query, &key, caller.is_in_command()) {
             self.counters.hits += 1;
-            self.tell_query(ctx, request, EventType::Hit, &key);
+            self.emit_query_event(ctx, request, EventType::Hit, &key);
             return Ok(Answer::Now(reply));
         }
         self.counters.misses += 1;
         let waiter = caller.wait(self, ctx)?;
         let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
-        self.tell_query(ctx, request, EventType::Miss, &key);
-        self.join_query(ctx, request, &query, &key, Ticket::Row { waiter, user });
+        self.emit_query_event(ctx, request, EventType::Miss, &key);
+        self.join_query(ctx, request, &query, &key, FlightWaiter::Row { waiter, user });
         Ok(Answer::Blocked(waiter))
     }
 
@@ -154,7 +154,7 @@ impl Engine {
         request: &Request,
         query: &Rc<Query>,
         key: &S::Key,
-        ticket: Ticket,
+        waiting: FlightWaiter,
     ) {
         let under_way = match self.flights.target_of(key.as_bytes()) {
             Some(Target::Query(number)) => Some(number),
@@ -165,17 +165,17 @@ impl Engine {
         }
         let number = self.queries.ask(query, &request.tags);
         let plan = self.plan(store, Target::Query(number), request.stem.len(), request.ttl_s);
-        let Some(flight) = self.join_flight(key.as_bytes(), plan, ticket) else {
+        let Some(flight) = self.join_flight(key.as_bytes(), plan, waiting) else {
             self.queries.take_load(number);
             return;
         };
-        let mut departures = Departures::default();
-        departures.add(&query.group, flight, Box::new([Box::from(&*request.params)]));
-        self.depart(store, query.source, departures);
+        let mut requests = LoadRequests::default();
+        requests.add(&query.group, flight, Box::new([Box::from(&*request.params)]));
+        self.submit(store, query.source, requests);
     }
 
-    fn tell_query(&mut self, ctx: Context<'_>, request: &Request, kind: EventType, key: &Text) {
+    fn emit_query_event(&mut self, ctx: Context<'_>, request: &Request, kind: EventType, key: &Text) {
         let what = Event::new(kind).key(key.as_bytes(), request.stem.len());
-        self.tell_of_query(ctx, request.source, &request.name, what);
+        self.emit_for_query(ctx, request.source, &request.name, what);
     }
 }

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::flight::Landed;
+use crate::cache::flight::CompletedFlight;
 use crate::cache::result_set;
 use crate::plugins::event::Event;
 use crate::postgres::query::QueryRows;
 use crate::postgres::rows::load::Fetched;
 use crate::settings::EventType;
-use crate::workers::mail::SourceIndex;
+use crate::workers::messages::SourceIndex;
 
 use super::sweep::ResultKey;
 use super::{Query, QueryLoad};
 use crate::engine::loads::entries::Found;
-use crate::engine::loads::waiter::{Brought, Ticket};
+use crate::engine::loads::waiter::{FlightWaiter, LoadedRow};
 use crate::engine::state::Engine;
 use crate::engine::store::Store;
 
@@ -25,13 +25,13 @@ impl Engine {
     pub fn complete_query(
         &mut self,
         store: impl Store,
-        landed: &mut Landed<Ticket>,
+        completed: &mut CompletedFlight<FlightWaiter>,
         load: &QueryLoad,
         outcome: Result<Fetched, Error>,
-    ) -> Result<Brought, Error> {
+    ) -> Result<LoadedRow, Error> {
         let rows = outcome.and_then(|fetched| self.rows_of(store, &load.query, fetched))?;
-        let row = Some(self.settle(store, load, landed, rows));
-        Ok(Brought { row, own_key: Some(Rc::clone(&landed.key)), is_renamed: false, acl_key: None })
+        let row = Some(self.settle(store, load, completed, rows));
+        Ok(LoadedRow { row, own_key: Some(Rc::clone(&completed.key)), is_renamed: false, acl_key: None })
     }
 
     /// Stores what a query brought, if it may be, and returns what those get who waited.
@@ -39,17 +39,17 @@ impl Engine {
         &mut self,
         store: impl Store,
         load: &QueryLoad,
-        landed: &mut Landed<Ticket>,
+        completed: &mut CompletedFlight<FlightWaiter>,
         rows: QueryRows,
     ) -> Arc<[u8]> {
-        if !landed.may_fill || !self.is_fresh(load) {
-            return self.pass_on(store, load, landed, rows.json);
+        if !completed.may_fill || !self.is_fresh(load) {
+            return self.pass_on(store, load, completed, rows.json);
         }
         if rows.reads_clock {
             load.query.add(&[], &[], vec!["a parameter reads the clock".to_owned()]);
         }
         if load.query.knows(&rows.relations) {
-            self.fill_query(store, load, landed, &rows.json);
+            self.fill_query(store, load, completed, &rows.json);
         }
         rows.json
     }
@@ -79,10 +79,10 @@ impl Engine {
         &mut self,
         store: impl Store,
         load: &QueryLoad,
-        landed: &mut Landed<Ticket>,
+        completed: &mut CompletedFlight<FlightWaiter>,
         rows: Arc<[u8]>,
     ) -> Arc<[u8]> {
-        let key = store.key(&landed.key);
+        let key = store.key(&completed.key);
         let standing = self.queries.known.get(&load.query.stem).map(Rc::clone);
         let standing = standing.filter(|query| self.may_rely_on_query(store, query));
         let found =
@@ -90,12 +90,18 @@ impl Engine {
         if let Some(Found::Row(rows)) = found {
             return rows;
         }
-        let key = Rc::clone(&landed.key);
-        self.counters.superseded += u64::from(self.flights.hand_over(&key, landed));
+        let key = Rc::clone(&completed.key);
+        self.counters.superseded += u64::from(self.flights.hand_over(&key, completed));
         rows
     }
 
-    fn fill_query(&mut self, store: impl Store, load: &QueryLoad, landed: &Landed<Ticket>, rows: &[u8]) {
+    fn fill_query(
+        &mut self,
+        store: impl Store,
+        load: &QueryLoad,
+        completed: &CompletedFlight<FlightWaiter>,
+        rows: &[u8],
+    ) {
         if !self.may_rely_on_query(store, &load.query) {
             return;
         }
@@ -103,7 +109,9 @@ impl Engine {
         let entry = || result_set::write(load.stamp, rows);
         // There is no grace for it: it is asked anew when its time has come.
         let is_stored = rows.len() <= settings.max_entry_bytes
-            && self.store_with_grace(store, &landed.key, &entry(), landed.plan.ttl_s, Duration::ZERO).is_ok();
+            && self
+                .store_with_grace(store, &completed.key, &entry(), completed.plan.ttl_s, Duration::ZERO)
+                .is_ok();
         if is_stored {
             self.counters.fills += 1;
         } else {
@@ -112,18 +120,18 @@ impl Engine {
     }
 
     /// The entry of a query expired or was evicted.
-    pub fn tell_query_key_change(&mut self, store: impl Store, kind: EventType, cache_key: &[u8]) {
+    pub fn emit_query_key_change(&mut self, store: impl Store, kind: EventType, cache_key: &[u8]) {
         let Ok(key) = std::str::from_utf8(cache_key) else { return };
         let prefix = self.settings.get().cache_prefix.clone();
         let Some(key) = ResultKey::of(key, &prefix) else { return };
         let source = self.sources.iter().position(|source| source.prefix == key.source_prefix);
         if let Some(source) = source {
-            self.tell_of_query(store, source, key.name, Event::new(kind).key(cache_key, 0));
+            self.emit_for_query(store, source, key.name, Event::new(kind).key(cache_key, 0));
         }
     }
 
     /// Tells of something that has happened to the query called `name`.
-    pub fn tell_of_query(&self, store: impl Store, source: SourceIndex, name: &str, what: Event<'_>) {
+    pub fn emit_for_query(&self, store: impl Store, source: SourceIndex, name: &str, what: Event<'_>) {
         let what = Event { source: self.sources.name(source), query: Some(name), ..what };
         store.emit(&self.plugins, self.settings.get(), &what);
     }

@@ -13,7 +13,7 @@ use crate::server::command::Answer;
 use crate::server::context::Context;
 use crate::workers::accounted::AccountedQuery;
 use crate::workers::job::Job;
-use crate::workers::mail::SourceIndex;
+use crate::workers::messages::SourceIndex;
 
 use super::ask::Wanted;
 use super::{Query, Request};
@@ -28,13 +28,13 @@ use crate::engine::store::Store;
 pub(super) struct Description {
     stem: Rc<str>,
     plan: Arc<QueryPlan>,
-    parked: Vec<ParkedQuery>,
+    pending: Vec<PendingQuery>,
     deadline_ms: u64,
 }
 
 /// A command that waits for that.
 #[derive(Debug)]
-struct ParkedQuery {
+struct PendingQuery {
     caller: Caller,
     request: Request,
     wanted: Wanted,
@@ -42,7 +42,7 @@ struct ParkedQuery {
 
 impl Engine {
     /// Has PostgreSQL asked what the query reads, unless it is being asked, and goes on with `request` then.
-    pub(super) fn park_query(
+    pub(super) fn await_description(
         &mut self,
         ctx: Context<'_>,
         request: &Request,
@@ -52,10 +52,10 @@ impl Engine {
         let waiter = caller.wait(self, ctx)?;
         let client = caller.client;
         let caller = std::mem::replace(caller, Caller { waiter: Some(waiter), user: User::server(), client });
-        let parked = ParkedQuery { caller, request: request.clone(), wanted };
+        let pending = PendingQuery { caller, request: request.clone(), wanted };
         let is_same = |known: &&mut Description| known.stem == request.stem && known.plan.sql == *request.sql;
         if let Some(description) = self.queries.descriptions.iter_mut().find(is_same) {
-            description.parked.push(parked);
+            description.pending.push(pending);
             return Ok(Answer::Blocked(waiter));
         }
         let settings = self.settings.get();
@@ -64,7 +64,7 @@ impl Engine {
         active.push_job(Job::DescribeQuery(Arc::clone(&plan)), settings.queue_limit)?;
         let deadline_ms = monotonic_ms() + settings.load_timeout.as_millis() as u64;
         let stem = Rc::clone(&request.stem);
-        self.queries.descriptions.push(Description { stem, plan, parked: vec![parked], deadline_ms });
+        self.queries.descriptions.push(Description { stem, plan, pending: vec![pending], deadline_ms });
         Ok(Answer::Blocked(waiter))
     }
 
@@ -82,7 +82,7 @@ impl Engine {
         let description = self.queries.descriptions.swap_remove(found);
         let result =
             result.and_then(|described| self.enter_query(ctx, source, &description, described, asked));
-        for ParkedQuery { mut caller, request, wanted } in description.parked {
+        for PendingQuery { mut caller, request, wanted } in description.pending {
             let Some(waiter) = caller.waiter.filter(|waiter| self.waiters.is_waiting(*waiter)) else {
                 continue;
             };
@@ -150,7 +150,7 @@ impl Engine {
     ) -> Vec<Rc<Table>> {
         let enter = |definition| self.enter(store, source, Arc::new(definition), asked);
         let tables = definitions.into_iter().map(enter).collect();
-        self.tell_known(source);
+        self.update_known_relations(source);
         tables
     }
 
@@ -172,12 +172,13 @@ impl Engine {
     }
 
     /// Gives up the descriptions that take too long.
-    pub fn give_up_descriptions(&mut self, now_ms: u64) {
+    pub fn expire_descriptions(&mut self, now_ms: u64) {
         let (late, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.queries.descriptions)
             .into_iter()
             .partition(|description| description.deadline_ms <= now_ms);
         self.queries.descriptions = others;
-        for waiter in late.into_iter().flat_map(|late| late.parked).filter_map(|parked| parked.caller.waiter)
+        for waiter in
+            late.into_iter().flat_map(|late| late.pending).filter_map(|pending| pending.caller.waiter)
         {
             self.fail(waiter, timed_out());
         }

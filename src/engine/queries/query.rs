@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::cache::change::Changes;
 use crate::workers::accounted::AccountedQuery;
-use crate::workers::group::Group;
-use crate::workers::mail::SourceIndex;
+use crate::workers::batch::Batch;
+use crate::workers::messages::SourceIndex;
 
 use crate::engine::catalog::tables::{Table, Tables};
 
@@ -21,7 +21,7 @@ pub struct Query {
     /// Its statement, with the relations that are accounted for.
     accounted: Arc<AccountedQuery>,
     /// Its loads.
-    pub group: Arc<Group>,
+    pub group: Arc<Batch>,
     /// The number of the change after which it was described.
     since: u64,
     reads: RefCell<Vec<Read>>,
@@ -43,7 +43,7 @@ impl Query {
         Self {
             source,
             stem,
-            group: Group::new(Arc::clone(&accounted)),
+            group: Batch::new(Arc::clone(&accounted)),
             accounted,
             since,
             reads: RefCell::default(),

@@ -7,7 +7,7 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::cache::ttl::Ttl;
 use crate::server::text::Text;
 use crate::settings::QueryPolicy;
-use crate::workers::mail::SourceIndex;
+use crate::workers::messages::SourceIndex;
 
 use crate::engine::state::Engine;
 

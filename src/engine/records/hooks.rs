@@ -24,7 +24,7 @@ pub fn run_due(ctx: Context<'_>) {
 pub fn shut_down(ctx: Context<'_>) {
     let hooks = crate::engine::with(|engine| {
         engine.restore_records(ctx);
-        engine.plugins.stopped(engine.moment(ctx));
+        engine.plugins.stopped(engine.event_context(ctx));
         Some(engine.plugins.hooks.clone())
     });
     if let Some(hooks) = hooks {
@@ -54,7 +54,7 @@ impl Engine {
         }
         if !self.hook_record.is_read() {
             self.read_hooks(ctx);
-            self.plugins.started(self.moment(ctx));
+            self.plugins.started(self.event_context(ctx));
         }
         if self.hook_record.is_due() {
             self.save_hooks(ctx);
@@ -89,7 +89,7 @@ impl Engine {
     pub fn read_hooks(&mut self, store: impl Store) {
         let key = store.key(&self.hook_key());
         if let Some(definitions) = self.hook_record.read(store, &key, &mut self.signing, record::read) {
-            self.plugins.hooks.shelf_mut().replace(definitions);
+            self.plugins.hooks.registry_mut().replace(definitions);
             self.arrange_plugins();
         }
     }
@@ -98,8 +98,8 @@ impl Engine {
     fn save_hooks(&mut self, store: impl Store) {
         let key = store.key(&self.hook_key());
         let record = {
-            let shelf = self.plugins.hooks.shelf();
-            (!shelf.is_empty()).then(|| record::write(&shelf.all()))
+            let registry = self.plugins.hooks.registry();
+            (!registry.is_empty()).then(|| record::write(&registry.all()))
         };
         self.hook_record.save(store, &key, &mut self.signing, record.as_deref());
         if record.is_none() {

@@ -7,12 +7,12 @@ use crate::server::acl::{Access, Purpose, User};
 use crate::server::context::Context;
 use crate::server::text::Text;
 
-use crate::engine::catalog::lookup::{with_scratch, Located};
+use crate::engine::catalog::lookup::{with_scratch, ResolvedKey};
 use crate::engine::catalog::tables::Table;
-use crate::engine::loads::waiter::Brought;
+use crate::engine::loads::waiter::LoadedRow;
 use crate::engine::queries::Asked;
 use crate::engine::requests::caller::Caller;
-use crate::engine::requests::table_command::OnTable;
+use crate::engine::requests::table_command::TableCommand;
 use crate::engine::state::Engine;
 
 /// Whether such errors differ with what tables, columns and types there are.
@@ -63,7 +63,7 @@ impl Engine {
         keys: &[&Text],
         access: Access,
     ) -> Result<(), Error> {
-        self.plugins.may_access(self.moment(ctx), user, keys, Purpose { command, access })
+        self.plugins.may_access(self.event_context(ctx), user, keys, Purpose { command, access })
     }
 
     /// The same for the row that a load brought, where it came under another key than the one asked for.
@@ -71,39 +71,39 @@ impl Engine {
         &self,
         ctx: Context<'_>,
         user: &User,
-        brought: &Brought,
+        loaded: &LoadedRow,
         command: &'static CStr,
         access: Access,
     ) -> Result<(), Error> {
-        let own_key = brought.acl_key.as_ref().map(|key| Text::new(key));
+        let own_key = loaded.acl_key.as_ref().map(|key| Text::new(key));
         own_key.map_or(Ok(()), |key| self.may_access(ctx, user, command, &[&key], access))
     }
 
-    /// The same for the row that `located` names.
+    /// The same for the row that `resolved_key` names.
     pub fn check(
         &self,
         ctx: Context<'_>,
         caller: &Caller,
         command: &'static CStr,
         table: &Table,
-        located: &Located,
+        resolved_key: &ResolvedKey,
         access: Access,
     ) -> Result<(), Error> {
-        let key = self.acl_key(table, located);
+        let key = self.acl_key(table, resolved_key);
         self.may_access(ctx, &caller.user, command, &[key.text()], access)
     }
 
-    /// The same for all of `located`.
+    /// The same for all of `resolved_key`.
     pub fn check_all(
         &self,
         ctx: Context<'_>,
         caller: &Caller,
         command: &'static CStr,
         table: &Table,
-        located: &[Located],
+        resolved_key: &[ResolvedKey],
         access: Access,
     ) -> Result<(), Error> {
-        let keys: Vec<_> = located.iter().map(|one| self.acl_key(table, one)).collect();
+        let keys: Vec<_> = resolved_key.iter().map(|one| self.acl_key(table, one)).collect();
         let keys: Vec<_> = keys.iter().map(|key| key.text()).collect();
         self.may_access(ctx, &caller.user, command, &keys, access)
     }
@@ -114,7 +114,7 @@ impl Engine {
         &mut self,
         ctx: Context<'_>,
         spelling: &[u8],
-        command: &dyn OnTable,
+        command: &dyn TableCommand,
         caller: &Caller,
         answer: Result<T, Error>,
     ) -> Result<T, Error> {
@@ -129,7 +129,7 @@ impl Engine {
         &mut self,
         ctx: Context<'_>,
         spelling: &[u8],
-        command: &dyn OnTable,
+        command: &dyn TableCommand,
         caller: &Caller,
         error: Error,
     ) -> Error {
@@ -157,15 +157,15 @@ impl Engine {
         self.may_access(ctx, &caller.user, command, &[&key], Access::Read).err().unwrap_or(error)
     }
 
-    /// The cache key of the row that `located` names, without its table's generation. Where there is none it is the same, and
+    /// The cache key of the row that `resolved_key` names, without its table's generation. Where there is none it is the same, and
     /// nothing is made.
-    fn acl_key<'k>(&self, table: &Table, located: &'k Located) -> AclKey<'k> {
-        if table.is_acl_prefix(located.prefix_len) {
-            return AclKey::Same(&located.cache_key);
+    fn acl_key<'k>(&self, table: &Table, resolved_key: &'k ResolvedKey) -> AclKey<'k> {
+        if table.is_acl_prefix(resolved_key.prefix_len) {
+            return AclKey::Same(&resolved_key.cache_key);
         }
         with_scratch(self, |bytes| {
             bytes.extend_from_slice(&table.acl_prefix);
-            bytes.extend_from_slice(located.lookup_key());
+            bytes.extend_from_slice(resolved_key.lookup_key());
             AclKey::Other(Text::new(bytes))
         })
     }

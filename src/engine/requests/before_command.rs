@@ -18,12 +18,12 @@ use crate::settings::Settings;
 
 use crate::engine::catalog::tables::Table;
 use crate::engine::requests::caller::Caller;
-use crate::engine::requests::pending_command::Parked;
-use crate::engine::requests::table_command::OnTable;
+use crate::engine::requests::pending_command::PendingCommand;
+use crate::engine::requests::table_command::TableCommand;
 use crate::engine::state::Engine;
 
 /// Commands whose clients wait until nobody refuses them.
-pub type Vetoable = VecDeque<(Parked, Guarded)>;
+pub type AwaitingPlugins = VecDeque<(PendingCommand, Guarded)>;
 
 /// A command on a table that somebody may refuse.
 #[derive(Debug)]
@@ -63,12 +63,12 @@ pub fn of_command(ctx: Context<'_>, spec: &Spec, arguments: Arguments<'_>) -> Re
 
 /// Asks about commands whose clients wait, and goes on with them.
 pub fn of_waiting(ctx: Context<'_>) {
-    while let Some((parked, guarded)) = crate::engine::with(|engine| engine.vetoable.pop_front()) {
-        let words = crate::engine::with(|engine| engine.waiters.words(parked.waiter()));
+    while let Some((pending, guarded)) = crate::engine::with(|engine| engine.awaiting_plugins.pop_front()) {
+        let words = crate::engine::with(|engine| engine.waiters.words(pending.waiter()));
         let Some(words) = words else { continue };
-        let verdict = guarded.ask(ctx, parked.spec(), parked.caller(), Words::Kept(&words));
+        let verdict = guarded.ask(ctx, pending.spec(), pending.caller(), Words::Kept(&words));
         crate::engine::with(|engine| {
-            engine.clear_parked(ctx, parked, guarded, verdict);
+            engine.resume_pending(ctx, pending, guarded, verdict);
             crate::engine::catch_up(engine, ctx);
         });
     }
@@ -91,16 +91,16 @@ impl Engine {
         &mut self,
         ctx: Context<'_>,
         table: &Table,
-        command: &dyn OnTable,
+        command: &dyn TableCommand,
         caller: &Caller,
     ) -> Result<Option<Guarded>, Error> {
         if !self.has_guards() {
             return Ok(None);
         }
         let (guards, settings) = self.guards();
-        let located = command.located(self, table)?;
-        self.check_all(ctx, caller, command.spec().name, table, &located, command.access())?;
-        let keys = located
+        let resolved_key = command.resolved_key(self, table)?;
+        self.check_all(ctx, caller, command.spec().name, table, &resolved_key, command.access())?;
+        let keys = resolved_key
             .into_iter()
             .map(|one| SubjectKey { cache_key: one.cache_key.as_bytes().into(), prefix_len: one.prefix_len });
         let subject = Subject {

@@ -1,6 +1,6 @@
 //! Commands: when plugins may refuse one, and how its end is told.
 
-use crate::cache::spent::Spent;
+use crate::cache::timings::Timings;
 use crate::plugins::call::{self, Call, Ended, Words};
 use crate::plugins::subject::Subject;
 use crate::server::clock::Tick;
@@ -78,9 +78,9 @@ fn end(
     let client = ctx.client_id();
     crate::engine::with(|engine| match &outcome.answer {
         Answer::Blocked(waiter) => {
-            let (arguments, spent) = (keep(), Spent::default());
+            let (arguments, timings) = (keep(), Timings::default());
             let subject = outcome.subject.take();
-            let call = Call { command, began, arguments, is_write, client, subject, spent };
+            let call = Call { command, began, arguments, is_write, client, subject, timings };
             engine.waiters.remember(*waiter, call);
         }
         Answer::Now(reply) => {
@@ -92,11 +92,11 @@ fn end(
                 subject: outcome.subject.as_deref(),
                 at_s: engine.now_s,
                 duration_us: began.elapsed_us(),
-                spent: Spent::default(),
+                timings: Timings::default(),
                 error: error.as_deref(),
                 arguments: Words::Live(&keep),
             };
-            engine.tell_ended(ctx, &ended);
+            engine.emit_ended(ctx, &ended);
         }
     });
 }

@@ -9,20 +9,20 @@ use crate::server::context::Context;
 
 use crate::engine::catalog::tables::Table;
 use crate::engine::loads::completion::Answered;
-use crate::engine::loads::waiter::Ticket;
-use crate::engine::requests::pending_command::Parked;
+use crate::engine::loads::waiter::FlightWaiter;
+use crate::engine::requests::pending_command::PendingCommand;
 use crate::engine::state::Engine;
 use crate::engine::store::Store;
 
 /// A change that came due while replicas were paused, when the server aborts on a write.
-pub enum Held {
+pub enum DeferredWrite {
     /// A command that is to run.
-    Command(Parked),
+    Command(PendingCommand),
     /// A command that is to go on.
-    Answer(Ticket, Answered),
+    Answer(FlightWaiter, Answered),
 }
 
-impl std::fmt::Debug for Held {
+impl std::fmt::Debug for DeferredWrite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Held")
     }
@@ -34,7 +34,7 @@ impl Engine {
         let superseded =
             usize::from(self.flights.supersede_key(key)) + self.flights.supersede_uncertain(table.id);
         self.counters.superseded += superseded as u64;
-        table.loose.drop_all(store.unix_ms());
+        table.non_unique.drop_all(store.unix_ms());
         table.changes.add(self.queries.clock.next());
     }
 
@@ -60,14 +60,14 @@ impl Engine {
     }
 
     /// Goes on with what was held, once the pause has ended.
-    pub fn release_held(&mut self, ctx: Context<'_>) {
-        if self.held.is_empty() || ctx.is_paused() {
+    pub fn run_deferred_writes(&mut self, ctx: Context<'_>) {
+        if self.deferred.is_empty() || ctx.is_paused() {
             return;
         }
-        for held in std::mem::take(&mut self.held) {
-            match held {
-                Held::Command(parked) => self.run_held(ctx, parked),
-                Held::Answer(ticket, answered) => self.answer(ctx, ticket, &answered),
+        for deferred in std::mem::take(&mut self.deferred) {
+            match deferred {
+                DeferredWrite::Command(pending) => self.run_deferred(ctx, pending),
+                DeferredWrite::Answer(waiting, answered) => self.answer(ctx, waiting, &answered),
             }
         }
     }

@@ -15,28 +15,28 @@ use crate::engine::catalog::tables::Table;
 use crate::engine::requests::access::tells_what_there_is;
 use crate::engine::requests::before_command::Guarded;
 use crate::engine::requests::caller::Caller;
-use crate::engine::requests::deferred_write::Held;
-use crate::engine::requests::table_command::OnTable;
+use crate::engine::requests::deferred_write::DeferredWrite;
+use crate::engine::requests::table_command::TableCommand;
 use crate::engine::state::{timed_out, Engine};
 
 /// A command whose table is being resolved.
-pub struct Parked {
+pub struct PendingCommand {
     waiter: WaiterId,
     caller: Caller,
     /// The table as the client spelled it.
     pub spelling: Box<[u8]>,
-    command: Box<dyn OnTable>,
+    command: Box<dyn TableCommand>,
     /// Whether everybody has let it pass who may refuse it.
     is_cleared: bool,
 }
 
-impl std::fmt::Debug for Parked {
+impl std::fmt::Debug for PendingCommand {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Parked")
     }
 }
 
-impl Parked {
+impl PendingCommand {
     /// Who waits.
     pub fn waiter(&self) -> WaiterId {
         self.waiter
@@ -55,11 +55,11 @@ impl Parked {
 
 impl Engine {
     /// Has the client wait until the catalog has been asked for `spelling`, and then run `command`.
-    pub fn park(
+    pub fn await_table(
         &mut self,
         ctx: Context<'_>,
         spelling: &[u8],
-        command: &impl OnTable,
+        command: &impl TableCommand,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let name = TableName::parse(spelling)?;
@@ -67,37 +67,37 @@ impl Engine {
         let waiter = caller.wait(self, ctx)?;
         let client = caller.client;
         let caller = std::mem::replace(caller, Caller { waiter: Some(waiter), user: User::server(), client });
-        let (spelling, command) = (spelling.into(), command.parked());
-        let parked = Parked { waiter, caller, spelling, command, is_cleared: false };
-        self.resolve(source, name.relation(), parked)?;
+        let (spelling, command) = (spelling.into(), command.boxed());
+        let pending = PendingCommand { waiter, caller, spelling, command, is_cleared: false };
+        self.resolve(source, name.relation(), pending)?;
         Ok(Answer::Blocked(waiter))
     }
 
     /// Runs a command whose client waits, or has it wait for those who may refuse it.
-    pub fn run_parked(&mut self, ctx: Context<'_>, mut parked: Parked, table: &Rc<Table>) {
-        if !self.waiters.is_waiting(parked.waiter) {
+    pub fn run_pending(&mut self, ctx: Context<'_>, mut pending: PendingCommand, table: &Rc<Table>) {
+        if !self.waiters.is_waiting(pending.waiter) {
             return;
         }
-        if parked.command.writes() && replicas_are_paused() {
-            return self.held.push(Held::Command(parked));
+        if pending.command.writes() && replicas_are_paused() {
+            return self.deferred.push(DeferredWrite::Command(pending));
         }
-        let guarded = if parked.is_cleared {
+        let guarded = if pending.is_cleared {
             Ok(None)
         } else {
-            self.guarded(ctx, table, &*parked.command, &parked.caller)
+            self.guarded(ctx, table, &*pending.command, &pending.caller)
         };
         let answer = match guarded {
-            Ok(Some(guarded)) => return self.vetoable.push_back((parked, guarded)),
-            Ok(None) => parked.command.run(self, ctx, table, &mut parked.caller),
+            Ok(Some(guarded)) => return self.awaiting_plugins.push_back((pending, guarded)),
+            Ok(None) => pending.command.run(self, ctx, table, &mut pending.caller),
             Err(error) => Err(error),
         };
-        let answer = self.hide(ctx, &parked.spelling, &*parked.command, &parked.caller, answer);
-        self.conclude(&parked.caller, answer);
+        let answer = self.hide(ctx, &pending.spelling, &*pending.command, &pending.caller, answer);
+        self.conclude(&pending.caller, answer);
     }
 
     /// Answers a command whose table is not to be had.
-    pub fn refuse_parked(&mut self, ctx: Context<'_>, parked: &Parked, error: Error) {
-        let Parked { waiter, caller, spelling, command, .. } = parked;
+    pub fn fail_pending(&mut self, ctx: Context<'_>, pending: &PendingCommand, error: Error) {
+        let PendingCommand { waiter, caller, spelling, command, .. } = pending;
         // Here it is `allow_tables` that says `NOPERM`, not the ACL.
         let tells = *error.kind() == ErrorKind::Denied || tells_what_there_is(error.kind());
         let error = if tells { self.hidden(ctx, spelling, &**command, caller, error) } else { error };
@@ -105,27 +105,27 @@ impl Engine {
     }
 
     /// Goes on with a command that waited for those who may refuse it.
-    pub fn clear_parked(
+    pub fn resume_pending(
         &mut self,
         ctx: Context<'_>,
-        parked: Parked,
+        pending: PendingCommand,
         guarded: Guarded,
         verdict: Result<(), Error>,
     ) {
         match verdict {
-            Err(error) => self.fail(parked.waiter, error),
+            Err(error) => self.fail(pending.waiter, error),
             Ok(()) => {
-                self.waiters.about(parked.waiter, guarded.subject);
-                self.run_held(ctx, Parked { is_cleared: true, ..parked });
+                self.waiters.about(pending.waiter, guarded.subject);
+                self.run_deferred(ctx, PendingCommand { is_cleared: true, ..pending });
             }
         }
     }
 
     /// Runs a command that was held, for a pause that has ended or for those who may refuse it.
-    pub fn run_held(&mut self, ctx: Context<'_>, parked: Parked) {
-        match self.known(ctx, &parked.spelling) {
-            Some(table) => self.run_parked(ctx, parked, &table),
-            None => self.fail(parked.waiter, timed_out()),
+    pub fn run_deferred(&mut self, ctx: Context<'_>, pending: PendingCommand) {
+        match self.known(ctx, &pending.spelling) {
+            Some(table) => self.run_pending(ctx, pending, &table),
+            None => self.fail(pending.waiter, timed_out()),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::server::command::{Answer, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 
-use crate::engine::catalog::lookup::Located;
+use crate::engine::catalog::lookup::ResolvedKey;
 use crate::engine::catalog::tables::Table;
 use crate::engine::requests::before_command::Guarded;
 use crate::engine::requests::caller::Caller;
@@ -21,7 +21,7 @@ use crate::engine::state::Engine;
 const RECHECK_MS: u64 = 1000;
 
 /// A command on one table.
-pub trait OnTable {
+pub trait TableCommand {
     /// What it is called and takes.
     fn spec(&self) -> &'static Spec;
 
@@ -32,7 +32,7 @@ pub trait OnTable {
     fn keys(&self) -> &[u8];
 
     /// The keys that it names.
-    fn located(&self, engine: &Engine, table: &Table) -> Result<Vec<Located>, Error>;
+    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error>;
 
     /// Runs it, now that the table is known.
     fn run(
@@ -44,7 +44,7 @@ pub trait OnTable {
     ) -> Result<Answer, Error>;
 
     /// A copy that outlives the command's arguments.
-    fn parked(&self) -> Box<dyn OnTable>;
+    fn boxed(&self) -> Box<dyn TableCommand>;
 
     /// Whether it changes the keyspace, so that it has to wait for the end of a pause.
     fn writes(&self) -> bool {
@@ -61,11 +61,11 @@ enum Begun {
 }
 
 /// Runs `command`, which came with `arguments`, for the client of `ctx` on the table that it calls `spelling`.
-pub fn on_table(
+pub fn run_on_table(
     ctx: Context<'_>,
     arguments: Arguments<'_>,
     spelling: &[u8],
-    command: &impl OnTable,
+    command: &impl TableCommand,
 ) -> Outcome {
     let mut caller = Caller::of(ctx);
     match crate::engine::with(|engine| Some(engine.begin(ctx, spelling, command, &mut caller))) {
@@ -76,7 +76,8 @@ pub fn on_table(
             let verdict = guarded.ask(ctx, command.spec(), &caller, Words::Live(&words));
             let subject = verdict.is_ok().then_some(guarded.subject);
             let answer = crate::engine::with(|engine| {
-                let answer = verdict.and_then(|()| engine.run_or_park(ctx, spelling, command, &mut caller));
+                let answer =
+                    verdict.and_then(|()| engine.run_or_await_table(ctx, spelling, command, &mut caller));
                 let answer = engine.hide(ctx, spelling, command, &caller, answer);
                 engine.finish(ctx, &caller, answer)
             });
@@ -96,11 +97,11 @@ impl Engine {
         &mut self,
         ctx: Context<'_>,
         spelling: &[u8],
-        command: &impl OnTable,
+        command: &impl TableCommand,
         caller: &mut Caller,
     ) -> Begun {
         let Some(table) = self.known(ctx, spelling) else {
-            let answer = self.park(ctx, spelling, command, caller);
+            let answer = self.await_table(ctx, spelling, command, caller);
             let answer = self.hide(ctx, spelling, command, caller, answer);
             return Begun::Done(self.finish(ctx, caller, answer));
         };
@@ -109,37 +110,39 @@ impl Engine {
             Ok(Some(guarded)) => return Begun::Guarded(guarded),
             Err(error) => Err(error),
         };
-        let answer = self.or_park(ctx, spelling, command, caller, &table, answer);
+        let answer = self.or_await_table(ctx, spelling, command, caller, &table, answer);
         let answer = self.hide(ctx, spelling, command, caller, answer);
         Begun::Done(self.finish(ctx, caller, answer))
     }
 
     /// Runs a command that nobody has refused. Meanwhile its table may have been forgotten.
-    fn run_or_park(
+    fn run_or_await_table(
         &mut self,
         ctx: Context<'_>,
         spelling: &[u8],
-        command: &impl OnTable,
+        command: &impl TableCommand,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let Some(table) = self.known(ctx, spelling) else { return self.park(ctx, spelling, command, caller) };
+        let Some(table) = self.known(ctx, spelling) else {
+            return self.await_table(ctx, spelling, command, caller);
+        };
         let answer = command.run(self, ctx, &table, caller);
-        self.or_park(ctx, spelling, command, caller, &table, answer)
+        self.or_await_table(ctx, spelling, command, caller, &table, answer)
     }
 
     /// Where the memo of the table may be outdated the catalog is asked, and the command tried once more.
-    fn or_park(
+    fn or_await_table(
         &mut self,
         ctx: Context<'_>,
         spelling: &[u8],
-        command: &impl OnTable,
+        command: &impl TableCommand,
         caller: &mut Caller,
         table: &Table,
         answer: Result<Answer, Error>,
     ) -> Result<Answer, Error> {
         match answer {
             Err(error) if self.may_be_outdated(table, &error) => {
-                self.park(ctx, spelling, command, caller).or(Err(error))
+                self.await_table(ctx, spelling, command, caller).or(Err(error))
             }
             answer => answer,
         }

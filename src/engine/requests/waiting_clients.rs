@@ -1,7 +1,7 @@
 //! Clients that wait, and the calls that they wait in.
 
 use crate::cache::error::Error;
-use crate::cache::spent::Spent;
+use crate::cache::timings::Timings;
 use crate::plugins::call::Call;
 use crate::plugins::subject::Subject;
 use crate::server::blocked::{BlockedClients, ClientHandle, WaiterId};
@@ -48,9 +48,9 @@ impl Waiters {
     }
 
     /// Where the time of a client's command went.
-    pub fn spend(&mut self, id: WaiterId, spent: Spent) {
+    pub fn add_timings(&mut self, id: WaiterId, timings: Timings) {
         if let Some(call) = self.call(id) {
-            call.spent = call.spent.max(spent);
+            call.timings = call.timings.max(timings);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::server::context::Context;
 use crate::server::reply::{Reply, Value};
 use crate::settings::Invalidation;
 use crate::workers::job::Job;
-use crate::workers::mail::SourceIndex;
+use crate::workers::messages::SourceIndex;
 use crate::workers::watch_request::{WatchAnswer, Watching};
 
 use crate::engine::catalog::sources::queue_is_full;
@@ -107,7 +107,7 @@ impl Engine {
     }
 
     /// Gives up what takes too long.
-    pub fn give_up_watches(&mut self, now_ms: u64) {
+    pub fn expire_watches(&mut self, now_ms: u64) {
         let late: Vec<u64> = self
             .watches
             .under_way

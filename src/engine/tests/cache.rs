@@ -9,15 +9,15 @@ use crate::cache::canonical::Rule;
 use crate::cache::error::Error;
 use crate::cache::flight::FlightId;
 use crate::cache::notice::{Notice, Relation};
-use crate::cache::spent::Spent;
 use crate::cache::table::{Clock, Column, TableDefinition};
-use crate::engine::catalog::lookup::{locate, Located};
+use crate::cache::timings::Timings;
+use crate::engine::catalog::lookup::{resolve_key, ResolvedKey};
 use crate::engine::catalog::sources::{ActiveSource, Sources};
 use crate::engine::catalog::tables::Table;
-use crate::engine::loads::completion::Landing;
+use crate::engine::loads::completion::Completion;
 use crate::engine::loads::entries::Found;
-use crate::engine::loads::load_requests::{Departures, RowLoad};
-use crate::engine::loads::waiter::Ticket;
+use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
+use crate::engine::loads::waiter::FlightWaiter;
 use crate::engine::state::Engine;
 use crate::engine::store::memory::{Memory, Role};
 use crate::postgres::rows::load::Fetched;
@@ -26,7 +26,7 @@ use crate::server::blocked::WaiterId;
 use crate::server::clock::beginning;
 use crate::server::notifications::Change;
 use crate::settings::{load, Shared};
-use crate::workers::mail::{FeedEvent, Postbox};
+use crate::workers::messages::{FeedEvent, MessageSender};
 use crate::workers::queue::Queue;
 
 /// What a read comes to at once.
@@ -48,7 +48,7 @@ pub struct Cache {
     pub engine: Engine,
     pub store: Memory,
     readers: u64,
-    _postbox: Postbox,
+    _postbox: MessageSender,
 }
 
 impl Cache {
@@ -59,14 +59,14 @@ impl Cache {
 
     /// The same with these settings: names and values.
     pub fn with(settings: &[&str]) -> Self {
-        let (postbox, mail) = Postbox::new(Arc::new(|| {}));
+        let (sender, messages) = MessageSender::new(Arc::new(|| {}));
         let arguments: Vec<String> =
             ["queue_limit", "1000000"].iter().chain(settings).map(ToString::to_string).collect();
         let settings = load(&arguments, []).expect("these are settings").settings;
         let source = ActiveSource::new(0, "default".into(), Queue::new(1), Arc::default());
         let sources = Sources::of(vec![source]);
-        let engine = Engine::new(Arc::new(Shared::new(settings)), sources, mail, None);
-        let mut cache = Self { engine, store: Memory::default(), readers: 0, _postbox: postbox };
+        let engine = Engine::new(Arc::new(Shared::new(settings)), sources, messages, None);
+        let mut cache = Self { engine, store: Memory::default(), readers: 0, _postbox: sender };
         cache.beat();
         cache
     }
@@ -102,14 +102,14 @@ impl Cache {
     }
 
     /// The row of `name` that `key` names, on its way.
-    pub fn locate(&mut self, name: &str, key: &str) -> Located<Box<[u8]>> {
+    pub fn resolve_key(&mut self, name: &str, key: &str) -> ResolvedKey<Box<[u8]>> {
         let table = self.table(name);
-        locate(&self.engine, &table, key.as_bytes()).expect("the key fits the table")
+        resolve_key(&self.engine, &table, key.as_bytes()).expect("the key fits the table")
     }
 
     /// The cache key under which a row may stand now.
     pub fn cache_key(&mut self, name: &str, key: &str) -> Box<[u8]> {
-        self.locate(name, key).cache_key
+        self.resolve_key(name, key).cache_key
     }
 
     /// Whether something stands under that key.
@@ -120,45 +120,45 @@ impl Cache {
 
     /// A client reads a row, as `PGCACHE.READ` does.
     pub fn read(&mut self, name: &str, key: &str) -> Read {
-        let (table, located) = (self.table(name), self.locate(name, key));
+        let (table, resolved_key) = (self.table(name), self.resolve_key(name, key));
         let (engine, store) = (&mut self.engine, &self.store);
         let is_reliable = engine.may_rely_on(store, &table);
         let text = |row: &[u8]| String::from_utf8(row.to_vec()).expect("rows are texts");
-        let (found, age) = engine.look_up(store, &table, is_reliable, &located.cache_key, None, text);
+        let (found, age) = engine.look_up(store, &table, is_reliable, &resolved_key.cache_key, None, text);
         let read = match found {
             Found::Row(row) => Read::Hit(row),
             Found::Absent => Read::Absent,
-            Found::Foreign | Found::Nothing => return self.wait(&table, located),
+            Found::Foreign | Found::Nothing => return self.wait(&table, resolved_key),
         };
         if age != Age::Fresh {
-            engine.refresh(store, &table, RowLoad::of(located).into_iter().collect(), None);
+            engine.refresh(store, &table, RowLoad::of(resolved_key).into_iter().collect(), None);
         }
         read
     }
 
-    fn wait(&mut self, table: &Rc<Table>, located: Located<Box<[u8]>>) -> Read {
+    fn wait(&mut self, table: &Rc<Table>, resolved_key: ResolvedKey<Box<[u8]>>) -> Read {
         self.readers += 1;
         let waiter = WaiterId::made_up(self.readers);
-        let ticket = Ticket::Row { waiter, user: Rc::new(User::server()) };
-        let row = RowLoad::of(located).expect("the key has values");
-        let (engine, mut departures) = (&mut self.engine, Departures::default());
+        let waiting = FlightWaiter::Row { waiter, user: Rc::new(User::server()) };
+        let row = RowLoad::of(resolved_key).expect("the key has values");
+        let (engine, mut requests) = (&mut self.engine, LoadRequests::default());
         let ttl_s = engine.ttl_s(None);
-        engine.join(&self.store, table, row, ttl_s, ticket, &mut departures);
-        engine.depart(&self.store, table.source, departures);
+        engine.join(&self.store, table, row, ttl_s, waiting, &mut requests);
+        engine.submit(&self.store, table.source, requests);
         Read::Waits(self.readers)
     }
 
     /// A client drops a row, as `PGCACHE.INVALIDATE` does for a key that has one spelling.
     pub fn invalidate(&mut self, name: &str, key: &str) -> Result<(), Error> {
-        let (table, located) = (self.table(name), self.locate(name, key));
-        self.engine.drop_entry(&self.store, &table, &located.cache_key)
+        let (table, resolved_key) = (self.table(name), self.resolve_key(name, key));
+        self.engine.drop_entry(&self.store, &table, &resolved_key.cache_key)
     }
 
     /// A client stores a row, as `PGCACHE.WRITE` does.
     pub fn write(&mut self, name: &str, key: &str, row: &str) -> Result<(), Error> {
-        let (table, located) = (self.table(name), self.locate(name, key));
+        let (table, resolved_key) = (self.table(name), self.resolve_key(name, key));
         let ttl_s = self.engine.ttl_s(None);
-        self.engine.put_entry(&self.store, &table, &located.cache_key, row.as_bytes(), ttl_s)
+        self.engine.put_entry(&self.store, &table, &resolved_key.cache_key, row.as_bytes(), ttl_s)
     }
 
     /// The loads under way, in the order they began.
@@ -174,30 +174,30 @@ impl Cache {
     }
 
     /// A load comes back.
-    pub fn land(&mut self, flight: FlightId, outcome: Result<Fetched, Error>) {
-        let landing = Landing { flight, outcome, spent: Spent::default() };
-        self.engine.land(&self.store, landing);
+    pub fn complete(&mut self, flight: FlightId, outcome: Result<Fetched, Error>) {
+        let completion = Completion { flight, outcome, timings: Timings::default() };
+        self.engine.complete(&self.store, completion);
     }
 
     /// The only load under way comes back with `row`.
-    pub fn land_row(&mut self, row: &str) {
+    pub fn complete_row(&mut self, row: &str) {
         let loads = self.loads();
         assert_eq!(loads.len(), 1, "one load is under way");
-        self.land(loads[0], Ok(row_of(row)));
+        self.complete(loads[0], Ok(row_of(row)));
     }
 
     /// What those came to who waited, in the order they are answered.
     pub fn answers(&mut self) -> Vec<(u64, Answer)> {
-        let of_reader = |ticket| match ticket {
-            Ticket::Row { waiter, .. } => waiter.number(),
+        let of_reader = |waiting| match waiting {
+            FlightWaiter::Row { waiter, .. } => waiter.number(),
             other => panic!("nobody else waits: {other:?}"),
         };
         let text = |row: &Arc<[u8]>| String::from_utf8_lossy(row).into_owned();
         let answers = self.engine.take_answers().into_iter();
-        let answer = |result: &Result<crate::engine::loads::waiter::Brought, Error>| {
-            result.as_ref().map(|brought| brought.row.as_ref().map(text)).map_err(Clone::clone)
+        let answer = |result: &Result<crate::engine::loads::waiter::LoadedRow, Error>| {
+            result.as_ref().map(|loaded| loaded.row.as_ref().map(text)).map_err(Clone::clone)
         };
-        answers.map(|(ticket, answered)| (of_reader(ticket), answer(&answered.result))).collect()
+        answers.map(|(waiting, answered)| (of_reader(waiting), answer(&answered.result))).collect()
     }
 
     /// A read that loads if it must, and what it comes to.
@@ -205,7 +205,7 @@ impl Cache {
         let read = self.read(name, key);
         if let Read::Waits(_) = read {
             let last = *self.loads().last().expect("somebody waits for a load");
-            self.land(last, Ok(row_of(row)));
+            self.complete(last, Ok(row_of(row)));
             self.answers();
         }
         read
@@ -283,7 +283,11 @@ pub fn table() -> TableDefinition {
         schema: "public".into(),
         relation: "t".into(),
         display: "t".into(),
-        columns: vec![column("id", int), column("k", Rule::Ask { faithful: true }), column("g", Rule::Text)],
+        columns: vec![
+            column("id", int),
+            column("k", Rule::ByPostgres { text_is_unique: true }),
+            column("g", Rule::Text),
+        ],
         unique_keys: vec![vec![0], vec![1]],
         is_watched: true,
         is_plain: true,

@@ -2,7 +2,7 @@
 
 use crate::cache::lease::{Freshness, Gap};
 use crate::engine::store::Store;
-use crate::workers::mail::FeedEvent;
+use crate::workers::messages::FeedEvent;
 
 use super::cache::{other_table, table, unwatched, Cache, Read};
 
@@ -49,7 +49,7 @@ fn a_gap_supersedes_the_loads_of_watched_tables() {
     cache.add(table());
     cache.read("t", ID);
     cache.feed(FeedEvent::Gap(Gap::Overflow));
-    cache.land_row(ROW);
+    cache.complete_row(ROW);
     assert_eq!(cache.read("t", ID), Read::Waits(2));
 }
 
@@ -107,7 +107,7 @@ fn what_is_loaded_from_a_suspect_source_is_not_stored() {
     let mut cache = filled(&["max_staleness_ms", "2000"]);
     cache.pass(2000);
     cache.read("t", r#"{"id":2}"#);
-    cache.land_row(ROW);
+    cache.complete_row(ROW);
     assert!(!cache.stands("t", r#"{"id":2}"#));
 }
 

@@ -197,7 +197,7 @@ fn a_server_that_is_flushed_supersedes_all_loads() {
     cache.add(table());
     cache.read("t", ID);
     cache.engine.keyspace_flushed();
-    cache.land_row(ROW);
+    cache.complete_row(ROW);
     assert!(cache.store.content().is_empty());
 }
 

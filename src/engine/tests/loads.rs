@@ -33,7 +33,7 @@ fn readers_of_one_row_share_a_load() {
     for number in 1..=5 {
         assert_eq!(cache.read("t", ID), Read::Waits(number));
     }
-    cache.land_row(ROW);
+    cache.complete_row(ROW);
     let answers: Vec<_> = (1..=5).map(|number| (number, Ok(Some(ROW.to_owned())))).collect();
     assert_eq!(cache.answers(), answers);
     assert_eq!(cache.engine.counters.coalesced, 4);
@@ -63,7 +63,7 @@ fn a_spelling_that_postgresql_has_read_once_is_known() {
     let mut cache = cache();
     cache.read("t", r#"{"k":"A"}"#);
     let load = cache.loads()[0];
-    cache.land(load, Ok(row_called(ROW, r#"{"k":"a"}"#)));
+    cache.complete(load, Ok(row_called(ROW, r#"{"k":"a"}"#)));
     assert_eq!(cache.read("t", r#"{"k":"A"}"#), hit(ROW));
     assert_eq!(cache.store.content().len(), 1, "one key has one entry");
 }
@@ -74,7 +74,7 @@ fn another_spelling_gets_the_answer_that_the_row_has_already() {
     for (spelling, row) in [(r#"{"k":"a"}"#, ROW), (r#"{"k":"A"}"#, NEW)] {
         cache.read("t", spelling);
         let load = cache.loads()[0];
-        cache.land(load, Ok(row_called(row, r#"{"k":"a"}"#)));
+        cache.complete(load, Ok(row_called(row, r#"{"k":"a"}"#)));
     }
     assert_eq!(cache.answers(), [(1, Ok(Some(ROW.into()))), (2, Ok(Some(ROW.into())))]);
 }
@@ -84,7 +84,7 @@ fn a_spelling_of_an_absent_row_stores_nothing_where_nobody_can_tell_its_key() {
     let mut cache = cache();
     cache.read("t", r#"{"k":"A"}"#);
     let load = cache.loads()[0];
-    cache.land(load, Ok(no_row()));
+    cache.complete(load, Ok(no_row()));
     assert_eq!(cache.answers(), [(1, Ok(None))]);
     assert!(cache.store.content().is_empty());
 }
@@ -94,7 +94,7 @@ fn an_absent_row_is_remembered() {
     let mut cache = cache();
     cache.read("t", ID);
     let load = cache.loads()[0];
-    cache.land(load, Ok(no_row()));
+    cache.complete(load, Ok(no_row()));
     assert_eq!(cache.answers(), [(1, Ok(None))]);
     assert_eq!(cache.read("t", ID), Read::Absent);
     assert_eq!(cache.engine.counters.negative_hits, 1);
@@ -105,7 +105,7 @@ fn an_absent_row_is_remembered_for_negative_ttl() {
     let mut cache = with(&["negative_ttl", "3", "grace", "60"]);
     cache.read("t", ID);
     let load = cache.loads()[0];
-    cache.land(load, Ok(no_row()));
+    cache.complete(load, Ok(no_row()));
     cache.pass(2999);
     cache.beat();
     assert_eq!(cache.read("t", ID), Read::Absent);
@@ -122,7 +122,7 @@ fn an_absent_row_lives_no_longer_than_a_row_would() {
     let mut cache = with(&["negative_ttl", "30", "default_ttl", "2"]);
     cache.read("t", ID);
     let load = cache.loads()[0];
-    cache.land(load, Ok(no_row()));
+    cache.complete(load, Ok(no_row()));
     cache.pass(2000);
     cache.beat();
     assert_eq!(cache.read("t", ID), Read::Waits(2));
@@ -133,7 +133,7 @@ fn without_negative_ttl_an_absent_row_is_asked_for_each_time() {
     let mut cache = with(&["negative_ttl", "0"]);
     cache.read("t", ID);
     let load = cache.loads()[0];
-    cache.land(load, Ok(no_row()));
+    cache.complete(load, Ok(no_row()));
     assert_eq!(cache.read("t", ID), Read::Waits(2));
 }
 
@@ -174,7 +174,7 @@ fn a_failed_load_stores_nothing_and_tells_everybody_why() {
     cache.read("t", ID);
     cache.read("t", ID);
     let (load, error) = (cache.loads()[0], Error::new(ErrorKind::Down, "gone"));
-    cache.land(load, Err(error.clone()));
+    cache.complete(load, Err(error.clone()));
     assert_eq!(cache.answers(), [(1, Err(error.clone())), (2, Err(error))]);
     assert!(cache.store.content().is_empty());
 }
@@ -184,7 +184,7 @@ fn more_than_one_row_is_an_error() {
     let mut cache = cache();
     cache.read("t", r#"{"g":"x"}"#);
     let load = cache.loads()[0];
-    cache.land(load, Ok(Fetched::Ambiguous));
+    cache.complete(load, Ok(Fetched::Ambiguous));
     let answers = cache.answers();
     assert!(matches!(&answers[..], [(1, Err(error))] if *error.kind() == ErrorKind::NotUnique));
 }
@@ -207,7 +207,7 @@ fn what_comes_after_it_was_given_up_is_left_out() {
     let load = cache.loads()[0];
     cache.pass(1000);
     cache.answers();
-    cache.land(load, Ok(row_of(ROW)));
+    cache.complete(load, Ok(row_of(ROW)));
     assert_eq!(cache.answers(), []);
     assert!(cache.store.content().is_empty());
 }
@@ -216,7 +216,7 @@ fn what_comes_after_it_was_given_up_is_left_out() {
 fn a_row_that_is_too_large_is_answered_and_not_stored() {
     let mut cache = with(&["max_entry_bytes", "6"]);
     cache.read("t", ID);
-    cache.land_row(ROW);
+    cache.complete_row(ROW);
     assert_eq!(cache.answers(), [(1, Ok(Some(ROW.into())))]);
     assert!(cache.store.content().is_empty());
     assert_eq!((cache.engine.counters.fills, cache.engine.counters.fills_skipped), (0, 1));
@@ -227,7 +227,7 @@ fn a_row_that_finds_no_memory_is_answered_and_not_stored() {
     let mut cache = cache();
     cache.store.set_full(true);
     cache.read("t", ID);
-    cache.land_row(ROW);
+    cache.complete_row(ROW);
     assert_eq!(cache.answers(), [(1, Ok(Some(ROW.into())))]);
     assert_eq!(cache.engine.counters.fills_skipped, 1);
 }
@@ -240,7 +240,7 @@ fn what_cannot_take_the_place_of_an_entry_ends_it() {
     cache.beat();
     assert_eq!(cache.read("t", ID), hit(ROW), "stale, and loaded anew");
     cache.store.set_full(true);
-    cache.land_row(NEW);
+    cache.complete_row(NEW);
     assert!(!cache.stands("t", ID));
 }
 
@@ -268,7 +268,7 @@ fn a_command_that_drops_a_row_supersedes_its_load() {
     let mut cache = cache();
     cache.read("t", ID);
     assert_eq!(cache.invalidate("t", ID), Ok(()));
-    cache.land_row(ROW);
+    cache.complete_row(ROW);
     assert_eq!(cache.read("t", ID), Read::Waits(2));
 }
 
@@ -285,7 +285,7 @@ fn a_row_that_a_client_writes_is_served_and_no_older_load_replaces_it() {
     let mut cache = cache();
     cache.read("t", ID);
     assert_eq!(cache.write("t", ID, NEW), Ok(()));
-    cache.land_row(ROW);
+    cache.complete_row(ROW);
     assert_eq!(cache.answers(), [(1, Ok(Some(NEW.into())))], "nobody finds an older row next");
     assert_eq!(cache.read("t", ID), hit(NEW));
     assert_eq!(cache.engine.counters.writes, 1);
@@ -311,10 +311,10 @@ fn a_write_that_finds_no_memory_is_refused() {
 fn loads_are_told_and_failures_as_well() {
     let mut cache = cache();
     cache.read("t", ID);
-    cache.land_row(ROW);
+    cache.complete_row(ROW);
     cache.read("t", r#"{"id":2}"#);
     let load = cache.loads()[0];
-    cache.land(load, Err(Error::new(ErrorKind::Down, "gone")));
+    cache.complete(load, Err(Error::new(ErrorKind::Down, "gone")));
     let kinds: Vec<EventType> = cache.store.take_emitted().into_iter().map(|told| told.kind).collect();
     assert_eq!(kinds, [EventType::Load, EventType::Error]);
 }

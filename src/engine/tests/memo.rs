@@ -5,11 +5,11 @@ use std::rc::Rc;
 use crate::cache::error::ErrorKind;
 use crate::cache::notice::Relation;
 use crate::cache::table::TableDefinition;
-use crate::engine::catalog::lookup::{locate, locate_all, Located};
+use crate::engine::catalog::lookup::{resolve_key, resolve_keys, ResolvedKey};
 
 use super::cache::{other_table, table, unwatched, Cache};
 
-type Keys = Vec<Located<Box<[u8]>>>;
+type Keys = Vec<ResolvedKey<Box<[u8]>>>;
 
 fn cache() -> Cache {
     let mut cache = Cache::new();
@@ -19,13 +19,13 @@ fn cache() -> Cache {
 
 fn refusal(cache: &mut Cache, key: &str) -> Option<ErrorKind> {
     let table = cache.table("t");
-    let located = locate::<Box<[u8]>>(&cache.engine, &table, key.as_bytes());
-    located.err().map(|error| error.kind().clone())
+    let resolved_key = resolve_key::<Box<[u8]>>(&cache.engine, &table, key.as_bytes());
+    resolved_key.err().map(|error| error.kind().clone())
 }
 
 fn all(cache: &mut Cache, keys: &str) -> Result<Keys, ErrorKind> {
     let table = cache.table("t");
-    locate_all(&cache.engine, &table, keys.as_bytes()).map_err(|error| error.kind().clone())
+    resolve_keys(&cache.engine, &table, keys.as_bytes()).map_err(|error| error.kind().clone())
 }
 
 fn texts(keys: &Keys) -> Vec<String> {
@@ -42,17 +42,17 @@ fn a_key_is_found_however_its_columns_are_ordered() {
 #[test]
 fn the_values_of_a_key_are_plain_where_its_rules_spell_them() {
     let mut cache = cache();
-    let located = cache.locate("t", r#"{"id":"01"}"#);
-    assert!(!located.asks);
-    assert_eq!(located.values().expect("they are plain").first().map(|value| &**value), Some("1"));
+    let resolved_key = cache.resolve_key("t", r#"{"id":"01"}"#);
+    assert!(!resolved_key.needs_postgres);
+    assert_eq!(resolved_key.values().expect("they are plain").first().map(|value| &**value), Some("1"));
 }
 
 #[test]
 fn the_values_of_a_key_are_json_where_postgresql_spells_them() {
     let mut cache = cache();
-    let located = cache.locate("t", r#"{"k":"A"}"#);
-    assert!(located.asks);
-    assert_eq!(located.values().expect("they are JSON").first().map(|value| &**value), Some("\"A\""));
+    let resolved_key = cache.resolve_key("t", r#"{"k":"A"}"#);
+    assert!(resolved_key.needs_postgres);
+    assert_eq!(resolved_key.values().expect("they are JSON").first().map(|value| &**value), Some("\"A\""));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn many_keys_are_found_in_their_order() {
 fn many_keys_may_have_different_columns() {
     let mut cache = cache();
     let keys = all(&mut cache, r#"[{"id":2},{"k":"a"},{"id":3}]"#).expect("they are keys");
-    assert_eq!(keys.iter().map(|key| key.asks).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(keys.iter().map(|key| key.needs_postgres).collect::<Vec<_>>(), [false, true, false]);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn any_number_of_key_columns_may_be_asked_for() {
     }
     cache.add(definition);
     for number in 0..80 {
-        cache.locate("t", &format!(r#"{{"c{number}":1}}"#));
+        cache.resolve_key("t", &format!(r#"{{"c{number}":1}}"#));
     }
     assert!(cache.cache_key("t", r#"{"c0":1}"#).ends_with(br#"{"c0":1}"#));
 }

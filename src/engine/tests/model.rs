@@ -13,7 +13,7 @@ use crate::cache::notice::{Notice, Relation};
 use crate::engine::store::memory::{Content, Role};
 use crate::postgres::rows::load::Fetched;
 use crate::server::notifications::Change;
-use crate::workers::mail::FeedEvent;
+use crate::workers::messages::FeedEvent;
 
 use super::cache::{table, Cache, Read};
 use super::names::{json, row_of_key, Name};
@@ -101,7 +101,7 @@ impl Model {
             Step::Truncate => self.truncate(),
             Step::Apply => self.apply_one(),
             Step::Answer => self.answer(which),
-            Step::Land => self.land(which),
+            Step::Land => self.complete(which),
             Step::Fail => self.fail(which, how),
             Step::Evict => self.evict(which),
             Step::Pass => self.pass(which as u64 * 16),
@@ -198,7 +198,7 @@ impl Model {
         self.rows[row].push(State { exists, change: self.change, at_ms: self.now_ms });
         let letter = char::from(b'a' + row as u8);
         let keys = format!(r#"{{"id":{row},"k":"{letter}"}}"#);
-        self.tell(Notice::Rows { relation: Relation::Oid(1), rows: vec![keys.into()] });
+        self.emit(Notice::Rows { relation: Relation::Oid(1), rows: vec![keys.into()] });
     }
 
     fn truncate(&mut self) {
@@ -206,10 +206,10 @@ impl Model {
         for row in &mut self.rows {
             row.push(State { exists: false, change: self.change, at_ms: self.now_ms });
         }
-        self.tell(Notice::Table(Relation::Oid(1)));
+        self.emit(Notice::Table(Relation::Oid(1)));
     }
 
-    fn tell(&mut self, notice: Notice) {
+    fn emit(&mut self, notice: Notice) {
         if self.is_open {
             self.told.push_back((self.change, notice));
         }
@@ -268,10 +268,10 @@ impl Model {
         self.answered.insert(flight, fetched);
     }
 
-    fn land(&mut self, which: usize) {
+    fn complete(&mut self, which: usize) {
         let Some(flight) = nth(&self.answered, which) else { return };
         let fetched = self.answered.remove(&flight).expect("it is there");
-        self.cache.land(flight, Ok(fetched));
+        self.cache.complete(flight, Ok(fetched));
     }
 
     fn fail(&mut self, which: usize, how: u8) {
@@ -283,7 +283,7 @@ impl Model {
         self.answered.remove(&flight);
         let kinds = [ErrorKind::Down, ErrorKind::Timeout, ErrorKind::BadValue, ErrorKind::Denied];
         let kind = kinds[usize::from(how) % kinds.len()].clone();
-        self.cache.land(flight, Err(Error::new(kind, "no")));
+        self.cache.complete(flight, Err(Error::new(kind, "no")));
     }
 
     fn keys(&self) -> Vec<Box<[u8]>> {
@@ -412,7 +412,7 @@ impl Model {
                 for kind in [0, 2, 130, 3] {
                     let name = Name::of(row, kind);
                     self.read(0, name);
-                    self.land_all();
+                    self.complete_all();
                     assert!(self.is_shown_now(name), "round {round}: {name:?} is not at its last state");
                 }
             }
@@ -425,10 +425,10 @@ impl Model {
         seen == latest || (!self.rows[row][seen].exists && !self.rows[row][latest].exists)
     }
 
-    pub fn land_all(&mut self) {
+    pub fn complete_all(&mut self) {
         while !self.cache.loads().is_empty() {
             self.answer(0);
-            self.land(0);
+            self.complete(0);
             self.take_answers();
         }
         self.take_answers();

@@ -45,7 +45,7 @@ fn each_unique_key_of_a_row_is_dropped() {
     cache.add(table());
     cache.read("t", r#"{"k":"a"}"#);
     let load = cache.loads()[0];
-    cache.land(load, Ok(row_called(ROW, r#"{"k":"a"}"#)));
+    cache.complete(load, Ok(row_called(ROW, r#"{"k":"a"}"#)));
     cache.answers();
     assert_eq!(cache.read("t", r#"{"k":"a"}"#), hit(ROW));
     cache.changed(1, &[CHANGE]);
@@ -173,7 +173,7 @@ fn a_load_that_began_before_a_notice_is_not_stored() {
     cache.add(table());
     cache.read("t", ID);
     cache.changed(1, &[CHANGE]);
-    cache.land_row(ROW);
+    cache.complete_row(ROW);
     assert_eq!(cache.answers(), [(1, Ok(Some(ROW.into())))]);
     assert_eq!(cache.read("t", ID), Read::Waits(2));
 }
@@ -185,7 +185,7 @@ fn a_load_whose_own_key_nobody_knows_yet_is_not_stored_after_any_notice_of_its_t
     cache.read("t", r#"{"k":"A"}"#);
     cache.changed(1, &[CHANGE]);
     let load = cache.loads()[0];
-    cache.land(load, Ok(row_called(ROW, r#"{"k":"a"}"#)));
+    cache.complete(load, Ok(row_called(ROW, r#"{"k":"a"}"#)));
     cache.answers();
     assert_eq!(cache.read("t", r#"{"k":"A"}"#), Read::Waits(2));
 }
@@ -196,7 +196,7 @@ fn a_load_of_another_row_is_stored_after_a_notice() {
     cache.add(table());
     cache.read("t", r#"{"id":2}"#);
     cache.changed(1, &[CHANGE]);
-    cache.land_row(ROW);
+    cache.complete_row(ROW);
     assert!(cache.stands("t", r#"{"id":2}"#));
 }
 
@@ -208,9 +208,9 @@ fn who_waits_for_a_superseded_load_gets_what_the_next_one_brings() {
     cache.changed(1, &[CHANGE]);
     cache.read("t", ID);
     let loads = cache.loads();
-    cache.land(loads[0], Ok(row_of(ROW)));
+    cache.complete(loads[0], Ok(row_of(ROW)));
     assert_eq!(cache.answers(), []);
-    cache.land(loads[1], Ok(row_of(NEW)));
+    cache.complete(loads[1], Ok(row_of(NEW)));
     assert_eq!(cache.answers(), [(1, Ok(Some(NEW.into()))), (2, Ok(Some(NEW.into())))]);
 }
 
@@ -222,8 +222,8 @@ fn who_waits_for_a_superseded_load_gets_what_was_stored_meanwhile() {
     cache.changed(1, &[CHANGE]);
     cache.read("t", ID);
     let loads = cache.loads();
-    cache.land(loads[1], Ok(row_of(NEW)));
-    cache.land(loads[0], Ok(row_of(ROW)));
+    cache.complete(loads[1], Ok(row_of(NEW)));
+    cache.complete(loads[0], Ok(row_of(ROW)));
     assert_eq!(cache.answers(), [(2, Ok(Some(NEW.into()))), (1, Ok(Some(NEW.into())))]);
     assert_eq!(cache.read("t", ID), hit(NEW));
 }
@@ -284,7 +284,7 @@ fn the_end_of_a_pause_removes_it() {
     cache.store.set_role(Role::Master);
     cache.tick();
     assert!(!cache.stands("t", ID));
-    assert!(cache.engine.doubts.is_empty());
+    assert!(cache.engine.pending_invalidations.is_empty());
 }
 
 #[test]

@@ -85,7 +85,7 @@ const WITH_GRACE: &[&str] = &["default_ttl", "5", "grace", "60", "refresh_ahead_
 fn run(settings: &[&str], steps: &[(Step, u8, u8)]) {
     let mut model = Model::new(settings);
     steps.iter().for_each(|(step, which, how)| model.step(*step, *which, *how));
-    model.land_all();
+    model.complete_all();
     model.come_to_rest();
 }
 

@@ -3,7 +3,7 @@
 use crate::cache::lease::Gap;
 use crate::cache::notice::{Notice, Relation};
 use crate::engine::store::memory::Role;
-use crate::workers::mail::FeedEvent;
+use crate::workers::messages::FeedEvent;
 
 use super::cache::{table, Cache, Read};
 
@@ -54,7 +54,7 @@ fn a_replica_serves_what_its_master_has_stored() {
 fn a_replica_answers_from_postgresql_and_stores_nothing() {
     let mut cache = replica();
     cache.read("t", r#"{"id":2}"#);
-    cache.land_row(ROW);
+    cache.complete_row(ROW);
     assert_eq!(cache.answers(), [(2, Ok(Some(ROW.into())))]);
     assert!(!cache.stands("t", r#"{"id":2}"#));
     assert_eq!(cache.engine.counters.fills_skipped, 1);
@@ -106,9 +106,9 @@ fn a_doubt_ends_when_the_master_has_removed_the_entry_and_time_has_passed() {
         cache.touched(&key);
     }
     cache.tick();
-    assert!(!cache.engine.doubts.is_empty(), "a fill of its master may still be on its way");
+    assert!(!cache.engine.pending_invalidations.is_empty(), "a fill of its master may still be on its way");
     cache.pass(2001);
-    assert!(cache.engine.doubts.is_empty());
+    assert!(cache.engine.pending_invalidations.is_empty());
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_replica_that_becomes_a_master_starts_anew() {
     let mut cache = replica();
     cache.changed(1, &[CHANGE]);
     cache.set_role(Role::Master);
-    assert!(cache.engine.doubts.is_empty());
+    assert!(cache.engine.pending_invalidations.is_empty());
     assert_eq!(cache.read("t", ID), Read::Waits(2));
     assert_eq!(cache.engine.counters.gaps, 1);
 }
@@ -185,7 +185,7 @@ fn loads_that_began_in_another_role_are_not_stored() {
     let mut cache = replica();
     cache.read("t", r#"{"id":2}"#);
     cache.set_role(Role::Master);
-    cache.land_row(ROW);
+    cache.complete_row(ROW);
     assert_eq!(cache.answers(), [(2, Ok(Some(ROW.into())))]);
     assert!(!cache.stands("t", r#"{"id":2}"#));
 }

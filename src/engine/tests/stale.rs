@@ -24,7 +24,7 @@ fn outlived() -> Cache {
 
 fn fail(cache: &mut Cache, kind: ErrorKind) {
     let load = cache.loads()[0];
-    cache.land(load, Err(Error::new(kind, "no")));
+    cache.complete(load, Err(Error::new(kind, "no")));
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn an_entry_is_served_within_its_grace_and_loaded_anew() {
     let mut cache = outlived();
     assert_eq!(cache.read("t", ID), hit(ROW));
     assert_eq!((cache.engine.counters.stale_served, cache.engine.counters.refreshed), (1, 1));
-    cache.land_row(NEW);
+    cache.complete_row(NEW);
     assert_eq!(cache.read("t", ID), hit(NEW));
     assert_eq!(cache.engine.counters.stale_served, 1);
 }
@@ -89,7 +89,7 @@ fn a_refresh_that_finds_no_row_ends_the_entry() {
     let mut cache = outlived();
     cache.read("t", ID);
     let load = cache.loads()[0];
-    cache.land(load, Ok(no_row()));
+    cache.complete(load, Ok(no_row()));
     assert_eq!(cache.read("t", ID), Read::Absent);
 }
 
@@ -102,9 +102,9 @@ fn who_finds_no_entry_does_not_wait_for_a_refresh() {
     assert_eq!(cache.read("t", ID), Read::Waits(2));
     let loads = cache.loads();
     assert_eq!(loads.len(), 2);
-    cache.land(loads[0], Ok(row_of(ROW)));
+    cache.complete(loads[0], Ok(row_of(ROW)));
     assert_eq!(cache.answers(), []);
-    cache.land(loads[1], Ok(row_of(NEW)));
+    cache.complete(loads[1], Ok(row_of(NEW)));
     assert_eq!(cache.answers(), [(2, Ok(Some(NEW.into())))]);
     assert_eq!(cache.read("t", ID), hit(NEW), "what the refresh brought does not replace it");
 }

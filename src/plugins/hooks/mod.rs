@@ -8,7 +8,7 @@ pub mod due;
 pub mod hook;
 mod message;
 pub mod record;
-pub mod shelf;
+pub mod registry;
 
 use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::rc::Rc;
@@ -19,7 +19,7 @@ use prometheus::proto::MetricFamily;
 use action::Action;
 use due::{Due, Queue};
 use hook::Hook;
-use shelf::{Shelf, Totals};
+use registry::{HookRegistry, Totals};
 
 use super::asked::Asked;
 use super::call::Ended;
@@ -28,7 +28,7 @@ use super::metrics::family::Family;
 use super::page::{Page, Report, JSON};
 use super::plugin::{EventContext, Plugin};
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::spent::micros;
+use crate::cache::timings::micros;
 use crate::server::call;
 use crate::server::context::{replicas_are_paused, Context};
 use crate::server::publish::publish;
@@ -42,7 +42,7 @@ pub struct Hooks(Rc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    shelf: RefCell<Shelf>,
+    registry: RefCell<HookRegistry>,
     queue: RefCell<Queue>,
     /// Whether a hook is being run: what it causes runs no others.
     is_running: Cell<bool>,
@@ -66,18 +66,18 @@ impl Drop for Running<'_> {
 
 impl Hooks {
     /// The hooks as they stand.
-    pub fn shelf(&self) -> Ref<'_, Shelf> {
-        self.0.shelf.borrow()
+    pub fn registry(&self) -> Ref<'_, HookRegistry> {
+        self.0.registry.borrow()
     }
 
     /// The same, to be changed.
-    pub fn shelf_mut(&self) -> RefMut<'_, Shelf> {
-        self.0.shelf.borrow_mut()
+    pub fn registry_mut(&self) -> RefMut<'_, HookRegistry> {
+        self.0.registry.borrow_mut()
     }
 
     /// All of them, in the order in which they are run, event by event.
     pub fn all(&self) -> Vec<Hook> {
-        self.0.shelf.borrow().all().into_iter().cloned().collect()
+        self.0.registry.borrow().all().into_iter().cloned().collect()
     }
 
     /// How many wait to be run.
@@ -103,7 +103,7 @@ impl Hooks {
     }
 
     fn run_one(&self, ctx: Context<'_>, due: &Due) {
-        let hook = self.0.shelf.borrow().get(due.hook).map(|hook| hook.definition.action.clone());
+        let hook = self.0.registry.borrow().get(due.hook).map(|hook| hook.definition.action.clone());
         // It may have been removed since.
         let Some(action) = hook else { return };
         let started = Instant::now();
@@ -115,7 +115,7 @@ impl Hooks {
     }
 
     fn keep_figures(&self, hook: u64, started: Instant, result: &Result<(), String>) {
-        if let Some(figures) = self.0.shelf.borrow_mut().figures(hook) {
+        if let Some(figures) = self.0.registry.borrow_mut().figures(hook) {
             figures.ran(micros(started.elapsed()), result);
         }
     }
@@ -130,10 +130,10 @@ impl Hooks {
         if self.0.is_running.get() {
             return;
         }
-        let mut shelf = self.0.shelf.borrow_mut();
-        let ids = shelf.on(event, table);
+        let mut registry = self.0.registry.borrow_mut();
+        let ids = registry.on(event, table);
         // Functions that are asked before a command have been called when it runs.
-        let is_later = |id: &&u64| shelf.get(**id).is_some_and(|hook| !hook.definition.may_veto());
+        let is_later = |id: &&u64| registry.get(**id).is_some_and(|hook| !hook.definition.may_veto());
         let later: Vec<u64> = ids.iter().filter(is_later).copied().collect();
         if later.is_empty() {
             return;
@@ -142,7 +142,7 @@ impl Hooks {
         let mut queue = self.0.queue.borrow_mut();
         for hook in later {
             let due = Due { hook, keys: Rc::clone(&keys), json: Rc::clone(&json) };
-            if let (Err(refusal), Some(figures)) = (queue.push(due), shelf.figures(hook)) {
+            if let (Err(refusal), Some(figures)) = (queue.push(due), registry.figures(hook)) {
                 figures.failed(refusal);
             }
         }
@@ -150,7 +150,7 @@ impl Hooks {
     }
 
     fn veto(&self, ctx: Context<'_>, hook: u64, asked: &Asked<'_>, due: &Due) -> Result<(), Error> {
-        let Some((name, action)) = self.0.shelf.borrow().get(hook).and_then(|hook| {
+        let Some((name, action)) = self.0.registry.borrow().get(hook).and_then(|hook| {
             let definition = &hook.definition;
             definition.may_veto().then(|| (definition.name.clone(), definition.action.clone()))
         }) else {
@@ -195,7 +195,7 @@ impl Plugin for Hooks {
     }
 
     fn subscribes_to(&self, _: &Settings) -> EventTypes {
-        self.0.shelf.borrow().subscriptions()
+        self.0.registry.borrow().subscriptions()
     }
 
     fn pages(&self, _: &Report) -> Vec<Page> {
@@ -204,11 +204,11 @@ impl Plugin for Hooks {
     }
 
     fn metrics(&self) -> Vec<MetricFamily> {
-        let shelf = self.0.shelf.borrow();
-        let Totals { runs, errors } = shelf.totals();
+        let registry = self.0.registry.borrow();
+        let Totals { runs, errors } = registry.totals();
         let single = |family: Family, value: u64| family.with(&[], value as f64).done();
         vec![
-            single(Family::gauge("pgcache_hooks", "Hooks."), shelf.len() as u64),
+            single(Family::gauge("pgcache_hooks", "Hooks."), registry.len() as u64),
             single(Family::counter("pgcache_hook_runs_total", "Times that hooks were run."), runs),
             single(Family::counter("pgcache_hook_errors_total", "Times that running a hook failed."), errors),
         ]
@@ -219,7 +219,7 @@ impl Plugin for Hooks {
             return Ok(());
         }
         let table = asked.subject.map(|subject| (subject.table, &*subject.table_name));
-        let ids = self.0.shelf.borrow_mut().on(EventType::BeforeCommand, table);
+        let ids = self.0.registry.borrow_mut().on(EventType::BeforeCommand, table);
         if ids.is_empty() {
             return Ok(());
         }

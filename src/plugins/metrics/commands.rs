@@ -4,13 +4,13 @@ use prometheus::proto::MetricFamily;
 
 use super::family::Family;
 use super::histogram::sample;
-use crate::plugins::stats::book::Book;
+use crate::plugins::stats::statistics::Statistics;
 
 /// The histograms of all commands since the last reset.
-pub fn families(book: &Book) -> Vec<MetricFamily> {
+pub fn families(statistics: &Statistics) -> Vec<MetricFamily> {
     let name = "pgcache_command_duration_seconds";
     let mut commands = Family::histogram(name, "Time from a command's arrival to its answer.");
-    for command in &book.commands {
+    for command in &statistics.commands {
         commands.add_histogram(&[("command", command.name)], sample(&command.latency()));
     }
     let one = |name, help, latency| Family::histogram(name, help).with_histogram(&[], sample(latency)).done();
@@ -19,17 +19,17 @@ pub fn families(book: &Book) -> Vec<MetricFamily> {
         one(
             "pgcache_queue_duration_seconds",
             "Time that commands with a load waited for a worker.",
-            &book.queue,
+            &statistics.queue,
         ),
         one(
             "pgcache_postgres_duration_seconds",
             "Time that commands with a load waited for PostgreSQL.",
-            &book.postgres,
+            &statistics.postgres,
         ),
         one(
             "pgcache_main_thread_duration_seconds",
             "The rest of every command's time: the server's main thread.",
-            &book.main(),
+            &statistics.main(),
         ),
     ]
 }

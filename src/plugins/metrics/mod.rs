@@ -45,8 +45,8 @@ impl Plugin for Metrics {
 
     fn pages(&self, report: &Report) -> Vec<Page> {
         let (overview, further) = (Arc::clone(&report.overview), Arc::clone(&report.metrics));
-        let durations = commands::families(&self.stats.book());
-        let tables = tables::families(&self.stats.book(), overview.figure("epochs"));
+        let durations = commands::families(&self.stats.statistics());
+        let tables = tables::families(&self.stats.statistics(), overview.figure("epochs"));
         vec![Page::new("/metrics", TEXT, move |age| {
             let mut families = figures::families(&overview);
             families.extend_from_slice(&durations);
@@ -76,7 +76,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::cache::spent::Spent;
+    use crate::cache::timings::Timings;
     use crate::plugins::call::{Ended, Words};
     use crate::plugins::event::Event;
     use crate::plugins::overview::{Overview, SourceOverview};
@@ -88,7 +88,7 @@ mod tests {
         let table = Some((1, "\"a\\\n\"b"));
         (0..3).for_each(|_| stats.count(&Event { table, ..Event::new(EventType::Hit) }));
         let metrics = Metrics::of(stats.clone());
-        let spent = Spent { queue_us: 10, postgres_us: 20 };
+        let timings = Timings { queue_us: 10, postgres_us: 20 };
         let call = Ended {
             command: "pgcache.read",
             is_write: false,
@@ -96,7 +96,7 @@ mod tests {
             client: 1,
             at_s: 0,
             duration_us: 1000,
-            spent,
+            timings,
             error: Some("PGDOWN"),
             arguments: Words::Kept(&[]),
         };

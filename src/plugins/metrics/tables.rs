@@ -3,7 +3,7 @@
 use prometheus::proto::MetricFamily;
 
 use super::family::Family;
-use crate::plugins::stats::book::Book;
+use crate::plugins::stats::statistics::Statistics;
 use crate::plugins::stats::table::TableStats;
 
 /// What each of a table's figures is.
@@ -22,16 +22,16 @@ const HELP: [(&str, &str); 8] = [
 ];
 
 /// As the page takes them. Of all tables together so many were dropped: `flushes`.
-pub fn families(book: &Book, flushes: u64) -> Vec<MetricFamily> {
+pub fn families(statistics: &Statistics, flushes: u64) -> Vec<MetricFamily> {
     let mut errors = Family::counter("pgcache_errors_total", "Commands answered with an error, by its code.");
-    for (code, count) in &book.errors {
+    for (code, count) in &statistics.errors {
         errors.add(&[("code", code)], *count as f64);
     }
     let mut commands = Family::counter("pgcache_command_errors_total", "Commands answered with an error.");
-    for command in &book.commands {
+    for command in &statistics.commands {
         commands.add(&[("command", command.name)], command.errors as f64);
     }
-    let busiest = book.busiest();
+    let busiest = statistics.busiest();
     let mut families = vec![errors.done(), commands.done()];
     families.extend(HELP.into_iter().enumerate().map(|(place, (name, help))| {
         let mut family = Family::counter(&format!("pgcache_table_{name}_total"), help);

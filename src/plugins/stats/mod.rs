@@ -1,16 +1,16 @@
 //! Statistics: what was done, for whom, and how long it took.
 
-pub mod book;
 pub mod latency;
 pub mod rate;
 pub mod recent;
 pub mod report;
+pub mod statistics;
 pub mod table;
 
 use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 
-use book::Book;
+use statistics::Statistics;
 
 use super::call::Ended;
 use super::event::Event;
@@ -24,11 +24,11 @@ use crate::settings::{EventType, EventTypes, PluginName, Settings};
 
 /// The figures, shared by the plugin and the command that shows them.
 #[derive(Debug, Default, Clone)]
-pub struct Stats(Rc<RefCell<Book>>);
+pub struct Stats(Rc<RefCell<Statistics>>);
 
 impl Stats {
     /// The figures as they stand.
-    pub fn book(&self) -> Ref<'_, Book> {
+    pub fn statistics(&self) -> Ref<'_, Statistics> {
         self.0.borrow()
     }
 
@@ -39,7 +39,7 @@ impl Stats {
 
     /// Begins anew.
     pub fn reset(&self) {
-        *self.0.borrow_mut() = Book::default();
+        *self.0.borrow_mut() = Statistics::default();
     }
 
     /// A command was answered.
@@ -49,8 +49,12 @@ impl Stats {
 
     /// Counts an event for the table that it is about, if it is about one.
     pub(super) fn count(&self, event: &Event<'_>) {
-        let mut book = self.0.borrow_mut();
-        let table = if event.kind == EventType::Hit { book.latest_table(event) } else { book.table(event) };
+        let mut statistics = self.0.borrow_mut();
+        let table = if event.kind == EventType::Hit {
+            statistics.latest_table(event)
+        } else {
+            statistics.table(event)
+        };
         if let Some(table) = table {
             table.count(event);
         }
@@ -108,7 +112,7 @@ mod tests {
         let stats = Stats::default();
         let event = Event { query: Some("top"), ..Event::new(EventType::Hit) };
         stats.count(&event.key(b"pg_cache:@query:top:[1]", 20));
-        assert!(stats.book().all_tables().is_empty() && stats.book().busiest().is_empty());
+        assert!(stats.statistics().all_tables().is_empty() && stats.statistics().busiest().is_empty());
     }
 
     #[test]

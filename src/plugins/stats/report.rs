@@ -1,15 +1,15 @@
 //! What STATS tells, and `/stats.json` with it.
 
-use super::book::{Book, CommandStats};
 use super::latency::{Latency, Percentiles};
 use super::recent::Latencies;
+use super::statistics::{CommandStats, Statistics};
 use super::table::{hit_ratio, TableStats};
 use crate::cache::value::Value;
 use crate::plugins::overview::Overview;
 
 /// Everything, at second `now_s` of the clock by which calls are counted.
-pub fn everything(book: &mut Book, overview: &Overview, now_s: u64) -> Value {
-    let (last_second, last_minute) = book.rate.per_second(now_s);
+pub fn everything(statistics: &mut Statistics, overview: &Overview, now_s: u64) -> Value {
+    let (last_second, last_minute) = statistics.rate.per_second(now_s);
     let figure = |name| overview.figure(name);
     let mut fields = vec![
         ("hit_ratio", Value::Double(hit_ratio(figure("hits"), figure("misses")))),
@@ -18,12 +18,12 @@ pub fn everything(book: &mut Book, overview: &Overview, now_s: u64) -> Value {
         ("commands_per_second_last_minute", Value::Double(last_minute)),
     ];
     fields.extend(overview.figures().map(|(name, value)| (name, Value::from(value))));
-    let by_code = book.errors.iter().map(|(code, count)| (code.clone(), Value::from(*count)));
-    let commands = book.commands.iter().map(|command| (command.name.to_owned(), of_command(command)));
-    let tables = book.busiest().into_iter().map(|table| (table.name.clone(), of_table(table)));
+    let by_code = statistics.errors.iter().map(|(code, count)| (code.clone(), Value::from(*count)));
+    let commands = statistics.commands.iter().map(|command| (command.name.to_owned(), of_command(command)));
+    let tables = statistics.busiest().into_iter().map(|table| (table.name.clone(), of_table(table)));
     fields.extend([
         ("errors_by_code", Value::Map(by_code.collect())),
-        ("latency_us", latencies(&book.latencies())),
+        ("latency_us", latencies(&statistics.latencies())),
         ("commands", Value::Map(commands.collect())),
         ("busiest_tables", Value::Map(tables.collect())),
     ]);

@@ -21,7 +21,7 @@ use super::pulses::{Pulses, Purpose};
 use super::session::Session;
 use crate::cache::error::{Error, ErrorKind};
 use crate::postgres::error::is_lost;
-use crate::postgres::failure::Failure;
+use crate::postgres::session_error::SessionError;
 use crate::settings::SourceSettings;
 
 /// Threads that open connections, per source: so many attempts may be without an answer at a time.
@@ -155,24 +155,24 @@ impl Source {
     /// and the work itself may be what ends them. Where it brings the server down the next one cannot be opened.
     ///
     /// # Errors
-    /// [`Failure::Source`] when no session was to be had or the work took too long, [`Failure::Query`] for what
+    /// [`SessionError::Source`] when no session was to be had or the work took too long, [`SessionError::Query`] for what
     /// PostgreSQL says about the work, or when each session was lost.
     pub fn with_session<T>(
         &self,
         deadline: Instant,
         mut work: impl FnMut(&mut Session) -> Result<T, ::postgres::Error>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, SessionError> {
         let mut last_loss = Instant::now();
         let (mut losses, mut fresh_losses) = (0, 0);
         loop {
-            let mut session = self.session(deadline).map_err(Failure::Source)?;
+            let mut session = self.session(deadline).map_err(SessionError::Source)?;
             self.shared.health.loads();
             let result = work(&mut session);
             self.shared.health.loaded(!matches!(&result, Err(error) if is_lost(error)));
             let error = match result {
-                Err(_) if session.is_overdue() => return Err(Failure::Source(self.overdue())),
+                Err(_) if session.is_overdue() => return Err(SessionError::Source(self.overdue())),
                 Err(error) if session.means_lost(&error) => error,
-                result => return result.map_err(Failure::Query),
+                result => return result.map_err(SessionError::Query),
             };
             losses += 1;
             fresh_losses += u32::from(session.opened() >= last_loss);
@@ -182,7 +182,7 @@ impl Source {
                 || fresh_losses > FRESH_MAX
                 || Instant::now() + pause > deadline
             {
-                return Err(Failure::Query(error));
+                return Err(SessionError::Query(error));
             }
             drop(session);
             thread::sleep(pause);

@@ -3,12 +3,12 @@
 use ::postgres::types::{Kind, Type};
 use ::postgres::Error as PgError;
 
+use super::error::QueryError;
 use super::parse_tree::{self, NamedRelation};
 use super::plan::QueryLimits;
 use super::relations::{accounted, described};
 use super::statement::{check, trimmed, wrapped};
 use super::transaction::{abandon, abandon_described, begin, end, forget};
-use super::trouble::Trouble;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::table::TableDefinition;
 use crate::postgres::catalog::vocabulary;
@@ -70,7 +70,7 @@ pub fn describe(
     match described_steadily(session, sql, invalidation) {
         Ok(Some(description)) => Ok(Ok(description)),
         Ok(None) => Ok(Err(Error::new(ErrorKind::Busy, "what the query uses is being altered: try again"))),
-        Err(trouble) => trouble.told(TITLE).map(Err),
+        Err(error) => error.told(TITLE).map(Err),
     }
 }
 
@@ -80,12 +80,13 @@ fn described_steadily(
     session: &mut Session,
     sql: &str,
     invalidation: Invalidation,
-) -> Result<Option<QueryDescription>, Trouble> {
+) -> Result<Option<QueryDescription>, QueryError> {
     for _ in 0..TRIES {
-        let vocabulary = vocabulary::read(session).map_err(Trouble::Around)?;
+        let vocabulary = vocabulary::read(session).map_err(QueryError::Around)?;
         session.use_vocabulary(vocabulary);
         let before = explained(session, trimmed(sql))?;
-        let described = describe_explained(session, sql, &before, invalidation).map_err(Trouble::Around)?;
+        let described =
+            describe_explained(session, sql, &before, invalidation).map_err(QueryError::Around)?;
         if explained(session, trimmed(sql))?.relations == before.relations {
             return Ok(Some(QueryDescription { vocabulary, ..described }));
         }
@@ -124,36 +125,36 @@ pub fn describe_relations(
     Ok(QueryDescription { tables, relations: accounted, untracked, ..QueryDescription::default() })
 }
 
-fn explained(session: &mut Session, sql: &str) -> Result<Explained, Trouble> {
+fn explained(session: &mut Session, sql: &str) -> Result<Explained, QueryError> {
     let types = match prepare(session, sql) {
         Ok(types) => types,
-        Err(trouble) => {
+        Err(error) => {
             abandon(session);
-            return Err(trouble);
+            return Err(error);
         }
     };
     match plan(session, types.len()) {
         Ok(()) => {
-            let relations = end(session, REMOVE).map_err(Trouble::Around)?;
+            let relations = end(session, REMOVE).map_err(QueryError::Around)?;
             Ok(Explained { relations, types })
         }
         Err(error) => {
             abandon_described(session);
-            Err(Trouble::Run(error))
+            Err(QueryError::Run(error))
         }
     }
 }
 
 /// Begins the transaction, and prepares the statement in the way that the server knows by name. Returns the types of
 /// its parameters.
-fn prepare(session: &mut Session, sql: &str) -> Result<Vec<Type>, Trouble> {
-    begin(session).map_err(Trouble::Around)?;
-    let statement = session.prepare_once(sql).map_err(Trouble::Parse)?;
+fn prepare(session: &mut Session, sql: &str) -> Result<Vec<Type>, QueryError> {
+    begin(session).map_err(QueryError::Around)?;
+    let statement = session.prepare_once(sql).map_err(QueryError::Parse)?;
     // What may not stand where a query's statement is put is refused now.
-    session.prepare_once(&wrapped(sql, ANY_LIMITS)).map_err(Trouble::Parse)?;
-    forget(session).map_err(Trouble::Around)?;
+    session.prepare_once(&wrapped(sql, ANY_LIMITS)).map_err(QueryError::Parse)?;
+    forget(session).map_err(QueryError::Around)?;
     let types = declared(statement.params());
-    session.execute(&format!("PREPARE {NAME}{types} AS\n{sql}")).map_err(Trouble::Parse)?;
+    session.execute(&format!("PREPARE {NAME}{types} AS\n{sql}")).map_err(QueryError::Parse)?;
     Ok(statement.params().to_vec())
 }
 

@@ -3,6 +3,7 @@
 mod array_literal;
 mod describe;
 mod discovery;
+mod error;
 mod parameters;
 mod parse_tree;
 mod plan;
@@ -12,7 +13,6 @@ mod run;
 mod statement;
 mod together;
 mod transaction;
-mod trouble;
 
 pub use describe::{describe, describe_relations, QueryDescription};
 pub use discovery::Discovery;

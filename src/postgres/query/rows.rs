@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ::postgres::{Error as PgError, Row};
 
+use super::error::QueryError;
 use super::plan::QueryLimits;
-use super::trouble::Trouble;
 use crate::cache::error::Error;
 
 /// An array in the making.
@@ -14,7 +14,7 @@ pub struct Rows<'q> {
     limits: QueryLimits,
     json: Vec<u8>,
     count: usize,
-    trouble: Option<Trouble>,
+    error: Option<QueryError>,
     /// How many bytes came after there was trouble.
     discarded: usize,
 }
@@ -25,13 +25,13 @@ const DISCARDED_MAX: usize = 16 << 20;
 impl<'q> Rows<'q> {
     /// An empty one, of the query that errors call `title`.
     pub fn new(title: &'q str, limits: QueryLimits) -> Self {
-        Self { title, limits, json: vec![b'['], count: 0, trouble: None, discarded: 0 }
+        Self { title, limits, json: vec![b'['], count: 0, error: None, discarded: 0 }
     }
 
     /// Adds `row`, whose first column is its JSON. Returns whether there may be more.
     pub fn take(&mut self, row: &Row) -> bool {
-        if self.trouble.is_none() {
-            self.trouble = self.add(row.try_get(0)).err();
+        if self.error.is_none() {
+            self.error = self.add(row.try_get(0)).err();
         } else {
             self.discarded += row.raw_size_bytes();
         }
@@ -42,16 +42,16 @@ impl<'q> Rows<'q> {
     ///
     /// # Errors
     /// Too many rows or bytes.
-    pub fn finish(mut self) -> Result<Arc<[u8]>, Trouble> {
-        match self.trouble.take() {
-            Some(trouble) => Err(trouble),
+    pub fn finish(mut self) -> Result<Arc<[u8]>, QueryError> {
+        match self.error.take() {
+            Some(error) => Err(error),
             None => Ok(self.close()),
         }
     }
 
     /// The same, once, where others still hold this; `None` when there are too many.
     pub fn whole(&mut self) -> Option<Arc<[u8]>> {
-        self.trouble.is_none().then(|| self.close())
+        self.error.is_none().then(|| self.close())
     }
 
     fn close(&mut self) -> Arc<[u8]> {
@@ -61,8 +61,8 @@ impl<'q> Rows<'q> {
     }
 
     /// A row without JSON is one that has too much of it: PostgreSQL keeps it.
-    fn add(&mut self, row: Result<Option<&str>, PgError>) -> Result<(), Trouble> {
-        let row = row.map_err(Trouble::Run)?.ok_or_else(|| self.too_many_bytes())?;
+    fn add(&mut self, row: Result<Option<&str>, PgError>) -> Result<(), QueryError> {
+        let row = row.map_err(QueryError::Run)?.ok_or_else(|| self.too_many_bytes())?;
         if self.count == self.limits.max_rows {
             return Err(self.too_many_rows().into());
         }

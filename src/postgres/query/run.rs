@@ -7,12 +7,12 @@ use std::sync::Arc;
 use ::postgres::types::ToSql;
 use ::postgres::{Error as PgError, Row, Statement};
 
+use super::error::QueryError;
 use super::parameters::{Parameters, Text};
 use super::plan::{QueryLimits, QueryPlan};
 use super::rows::Rows;
 use super::statement::{check, trimmed, wrapped};
 use super::transaction::{abandon, begin, beginning, end, forget, relations, LOCKED};
-use super::trouble::Trouble;
 use crate::cache::error::Error;
 use crate::postgres::connection::client::{Request, What};
 use crate::postgres::connection::isolation;
@@ -53,7 +53,7 @@ pub fn run(
     let query = Query { plan, params, limits, sql: wrapped(&plan.sql, limits), is_plain };
     match query.run_again(session, hand_over) {
         Ok(rows) => Ok(Ok(rows)),
-        Err(trouble) => trouble.told(&plan.title).map(Err),
+        Err(error) => error.told(&plan.title).map(Err),
     }
 }
 
@@ -74,10 +74,10 @@ impl Query<'_> {
         &self,
         session: &mut Session,
         hand_over: &mut dyn FnMut(QueryRows),
-    ) -> Result<Option<QueryRows>, Trouble> {
+    ) -> Result<Option<QueryRows>, QueryError> {
         let was_prepared = session.is_prepared(&self.sql);
         match self.run_once(session, hand_over) {
-            Err(trouble) if was_prepared && !session.is_closed() && is_outdated(&trouble) => {
+            Err(error) if was_prepared && !session.is_closed() && is_outdated(&error) => {
                 session.forget(&self.sql);
                 self.run_once(session, hand_over)
             }
@@ -89,12 +89,12 @@ impl Query<'_> {
         &self,
         session: &mut Session,
         hand_over: &mut dyn FnMut(QueryRows),
-    ) -> Result<Option<QueryRows>, Trouble> {
+    ) -> Result<Option<QueryRows>, QueryError> {
         if session.is_shared() {
             return self.run_shared(session).map(Some);
         }
         let prepared = session.prepare_isolated(&self.sql, |session| prepare(session, self.plan, &self.sql));
-        let statement = prepared.map_err(Trouble::Parse)?;
+        let statement = prepared.map_err(QueryError::Parse)?;
         let texts = self.params.texts(statement.params(), &self.plan.title)?;
         let (begin, locked) = match self.is_plain {
             true => (session.isolating().to_owned(), ""),
@@ -120,35 +120,35 @@ impl Query<'_> {
         }
         let is_bound = request.is_bound || texts.is_empty();
         let json = rows.into_inner().finish()?;
-        let parts = parts.map_err(Trouble::Around)?;
-        parts.begun.map_err(Trouble::Around)?;
+        let parts = parts.map_err(QueryError::Around)?;
+        parts.begun.map_err(QueryError::Around)?;
         let rows = parts.rows.into_iter().collect::<Result<(), _>>();
         rows.map_err(|error| trouble_of(error, is_bound))?;
         let [locks, last] = parts.end;
-        last.map_err(Trouble::Around)?;
-        let relations = relations(&locks.map_err(Trouble::Around)?);
+        last.map_err(QueryError::Around)?;
+        let relations = relations(&locks.map_err(QueryError::Around)?);
         Ok(Some(QueryRows { json, relations, reads_clock }))
     }
 
     /// The same in a session whose server process is others' too: prepared in the transaction, step by step.
-    fn run_shared(&self, session: &mut Session) -> Result<QueryRows, Trouble> {
+    fn run_shared(&self, session: &mut Session) -> Result<QueryRows, QueryError> {
         let rows = self.rows_in_steps(session);
         match rows {
             Ok((json, reads_clock)) => {
-                Ok(QueryRows { json, relations: end(session, "").map_err(Trouble::Around)?, reads_clock })
+                Ok(QueryRows { json, relations: end(session, "").map_err(QueryError::Around)?, reads_clock })
             }
-            Err(trouble) => {
+            Err(error) => {
                 abandon(session);
-                Err(trouble)
+                Err(error)
             }
         }
     }
 
     /// The rows, and whether the parameters read the clock.
-    fn rows_in_steps(&self, session: &mut Session) -> Result<(Arc<[u8]>, bool), Trouble> {
-        begin(session).map_err(Trouble::Around)?;
-        let statement = prepare(session, self.plan, &self.sql).map_err(Trouble::Parse)?;
-        forget(session).map_err(Trouble::Around)?;
+    fn rows_in_steps(&self, session: &mut Session) -> Result<(Arc<[u8]>, bool), QueryError> {
+        begin(session).map_err(QueryError::Around)?;
+        let statement = prepare(session, self.plan, &self.sql).map_err(QueryError::Parse)?;
+        forget(session).map_err(QueryError::Around)?;
         let texts = self.params.texts(statement.params(), &self.plan.title)?;
         let mut rows = Rows::new(&self.plan.title, self.limits);
         let mut take = |row: Row| rows.take(&row);
@@ -173,16 +173,16 @@ pub(super) fn parameters(texts: &[Text]) -> Vec<&(dyn ToSql + Sync)> {
 }
 
 /// Input functions are run before anything else: without parameters only the statement can have failed.
-fn trouble_of(error: PgError, is_bound: bool) -> Trouble {
+fn trouble_of(error: PgError, is_bound: bool) -> QueryError {
     match is_bound {
-        true => Trouble::Run(error),
-        false => Trouble::Bind(error),
+        true => QueryError::Run(error),
+        false => QueryError::Bind(error),
     }
 }
 
 /// 26000: no such prepared statement. XX000: a parameter's type is gone. Else what its tables were may be at fault.
-fn is_outdated(trouble: &Trouble) -> bool {
-    trouble.cause().is_some_and(|error| {
+fn is_outdated(error: &QueryError) -> bool {
+    error.cause().is_some_and(|error| {
         let code = error.code().map(|code| code.code());
         matches!(code, Some("26000" | "XX000")) || means_catalog_changed(error)
     })

@@ -52,11 +52,11 @@ pub fn run_together(
         Err(_) => return Ok(()),
         Ok(statement) => statement,
     };
-    let askers = askers(plan, all, &statement);
-    enclosed(session, &statement, &askers, || Rows::new(&plan.title, limits), hand_over)
+    let routing = routing(plan, all, &statement);
+    enclosed(session, &statement, &routing, || Rows::new(&plan.title, limits), hand_over)
 }
 
-fn askers<'q>(plan: &QueryPlan, all: &[&'q str], statement: &Statement) -> Vec<Asker<'q>> {
+fn routing<'q>(plan: &QueryPlan, all: &[&'q str], statement: &Statement) -> Vec<Asker<'q>> {
     let asker = |(index, params): (usize, &&'q str)| {
         let params = Parameters::parse(params, &plan.title).ok()?;
         let texts = params.texts(statement.params(), &plan.title).ok()?;
@@ -69,19 +69,19 @@ fn askers<'q>(plan: &QueryPlan, all: &[&'q str], statement: &Statement) -> Vec<A
 fn enclosed<'r>(
     session: &mut Session,
     statement: &Statement,
-    askers: &[Asker<'_>],
+    routing: &[Asker<'_>],
     rows: impl Fn() -> Rows<'r>,
     hand_over: &mut dyn FnMut(Vec<(usize, QueryRows)>),
 ) -> Result<(), PgError> {
-    let all: Vec<RefCell<Rows<'_>>> = askers.iter().map(|_| RefCell::new(rows())).collect();
-    let params: Vec<_> = askers.iter().map(|asker| parameters(&asker.texts)).collect();
+    let all: Vec<RefCell<Rows<'_>>> = routing.iter().map(|_| RefCell::new(rows())).collect();
+    let params: Vec<_> = routing.iter().map(|asker| parameters(&asker.texts)).collect();
     let mut takes: Vec<_> = all.iter().map(|rows| |row: Row| rows.borrow_mut().take(&row)).collect();
     let requests = takes.iter_mut().zip(&params);
     let mut requests: Vec<_> =
         requests.map(|(take, params)| Request::new(What::Prepared(statement, params), take)).collect();
     let mut has_rows = false;
     let mut on_rows = |results: &[Result<(), PgError>]| {
-        let each = askers.iter().zip(&all).zip(results);
+        let each = routing.iter().zip(&all).zip(results);
         let brought = each.filter_map(|((asker, rows), result)| {
             let json = result.is_ok().then(|| rows.borrow_mut().whole())??;
             Some((asker.index, asker.brought(json, statement)))

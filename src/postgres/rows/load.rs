@@ -6,7 +6,7 @@ use ::postgres::types::ToSql;
 use ::postgres::Row;
 
 use super::json::RowJson;
-use super::routing::Askers;
+use super::routing::RowRouting;
 use super::statement::{Binding, Bindings, LoadPlan, RowsAs, MANY};
 use crate::cache::canonical::Rule;
 use crate::cache::error::Error;
@@ -77,13 +77,13 @@ fn fetch(
 ) -> Result<Vec<Fetched>, ::postgres::Error> {
     match &plan.sql_for_many {
         Some(sql) if keys.len() >= MANY => {
-            let askers = Askers::by_key(keys);
-            let rows = read_rows(session, plan, sql, &[&askers.keys()])?;
-            collect(plan, keys, &askers, &rows)
+            let routing = RowRouting::by_key(keys);
+            let rows = read_rows(session, plan, sql, &[&routing.keys()])?;
+            collect(plan, keys, &routing, &rows)
         }
         _ => {
             let rows = fetch_each(session, plan, keys)?;
-            collect(plan, keys, &Askers::by_ordinal(keys.len()), &rows)
+            collect(plan, keys, &RowRouting::by_ordinal(keys.len()), &rows)
         }
     }
 }
@@ -164,7 +164,7 @@ fn json_array(keys: &[&KeyValues]) -> String {
 fn collect(
     plan: &LoadPlan,
     keys: &[&KeyValues],
-    askers: &Askers,
+    routing: &RowRouting,
     rows: &[Row],
 ) -> Result<Vec<Fetched>, ::postgres::Error> {
     let mut fetched = vec![Fetched::Absent { own_key: None }; keys.len()];
@@ -176,7 +176,7 @@ fn collect(
     let mut json = Vec::new();
     for row in rows {
         let mut brought = None;
-        for asker in askers.of(row.try_get(0)?) {
+        for asker in routing.of(row.try_get(0)?) {
             let (Some(slot), Some(key)) = (fetched.get_mut(asker), keys.get(asker)) else { continue };
             *slot = match slot {
                 Fetched::Absent { .. } => match &brought {
@@ -218,7 +218,7 @@ fn one(plan: &LoadPlan, key: &KeyValues, row: &Row) -> Result<Fetched, ::postgre
 /// Whether a value that is in no row still has only one text. Where equal values may differ in text (interval,
 /// citext, jsonb …) an absent row is not remembered: the INSERT's own text might be another one.
 fn has_one_spelling(plan: &LoadPlan) -> bool {
-    plan.key_columns().all(|column| column.rule.is_faithful())
+    plan.key_columns().all(|column| column.rule.text_is_unique())
 }
 
 /// The canonical key that the texts from column `first` on make.

@@ -4,14 +4,14 @@ use super::load::{integer, KeyValues};
 
 /// The keys of a statement, by what the first column of its result says.
 #[derive(Debug)]
-pub enum Askers {
+pub enum RowRouting {
     /// Their place among them, counted from 1. Holds how many there are.
     ByOrdinal(usize),
     /// The key itself: each with its place, in their order. A key may have been asked for more than once.
     ByKey(Vec<(i64, usize)>),
 }
 
-impl Askers {
+impl RowRouting {
     /// Of a statement that counts its keys, `count` of them.
     pub fn by_ordinal(count: usize) -> Self {
         Self::ByOrdinal(count)
@@ -58,25 +58,25 @@ impl Askers {
 mod tests {
     use super::*;
 
-    fn places(askers: &Askers, first: i64) -> Vec<usize> {
-        askers.of(first).collect()
+    fn places(routing: &RowRouting, first: i64) -> Vec<usize> {
+        routing.of(first).collect()
     }
 
     #[test]
     fn an_ordinal_names_one_place() {
-        let askers = Askers::by_ordinal(2);
-        assert_eq!([1, 2].map(|first| places(&askers, first)), [[0], [1]]);
-        assert!([i64::MIN, -1, 0, 3, i64::MAX].iter().all(|first| places(&askers, *first).is_empty()));
+        let routing = RowRouting::by_ordinal(2);
+        assert_eq!([1, 2].map(|first| places(&routing, first)), [[0], [1]]);
+        assert!([i64::MIN, -1, 0, 3, i64::MAX].iter().all(|first| places(&routing, *first).is_empty()));
     }
 
     #[test]
     fn a_key_names_everyone_who_asked_for_it() {
         let keys: Vec<KeyValues> =
             ["7", "-3", "7", "9223372036854775807", "none"].map(|text| KeyValues::from([text.into()])).into();
-        let askers = Askers::by_key(&keys.iter().collect::<Vec<_>>());
-        assert_eq!(askers.keys(), [-3, 7, 7, i64::MAX]);
+        let routing = RowRouting::by_key(&keys.iter().collect::<Vec<_>>());
+        assert_eq!(routing.keys(), [-3, 7, 7, i64::MAX]);
         assert_eq!(
-            [-3, 7, i64::MAX, 8].map(|first| places(&askers, first)),
+            [-3, 7, i64::MAX, 8].map(|first| places(&routing, first)),
             [vec![1], vec![0, 2], vec![3], vec![]]
         );
     }

@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn values_that_only_postgresql_can_spell_go_as_json_and_bring_back_the_rows_own_key() {
-        let tags = column("tags", "\"pg_catalog\".\"_text\"", Rule::Ask { faithful: true });
+        let tags = column("tags", "\"pg_catalog\".\"_text\"", Rule::ByPostgres { text_is_unique: true });
         let plan = LoadPlan::asking(table(vec![tags]), vec![0]);
         assert_eq!(plan.bindings, Bindings::Json);
         assert!(plan.reports_keys);

@@ -7,11 +7,11 @@ use postgres::error::SqlState;
 
 use crate::consistency::clock::Nanos;
 use crate::consistency::history::Reshape;
+use crate::consistency::key_set::Draft;
 use crate::consistency::mutation;
-use crate::consistency::pen::Pen;
-use crate::consistency::plot::Draft;
 use crate::consistency::transaction::Transaction;
 use crate::consistency::world::{World, SHAPE};
+use crate::consistency::writer_connection::WriterConnection;
 
 use super::Nemesis;
 
@@ -54,16 +54,16 @@ fn reshape(world: &World) {
 /// Renames the table, changes a few rows and gives it its name back.
 fn rename(world: &World) {
     redefine(world, "ALTER TABLE t RENAME TO elsewhere");
-    let (mut pen, mut rng) = (Pen::new(world), fastrand::Rng::new());
+    let (mut connection, mut rng) = (WriterConnection::new(world), fastrand::Rng::new());
     for _ in 0..CHANGED {
-        let Some(plot) = world.field.take(&mut rng) else { continue };
-        let rows = plot.rows.map(|row| row.map(|row| mutation::update(&world.field, row)));
+        let Some(set) = world.key_sets.take(&mut rng) else { continue };
+        let rows = set.rows.map(|row| row.map(|row| mutation::update(&world.key_sets, row)));
         let sql: Vec<String> =
             rows.iter().flatten().map(|row| mutation::update_sql(*row, "elsewhere")).collect();
         let touches = sql.len() as u64;
-        let mut transaction = Transaction { drafts: vec![Draft { plot, rows }] };
-        let outcome = pen.finish(&sql.join(";"), touches);
-        let changes = transaction.settle(outcome, &mut pen, world);
+        let mut transaction = Transaction { drafts: vec![Draft { set, rows }] };
+        let outcome = connection.finish(&sql.join(";"), touches);
+        let changes = transaction.settle(outcome, &mut connection, world);
         world.deeds.lock().unwrap().changes.extend(changes);
     }
     sleep(Duration::from_millis(10));

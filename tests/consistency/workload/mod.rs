@@ -1,8 +1,8 @@
-//! The workload: writers of all sorts on the plots of one table.
+//! The workload: writers of all sorts on the key sets of one table.
 
-mod clerk;
-mod hauler;
-mod holder;
+mod bulk_writer;
+mod long_transactions;
+mod short_transactions;
 mod writer;
 
 pub use writer::Ledger;
@@ -11,5 +11,12 @@ use super::world::World;
 
 /// Every writer of a run; each runs in a thread of its own until writers are to stop.
 pub fn writers() -> Vec<fn(&World) -> Ledger> {
-    vec![clerk::run, clerk::run, holder::run, holder::run, holder::run, hauler::run]
+    vec![
+        short_transactions::run,
+        short_transactions::run,
+        long_transactions::run,
+        long_transactions::run,
+        long_transactions::run,
+        bulk_writer::run,
+    ]
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use crate::consistency::history::{Acknowledgement, Answer, Change, History};
-use crate::consistency::pen::{Outcome, Pen};
 use crate::consistency::plan::Mode;
 use crate::consistency::reader::Reader;
 use crate::consistency::transaction::Transaction;
 use crate::consistency::world::World;
+use crate::consistency::writer_connection::{Outcome, WriterConnection};
 use crate::support::client::encoded;
 use crate::support::{Client, Reply};
 
@@ -52,16 +52,26 @@ impl<'w> Writer<'w> {
     }
 
     /// A transaction has come to its end.
-    pub fn settle(&mut self, mut transaction: Transaction<'w>, outcome: Outcome, pen: &mut Pen<'_>) {
-        let changes = transaction.settle(outcome, pen, self.world);
+    pub fn settle(
+        &mut self,
+        mut transaction: Transaction<'w>,
+        outcome: Outcome,
+        connection: &mut WriterConnection<'_>,
+    ) {
+        let changes = transaction.settle(outcome, connection, self.world);
         drop(transaction);
         self.record(changes);
     }
 
-    /// A transaction has come to its end, and its plots are to be changed again before others can. Whether it
+    /// A transaction has come to its end, and its key sets are to be changed again before others can. Whether it
     /// was committed.
-    pub fn keep(&mut self, transaction: &mut Transaction<'w>, outcome: Outcome, pen: &mut Pen<'_>) -> bool {
-        let changes = transaction.settle(outcome, pen, self.world);
+    pub fn keep(
+        &mut self,
+        transaction: &mut Transaction<'w>,
+        outcome: Outcome,
+        connection: &mut WriterConnection<'_>,
+    ) -> bool {
+        let changes = transaction.settle(outcome, connection, self.world);
         self.record(changes);
         transaction.is_settled()
     }
@@ -105,8 +115,8 @@ impl<'w> Writer<'w> {
     }
 
     /// Nothing more is written.
-    pub fn close<'p>(mut self, pens: impl IntoIterator<Item = Pen<'p>>) -> Ledger {
-        for (code, count) in pens.into_iter().flat_map(|pen| pen.refused) {
+    pub fn close<'p>(mut self, pens: impl IntoIterator<Item = WriterConnection<'p>>) -> Ledger {
+        for (code, count) in pens.into_iter().flat_map(|connection| connection.refused) {
             *self.ledger.refused.entry(code).or_default() += count;
         }
         self.ledger.history.reads = self.reader.reads;

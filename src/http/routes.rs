@@ -8,8 +8,8 @@ use hyper::header::{
 };
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::board::{health, Board};
 use super::host;
+use super::snapshot_cell::{health, SnapshotCell};
 use crate::plugins::page::JSON;
 
 /// The page for people.
@@ -32,7 +32,7 @@ const ALWAYS: [(HeaderName, &str); 4] = [
 pub type Answer = Response<Full<Bytes>>;
 
 /// What `request` gets. On loopback it has to be addressed to us.
-pub fn answer<B: Body>(request: &Request<B>, board: &Board, is_loopback: bool) -> Answer {
+pub fn respond<B: Body>(request: &Request<B>, cell: &SnapshotCell, is_loopback: bool) -> Answer {
     let has_body = !request.body().is_end_stream();
     let mut answer = if is_loopback && !host::is_ours(request.version(), request.uri(), request.headers()) {
         refusal(StatusCode::FORBIDDEN, "the Host header has to name an address or localhost")
@@ -43,7 +43,7 @@ pub fn answer<B: Body>(request: &Request<B>, board: &Board, is_loopback: bool) -
     } else if has_body {
         refusal(StatusCode::PAYLOAD_TOO_LARGE, "a request has no body here")
     } else {
-        look(request.uri().path(), board)
+        route(request.uri().path(), cell)
     };
     if has_body {
         // Nobody reads it.
@@ -56,13 +56,13 @@ pub fn answer<B: Body>(request: &Request<B>, board: &Board, is_loopback: bool) -
 }
 
 /// What is at `path`.
-fn look(path: &str, board: &Board) -> Answer {
+fn route(path: &str, cell: &SnapshotCell) -> Answer {
     if path == "/" {
         let mut answer = text(StatusCode::OK, "text/html; charset=utf-8", PAGE);
         answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         return answer;
     }
-    let Some(snapshot) = board.latest() else {
+    let Some(snapshot) = cell.latest() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the module is being loaded");
     };
     let age = snapshot.age();
@@ -81,7 +81,7 @@ fn refusal(status: StatusCode, why: &str) -> Answer {
 }
 
 fn text(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Answer::new(Full::new(body.into()));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer

@@ -13,12 +13,12 @@ const MAX_RESTING: usize = 65_536;
 ///
 /// Kept as hashes; that two share one means a second's rest for nothing.
 #[derive(Debug, Default)]
-pub struct Resting {
+pub struct RefreshBackoff {
     until_ms: HashMap<u64, u64>,
     hasher: RandomState,
 }
 
-impl Resting {
+impl RefreshBackoff {
     /// Lets `key` rest from `now_ms` on, on a clock that only goes forward.
     pub fn add(&mut self, key: &[u8], now_ms: u64) {
         if self.until_ms.len() >= MAX_RESTING {
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_key_rests_for_a_second_and_others_do_not() {
-        let mut resting = Resting::default();
+        let mut resting = RefreshBackoff::default();
         resting.add(b"a", 10);
         assert!(resting.holds(b"a", 10 + REST_MS - 1) && !resting.holds(b"b", 10));
         assert!(!resting.holds(b"a", 10 + REST_MS));
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn too_many_make_all_rest_until_they_are_done() {
-        let mut resting = Resting::default();
+        let mut resting = RefreshBackoff::default();
         for n in 0..=MAX_RESTING {
             resting.add(&n.to_le_bytes(), 0);
         }

@@ -1,4 +1,4 @@
-//! A plot: a few lookup keys that one writer at a time may change, so that their states have one order.
+//! A key set: a few lookup keys that one writer at a time may change, so that their states have one order.
 
 use std::sync::MutexGuard;
 
@@ -7,26 +7,26 @@ use super::history::Change;
 use super::key::Key;
 use super::row::Row;
 
-/// How many ids a plot has.
+/// How many ids a key set has.
 pub const IDS: u32 = 2;
 /// How many addresses: one is always free.
 pub const EMAILS: u32 = 3;
 
-/// A plot that nobody else can touch.
-pub type Place<'w> = MutexGuard<'w, Plot>;
+/// A key set that nobody else can touch.
+pub type Place<'w> = MutexGuard<'w, KeySet>;
 
-/// What is stored under each id of a plot.
+/// What is stored under each id of a key set.
 pub type Rows = [Option<Row>; IDS as usize];
 
-/// Some ids and addresses; rows never leave their plot.
+/// Some ids and addresses; rows never leave their key set.
 #[derive(Debug)]
-pub struct Plot {
+pub struct KeySet {
     number: u32,
     /// What PostgreSQL has.
     pub rows: Rows,
 }
 
-impl Plot {
+impl KeySet {
     /// Without rows.
     pub fn new(number: u32) -> Self {
         Self { number, rows: Rows::default() }
@@ -53,7 +53,7 @@ impl Plot {
         self.emails().into_iter().filter(free).collect()
     }
 
-    /// The keys of plot `number`.
+    /// The keys of key set `number`.
     pub fn keys(number: u32) -> impl Iterator<Item = Key> {
         let ids = number * IDS..(number + 1) * IDS;
         let emails = number * EMAILS..(number + 1) * EMAILS;
@@ -65,27 +65,27 @@ impl Plot {
         rows.iter().flatten().find(|row| row.answers(key)).copied()
     }
 
-    /// How every key of the plot began.
+    /// How every key of the key set began.
     pub fn beginning(&self) -> Vec<Change> {
         let state = |key| Self::state(&self.rows, key);
         Self::keys(self.number).map(|key| Change { key, state: state(key), began: 0, returned: 0 }).collect()
     }
 }
 
-/// A plot with what is to become of it.
+/// A key set with what is to become of it.
 pub struct Draft<'w> {
-    /// The plot.
-    pub plot: Place<'w>,
+    /// The key set.
+    pub set: Place<'w>,
     /// Its rows after the commit.
     pub rows: Rows,
 }
 
 impl Draft<'_> {
-    /// It was committed: the plot is what was drafted. Returns what has changed, key by key.
+    /// It was committed: the key set is what was drafted. Returns what has changed, key by key.
     pub fn committed(&mut self, began: Nanos, returned: Nanos) -> Vec<Change> {
-        let old = std::mem::replace(&mut self.plot.rows, self.rows);
-        let states = |key| (Plot::state(&old, key), Plot::state(&self.rows, key));
-        let changed = Plot::keys(self.plot.number).filter(|key| states(*key).0 != states(*key).1);
+        let old = std::mem::replace(&mut self.set.rows, self.rows);
+        let states = |key| (KeySet::state(&old, key), KeySet::state(&self.rows, key));
+        let changed = KeySet::keys(self.set.number).filter(|key| states(*key).0 != states(*key).1);
         changed.map(|key| Change { key, state: states(key).1, began, returned }).collect()
     }
 }

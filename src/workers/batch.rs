@@ -28,7 +28,7 @@ pub struct Task {
 
 /// Loads that one statement can serve together.
 #[derive(Debug)]
-pub struct Group {
+pub struct Batch {
     plan: Plan,
     tasks: (Sender<Task>, Receiver<Task>),
     /// The keys of all its tasks.
@@ -39,7 +39,7 @@ pub struct Group {
     has_ticket: AtomicBool,
 }
 
-impl Group {
+impl Batch {
     /// An empty group for `plan`.
     pub fn new(plan: impl Into<Plan>) -> Arc<Self> {
         Self::with(plan.into(), false)

@@ -7,14 +7,14 @@ use crate::cache::error::Error;
 
 /// Why a piece of work on a session came to nothing.
 #[derive(Debug)]
-pub enum Failure {
+pub enum SessionError {
     /// No session was to be had, or each was lost: down or too late.
     Source(Error),
     /// PostgreSQL refused the work.
     Query(::postgres::Error),
 }
 
-impl Failure {
+impl SessionError {
     /// The reply to whoever asked for `what`, a table's name.
     pub fn into_error(self, what: &str) -> Error {
         match self {

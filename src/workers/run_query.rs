@@ -6,9 +6,9 @@ use std::time::Instant;
 use ::postgres::Error as PgError;
 
 use super::accounted::AccountedQuery;
-use super::errand::{Errands, HandOver};
-use super::group::Task;
-use super::mail::Message;
+use super::batch::Task;
+use super::messages::Message;
+use super::worker::{HandOver, Worker};
 use crate::cache::flight::FlightId;
 use crate::postgres::query::{self, Discovery, QueryLimits, QueryPlan, QueryRows};
 use crate::postgres::rows::load::{Fetched, KeyValues};
@@ -33,7 +33,7 @@ fn asked(tasks: &[Task]) -> impl Iterator<Item = Asked<'_>> {
     })
 }
 
-impl Errands {
+impl Worker {
     /// Runs a query once for each of its tasks' parameters, and gives `hand_over` what they bring, some at a time.
     pub(super) fn run_queries(&self, plan: &AccountedQuery, tasks: &[Task], hand_over: HandOver<'_>) {
         let all: Vec<Asked<'_>> = asked(tasks).collect();
@@ -51,10 +51,10 @@ impl Errands {
     fn run_some(&self, plan: &AccountedQuery, some: &[Asked<'_>], hand_over: HandOver<'_>) {
         let mut is_over = vec![false; some.len()];
         if some.len() > 1 {
-            self.run_together(plan, some, &mut |brought| {
-                brought.iter().for_each(|(index, _)| is_over[*index] = true);
+            self.run_together(plan, some, &mut |loaded| {
+                loaded.iter().for_each(|(index, _)| is_over[*index] = true);
                 let outcome = |(index, rows): (usize, _)| (some[index].flight, Ok(Fetched::Rows(rows, None)));
-                hand_over(brought.into_iter().map(outcome).collect());
+                hand_over(loaded.into_iter().map(outcome).collect());
             });
         }
         let left = some.iter().zip(is_over).filter(|(_, is_over)| !is_over);
@@ -123,6 +123,6 @@ impl Errands {
         let described =
             self.with_session(deadline, |session| query::describe(session, &plan.sql, invalidation));
         let result = described.unwrap_or_else(|failure| Err(failure.into_error(&plan.title)));
-        self.postbox.send(Message::QueryDescribed { source: self.index, plan, result, asked });
+        self.sender.send(Message::QueryDescribed { source: self.index, plan, result, asked });
     }
 }

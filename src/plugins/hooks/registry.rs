@@ -35,7 +35,7 @@ pub struct Totals {
 
 /// All hooks.
 #[derive(Debug, Default)]
-pub struct Shelf {
+pub struct HookRegistry {
     hooks: BTreeMap<u64, Hook>,
     by_name: HashMap<String, u64>,
     /// By event and the table's number; 0 where an event is about none.
@@ -45,7 +45,7 @@ pub struct Shelf {
     past: Totals,
 }
 
-impl Shelf {
+impl HookRegistry {
     /// Adds a hook. `ERR` when there is one of that name, or too many.
     pub fn add(&mut self, definition: Definition) -> Result<(), Error> {
         if self.by_name.contains_key(&definition.name) {
@@ -185,83 +185,83 @@ mod tests {
         }
     }
 
-    fn names(shelf: &mut Shelf, table: Option<(u64, &str)>) -> Vec<String> {
-        let ids = shelf.on(EventType::Hit, table);
-        ids.iter().map(|id| shelf.get(*id).unwrap().definition.name.clone()).collect()
+    fn names(registry: &mut HookRegistry, table: Option<(u64, &str)>) -> Vec<String> {
+        let ids = registry.on(EventType::Hit, table);
+        ids.iter().map(|id| registry.get(*id).unwrap().definition.name.clone()).collect()
     }
 
     #[test]
     fn hooks_are_found_by_event_and_table_in_order_of_priority_and_age() {
-        let mut shelf = Shelf::default();
-        shelf.add(definition("late", None, 5)).unwrap();
-        shelf.add(definition("users", Some("user?"), 0)).unwrap();
-        shelf.add(definition("any", None, 0)).unwrap();
-        shelf.add(definition("early", Some("*"), -1)).unwrap();
-        assert_eq!(names(&mut shelf, Some((1, "users"))), ["early", "users", "any", "late"]);
-        assert_eq!(names(&mut shelf, Some((2, "orders"))), ["early", "any", "late"]);
-        assert_eq!(names(&mut shelf, None), ["any", "late"], "no table matches no pattern");
-        assert!(shelf.on(EventType::Miss, Some((1, "users"))).is_empty());
+        let mut registry = HookRegistry::default();
+        registry.add(definition("late", None, 5)).unwrap();
+        registry.add(definition("users", Some("user?"), 0)).unwrap();
+        registry.add(definition("any", None, 0)).unwrap();
+        registry.add(definition("early", Some("*"), -1)).unwrap();
+        assert_eq!(names(&mut registry, Some((1, "users"))), ["early", "users", "any", "late"]);
+        assert_eq!(names(&mut registry, Some((2, "orders"))), ["early", "any", "late"]);
+        assert_eq!(names(&mut registry, None), ["any", "late"], "no table matches no pattern");
+        assert!(registry.on(EventType::Miss, Some((1, "users"))).is_empty());
     }
 
     #[test]
     fn a_dropped_tag_runs_hooks_without_a_table_alone() {
-        let mut shelf = Shelf::default();
+        let mut registry = HookRegistry::default();
         let on_tag =
             |name: &str, table| Definition { event: EventType::TagInvalidate, ..definition(name, table, 0) };
-        shelf.add(on_tag("any", None)).unwrap();
-        shelf.add(on_tag("every table", Some("*"))).unwrap();
-        shelf.add(definition("hit", None, 0)).unwrap();
-        let ids = shelf.on(EventType::TagInvalidate, None);
-        let names: Vec<&str> = ids.iter().map(|id| &*shelf.get(*id).unwrap().definition.name).collect();
+        registry.add(on_tag("any", None)).unwrap();
+        registry.add(on_tag("every table", Some("*"))).unwrap();
+        registry.add(definition("hit", None, 0)).unwrap();
+        let ids = registry.on(EventType::TagInvalidate, None);
+        let names: Vec<&str> = ids.iter().map(|id| &*registry.get(*id).unwrap().definition.name).collect();
         assert_eq!(names, ["any"]);
         assert!(
-            shelf.subscriptions().contains(EventType::TagInvalidate)
-                && !shelf.subscriptions().contains(EventType::TableFlush)
+            registry.subscriptions().contains(EventType::TagInvalidate)
+                && !registry.subscriptions().contains(EventType::TableFlush)
         );
     }
 
     #[test]
     fn what_was_found_is_found_anew_once_something_changes() {
-        let mut shelf = Shelf::default();
-        shelf.add(definition("a", Some("users"), 0)).unwrap();
-        assert_eq!(names(&mut shelf, Some((1, "users"))), ["a"]);
-        assert!(names(&mut shelf, Some((1, "renamed"))).is_empty());
-        shelf.add(definition("b", None, 0)).unwrap();
-        assert_eq!(names(&mut shelf, Some((1, "users"))), ["a", "b"]);
-        assert!(shelf.enable("a", false) && !shelf.enable("c", false));
-        assert_eq!(names(&mut shelf, Some((1, "users"))), ["b"]);
-        assert!(shelf.remove("b") && !shelf.remove("b"));
-        assert!(names(&mut shelf, Some((1, "users"))).is_empty());
+        let mut registry = HookRegistry::default();
+        registry.add(definition("a", Some("users"), 0)).unwrap();
+        assert_eq!(names(&mut registry, Some((1, "users"))), ["a"]);
+        assert!(names(&mut registry, Some((1, "renamed"))).is_empty());
+        registry.add(definition("b", None, 0)).unwrap();
+        assert_eq!(names(&mut registry, Some((1, "users"))), ["a", "b"]);
+        assert!(registry.enable("a", false) && !registry.enable("c", false));
+        assert_eq!(names(&mut registry, Some((1, "users"))), ["b"]);
+        assert!(registry.remove("b") && !registry.remove("b"));
+        assert!(names(&mut registry, Some((1, "users"))).is_empty());
     }
 
     #[test]
     fn a_name_stands_once() {
-        let mut shelf = Shelf::default();
-        shelf.add(definition("a", None, 0)).unwrap();
-        assert_eq!(shelf.add(definition("a", None, 1)).unwrap_err().code(), "ERR");
+        let mut registry = HookRegistry::default();
+        registry.add(definition("a", None, 0)).unwrap();
+        assert_eq!(registry.add(definition("a", None, 1)).unwrap_err().code(), "ERR");
     }
 
     #[test]
     fn what_stays_keeps_its_figures() {
-        let mut shelf = Shelf::default();
-        shelf.add(definition("a", None, 0)).unwrap();
-        let id = shelf.all()[0].id;
-        shelf.figures(id).unwrap().ran(7, &Err("no".into()));
-        shelf.replace(vec![definition("b", None, 0), definition("a", None, 3)]);
+        let mut registry = HookRegistry::default();
+        registry.add(definition("a", None, 0)).unwrap();
+        let id = registry.all()[0].id;
+        registry.figures(id).unwrap().ran(7, &Err("no".into()));
+        registry.replace(vec![definition("b", None, 0), definition("a", None, 3)]);
         let told: Vec<_> =
-            shelf.all().iter().map(|hook| (hook.definition.name.clone(), hook.figures.runs)).collect();
+            registry.all().iter().map(|hook| (hook.definition.name.clone(), hook.figures.runs)).collect();
         assert_eq!(told, [("b".to_owned(), 0), ("a".to_owned(), 1)]);
-        shelf.replace(vec![]);
-        assert_eq!(shelf.totals(), Totals { runs: 1, errors: 1 }, "a counter never falls");
+        registry.replace(vec![]);
+        assert_eq!(registry.totals(), Totals { runs: 1, errors: 1 }, "a counter never falls");
     }
 
     #[test]
     fn nothing_is_told_for_hooks_that_are_off() {
-        let mut shelf = Shelf::default();
-        assert_eq!(shelf.subscriptions(), EventTypes::empty());
-        shelf.add(definition("a", None, 0)).unwrap();
-        assert!(shelf.subscriptions().contains(EventType::Hit));
-        shelf.enable("a", false);
-        assert_eq!(shelf.subscriptions(), EventTypes::empty());
+        let mut registry = HookRegistry::default();
+        assert_eq!(registry.subscriptions(), EventTypes::empty());
+        registry.add(definition("a", None, 0)).unwrap();
+        assert!(registry.subscriptions().contains(EventType::Hit));
+        registry.enable("a", false);
+        assert_eq!(registry.subscriptions(), EventTypes::empty());
     }
 }

@@ -9,14 +9,14 @@ pub fn micros(time: Duration) -> u64 {
 
 /// Where a command's time was spent outside of the server's main thread, in microseconds.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Spent {
+pub struct Timings {
     /// Waiting for a worker.
     pub queue_us: u64,
     /// Waiting for PostgreSQL.
     pub postgres_us: u64,
 }
 
-impl Spent {
+impl Timings {
     /// As much of it as fits into `duration_us`: who joined a load that was under way did not wait for all of it.
     pub fn within(self, duration_us: u64) -> Self {
         let postgres_us = self.postgres_us.min(duration_us);
@@ -38,9 +38,9 @@ mod tests {
 
     #[test]
     fn nobody_has_spent_more_than_the_time_that_passed() {
-        let spent = Spent { queue_us: 30, postgres_us: 50 };
-        assert_eq!(spent.within(100), spent);
-        assert_eq!(spent.within(60), Spent { queue_us: 10, postgres_us: 50 });
-        assert_eq!(spent.within(20), Spent { queue_us: 0, postgres_us: 20 });
+        let timings = Timings { queue_us: 30, postgres_us: 50 };
+        assert_eq!(timings.within(100), timings);
+        assert_eq!(timings.within(60), Timings { queue_us: 10, postgres_us: 50 });
+        assert_eq!(timings.within(20), Timings { queue_us: 0, postgres_us: 20 });
     }
 }

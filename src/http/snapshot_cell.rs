@@ -22,9 +22,9 @@ pub struct Snapshot {
 
 /// The latest snapshot; none before the first.
 #[derive(Debug, Default)]
-pub struct Board(Mutex<Option<Arc<Snapshot>>>);
+pub struct SnapshotCell(Mutex<Option<Arc<Snapshot>>>);
 
-impl Board {
+impl SnapshotCell {
     /// Puts up how things stand now.
     pub fn publish(&self, verdict: Verdict, pages: Vec<Page>) {
         let snapshot = Arc::new(Snapshot { made: Instant::now(), verdict, pages });
@@ -74,10 +74,10 @@ mod tests {
 
     #[test]
     fn a_main_thread_that_is_stuck_is_not_well() {
-        let board = Board::default();
-        assert!(board.latest().is_none());
-        board.publish(Verdict { status: Status::Healthy, reasons: vec![] }, vec![]);
-        let snapshot = board.latest().unwrap();
+        let cell = SnapshotCell::default();
+        assert!(cell.latest().is_none());
+        cell.publish(Verdict { status: Status::Healthy, reasons: vec![] }, vec![]);
+        let snapshot = cell.latest().unwrap();
         let young = health(&snapshot.verdict(STUCK_AFTER));
         assert_eq!(young, (true, r#"{"status":"healthy","reasons":[]}"#.to_owned()));
         let (is_well, text) = health(&snapshot.verdict(Duration::from_secs(7)));

@@ -9,7 +9,7 @@ use super::latency::Latency;
 use super::rate::Rate;
 use super::recent::{Latencies, Recent};
 use super::table::TableStats;
-use crate::cache::spent::Spent;
+use crate::cache::timings::Timings;
 use crate::plugins::call::Ended;
 use crate::plugins::event::Event;
 
@@ -42,7 +42,7 @@ impl CommandStats {
 
 /// All figures since the last reset.
 #[derive(Debug, Default)]
-pub struct Book {
+pub struct Statistics {
     /// By command.
     pub commands: Vec<CommandStats>,
     /// By the table's number.
@@ -64,15 +64,15 @@ pub struct Book {
     recent: Recent,
 }
 
-impl Book {
+impl Statistics {
     /// A command was answered.
     pub fn ended(&mut self, call: &Ended<'_>) {
         self.rate.add(call.at_s);
-        if call.spent.postgres_us > 0 {
-            self.queue.record(call.spent.queue_us);
-            self.postgres.record(call.spent.postgres_us);
+        if call.timings.postgres_us > 0 {
+            self.queue.record(call.timings.queue_us);
+            self.postgres.record(call.timings.postgres_us);
         }
-        let is_at_once = call.spent == Spent::default();
+        let is_at_once = call.timings == Timings::default();
         if !is_at_once {
             self.waited_main.record(call.main_us());
         }
@@ -198,7 +198,7 @@ mod tests {
     use crate::settings::EventType;
 
     fn ended(command: &'static str, error: Option<&'static str>) -> Ended<'static> {
-        let spent = Spent { queue_us: 10, postgres_us: 20 };
+        let timings = Timings { queue_us: 10, postgres_us: 20 };
         Ended {
             command,
             is_write: false,
@@ -206,7 +206,7 @@ mod tests {
             subject: None,
             at_s: 5,
             duration_us: 100,
-            spent,
+            timings,
             error,
             arguments: Words::Kept(&[]),
         }
@@ -215,38 +215,41 @@ mod tests {
     #[test]
     fn commands_and_errors_are_told_apart() {
         let (read, write) = ("pgcache.read", "pgcache.write");
-        let mut book = Book::default();
-        book.ended(&ended(read, None));
-        book.ended(&ended(read, Some("PGDOWN")));
-        book.ended(&ended(write, Some("ERR")));
-        let told: Vec<_> = book
+        let mut statistics = Statistics::default();
+        statistics.ended(&ended(read, None));
+        statistics.ended(&ended(read, Some("PGDOWN")));
+        statistics.ended(&ended(write, Some("ERR")));
+        let told: Vec<_> = statistics
             .commands
             .iter()
             .map(|command| (command.name, command.latency().percentiles().count, command.errors))
             .collect();
         assert_eq!(told, [(read, 2, 1), (write, 1, 1)]);
-        assert_eq!(book.main().percentiles().max_us, 70);
-        assert_eq!(book.errors.into_iter().collect::<Vec<_>>(), [("ERR".into(), 1), ("PGDOWN".into(), 1)]);
+        assert_eq!(statistics.main().percentiles().max_us, 70);
+        assert_eq!(
+            statistics.errors.into_iter().collect::<Vec<_>>(),
+            [("ERR".into(), 1), ("PGDOWN".into(), 1)]
+        );
     }
 
     #[test]
     fn any_number_of_codes_takes_bounded_memory() {
-        let mut book = Book::default();
-        (0..1000).for_each(|code| book.error(&format!("PGERR {code}")));
-        assert_eq!((book.errors.len(), book.errors.get(OTHER)), (MAX_CODES + 1, Some(&700)));
+        let mut statistics = Statistics::default();
+        (0..1000).for_each(|code| statistics.error(&format!("PGERR {code}")));
+        assert_eq!((statistics.errors.len(), statistics.errors.get(OTHER)), (MAX_CODES + 1, Some(&700)));
     }
 
     #[test]
     fn the_busiest_tables_come_first() {
-        let mut book = Book::default();
+        let mut statistics = Statistics::default();
         for (id, hits) in [(1, 2), (2, 9), (3, 2)].into_iter().chain((4..15).map(|id| (id, 1))) {
             let name = format!("t{id:02}");
             let what = Event { table: Some((id, &name)), ..Event::new(EventType::Hit) };
-            if let Some(table) = book.table(&what) {
+            if let Some(table) = statistics.table(&what) {
                 table.hits += hits;
             }
         }
-        let names: Vec<&str> = book.busiest().into_iter().map(|table| table.name.as_str()).collect();
+        let names: Vec<&str> = statistics.busiest().into_iter().map(|table| table.name.as_str()).collect();
         assert_eq!((names.len(), &names[..4]), (BUSIEST, &["t02", "t01", "t03", "t04"][..]));
     }
 }

@@ -1,12 +1,12 @@
-//! The census: once writers have stopped and faults are healed, every key is compared with PostgreSQL.
+//! The final check: once writers have stopped and faults are healed, every key is compared with PostgreSQL.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::support::{Client, Reply};
 
-use super::field::all_keys;
 use super::key::Key;
+use super::key_sets::all_keys;
 use super::reader::shape;
 use super::row::{Row, COLUMNS};
 use super::violation::{Violation, Violations};
@@ -66,8 +66,8 @@ impl Expected {
 
 /// What PostgreSQL has. It must be what the writers think it has.
 fn expected(world: &World) -> Expected {
-    let plots = world.field.all();
-    let rows: Vec<Row> = plots.iter().flat_map(|plot: &super::plot::Place<'_>| plot.rows).flatten().collect();
+    let sets = world.key_sets.all();
+    let rows: Vec<Row> = sets.iter().flat_map(|set: &super::key_set::Place<'_>| set.rows).flatten().collect();
     let mut client = world.postgres.connect(&world.database).unwrap();
     let sql = format!("SELECT row_to_json(t)::text FROM (SELECT {COLUMNS} FROM t ORDER BY id) AS t");
     let stored = client.query(&sql, &[]).unwrap();

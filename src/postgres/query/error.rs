@@ -7,7 +7,7 @@ use crate::postgres::error::{is_lost, may_be_about_values};
 
 /// Why a query came to nothing, by what was being done.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum QueryError {
     /// An error of our own.
     Ours(Error),
     /// PostgreSQL does not take the statement.
@@ -20,13 +20,13 @@ pub enum Trouble {
     Around(PgError),
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for QueryError {
     fn from(error: Error) -> Self {
         Self::Ours(error)
     }
 }
 
-impl Trouble {
+impl QueryError {
     /// What PostgreSQL said.
     pub fn cause(&self) -> Option<&PgError> {
         match self {

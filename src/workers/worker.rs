@@ -4,20 +4,20 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::group::Task;
+use super::batch::Task;
+use super::batch_guard::BatchGuard;
 use super::job::Job;
-use super::mail::{Message, Postbox, SourceIndex};
+use super::messages::{Message, MessageSender, SourceIndex};
 use super::plan::Plan;
 use super::queue::{Queue, Work};
-use super::turn::Turn;
 use crate::cache::canonical::Rule;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::FlightId;
-use crate::cache::spent::{micros, Spent};
 use crate::cache::table::TableDefinition;
+use crate::cache::timings::{micros, Timings};
 use crate::postgres::rows::load::{self, Fetched, KeyValues};
 use crate::postgres::rows::statement::LoadPlan;
-use crate::postgres::{catalog, Failure, Session, Source};
+use crate::postgres::{catalog, Session, SessionError, Source};
 use crate::settings::Shared;
 
 /// Takes what flights brought, as soon as it is there.
@@ -25,7 +25,7 @@ pub(super) type HandOver<'a> = &'a dyn Fn(Vec<(FlightId, Result<Fetched, Error>)
 
 /// What a worker needs for its errands. Cheap to clone, one for each thread.
 #[derive(Debug, Clone)]
-pub struct Errands {
+pub struct Worker {
     /// Position of the source in the settings.
     pub index: SourceIndex,
     /// The source itself.
@@ -33,16 +33,16 @@ pub struct Errands {
     /// Where the batches come from.
     pub queue: Queue,
     /// Where results go.
-    pub postbox: Postbox,
+    pub sender: MessageSender,
     /// The settings as they stand when a piece of work starts.
     pub settings: Arc<Shared>,
 }
 
-impl Errands {
+impl Worker {
     /// Waits for something to do and does it. Returns false when the thread is to end.
     pub fn run_next(&self) -> bool {
         match self.queue.next(|| self.settings.get().batch_max) {
-            Work::Load(turn) => self.load(&turn),
+            Work::Load(guard) => self.load(&guard),
             Work::Job(Job::Describe(name)) => self.describe(name),
             Work::Job(Job::Redescribe { oid, name }) => self.redescribe(oid, &name),
             Work::Job(Job::DescribeQuery(plan)) => self.describe_query(plan),
@@ -58,7 +58,7 @@ impl Errands {
         let (result, asked) = self
             .describe_now(&name, deadline)
             .unwrap_or_else(|failure| (Err(failure.into_error(&name)), Instant::now()));
-        self.postbox.send(Message::Described { source: self.index, name, result, asked });
+        self.sender.send(Message::Described { source: self.index, name, result, asked });
     }
 
     /// Tells what a known relation is now: one that the role may not use is as good as gone. Without an answer nothing is told: it
@@ -70,7 +70,7 @@ impl Errands {
             Err(failure) if failure.means_forbidden() => (None, begun),
             Err(_) => return,
         };
-        self.postbox.send(Message::Redefined { source: self.index, oid, definition, asked });
+        self.sender.send(Message::Redefined { source: self.index, oid, definition, asked });
     }
 
     /// What the catalog says of the relation called `name`, and when it was asked.
@@ -78,7 +78,7 @@ impl Errands {
         &self,
         name: &str,
         deadline: Instant,
-    ) -> Result<(Result<TableDefinition, Error>, Instant), Failure> {
+    ) -> Result<(Result<TableDefinition, Error>, Instant), SessionError> {
         let invalidation = self.source.settings().invalidation;
         self.with_session(deadline, |session| {
             let asked = Instant::now();
@@ -86,9 +86,9 @@ impl Errands {
         })
     }
 
-    fn load(&self, turn: &Turn<'_>) {
-        let (now, plan) = (Instant::now(), turn.plan());
-        let mut tasks = turn.take(self.settings.get().batch_max);
+    fn load(&self, guard: &BatchGuard<'_>) {
+        let (now, plan) = (Instant::now(), guard.plan());
+        let mut tasks = guard.take(self.settings.get().batch_max);
         // Nobody waits for these any more: the main thread has told them so.
         tasks.retain(|task| task.deadline > now);
         if tasks.is_empty() {
@@ -97,9 +97,9 @@ impl Errands {
         let waited = tasks.iter().map(|task| now.saturating_duration_since(task.pushed)).max();
         let queue_us = micros(waited.unwrap_or_default());
         let hand_over = |outcomes| {
-            let spent = Spent { queue_us, postgres_us: micros(now.elapsed()) };
+            let timings = Timings { queue_us, postgres_us: micros(now.elapsed()) };
             self.dawdle();
-            self.postbox.send(Message::Landed { outcomes, spent });
+            self.sender.send(Message::CompletedFlight { outcomes, timings });
         };
         // A panic in here must still answer those who wait; a flight that has landed already takes no second answer.
         let loaded = catch_unwind(AssertUnwindSafe(|| self.load_tasks(plan, &tasks, &hand_over)));
@@ -148,7 +148,7 @@ impl Errands {
         plan: &LoadPlan,
         keys: &[&KeyValues],
         deadline: Instant,
-        cause: Failure,
+        cause: SessionError,
     ) -> Result<Vec<load::Outcome>, Error> {
         let what = &plan.table.display;
         let described = self.describe_now(what, deadline);
@@ -164,11 +164,11 @@ impl Errands {
             Ok(definition) if definition == *plan.table => return Err(cause.into_error(what)),
             Ok(definition) => Arc::new(definition),
             Err(error) => {
-                self.postbox.send(redefined(None));
+                self.sender.send(redefined(None));
                 return Err(error);
             }
         };
-        self.postbox.send(redefined(Some(Arc::clone(&definition))));
+        self.sender.send(redefined(Some(Arc::clone(&definition))));
         let plan = replan(plan, definition)?;
         let loaded = self.with_session(deadline, |session| load::load(session, &plan, keys));
         loaded.map_err(|failure| failure.into_error(what))
@@ -179,7 +179,7 @@ impl Errands {
         &self,
         deadline: Instant,
         mut work: impl FnMut(&mut Session) -> Result<T, ::postgres::Error>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, SessionError> {
         let timeout = self.settings.get().statement_timeout;
         self.source.with_session(deadline, |session| {
             session.use_statement_timeout(timeout)?;
@@ -200,7 +200,7 @@ fn replan(plan: &LoadPlan, definition: Arc<TableDefinition>) -> Result<LoadPlan,
         })?);
     }
     let new = plan.for_table(definition, columns);
-    if !plan.reports_keys && new.key_columns().any(|column| matches!(column.rule, Rule::Ask { .. })) {
+    if !plan.reports_keys && new.key_columns().any(|column| matches!(column.rule, Rule::ByPostgres { .. })) {
         let text = format!("{}: a key column has changed its type: ask again", new.table.display);
         return Err(Error::new(ErrorKind::Postgres("0A000".into()), text));
     }

@@ -5,15 +5,15 @@ use std::time::Instant;
 
 use ::postgres::error::SqlState;
 
-use super::errand::Errands;
-use super::mail::Message;
+use super::messages::Message;
 use super::watch_request::{WatchAnswer, Watching};
+use super::worker::Worker;
 use crate::cache::error::{Error, ErrorKind};
 use crate::cdc::install::{self, Mode};
 use crate::postgres::error_from;
 use crate::settings::Invalidation;
 
-impl Errands {
+impl Worker {
     /// Does it, and tells the one who asked under `number`.
     pub(super) fn watch(&self, number: u64, what: &Watching) {
         let result = self.watched(what);
@@ -21,7 +21,7 @@ impl Errands {
         if let (Ok(WatchAnswer::Done), Watching::Add(name) | Watching::Del(name)) = (&result, what) {
             self.tell_definition(name);
         }
-        self.postbox.send(Message::Watched { number, source: self.index, result });
+        self.sender.send(Message::Watched { number, source: self.index, result });
     }
 
     fn watched(&self, what: &Watching) -> Result<WatchAnswer, Error> {
@@ -55,7 +55,7 @@ impl Errands {
         let deadline = Instant::now() + self.settings.get().load_timeout;
         if let Ok((Ok(definition), asked)) = self.describe_now(name, deadline) {
             let (oid, definition) = (definition.oid, Some(Arc::new(definition)));
-            self.postbox.send(Message::Redefined { source: self.index, oid, definition, asked });
+            self.sender.send(Message::Redefined { source: self.index, oid, definition, asked });
         }
     }
 }

@@ -10,23 +10,23 @@ use pgcache::cdc::Known;
 use pgcache::postgres::Shutdown;
 use pgcache::settings::{self, Shared};
 use pgcache::workers::listener::{Listener, ListenerConfig, Subject};
-use pgcache::workers::mail::{FeedEvent, Message, Postbox};
+use pgcache::workers::messages::{FeedEvent, Message, MessageSender};
 
 use super::database::Database;
 use super::eventually::{eventually, PATIENCE};
 use super::server::FOREVER_MS;
 
 /// The listening threads of a source, and what they have told.
-pub struct Ear {
+pub struct Subscriber {
     listeners: Vec<Listener>,
-    mail: Receiver<Message>,
+    messages: Receiver<Message>,
     /// The relations whose definitions they compare.
     pub known: Arc<Known>,
     /// Everything that was taken from them.
     pub heard: Vec<FeedEvent>,
 }
 
-impl Ear {
+impl Subscriber {
     /// Listens to `database` with further settings.
     pub fn on(database: &Database<'_>, further: &[(&str, &str)]) -> Self {
         Self::at(database.postgres.port(), &database.name, further)
@@ -47,26 +47,26 @@ impl Ear {
         let args: Vec<String> =
             args.iter().flat_map(|(name, value)| [name.to_string(), value.to_string()]).collect();
         let settings = Arc::new(Shared::new(settings::load(&args, []).unwrap().settings));
-        let (postbox, mail) = Postbox::new(Arc::new(|| {}));
+        let (sender, messages) = MessageSender::new(Arc::new(|| {}));
         let known = Arc::<Known>::default();
         let source = Arc::clone(&settings.get().sources[0]);
-        let ears = ListenerConfig {
+        let config = ListenerConfig {
             index: 0,
             source,
             pulses: Arc::default(),
-            postbox,
+            sender,
             settings,
             known: Arc::clone(&known),
             shutdown: Shutdown::default(),
         };
-        let start = |subject| Listener::start(ears.clone(), subject).unwrap();
+        let start = |subject| Listener::start(config.clone(), subject).unwrap();
         let listeners = [Subject::Notices, Subject::Definitions].map(start).into();
-        Self { listeners, mail, known, heard: Vec::new() }
+        Self { listeners, messages, known, heard: Vec::new() }
     }
 
     /// The next news, if some come in time.
     pub fn next(&mut self, patience: Duration) -> Option<&FeedEvent> {
-        match self.mail.recv_timeout(patience) {
+        match self.messages.recv_timeout(patience) {
             Ok(Message::Feed { event, .. }) => {
                 self.heard.push(event);
                 self.heard.last()
@@ -171,7 +171,7 @@ impl Ear {
     }
 }
 
-impl Drop for Ear {
+impl Drop for Subscriber {
     fn drop(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(2);
         for listener in self.listeners.drain(..) {

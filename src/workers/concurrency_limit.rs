@@ -17,7 +17,7 @@ const USUAL_WEIGHT: u32 = 8;
 
 /// Whether one more connection may load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admission {
+pub(super) enum Permit {
     /// At once.
     Now,
     /// Not before this moment, unless another one is done.
@@ -34,7 +34,7 @@ pub(super) enum Admission {
 ///
 /// After a loss of entries it starts with one connection and goes up by the clock, also when loads are slow.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct ConcurrencyLimit {
     pool_size: usize,
     /// When each load under way began, the youngest last.
     under_way: Vec<Instant>,
@@ -44,7 +44,7 @@ pub(super) struct Pace {
     began: Option<Instant>,
 }
 
-impl Pace {
+impl ConcurrencyLimit {
     /// The pace of a source with so many connections, all of which may load.
     pub fn new(pool_size: usize) -> Self {
         Self { pool_size, under_way: Vec::new(), usual: Duration::ZERO, began: None }
@@ -69,16 +69,16 @@ impl Pace {
     }
 
     /// Whether one more may load at `now`; `is_enough`: as much waits as is worth a statement of its own.
-    pub fn admission(&mut self, now: Instant, is_enough: bool) -> Admission {
+    pub fn permit(&mut self, now: Instant, is_enough: bool) -> Permit {
         if self.under_way.len() >= self.allowed(now) {
-            return self.next_step(now).map_or(Admission::Freed, Admission::At);
+            return self.next_step(now).map_or(Permit::Freed, Permit::At);
         }
-        let Some(youngest) = self.under_way.last().filter(|_| !is_enough) else { return Admission::Now };
+        let Some(youngest) = self.under_way.last().filter(|_| !is_enough) else { return Permit::Now };
         let at = *youngest + self.patience();
         if at <= now {
-            Admission::Now
+            Permit::Now
         } else {
-            Admission::At(at)
+            Permit::At(at)
         }
     }
 
@@ -136,119 +136,119 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     /// A pace at which nothing is left to a busy connection, to look at the way up alone.
-    fn admit(pace: &mut Pace, now: Instant) -> bool {
-        let admits = pace.admission(now, true) == Admission::Now;
+    fn admit(concurrency: &mut ConcurrencyLimit, now: Instant) -> bool {
+        let admits = concurrency.permit(now, true) == Permit::Now;
         if admits {
-            pace.begin(now);
+            concurrency.begin(now);
         }
         admits
     }
 
     #[test]
     fn all_may_load_as_long_as_nothing_was_lost() {
-        assert_eq!(Pace::new(8).allowed(Instant::now()), 8);
+        assert_eq!(ConcurrencyLimit::new(8).allowed(Instant::now()), 8);
     }
 
     #[test]
     fn after_a_loss_one_may_and_with_each_step_one_more() {
-        let (mut pace, began) = (Pace::new(8), Instant::now());
-        pace.restart(began);
-        let allowed: Vec<usize> = (0..9).map(|step| pace.allowed(began + step * STEP)).collect();
+        let (mut concurrency, began) = (ConcurrencyLimit::new(8), Instant::now());
+        concurrency.restart(began);
+        let allowed: Vec<usize> = (0..9).map(|step| concurrency.allowed(began + step * STEP)).collect();
         assert_eq!(allowed, [1, 2, 3, 4, 5, 6, 7, 8, 8]);
-        assert_eq!(pace.began, None);
+        assert_eq!(concurrency.began, None);
     }
 
     #[test]
     fn another_loss_on_the_way_up_changes_nothing_and_one_after_it_does() {
-        let (mut pace, began) = (Pace::new(8), Instant::now());
-        pace.restart(began);
-        pace.restart(began + 3 * STEP);
-        assert_eq!(pace.allowed(began + 3 * STEP), 4);
-        pace.restart(began + 20 * STEP);
-        assert_eq!(pace.allowed(began + 20 * STEP), 1);
+        let (mut concurrency, began) = (ConcurrencyLimit::new(8), Instant::now());
+        concurrency.restart(began);
+        concurrency.restart(began + 3 * STEP);
+        assert_eq!(concurrency.allowed(began + 3 * STEP), 4);
+        concurrency.restart(began + 20 * STEP);
+        assert_eq!(concurrency.allowed(began + 20 * STEP), 1);
     }
 
     #[test]
     fn loads_from_before_the_loss_count() {
-        let (mut pace, began) = (Pace::new(4), Instant::now());
-        assert!(admit(&mut pace, began) && admit(&mut pace, began));
-        pace.restart(began);
-        assert!(!admit(&mut pace, began) && !admit(&mut pace, began + STEP));
-        assert!(admit(&mut pace, began + 2 * STEP));
+        let (mut concurrency, began) = (ConcurrencyLimit::new(4), Instant::now());
+        assert!(admit(&mut concurrency, began) && admit(&mut concurrency, began));
+        concurrency.restart(began);
+        assert!(!admit(&mut concurrency, began) && !admit(&mut concurrency, began + STEP));
+        assert!(admit(&mut concurrency, began + 2 * STEP));
     }
 
     #[test]
     fn who_waits_for_a_step_is_told_when_it_comes() {
-        let (mut pace, began) = (Pace::new(4), Instant::now());
-        pace.restart(began);
-        pace.begin(began);
+        let (mut concurrency, began) = (ConcurrencyLimit::new(4), Instant::now());
+        concurrency.restart(began);
+        concurrency.begin(began);
         let at = began + STEP;
-        assert_eq!(pace.admission(began + 10 * MS, true), Admission::At(at));
-        assert_eq!(pace.admission(at, true), Admission::Now);
-        pace.end();
-        assert_eq!(pace.admission(began, true), Admission::Now);
+        assert_eq!(concurrency.permit(began + 10 * MS, true), Permit::At(at));
+        assert_eq!(concurrency.permit(at, true), Permit::Now);
+        concurrency.end();
+        assert_eq!(concurrency.permit(began, true), Permit::Now);
     }
 
     #[test]
     fn where_the_way_up_ends_while_all_load_one_more_waits_for_one_of_them() {
-        let (mut pace, began) = (Pace::new(2), Instant::now());
-        assert!(admit(&mut pace, began) && admit(&mut pace, began));
-        pace.restart(began);
-        assert_eq!(pace.admission(began, false), Admission::At(began + STEP));
-        assert_eq!(pace.admission(began + STEP, false), Admission::Freed);
+        let (mut concurrency, began) = (ConcurrencyLimit::new(2), Instant::now());
+        assert!(admit(&mut concurrency, began) && admit(&mut concurrency, began));
+        concurrency.restart(began);
+        assert_eq!(concurrency.permit(began, false), Permit::At(began + STEP));
+        assert_eq!(concurrency.permit(began + STEP, false), Permit::Freed);
     }
 
     #[test]
     fn nobody_waits_where_nobody_loads() {
-        let (mut pace, now) = (Pace::new(4), Instant::now());
-        assert_eq!(pace.admission(now, false), Admission::Now);
-        pace.begin(now);
-        pace.done(now, Some(MS));
-        assert_eq!(pace.admission(now + MS, false), Admission::Now);
+        let (mut concurrency, now) = (ConcurrencyLimit::new(4), Instant::now());
+        assert_eq!(concurrency.permit(now, false), Permit::Now);
+        concurrency.begin(now);
+        concurrency.done(now, Some(MS));
+        assert_eq!(concurrency.permit(now + MS, false), Permit::Now);
     }
 
     #[test]
     fn what_waits_is_left_to_the_one_that_loads_until_that_takes_long() {
-        let (mut pace, began) = (Pace::new(4), Instant::now());
-        pace.begin(began);
+        let (mut concurrency, began) = (ConcurrencyLimit::new(4), Instant::now());
+        concurrency.begin(began);
         let at = began + PATIENCE_MIN;
-        assert_eq!(pace.admission(began, false), Admission::At(at));
-        assert_eq!(pace.admission(at, false), Admission::Now);
-        pace.begin(at);
-        assert_eq!(pace.admission(at, false), Admission::At(at + PATIENCE_MIN), "the youngest counts");
+        assert_eq!(concurrency.permit(began, false), Permit::At(at));
+        assert_eq!(concurrency.permit(at, false), Permit::Now);
+        concurrency.begin(at);
+        assert_eq!(concurrency.permit(at, false), Permit::At(at + PATIENCE_MIN), "the youngest counts");
     }
 
     #[test]
     fn what_is_worth_a_statement_waits_for_nobody_but_a_connection() {
-        let (mut pace, now) = (Pace::new(2), Instant::now());
-        pace.begin(now);
-        assert_eq!(pace.admission(now, true), Admission::Now);
-        pace.begin(now);
-        assert_eq!(pace.admission(now, true), Admission::Freed);
+        let (mut concurrency, now) = (ConcurrencyLimit::new(2), Instant::now());
+        concurrency.begin(now);
+        assert_eq!(concurrency.permit(now, true), Permit::Now);
+        concurrency.begin(now);
+        assert_eq!(concurrency.permit(now, true), Permit::Freed);
     }
 
     #[test]
     fn patience_follows_what_statements_take_within_its_limits() {
-        let (mut pace, mut now) = (Pace::new(2), Instant::now());
+        let (mut concurrency, mut now) = (ConcurrencyLimit::new(2), Instant::now());
         for (took, patience) in [
             (Duration::from_micros(700), Duration::from_micros(1400)),
             (Duration::from_secs(3), PATIENCE_MAX),
             (Duration::ZERO, PATIENCE_MIN),
         ] {
             for _ in 0..100 {
-                pace.begin(now);
-                pace.done(now, Some(took));
+                concurrency.begin(now);
+                concurrency.done(now, Some(took));
                 now += took;
             }
-            let off = pace.patience().abs_diff(patience);
-            assert!(off < Duration::from_micros(10), "{:?} for {took:?}", pace.patience());
+            let off = concurrency.patience().abs_diff(patience);
+            assert!(off < Duration::from_micros(10), "{:?} for {took:?}", concurrency.patience());
         }
     }
 
     #[derive(Debug, Clone)]
     enum Step {
         Wait(u64),
-        Ask(bool),
+        ByPostgres(bool),
         Finish(usize),
         Lose,
     }
@@ -256,7 +256,7 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             3 => (0u64..3000).prop_map(Step::Wait),
-            4 => any::<bool>().prop_map(Step::Ask),
+            4 => any::<bool>().prop_map(Step::ByPostgres),
             3 => any::<usize>().prop_map(Step::Finish),
             1 => Just(Step::Lose),
         ]
@@ -269,16 +269,16 @@ mod tests {
             mut times in prop::collection::vec(0u64..3000, 1..50),
         ) {
             times.sort_unstable();
-            let (mut pace, began) = (Pace::new(pool_size), Instant::now());
-            pace.restart(began);
+            let (mut concurrency, began) = (ConcurrencyLimit::new(pool_size), Instant::now());
+            concurrency.restart(began);
             let mut last = 1;
             for ms in times {
-                let allowed = pace.allowed(began + Duration::from_millis(ms));
+                let allowed = concurrency.allowed(began + Duration::from_millis(ms));
                 prop_assert!(allowed >= last && allowed <= pool_size);
                 last = allowed;
             }
             let steps = u32::try_from(STEPS).unwrap_or(u32::MAX);
-            prop_assert_eq!(pace.allowed(began + steps * STEP), pool_size);
+            prop_assert_eq!(concurrency.allowed(began + steps * STEP), pool_size);
         }
 
         /// Whatever happens: no more load than there are connections; whoever is told to come later may load by then, unless
@@ -288,38 +288,38 @@ mod tests {
             pool_size in 1usize..20,
             steps in prop::collection::vec(step(), 1..200),
         ) {
-            let (mut pace, mut now, mut loads) = (Pace::new(pool_size), Instant::now(), vec![]);
+            let (mut concurrency, mut now, mut loads) = (ConcurrencyLimit::new(pool_size), Instant::now(), vec![]);
             for step in steps {
                 match step {
                     Step::Wait(us) => now += Duration::from_micros(us),
-                    Step::Lose => pace.restart(now),
+                    Step::Lose => concurrency.restart(now),
                     Step::Finish(pick) if !loads.is_empty() => {
                         let began = loads.remove(pick % loads.len());
-                        pace.done(began, Some(now - began));
+                        concurrency.done(began, Some(now - began));
                     }
                     Step::Finish(_) => {}
-                    Step::Ask(is_enough) => match pace.admission(now, is_enough) {
-                        Admission::Now => {
-                            pace.begin(now);
+                    Step::ByPostgres(is_enough) => match concurrency.permit(now, is_enough) {
+                        Permit::Now => {
+                            concurrency.begin(now);
                             loads.push(now);
                         }
-                        Admission::At(at) => {
-                            let longest = if pace.is_restrained(now) { STEP } else { PATIENCE_MAX };
+                        Permit::At(at) => {
+                            let longest = if concurrency.is_restrained(now) { STEP } else { PATIENCE_MAX };
                             prop_assert!(!loads.is_empty(), "a connection is idle");
                             prop_assert!(at > now && at <= now + longest);
-                            let mut later = Pace { under_way: pace.under_way.clone(), ..pace };
-                            let is_kept = match later.admission(at, is_enough) {
-                                Admission::Now => true,
-                                Admission::At(_) => later.is_restrained(at),
-                                Admission::Freed => loads.len() == pool_size,
+                            let mut later = ConcurrencyLimit { under_way: concurrency.under_way.clone(), ..concurrency };
+                            let is_kept = match later.permit(at, is_enough) {
+                                Permit::Now => true,
+                                Permit::At(_) => later.is_restrained(at),
+                                Permit::Freed => loads.len() == pool_size,
                             };
                             prop_assert!(is_kept);
                         }
-                        Admission::Freed => prop_assert_eq!(loads.len(), pool_size),
+                        Permit::Freed => prop_assert_eq!(loads.len(), pool_size),
                     },
                 }
                 prop_assert!(loads.len() <= pool_size);
-                prop_assert_eq!(pace.under_way.len(), loads.len());
+                prop_assert_eq!(concurrency.under_way.len(), loads.len());
             }
         }
     }

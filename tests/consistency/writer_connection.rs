@@ -1,4 +1,4 @@
-//! A pen: a writer's connection to PostgreSQL, which knows what became of each commit.
+//! A writer's connection to PostgreSQL, which knows what became of each commit.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -33,7 +33,7 @@ pub enum Outcome {
 }
 
 /// A connection, opened again when it is lost.
-pub struct Pen<'w> {
+pub struct WriterConnection<'w> {
     world: &'w World,
     clock: Clock,
     client: Option<Client>,
@@ -41,7 +41,7 @@ pub struct Pen<'w> {
     pub refused: BTreeMap<String, usize>,
 }
 
-impl<'w> Pen<'w> {
+impl<'w> WriterConnection<'w> {
     /// One for a writer of `world`.
     pub fn new(world: &'w World) -> Self {
         Self { world, clock: world.clock, client: None, refused: BTreeMap::new() }

@@ -8,8 +8,8 @@ use crossbeam_channel::{Receiver, Sender};
 use super::watch_request::WatchAnswer;
 use crate::cache::error::Error;
 use crate::cache::flight::FlightId;
-use crate::cache::spent::Spent;
 use crate::cache::table::TableDefinition;
+use crate::cache::timings::Timings;
 use crate::postgres::query::{QueryDescription, QueryPlan};
 use crate::postgres::rows::load::Fetched;
 use crate::postgres::Transition;
@@ -23,11 +23,11 @@ pub type SourceIndex = usize;
 #[derive(Debug)]
 pub enum Message {
     /// One statement's results, or its failure, for each flight that waited for it.
-    Landed {
+    CompletedFlight {
         /// Every flight and what it brought.
         outcomes: Vec<(FlightId, Result<Fetched, Error>)>,
         /// How long the first of them waited for a worker, and how long the statement took.
-        spent: Spent,
+        timings: Timings,
     },
     /// The catalog's answer to the name that a client used.
     Described {
@@ -84,12 +84,12 @@ pub enum Message {
 
 /// The workers' end: sends, and wakes the main thread.
 #[derive(Clone)]
-pub struct Postbox {
+pub struct MessageSender {
     messages: Sender<Message>,
     wake: Arc<dyn Fn() + Send + Sync>,
 }
 
-impl Postbox {
+impl MessageSender {
     /// A postbox that calls `wake` after each message, and the end that the main thread reads.
     pub fn new(wake: Arc<dyn Fn() + Send + Sync>) -> (Self, Receiver<Message>) {
         let (messages, receiver) = crossbeam_channel::unbounded();
@@ -109,7 +109,7 @@ impl Postbox {
     }
 }
 
-impl std::fmt::Debug for Postbox {
+impl std::fmt::Debug for MessageSender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Postbox")
     }
