@@ -13,7 +13,7 @@ use pgcache::cache::key::{LookupKey, Shape};
 use pgcache::cache::table::{Clock, Column, TableDefinition};
 use pgcache::cache::timings::Timings;
 use pgcache::engine::catalog::tables::{Now, Resolved, Table, Tables};
-use pgcache::plugins::call::{Ended, Words};
+use pgcache::plugins::call::{Args, CommandEnd};
 use pgcache::plugins::event::Event;
 use pgcache::plugins::stats::statistics::Statistics;
 use pgcache::settings::EventType;
@@ -171,7 +171,7 @@ fn statistics(criterion: &mut Criterion) {
             if let Some(table) = statistics.table(black_box(&hit)) {
                 table.hits += 1;
             }
-            statistics.ended(&Ended {
+            statistics.ended(&CommandEnd {
                 command: "pgcache.read",
                 is_write: false,
                 client: 1,
@@ -180,7 +180,7 @@ fn statistics(criterion: &mut Criterion) {
                 duration_us: black_box(2),
                 timings: Timings::default(),
                 error: None,
-                arguments: Words::Kept(&[]),
+                arguments: Args::Kept(&[]),
             });
         });
     });

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-use super::snapshot::Snapshot;
+use super::snapshot::PgSnapshot;
 
 /// How many are remembered: four come in a second, and twenty where `max_staleness_ms` is short.
 const REMEMBERED: usize = 128;
@@ -15,7 +15,7 @@ pub(crate) struct Moment {
     /// When the server was started that was asked: another one gives the same numbers to others.
     pub(crate) started: String,
     /// What it has said.
-    pub(crate) snapshot: Snapshot,
+    pub(crate) snapshot: PgSnapshot,
 }
 
 /// Their numbers. The thread that listens enters them, the one that compares looks.
@@ -52,7 +52,7 @@ impl OwnTransactions {
         let is_same_server = before.started == now.started;
         let (before, now) = (&before.snapshot, &now.snapshot);
         let count = now.xmax.saturating_sub(before.xmax);
-        let of_others = |snapshot: &Snapshot| {
+        let of_others = |snapshot: &PgSnapshot| {
             let running = snapshot.running.iter();
             running.filter(|number| !is_ours(number)).copied().collect::<Vec<u64>>()
         };

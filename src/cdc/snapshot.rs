@@ -6,7 +6,7 @@ use crate::cache::lease::Gap;
 
 /// A `pg_snapshot`, as PostgreSQL writes it: `xmin:xmax:xip,…`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Snapshot {
+pub(crate) struct PgSnapshot {
     xmin: u64,
     /// Transactions from here on had not begun to write.
     pub(crate) xmax: u64,
@@ -14,7 +14,7 @@ pub(crate) struct Snapshot {
     pub(crate) running: Vec<u64>,
 }
 
-impl FromStr for Snapshot {
+impl FromStr for PgSnapshot {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -28,13 +28,13 @@ impl FromStr for Snapshot {
     }
 }
 
-impl std::fmt::Display for Snapshot {
+impl std::fmt::Display for PgSnapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}:{}", self.xmin, self.xmax, self.running_list())
     }
 }
 
-impl Snapshot {
+impl PgSnapshot {
     /// One that has seen everything there will ever be: nothing comes after it.
     pub(crate) const fn never() -> Self {
         Self { xmin: u64::MAX, xmax: u64::MAX, running: Vec::new() }
@@ -61,19 +61,19 @@ pub(crate) struct InDoubt {
 
 impl InDoubt {
     /// Everything that runs at `snapshot` is in doubt, because of `gap`.
-    pub(crate) fn begin(&mut self, gap: Gap, snapshot: &Snapshot) {
+    pub(crate) fn begin(&mut self, gap: Gap, snapshot: &PgSnapshot) {
         self.of = Some((gap, snapshot.running.clone()));
     }
 
     /// Of what runs at `snapshot`, the transactions with these numbers (as `xid` has them, without their epoch) are in
     /// doubt as well.
-    pub(crate) fn add(&mut self, gap: Gap, xids: &[u32], snapshot: &Snapshot) {
+    pub(crate) fn add(&mut self, gap: Gap, xids: &[u32], snapshot: &PgSnapshot) {
         let (_, running) = self.of.get_or_insert_with(|| (gap, Vec::new()));
         running.extend(snapshot.running.iter().filter(|xid| xids.contains(&(**xid as u32))));
     }
 
     /// The gap that it is when some of them have ended since.
-    pub(crate) fn ended(&mut self, snapshot: &Snapshot) -> Option<Gap> {
+    pub(crate) fn ended(&mut self, snapshot: &PgSnapshot) -> Option<Gap> {
         let (gap, running) = self.of.as_mut()?;
         let (gap, before) = (*gap, running.len());
         running.retain(|xid| !snapshot.has_ended(*xid));
@@ -90,7 +90,7 @@ impl InDoubt {
 mod tests {
     use super::*;
 
-    fn snapshot(text: &str) -> Snapshot {
+    fn snapshot(text: &str) -> PgSnapshot {
         text.parse().unwrap()
     }
 
@@ -100,7 +100,7 @@ mod tests {
             assert_eq!(snapshot(text).to_string(), text);
         }
         for text in ["", "5", "5:6", "a:5:", "5:6:x"] {
-            assert_eq!(text.parse::<Snapshot>(), Err(()), "{text}");
+            assert_eq!(text.parse::<PgSnapshot>(), Err(()), "{text}");
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::cache::age::Age;
 use crate::cache::error::Error;
 use crate::cache::flight::CompletedFlight;
-use crate::plugins::call::{Ended, Words};
+use crate::plugins::call::{Args, CommandEnd};
 use crate::plugins::event::Event;
 use crate::plugins::plugin::EventContext;
 use crate::postgres::Transition;
@@ -114,7 +114,7 @@ impl Engine {
     }
 
     /// A command was answered in its own call.
-    pub fn emit_ended(&self, ctx: Context<'_>, call: &Ended<'_>) {
+    pub fn emit_ended(&self, ctx: Context<'_>, call: &CommandEnd<'_>) {
         self.plugins.ended(self.event_context(ctx), call);
     }
 
@@ -128,7 +128,7 @@ impl Engine {
 
     fn emit_all_answered(&mut self, ctx: Context<'_>) {
         for (call, duration_us, error) in self.waiters.take_answered() {
-            let ended = Ended {
+            let ended = CommandEnd {
                 command: call.command,
                 is_write: call.is_write,
                 client: call.client,
@@ -137,7 +137,7 @@ impl Engine {
                 duration_us,
                 timings: call.timings.within(duration_us),
                 error: error.as_deref(),
-                arguments: Words::Kept(&call.arguments),
+                arguments: Args::Kept(&call.arguments),
             };
             self.emit_ended(ctx, &ended);
         }

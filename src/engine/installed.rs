@@ -67,7 +67,7 @@ impl Module for Installed {
         with(Engine::shut_down);
     }
 
-    /// Takes the workers' mail, asks those who may refuse what it brought, and runs the hooks that are due.
+    /// Drains the workers' messages, runs the `before_command` plugins of commands that can go on, and runs the hooks that are queued.
     fn wakeup(&self, ctx: Context<'_>) -> bool {
         let is_done = with(|engine| engine.drain_messages(ctx));
         before_command::of_waiting(ctx);

@@ -1,4 +1,4 @@
-//! The engine's state, and its turn: starting, ticking, taking mail, stopping.
+//! The engine's state and its lifecycle: start, tick, drain messages, stop.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -19,8 +19,8 @@ use crate::http::Endpoint;
 use crate::plugins::registry::Plugins;
 use crate::server::clock::monotonic_ms;
 use crate::server::context::Context;
+use crate::server::event_loop;
 use crate::server::notifications::Change;
-use crate::server::turn;
 use crate::server::wakeup;
 use crate::settings::{KeyFile, Local, Shared};
 use crate::workers::messages::{Message, MessageSender, SourceIndex};
@@ -48,7 +48,7 @@ use crate::engine::store::Store;
 /// How long results are applied before other clients have their turn.
 const SLICE: Duration = Duration::from_millis(1);
 
-/// With more reads between two ticks many of them share a turn of the event loop, and counting turns pays.
+/// With more reads between two clock ticks many of them share a tick of the event loop, and counting those pays.
 const BUSY_READS: u64 = 500;
 
 /// How many results are applied between two looks at the clock.
@@ -226,7 +226,7 @@ impl Engine {
         true
     }
 
-    /// Applies one thing, in the order: notices of changes, answers of the flight that landed, flights of the statement that came
+    /// Applies one thing, in the order: notices of changes, answers of the flight that completed, flights of the statement that came
     /// back, messages. Returns whether there was one.
     fn take_one(&mut self, ctx: Context<'_>) -> bool {
         if let Some((source, notice)) = self.notices.pop_front() {
@@ -301,10 +301,10 @@ impl Engine {
         self.now_s = now / 1000;
         self.expire_resolutions(now);
         self.expire_descriptions(now);
-        // The turns may not be counted any more.
+        // Ticks of the event loop may not be counted any more.
         self.call_workers();
         let reads = self.counters.hits + self.counters.misses;
-        turn::count(ctx, reads.saturating_sub(self.reads_at_tick) > BUSY_READS);
+        event_loop::count_ticks(ctx, reads.saturating_sub(self.reads_at_tick) > BUSY_READS);
         self.reads_at_tick = reads;
         self.expire_watches(now);
         self.run_deferred_writes(ctx);
@@ -333,7 +333,7 @@ impl Engine {
         self.record_epochs(store);
     }
 
-    /// A turn of the event loop is over: the loads that were gathered in it go to the workers.
+    /// A tick of the event loop is over: the loads that were collected in it go to the workers.
     pub fn call_workers(&mut self) {
         self.sources.call_workers(self.settings.get().batch_max);
     }

@@ -1,4 +1,4 @@
-//! The board: what the main thread puts up once a second, for everyone to read.
+//! The snapshot cell: the pages that the main thread renders once a second, for the HTTP threads to read.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use crate::cache::value::Value;
 use crate::plugins::health::{Status, Verdict};
 use crate::plugins::page::Page;
 
-/// A board this old says that the main thread is stuck: it puts up another every second.
+/// A snapshot this old says that the main thread is stuck: it makes one every second.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
 
 /// How things stood at one moment.

@@ -2,14 +2,14 @@
 
 use super::plugin::{EventContext, Plugin};
 use crate::cache::error::Error;
-use crate::server::acl::{Purpose, User, Words};
+use crate::server::acl::{AclWords, Purpose, User};
 use crate::server::text::Text;
 use crate::settings::{EventType, EventTypes, PluginName, Settings};
 
 /// Lets the server say who may do what with which cache key.
 #[derive(Debug, Default)]
 pub struct Acl {
-    words: Words,
+    words: AclWords,
 }
 
 impl Plugin for Acl {

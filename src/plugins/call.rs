@@ -29,7 +29,7 @@ pub struct Call {
 
 /// A command that was answered.
 #[derive(Debug)]
-pub struct Ended<'a> {
+pub struct CommandEnd<'a> {
     /// Its name in lower case.
     pub command: &'static str,
     /// Whether it changes the cache.
@@ -47,10 +47,10 @@ pub struct Ended<'a> {
     /// The code of the error that it was answered with.
     pub error: Option<&'a str>,
     /// Its arguments.
-    pub arguments: Words<'a>,
+    pub arguments: Args<'a>,
 }
 
-impl Ended<'_> {
+impl CommandEnd<'_> {
     /// The time that is neither the queue's nor PostgreSQL's, in microseconds.
     pub fn main_us(&self) -> u64 {
         self.duration_us.saturating_sub(self.timings.queue_us).saturating_sub(self.timings.postgres_us)
@@ -59,14 +59,14 @@ impl Ended<'_> {
 
 /// A call's arguments: copied only for whoever wants to keep them.
 #[derive(Clone, Copy)]
-pub enum Words<'a> {
+pub enum Args<'a> {
     /// Those that were kept while the client waited.
     Kept(&'a [Box<[u8]>]),
     /// Those of the command under way.
     Live(&'a dyn Fn() -> Vec<Box<[u8]>>),
 }
 
-impl Words<'_> {
+impl Args<'_> {
     /// A copy of the first ones, each cut.
     pub fn keep(&self) -> Vec<Box<[u8]>> {
         match self {
@@ -76,7 +76,7 @@ impl Words<'_> {
     }
 }
 
-impl std::fmt::Debug for Words<'_> {
+impl std::fmt::Debug for Args<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Words")
     }
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_is_neither_queue_nor_postgresql_is_the_main_threads() {
-        let ended = |duration_us| Ended {
+        let ended = |duration_us| CommandEnd {
             command: "pgcache.read",
             is_write: false,
             client: 1,
@@ -109,7 +109,7 @@ mod tests {
             duration_us,
             timings: Timings { queue_us: 30, postgres_us: 50 },
             error: None,
-            arguments: Words::Kept(&[]),
+            arguments: Args::Kept(&[]),
         };
         assert_eq!((ended(100).main_us(), ended(60).main_us()), (20, 0));
     }

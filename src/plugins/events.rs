@@ -8,9 +8,9 @@ use super::event::Event;
 use super::event_json;
 use super::plugin::{EventContext, Plugin};
 use crate::server::clock::unix_ms;
+use crate::server::event_loop;
 use crate::server::publish::publish;
 use crate::server::text::Text;
-use crate::server::turn;
 use crate::settings::{EventTypes, PluginName, Settings};
 
 /// The channel.
@@ -21,8 +21,8 @@ const MAX_MEMORY: usize = 1 << 16;
 
 /// Publishes what the setting `events` names.
 ///
-/// Nobody who subscribes is told so before the turn of the event loop ends: once an event has reached nobody, the further
-/// ones of the same turn need not be made.
+/// Nobody who subscribes is told so before the tick of the event loop ends: once an event has reached nobody, the further
+/// ones of the same tick need not be made.
 #[derive(Debug, Default)]
 pub struct Events {
     /// The last turn in which nobody listened.
@@ -56,11 +56,11 @@ impl Plugin for Events {
     }
 
     fn on_event(&self, moment: EventContext<'_>, what: &Event<'_>) {
-        let turn = turn::number();
-        let is_unheard = turn.is_some() && turn == self.unheard.get();
+        let tick = event_loop::tick_number();
+        let is_unheard = tick.is_some() && tick == self.unheard.get();
         if !is_unheard {
             let listeners = self.publish(moment, what);
-            self.unheard.set(turn.filter(|_| listeners == 0));
+            self.unheard.set(tick.filter(|_| listeners == 0));
         }
     }
 }

@@ -27,8 +27,8 @@
 //! ```
 
 pub mod acl;
-pub mod asked;
 pub mod call;
+pub mod command_start;
 pub mod event;
 mod event_json;
 pub mod events;

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 
 use prometheus::proto::MetricFamily;
 
-use super::asked::Asked;
-use super::call::Ended;
+use super::call::CommandEnd;
+use super::command_start::CommandStart;
 use super::event::Event;
 use super::page::{Page, Report};
 use crate::cache::error::Error;
@@ -44,12 +44,12 @@ pub trait Plugin: Debug {
 
     /// A command is about to run. The first error is its answer. Called while the cache is free to be used: it may
     /// run commands.
-    fn before_command(&self, _: EventContext<'_>, _: &Asked<'_>) -> Result<(), Error> {
+    fn before_command(&self, _: EventContext<'_>, _: &CommandStart<'_>) -> Result<(), Error> {
         Ok(())
     }
 
     /// A command was answered.
-    fn after_command(&self, _: EventContext<'_>, _: &Ended<'_>) {}
+    fn after_command(&self, _: EventContext<'_>, _: &CommandEnd<'_>) {}
 
     /// The module is at work, with the data set loaded. In the plugins' order.
     fn on_startup(&self, _: EventContext<'_>) {}

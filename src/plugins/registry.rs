@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::acl::Acl;
-use super::call::Ended;
+use super::call::CommandEnd;
 use super::event::Event;
 use super::events::Events;
 use super::hooks::Hooks;
@@ -96,7 +96,7 @@ impl Plugins {
     }
 
     /// Tells that a command was answered.
-    pub fn ended(&self, moment: EventContext<'_>, call: &Ended<'_>) {
+    pub fn ended(&self, moment: EventContext<'_>, call: &CommandEnd<'_>) {
         for plugin in self.subscribers(EventType::AfterCommand).iter() {
             plugin.after_command(moment, call);
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::call::Ended;
+use super::call::CommandEnd;
 use super::page::{Page, Report, JSON};
 use super::plugin::{EventContext, Plugin};
 use crate::cache::timings::Timings;
@@ -68,7 +68,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn add(&mut self, call: &Ended<'_>, max_len: usize, at_ms: u64) {
+    fn add(&mut self, call: &CommandEnd<'_>, max_len: usize, at_ms: u64) {
         let command = SlowCommand {
             id: self.next,
             at_ms,
@@ -121,7 +121,7 @@ impl Plugin for SlowLog {
         settings.slowlog_log_slower_than_us.map(|_| EventType::AfterCommand).into_iter().collect()
     }
 
-    fn after_command(&self, moment: EventContext<'_>, call: &Ended<'_>) {
+    fn after_command(&self, moment: EventContext<'_>, call: &CommandEnd<'_>) {
         let settings = moment.settings;
         if settings.slowlog_log_slower_than_us.is_some_and(|least_us| call.duration_us >= least_us) {
             self.0.borrow_mut().add(call, settings.slowlog_max_len, unix_ms());
@@ -138,7 +138,7 @@ impl Plugin for SlowLog {
 
 #[cfg(test)]
 mod tests {
-    use super::super::call::Words;
+    use super::super::call::Args;
     use super::*;
 
     #[test]
@@ -146,8 +146,8 @@ mod tests {
         let mut kept = Kept::default();
         for duration_us in 0..5 {
             let timings = Timings { queue_us: 1, postgres_us: 2 };
-            let arguments = Words::Kept(&[]);
-            let call = Ended {
+            let arguments = Args::Kept(&[]);
+            let call = CommandEnd {
                 command: "pgcache.read",
                 is_write: false,
                 client: 9,
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn row_data_is_on_no_page() {
         let words: Vec<Box<[u8]>> = [&b"users"[..], b"{\"id\":\xff}", b"secret"].map(Box::from).into();
-        let call = Ended {
+        let call = CommandEnd {
             command: "pgcache.write",
             is_write: true,
             subject: None,
@@ -177,7 +177,7 @@ mod tests {
             duration_us: 1,
             timings: Timings::default(),
             error: None,
-            arguments: Words::Kept(&words),
+            arguments: Args::Kept(&words),
         };
         let log = SlowLog::default();
         (0..SHOWN + 10).for_each(|_| log.0.borrow_mut().add(&call, usize::MAX, 0));

@@ -83,11 +83,11 @@ pub struct Purpose {
 
 /// The command and the keyword that the server is asked with, for each purpose: made once, because a hit would pay for them.
 #[derive(Debug, Default)]
-pub struct Words {
+pub struct AclWords {
     known: RefCell<Vec<(Purpose, Rc<[Text; 2]>)>>,
 }
 
-impl Words {
+impl AclWords {
     fn of(&self, purpose: Purpose) -> Rc<[Text; 2]> {
         let mut known = self.known.borrow_mut();
         if let Some((_, words)) = known.iter().find(|(other, _)| *other == purpose) {
@@ -159,7 +159,7 @@ impl User {
         ctx: Context<'_>,
         keys: &[&Text],
         purpose: Purpose,
-        words: &Words,
+        words: &AclWords,
     ) -> Result<(), Error> {
         let Some(name) = &self.name else { return Ok(()) };
         // A user that has been deleted meanwhile may do nothing.
@@ -243,7 +243,7 @@ impl ModuleUser {
     ///
     /// A key that one selector allows does not count for a command that only another one allows, so both are asked about
     /// together. The default user's reads are asked about by key alone: that is what hits cost least with.
-    fn forbidden<'k>(&self, keys: &[&'k Text], purpose: Purpose, words: &Words) -> Option<&'k Text> {
+    fn forbidden<'k>(&self, keys: &[&'k Text], purpose: Purpose, words: &AclWords) -> Option<&'k Text> {
         let by_key_alone = self.is_kept && purpose.access == Access::Read;
         if by_key_alone || !ASKS_TOGETHER.load(Relaxed) {
             return keys.iter().copied().find(|key| !self.may(key, purpose.access));

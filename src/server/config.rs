@@ -11,7 +11,7 @@ use redis_module::raw::{self, RedisModuleString};
 use super::context::Context;
 use super::guard::guard;
 use super::text::{bytes_of, Text};
-use crate::settings::{Definition, Kind, Shared, ALL};
+use crate::settings::{Definition, Shared, ValueKind, ALL};
 
 thread_local! {
     /// The settings that CONFIG reads and writes, on the main thread.
@@ -49,7 +49,7 @@ fn register_one(ctx: Context<'_>, definition: &Definition, value: &str) -> bool 
     // SAFETY: a valid context during load, C strings that the server copies, callbacks that live for ever.
     let status = unsafe {
         match definition.kind {
-            Kind::Integer { min, max } => api!(RedisModule_RegisterNumericConfig)(
+            ValueKind::Integer { min, max } => api!(RedisModule_RegisterNumericConfig)(
                 ctx.as_raw(),
                 name.as_ptr(),
                 value.parse().unwrap_or(min),

@@ -11,8 +11,8 @@ use super::context::Context;
 use super::guard::{self, guard};
 use super::module::{self, tell, Module};
 use super::{
-    alloc, client, clock, config, environment, info, keyspace, log as server_log, notifications,
-    server_events, timer, turn, wakeup,
+    alloc, client, clock, config, environment, event_loop, info, keyspace, log as server_log, notifications,
+    server_events, timer, wakeup,
 };
 use crate::settings::{self, KeyFile, Settings, Shared};
 
@@ -59,7 +59,7 @@ fn start(
     clock::start();
     wakeup::reset();
     client::reset();
-    turn::reset();
+    event_loop::reset();
     module.start(shared).map_err(|error| error.to_string())?;
     timer::start();
     if notifications::subscribe(ctx) && server_events::subscribe(ctx) {

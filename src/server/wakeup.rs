@@ -16,7 +16,7 @@ static IS_COMING: AtomicBool = AtomicBool::new(false);
 /// Has the module [woken up](super::module::Module::wakeup) on the main thread, soon. May be called from any thread.
 ///
 /// The one-shot callback has no context, and a replicated write in it aborts the server; so it starts a
-/// timer of 0 ms, whose callback may write. Both run within one turn of the event loop.
+/// timer of 0 ms, whose callback may write. Both run within one tick of the event loop.
 pub fn wake() {
     if !IS_COMING.swap(true, Ordering::AcqRel) {
         // SAFETY: the server locks its list; no data is passed.

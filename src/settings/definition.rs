@@ -10,7 +10,7 @@ use super::query_policy::QueryPolicy;
 
 /// What values a setting takes.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum ValueKind {
     /// A whole number from `min` to `max`, both included.
     Integer {
         /// The smallest value.
@@ -19,7 +19,7 @@ pub enum Kind {
         max: i64,
     },
     /// Any text without control characters that `rule` accepts.
-    Text(Rule),
+    Text(ValueRule),
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A text that is never shown again.
@@ -30,33 +30,33 @@ pub enum Kind {
 
 /// What a text must fulfil beyond holding no control character.
 #[derive(Debug, Clone, Copy)]
-pub struct Rule {
+pub struct ValueRule {
     /// What a right value is, for the error: "must be …".
     wanted: &'static str,
     /// Whether a value is right.
     accepts: fn(&str) -> bool,
 }
 
-const ANY: Rule = Rule { wanted: "text without control characters", accepts: |_| true };
-const NOT_EMPTY: Rule =
-    Rule { wanted: "a name without control characters", accepts: |value| !value.is_empty() };
+const ANY: ValueRule = ValueRule { wanted: "text without control characters", accepts: |_| true };
+const NOT_EMPTY: ValueRule =
+    ValueRule { wanted: "a name without control characters", accepts: |value| !value.is_empty() };
 // A prefix with glob characters would make a pattern of every ACL rule and SCAN on it, and braces would move all
 // entries into one slot.
-const PREFIX: Rule = Rule {
+const PREFIX: ValueRule = ValueRule {
     wanted: "one or more characters other than { } * ? [ and control characters",
     accepts: |value| !value.is_empty() && !value.contains(['{', '}', '*', '?', '[']),
 };
-const EVENTS: Rule = Rule {
+const EVENTS: ValueRule = ValueRule {
     wanted: "all, none, or a comma-separated list of event types",
     accepts: |value| EventType::published(value).is_some(),
 };
-const PLUGINS: Rule = Rule {
+const PLUGINS: ValueRule = ValueRule {
     wanted: "none, or a comma-separated list of acl, stats, metrics, slowlog, events, hooks",
     accepts: |value| PluginName::set_of(value).is_some(),
 };
 
-const ADDRESS: Rule =
-    Rule { wanted: "an IP address, without a port", accepts: |value| value.parse::<IpAddr>().is_ok() };
+const ADDRESS: ValueRule =
+    ValueRule { wanted: "an IP address, without a port", accepts: |value| value.parse::<IpAddr>().is_ok() };
 
 /// Whether every source has the setting for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub struct Definition {
     /// The value when nobody gives one.
     pub default: &'static str,
     /// What values it takes.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// Whether `CONFIG SET` may change it while the server runs.
     pub runtime: bool,
     /// Whether every source has its own.
@@ -94,7 +94,7 @@ impl Definition {
 
     /// Whether the value must never be shown.
     pub fn is_secret(&self) -> bool {
-        matches!(self.kind, Kind::Secret)
+        matches!(self.kind, ValueKind::Secret)
     }
 
     /// Whether it only means something together with `test_hooks`.
@@ -109,13 +109,13 @@ impl Definition {
     pub fn check(&self, name: &str, value: &str) -> Result<(), SettingError> {
         match self.kind {
             kind if kind.accepts(value) => Ok(()),
-            Kind::Secret => Err(SettingError::new(format!("{name} must be {}", self.kind.wanted()))),
+            ValueKind::Secret => Err(SettingError::new(format!("{name} must be {}", self.kind.wanted()))),
             kind => Err(SettingError::bad_value(name, &kind.wanted(), value)),
         }
     }
 }
 
-impl Kind {
+impl ValueKind {
     /// What a right value is: "must be …".
     pub fn wanted(&self) -> String {
         match self {
@@ -154,14 +154,14 @@ const fn number(
     max: i64,
     doc: &'static str,
 ) -> Definition {
-    define(name, default, Kind::Integer { min, max }, doc)
+    define(name, default, ValueKind::Integer { min, max }, doc)
 }
 
-const fn text(name: &'static str, default: &'static str, rule: Rule, doc: &'static str) -> Definition {
-    define(name, default, Kind::Text(rule), doc)
+const fn text(name: &'static str, default: &'static str, rule: ValueRule, doc: &'static str) -> Definition {
+    define(name, default, ValueKind::Text(rule), doc)
 }
 
-const fn define(name: &'static str, default: &'static str, kind: Kind, doc: &'static str) -> Definition {
+const fn define(name: &'static str, default: &'static str, kind: ValueKind, doc: &'static str) -> Definition {
     Definition { name, default, kind, runtime: false, scope: Scope::Global, in_config: true, doc }
 }
 
@@ -205,13 +205,13 @@ pub const ALL: &[Definition] = &[
     define(
         "pg_password",
         "",
-        Kind::Secret,
+        ValueKind::Secret,
         "Password of the role; better in pg_password_file or the environment",
     )
     .per_source()
     .hidden(),
     text("pg_password_file", "", ANY, "File that holds the password; read at every connect").per_source(),
-    define("pg_sslmode", "prefer", Kind::Choice(SSL_MODES), "How far to insist on TLS, with libpq's meaning")
+    define("pg_sslmode", "prefer", ValueKind::Choice(SSL_MODES), "How far to insist on TLS, with libpq's meaning")
         .per_source(),
     text("pg_sslrootcert", "", ANY, "PEM file of the certificate authorities to trust; empty: the system's")
         .per_source(),
@@ -225,7 +225,7 @@ pub const ALL: &[Definition] = &[
     define(
         "invalidation",
         "notify",
-        Kind::Choice(Invalidation::WORDS),
+        ValueKind::Choice(Invalidation::WORDS),
         "How PostgreSQL tells of changes: notify, outbox, or off",
     )
     .per_source(),
@@ -256,7 +256,7 @@ pub const ALL: &[Definition] = &[
     define(
         "query",
         "named",
-        Kind::Choice(QueryPolicy::WORDS),
+        ValueKind::Choice(QueryPolicy::WORDS),
         "Which queries may be sent: none (off), those that were defined (named), or any SQL (any)",
     ),
     number(
@@ -278,7 +278,7 @@ pub const ALL: &[Definition] = &[
     define(
         "on_gap",
         "bypass",
-        Kind::Choice(OnGap::WORDS),
+        ValueKind::Choice(OnGap::WORDS),
         "What answers for watched tables of a suspect source: PostgreSQL (bypass) or the cache (serve)",
     )
     .runtime(),
@@ -322,7 +322,7 @@ pub const ALL: &[Definition] = &[
         "Which plugins are switched off: acl, stats, metrics, slowlog, events, hooks",
     )
     .runtime(),
-    define("test_hooks", "no", Kind::Flag, "For the project's own tests").hidden(),
+    define("test_hooks", "no", ValueKind::Flag, "For the project's own tests").hidden(),
     number(
         "test_fill_delay_ms",
         "0",
@@ -334,7 +334,7 @@ pub const ALL: &[Definition] = &[
     define(
         "test_unguarded",
         "no",
-        Kind::Flag,
+        ValueKind::Flag,
         "With test_hooks: loads that were superseded are stored all the same",
     )
     .runtime(),

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use allow::AllowTables;
-pub use definition::{Definition, Kind, Rule, Scope, ALL};
+pub use definition::{Definition, Scope, ValueKind, ValueRule, ALL};
 pub use error::SettingError;
 pub use event_types::{EventType, EventTypes};
 pub use freshness::{Invalidation, OnGap};

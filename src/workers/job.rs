@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::watch_request::Watching;
 use crate::postgres::query::QueryPlan;
 
-/// A worker's errand that is no load.
+/// A worker's job that is no load.
 #[derive(Debug)]
 pub enum Job {
     /// Read the catalog for the relation that this text names.

@@ -90,7 +90,7 @@ pub struct MessageSender {
 }
 
 impl MessageSender {
-    /// A postbox that calls `wake` after each message, and the end that the main thread reads.
+    /// A sender that calls `wake` after each message, and the end that the main thread reads.
     pub fn new(wake: Arc<dyn Fn() + Send + Sync>) -> (Self, Receiver<Message>) {
         let (messages, receiver) = crossbeam_channel::unbounded();
         (Self { messages, wake }, receiver)

@@ -1,4 +1,4 @@
-//! What waits for a worker: groups of loads and other errands, and who comes for them.
+//! The queue of a source: batches of loads and other jobs, and the workers that take them.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,11 +36,11 @@ pub struct Limits {
 /// One source's queue, bounded by the caller's limit. The server's main thread pushes, the workers take.
 #[derive(Debug, Clone)]
 pub struct Queue {
-    shared: Arc<Shared>,
+    shared: Arc<QueueState>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct QueueState {
     line: Mutex<Line>,
     changed: Condvar,
     waiting: AtomicUsize,
@@ -104,7 +104,7 @@ impl Queue {
             watched: None,
         };
         let (waiting, in_background) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let shared = Shared { line: Mutex::new(line), changed: Condvar::new(), waiting, in_background };
+        let shared = QueueState { line: Mutex::new(line), changed: Condvar::new(), waiting, in_background };
         Self { shared: Arc::new(shared) }
     }
 
@@ -136,7 +136,7 @@ impl Queue {
         self.call_one(&mut self.shared.line.lock(), batch_max);
     }
 
-    /// Adds another errand, unless `limit` tasks wait already.
+    /// Adds a job, unless `limit` tasks wait already.
     pub fn push_job(&self, job: Job, limit: usize) -> Result<(), Full> {
         self.admit(limit)?;
         self.add_job(job);

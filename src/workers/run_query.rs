@@ -1,4 +1,4 @@
-//! The errands behind PGCACHE.QUERY: running a query, and asking what it reads.
+//! The jobs behind PGCACHE.QUERY: running a query, and asking what it reads.
 
 use std::sync::Arc;
 use std::time::Instant;

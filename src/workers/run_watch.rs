@@ -1,4 +1,4 @@
-//! The errand behind PGCACHE.WATCH: having PostgreSQL tell of changes, or asking what it tells of.
+//! The job behind PGCACHE.WATCH: having PostgreSQL tell of changes, or asking what it tells of.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! One errand of a worker: load a batch, run a query, or read the catalog.
+//! A worker: takes a piece of work from the queue (a batch of loads, a query, a question to the catalog) and sends its result.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::settings::Shared;
 /// Takes what flights brought, as soon as it is there.
 pub(super) type HandOver<'a> = &'a dyn Fn(Vec<(FlightId, Result<Fetched, Error>)>);
 
-/// What a worker needs for its errands. Cheap to clone, one for each thread.
+/// A worker. Cheap to clone, one for each thread.
 #[derive(Debug, Clone)]
 pub struct Worker {
     /// Position of the source in the settings.
@@ -101,7 +101,7 @@ impl Worker {
             self.dawdle();
             self.sender.send(Message::CompletedFlight { outcomes, timings });
         };
-        // A panic in here must still answer those who wait; a flight that has landed already takes no second answer.
+        // A panic in here must still answer those who wait; a flight that has completed takes no second answer.
         let loaded = catch_unwind(AssertUnwindSafe(|| self.load_tasks(plan, &tasks, &hand_over)));
         if loaded.is_err() {
             log::error!("a worker panicked while loading {}", plan.title());

@@ -27,7 +27,7 @@ const VOCABULARY_SETTINGS: &str = "SET LOCAL statement_timeout = '5s'; SET LOCAL
 
 /// The catalogs as one session has seen them last.
 #[derive(Debug, Default)]
-pub(crate) struct Digest {
+pub(crate) struct CatalogDigest {
     moment: Option<Moment>,
     vocabulary: Option<i64>,
     catalogs: Option<String>,
@@ -37,14 +37,14 @@ pub(crate) struct Digest {
 
 /// What a look at them has shown.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct DigestVerdict {
     /// The number of the vocabulary.
     pub(crate) vocabulary: i64,
     /// Whether each relation is what it was at the look before.
     pub(crate) is_same: bool,
 }
 
-impl Digest {
+impl CatalogDigest {
     /// Looks at the catalogs for the sake of `count` relations that are known.
     ///
     /// # Errors
@@ -54,22 +54,22 @@ impl Digest {
         connection: &mut FeedConnection,
         known: &Known,
         count: usize,
-    ) -> Result<Verdict, Lost> {
+    ) -> Result<DigestVerdict, Lost> {
         let moment = moment(connection)?;
         if let Some(vocabulary) = self.vocabulary.filter(|_| self.was_quiet(known, moment.as_ref())) {
             // Nothing has happened up to this moment either, and only so many transactions of our own are remembered.
             self.moment = moment;
-            return Ok(Verdict { vocabulary, is_same: true });
+            return Ok(DigestVerdict { vocabulary, is_same: true });
         }
         let question = self.question(connection, count)?;
         let catalogs = text(connection, &question)?;
         if let Some(vocabulary) = self.unchanged(catalogs.as_ref()) {
             self.moment = moment;
-            return Ok(Verdict { vocabulary, is_same: true });
+            return Ok(DigestVerdict { vocabulary, is_same: true });
         }
         let vocabulary = vocabulary(connection)?;
         *self = Self { moment, vocabulary: Some(vocabulary), catalogs, ..*self };
-        Ok(Verdict { vocabulary, is_same: false })
+        Ok(DigestVerdict { vocabulary, is_same: false })
     }
 
     /// Whether nobody else's transaction has ended since the last look.
@@ -132,12 +132,13 @@ mod tests {
     #[test]
     fn only_what_is_known_to_be_the_same_is() {
         let some = |text: &str| Some(text.to_owned());
-        assert_eq!(Digest::default().unchanged(None), None);
-        assert_eq!(Digest::default().unchanged(some("a").as_ref()), None, "nothing was seen before");
-        let seen = Digest { moment: None, vocabulary: Some(1), catalogs: some("a"), is_prepared: None };
+        assert_eq!(CatalogDigest::default().unchanged(None), None);
+        assert_eq!(CatalogDigest::default().unchanged(some("a").as_ref()), None, "nothing was seen before");
+        let seen =
+            CatalogDigest { moment: None, vocabulary: Some(1), catalogs: some("a"), is_prepared: None };
         assert_eq!(seen.unchanged(some("a").as_ref()), Some(1));
         assert_eq!(seen.unchanged(some("b").as_ref()), None);
-        let large = Digest { catalogs: None, ..seen };
+        let large = CatalogDigest { catalogs: None, ..seen };
         assert_eq!(large.unchanged(None), None, "it was not worth looking");
     }
 }

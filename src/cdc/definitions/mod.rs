@@ -20,7 +20,7 @@ use crate::postgres::connection::connect::{Connector, DEFINITIONS};
 use crate::postgres::Pulses;
 use crate::settings::SourceSettings;
 use comparison::{Comparison, Due};
-use digest::Digest;
+use digest::CatalogDigest;
 
 pub use comparison::PAUSE as COMPARED_EVERY;
 
@@ -40,7 +40,7 @@ pub struct Definitions {
 /// What the session has seen, which counts as long as no catalog changes.
 #[derive(Default)]
 struct Seen {
-    digest: Digest,
+    digest: CatalogDigest,
     fingerprints: HashMap<(u32, String), Option<i64>>,
 }
 

@@ -15,7 +15,7 @@ use crate::cdc::feed::FeedEvent;
 use crate::cdc::feed::{Feed, Tell};
 use crate::cdc::known::Known;
 use crate::cdc::secret::{is_sealed, Secret};
-use crate::cdc::snapshot::Snapshot;
+use crate::cdc::snapshot::PgSnapshot;
 use crate::cdc::Lost;
 use crate::postgres::connection::client::Shutdown;
 use crate::postgres::connection::connect::{Connector, NOTICES};
@@ -166,7 +166,7 @@ impl Listening {
         self.beats.sent_by(rows.first().and_then(|row| row.get(3)));
         let answer =
             rows.first().and_then(|row| Some((row.get(1)?.parse().ok()?, row.get(2)?.parse().ok()?)));
-        let (usage, snapshot): (f64, Snapshot) =
+        let (usage, snapshot): (f64, PgSnapshot) =
             answer.ok_or_else(|| Lost("a heartbeat was answered by something else".into()))?;
         if let Some((number, started)) =
             rows.first().and_then(|row| Some((row.get(4)?.parse().ok()?, row.get(5)?)))

@@ -4,7 +4,7 @@ use ::postgres::SimpleQueryRow;
 
 use super::watermark::Watermark;
 use crate::cdc::connection::FeedConnection;
-use crate::cdc::snapshot::Snapshot;
+use crate::cdc::snapshot::PgSnapshot;
 use crate::cdc::Lost;
 
 const POLL: &str = include_str!("outbox_poll.sql");
@@ -49,7 +49,7 @@ impl Polled {
 
 /// The outbox at one moment.
 pub(crate) struct Head {
-    pub(crate) snapshot: Snapshot,
+    pub(crate) snapshot: PgSnapshot,
     /// What a crash takes away and a new outbox has anew.
     pub(crate) incarnation: Option<String>,
     /// Whether notices are left out.
@@ -75,7 +75,7 @@ pub(crate) fn full(connection: &mut FeedConnection, watermark: Option<&Watermark
     if !watermark.is_some_and(Watermark::is_present) && !exists(connection)? {
         return Ok(Polled::Absent);
     }
-    match connection.ask(&since(POLL, watermark.map_or(&Snapshot::never(), Watermark::snapshot))) {
+    match connection.ask(&since(POLL, watermark.map_or(&PgSnapshot::never(), Watermark::snapshot))) {
         Ok(rows) => head(&rows).map(Polled::Seen),
         // undefined_table, invalid_schema_name
         Err(error) if error.code().is_some_and(|code| matches!(code.code(), "42P01" | "3F000")) => {
@@ -114,7 +114,7 @@ pub(crate) fn is_full(rows: &[Row]) -> bool {
 pub(crate) fn more(
     connection: &mut FeedConnection,
     before: &Watermark,
-    now: &Snapshot,
+    now: &PgSnapshot,
     last: &Row,
 ) -> Result<Vec<Row>, Lost> {
     let sql = since(MORE, before.snapshot())
@@ -160,7 +160,7 @@ fn exists(connection: &mut FeedConnection) -> Result<bool, Lost> {
     Ok(answers.first().and_then(|row| row.get(0)) == Some("2"))
 }
 
-fn since(sql: &str, watermark: &Snapshot) -> String {
+fn since(sql: &str, watermark: &PgSnapshot) -> String {
     sql.replace("@xmax@", &watermark.xmax.to_string())
         .replace("@running@", &watermark.running_list())
         .replace("@limit@", &PAGE.to_string())

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::cache::lease::Gap;
-use crate::cdc::snapshot::{InDoubt, Snapshot};
+use crate::cdc::snapshot::{InDoubt, PgSnapshot};
 
 /// Triggers stop at half of the queue. Here doubt begins at a quarter: no writer fills the other quarter between two
 /// looks.
@@ -33,7 +33,7 @@ impl QueueUsage {
 
     /// The queue is this full (1: full) at `snapshot`. Returns the gap that this means: once when it gets crowded, again
     /// when it no longer is, and when transactions end that may have left something out.
-    pub(crate) fn measure(&mut self, usage: f64, snapshot: &Snapshot) -> Option<Gap> {
+    pub(crate) fn measure(&mut self, usage: f64, snapshot: &PgSnapshot) -> Option<Gap> {
         let was_unseen = self.seen.elapsed() > LONGEST_PAUSE;
         let was_crowded = std::mem::replace(&mut self.is_crowded, usage > CROWDED);
         self.seen = Instant::now();
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_crowded_queue_is_a_gap_at_its_beginning_and_its_end() {
-        let snapshot = |text: &str| text.parse::<Snapshot>().unwrap();
+        let snapshot = |text: &str| text.parse::<PgSnapshot>().unwrap();
         let mut queue = QueueUsage::new();
         assert_eq!(queue.measure(0.2, &snapshot("5:5:")), None);
         assert_eq!(queue.measure(0.3, &snapshot("5:5:")), Some(Gap::Overflow));
@@ -74,7 +74,7 @@ mod tests {
     fn a_queue_that_nobody_looked_at_for_long_is_a_gap() {
         let mut queue = QueueUsage::new();
         queue.seen -= LONGEST_PAUSE * 2;
-        assert_eq!(queue.measure(0.0, &Snapshot::default()), Some(Gap::Overflow));
-        assert_eq!(queue.measure(0.0, &Snapshot::default()), None);
+        assert_eq!(queue.measure(0.0, &PgSnapshot::default()), Some(Gap::Overflow));
+        assert_eq!(queue.measure(0.0, &PgSnapshot::default()), None);
     }
 }

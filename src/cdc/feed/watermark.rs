@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::cache::lease::Gap;
-use crate::cdc::snapshot::Snapshot;
+use crate::cdc::snapshot::PgSnapshot;
 
 /// How long ago the last poll may be: rows stay for at least twice as long.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -12,17 +12,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Watermark {
     /// What it saw of the outbox; `None`: there was none.
-    seen: Option<(Snapshot, String)>,
+    seen: Option<(PgSnapshot, String)>,
     /// A moment before the poll.
     asked: Instant,
 }
 
 /// Of a watermark without an outbox: no row is behind it.
-static NOWHERE: Snapshot = Snapshot::never();
+static NOWHERE: PgSnapshot = PgSnapshot::never();
 
 impl Watermark {
     /// `snapshot` of the outbox `incarnation`, in a poll that began at `asked`.
-    pub(crate) fn at(snapshot: Snapshot, incarnation: String, asked: Instant) -> Self {
+    pub(crate) fn at(snapshot: PgSnapshot, incarnation: String, asked: Instant) -> Self {
         Self { seen: Some((snapshot, incarnation)), asked }
     }
 
@@ -37,7 +37,7 @@ impl Watermark {
     }
 
     /// Which transactions it has seen to their end.
-    pub(crate) fn snapshot(&self) -> &Snapshot {
+    pub(crate) fn snapshot(&self) -> &PgSnapshot {
         self.seen.as_ref().map_or(&NOWHERE, |(snapshot, _)| snapshot)
     }
 
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_place_is_lost_with_its_incarnation_and_after_a_while() {
         let then = Instant::now();
-        let at = |name: &str| Watermark::at(Snapshot::default(), name.into(), then);
+        let at = |name: &str| Watermark::at(PgSnapshot::default(), name.into(), then);
         let after = |seconds| then + Duration::from_secs(seconds);
         assert_eq!(at("a").gap(&at("a"), after(29)), None);
         assert_eq!(at("a").gap(&at("a"), after(31)), Some(Gap::Trimmed));
@@ -92,7 +92,7 @@ mod tests {
     fn an_outbox_that_comes_or_goes_is_a_gap() {
         let then = Instant::now();
         let (absent, present) =
-            (Watermark::absent(then), Watermark::at(Snapshot::default(), "a".into(), then));
+            (Watermark::absent(then), Watermark::at(PgSnapshot::default(), "a".into(), then));
         assert_eq!(absent.gap(&present, then), Some(Gap::Recreated));
         assert_eq!(present.gap_when_absent(), Some(Gap::Recreated));
         assert_eq!(absent.gap_when_absent(), None);

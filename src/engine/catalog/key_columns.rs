@@ -85,12 +85,12 @@ impl Lookup {
 
     /// The same loads where nobody waits for them.
     pub fn refreshing(&self, needs_postgres: bool) -> &Arc<Batch> {
-        let (cell, group) = if needs_postgres {
+        let (cell, batch) = if needs_postgres {
             (&self.refreshing_asking, self.asking())
         } else {
             (&self.refreshing_plain, self.plain())
         };
-        cell.get_or_init(|| Batch::in_background(group.plan().clone()))
+        cell.get_or_init(|| Batch::in_background(batch.plan().clone()))
     }
 }
 

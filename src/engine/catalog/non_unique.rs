@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// One table's loose entries.
+/// One table's entries that no unique key names.
 #[derive(Debug)]
 pub struct NonUnique {
     /// What their cache keys start with, up to the generation: `pg_cache:users`.
@@ -26,7 +26,7 @@ impl NonUnique {
         }
     }
 
-    /// Appends what the cache keys of loose entries start with.
+    /// Appends the prefix of the cache keys of such entries.
     pub fn write_prefix(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.prefix.borrow());
     }

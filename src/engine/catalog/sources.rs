@@ -125,7 +125,7 @@ impl Sources {
         self.active.iter().for_each(ActiveSource::restart_pace);
     }
 
-    /// Calls workers for what was pushed without: the turn of the event loop in which more might have come is over.
+    /// Wakes workers for what was pushed without waking them: called at the end of the event-loop tick, when nothing more can join.
     pub fn call_workers(&self, batch_max: usize) {
         let due = self.active.iter().filter(|source| source.is_calling_due.take());
         due.for_each(|source| source.queue.call(batch_max));
@@ -161,13 +161,13 @@ impl Sources {
 
 impl ActiveSource {
     /// Hands a task to the workers. `PGDOWN` when they could do nothing with it, `PGBUSY` when too many tasks wait.
-    pub fn push(&self, group: &Arc<Batch>, task: Task, limits: Limits) -> Result<(), Error> {
+    pub fn push(&self, batch: &Arc<Batch>, task: Task, limits: Limits) -> Result<(), Error> {
         self.refuse_if_down()?;
         self.is_calling_due.set(self.is_calling_due.get() || !limits.calls);
-        self.queue.push(group, task, limits).map_err(|_| queue_is_full())
+        self.queue.push(batch, task, limits).map_err(|_| queue_is_full())
     }
 
-    /// Hands another errand to the workers, on the same terms: `limit` tasks may wait.
+    /// Hands a job that is no load to the workers, on the same terms: `limit` tasks may wait.
     pub fn push_job(&self, job: Job, limit: usize) -> Result<(), Error> {
         self.refuse_if_down()?;
         self.queue.push_job(job, limit).map_err(|_| queue_is_full())

@@ -57,7 +57,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Appends what the cache keys of its rows start with, of loose entries or of the others.
+    /// Appends the prefix of its cache keys: that of entries under no unique key, or that of the others.
     pub fn write_prefix(&self, is_non_unique: bool, out: &mut Vec<u8>) {
         if is_non_unique {
             self.non_unique.write_prefix(out);

@@ -174,7 +174,7 @@ impl Engine {
             cause.name()
         );
         if store.is_replica() {
-            // The master has its own ears; by then its word will have come.
+            // The master has a listener of its own; its announcement arrives by then.
             let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
             self.pending_invalidations.add_source(source, store.monotonic_ms() + patience_ms);
         }

@@ -1,4 +1,4 @@
-//! Flights that land: what they brought is stored, and everyone who waited is answered.
+//! The completion of a flight: what it loaded is stored, and everyone who waited is answered.
 
 use std::ffi::CStr;
 use std::rc::Rc;
@@ -82,7 +82,7 @@ impl Engine {
         Ok(loaded)
     }
 
-    /// A flight ends without having landed.
+    /// A flight ends without a result.
     pub fn expire_flight(
         &mut self,
         store: impl Store,

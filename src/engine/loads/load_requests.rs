@@ -10,8 +10,8 @@ use crate::cache::ttl::{self, Ttl};
 use crate::postgres::rows::load::KeyValues;
 use crate::server::command::Answer;
 use crate::server::context::Context;
+use crate::server::event_loop;
 use crate::server::text::Text;
-use crate::server::turn;
 use crate::workers::batch::{Batch, Task};
 use crate::workers::messages::SourceIndex;
 use crate::workers::queue::Limits;
@@ -52,10 +52,10 @@ pub struct LoadRequests {
 
 impl LoadRequests {
     /// Adds the load of a flight to those of its statement.
-    pub fn add(&mut self, group: &Arc<Batch>, flight: FlightId, values: KeyValues) {
-        match self.tasks.iter_mut().find(|(known, _)| Arc::ptr_eq(known, group)) {
+    pub fn add(&mut self, batch: &Arc<Batch>, flight: FlightId, values: KeyValues) {
+        match self.tasks.iter_mut().find(|(known, _)| Arc::ptr_eq(known, batch)) {
             Some((_, keys)) => keys.push((flight, values)),
-            None => self.tasks.push((Arc::clone(group), vec![(flight, values)])),
+            None => self.tasks.push((Arc::clone(batch), vec![(flight, values)])),
         }
     }
 }
@@ -78,12 +78,12 @@ impl Engine {
         };
         let plan = self.plan(store, Target::Row(target), resolved_key.prefix_len, ttl_s);
         if let Some(flight) = self.join_flight(resolved_key.flight_key(), plan, waiting) {
-            let group = if resolved_key.needs_postgres {
+            let batch = if resolved_key.needs_postgres {
                 resolved_key.lookup.asking()
             } else {
                 resolved_key.lookup.plain()
             };
-            requests.add(group, flight, values);
+            requests.add(batch, flight, values);
         }
     }
 
@@ -106,21 +106,21 @@ impl Engine {
     }
 
     /// Hands the flights that were started to the workers. Those that find no room in the queue, or a
-    /// source that is down, land at once with `PGBUSY` or `PGDOWN`.
+    /// source that is down, complete at once with `PGBUSY` or `PGDOWN`.
     pub fn submit(&mut self, store: impl Store, source: SourceIndex, requests: LoadRequests) {
         let settings = self.settings.get();
         let limits = Limits {
             queue_limit: settings.queue_limit,
             batch_max: settings.batch_max,
-            calls: turn::number().is_none(),
+            calls: event_loop::tick_number().is_none(),
         };
         let pushed = Instant::now();
         let deadline = pushed + settings.load_timeout;
-        for (group, keys) in requests.tasks {
+        for (batch, keys) in requests.tasks {
             let flights: Vec<FlightId> = keys.iter().map(|(flight, _)| *flight).collect();
             let pushed = self.sources.get(source).map_or_else(
                 || Err(queue_is_full()),
-                |active| active.push(&group, Task { keys, pushed, deadline }, limits),
+                |active| active.push(&batch, Task { keys, pushed, deadline }, limits),
             );
             if let Err(error) = pushed {
                 self.reject(store, &flights, &error);

@@ -170,7 +170,7 @@ impl Engine {
             return;
         };
         let mut requests = LoadRequests::default();
-        requests.add(&query.group, flight, Box::new([Box::from(&*request.params)]));
+        requests.add(&query.batch, flight, Box::new([Box::from(&*request.params)]));
         self.submit(store, query.source, requests);
     }
 

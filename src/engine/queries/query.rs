@@ -21,7 +21,7 @@ pub struct Query {
     /// Its statement, with the relations that are accounted for.
     accounted: Arc<AccountedQuery>,
     /// Its loads.
-    pub group: Arc<Batch>,
+    pub batch: Arc<Batch>,
     /// The number of the change after which it was described.
     since: u64,
     reads: RefCell<Vec<Read>>,
@@ -43,7 +43,7 @@ impl Query {
         Self {
             source,
             stem,
-            group: Batch::new(Arc::clone(&accounted)),
+            batch: Batch::new(Arc::clone(&accounted)),
             accounted,
             since,
             reads: RefCell::default(),

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::cache::error::Error;
-use crate::plugins::asked::Asked;
-use crate::plugins::call::{self, Words};
+use crate::plugins::call::{self, Args};
+use crate::plugins::command_start::CommandStart;
 use crate::plugins::plugin::EventContext;
 use crate::plugins::registry::PluginList;
 use crate::plugins::subject::{Subject, SubjectKey};
@@ -23,30 +23,35 @@ use crate::engine::requests::table_command::TableCommand;
 use crate::engine::state::Engine;
 
 /// Commands whose clients wait until nobody refuses them.
-pub type AwaitingPlugins = VecDeque<(PendingCommand, Guarded)>;
+pub type AwaitingPlugins = VecDeque<(PendingCommand, BeforeCommand)>;
 
 /// A command on a table that somebody may refuse.
 #[derive(Debug)]
-pub struct Guarded {
+pub struct BeforeCommand {
     guards: PluginList,
     settings: Rc<Settings>,
     /// What it is about.
     pub subject: Box<Subject>,
 }
 
-impl Guarded {
+impl BeforeCommand {
     /// Asks everyone; the first error is the verdict. The engine must be free.
-    pub fn ask(&self, ctx: Context<'_>, spec: &Spec, caller: &Caller, words: Words<'_>) -> Result<(), Error> {
-        let asked = Asked {
+    pub fn ask(&self, ctx: Context<'_>, spec: &Spec, caller: &Caller, words: Args<'_>) -> Result<(), Error> {
+        let asked = CommandStart {
             subject: Some(&self.subject),
             client: caller.client,
-            ..Asked::new(ctx, spec, &caller.user, words)
+            ..CommandStart::new(ctx, spec, &caller.user, words)
         };
         ask(&self.guards, ctx, &self.settings, &asked)
     }
 }
 
-fn ask(guards: &PluginList, ctx: Context<'_>, settings: &Settings, asked: &Asked<'_>) -> Result<(), Error> {
+fn ask(
+    guards: &PluginList,
+    ctx: Context<'_>,
+    settings: &Settings,
+    asked: &CommandStart<'_>,
+) -> Result<(), Error> {
     guards.iter().try_for_each(|plugin| plugin.before_command(EventContext { ctx, settings }, asked))
 }
 
@@ -58,17 +63,19 @@ pub fn of_command(ctx: Context<'_>, spec: &Spec, arguments: Arguments<'_>) -> Re
         return Ok(());
     }
     let words = || call::kept(arguments.iter());
-    ask(&guards, ctx, &settings, &Asked::new(ctx, spec, &User::of(ctx), Words::Live(&words)))
+    ask(&guards, ctx, &settings, &CommandStart::new(ctx, spec, &User::of(ctx), Args::Live(&words)))
 }
 
 /// Asks about commands whose clients wait, and goes on with them.
 pub fn of_waiting(ctx: Context<'_>) {
-    while let Some((pending, guarded)) = crate::engine::with(|engine| engine.awaiting_plugins.pop_front()) {
+    while let Some((pending, before_command_of)) =
+        crate::engine::with(|engine| engine.awaiting_plugins.pop_front())
+    {
         let words = crate::engine::with(|engine| engine.waiters.words(pending.waiter()));
         let Some(words) = words else { continue };
-        let verdict = guarded.ask(ctx, pending.spec(), pending.caller(), Words::Kept(&words));
+        let verdict = before_command_of.ask(ctx, pending.spec(), pending.caller(), Args::Kept(&words));
         crate::engine::with(|engine| {
-            engine.resume_pending(ctx, pending, guarded, verdict);
+            engine.resume_pending(ctx, pending, before_command_of, verdict);
             crate::engine::catch_up(engine, ctx);
         });
     }
@@ -87,13 +94,13 @@ impl Engine {
     }
 
     /// Who may refuse this command, if anybody. Access comes first: nobody else is asked about what is forbidden.
-    pub fn guarded(
+    pub fn before_command_of(
         &mut self,
         ctx: Context<'_>,
         table: &Table,
         command: &dyn TableCommand,
         caller: &Caller,
-    ) -> Result<Option<Guarded>, Error> {
+    ) -> Result<Option<BeforeCommand>, Error> {
         if !self.has_guards() {
             return Ok(None);
         }
@@ -109,6 +116,6 @@ impl Engine {
             table_name: Rc::clone(&table.name),
             keys: keys.collect(),
         };
-        Ok(Some(Guarded { guards, settings, subject: Box::new(subject) }))
+        Ok(Some(BeforeCommand { guards, settings, subject: Box::new(subject) }))
     }
 }

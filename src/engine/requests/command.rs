@@ -1,7 +1,7 @@
 //! Commands: when plugins may refuse one, and how its end is told.
 
 use crate::cache::timings::Timings;
-use crate::plugins::call::{self, Call, Ended, Words};
+use crate::plugins::call::{self, Args, Call, CommandEnd};
 use crate::plugins::subject::Subject;
 use crate::server::clock::Tick;
 use crate::server::command::{self, Answer, Arguments, Handler, Spec};
@@ -85,7 +85,7 @@ fn end(
         }
         Answer::Now(reply) => {
             let error = reply.error_code();
-            let ended = Ended {
+            let ended = CommandEnd {
                 command,
                 is_write,
                 client,
@@ -94,7 +94,7 @@ fn end(
                 duration_us: began.elapsed_us(),
                 timings: Timings::default(),
                 error: error.as_deref(),
-                arguments: Words::Live(&keep),
+                arguments: Args::Live(&keep),
             };
             engine.emit_ended(ctx, &ended);
         }

@@ -1,4 +1,4 @@
-//! Commands that are parked: their clients wait until the catalog has been asked for their table, a pause has ended, or nobody
+//! Pending commands: their clients wait until the catalog has been asked for their table, a pause has ended, or nobody
 //! refuses them any more.
 
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::server::reply::Reply;
 
 use crate::engine::catalog::tables::Table;
 use crate::engine::requests::access::tells_what_there_is;
-use crate::engine::requests::before_command::Guarded;
+use crate::engine::requests::before_command::BeforeCommand;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::deferred_write::DeferredWrite;
 use crate::engine::requests::table_command::TableCommand;
@@ -81,13 +81,15 @@ impl Engine {
         if pending.command.writes() && replicas_are_paused() {
             return self.deferred.push(DeferredWrite::Command(pending));
         }
-        let guarded = if pending.is_cleared {
+        let before_command_of = if pending.is_cleared {
             Ok(None)
         } else {
-            self.guarded(ctx, table, &*pending.command, &pending.caller)
+            self.before_command_of(ctx, table, &*pending.command, &pending.caller)
         };
-        let answer = match guarded {
-            Ok(Some(guarded)) => return self.awaiting_plugins.push_back((pending, guarded)),
+        let answer = match before_command_of {
+            Ok(Some(before_command_of)) => {
+                return self.awaiting_plugins.push_back((pending, before_command_of))
+            }
             Ok(None) => pending.command.run(self, ctx, table, &mut pending.caller),
             Err(error) => Err(error),
         };
@@ -109,13 +111,13 @@ impl Engine {
         &mut self,
         ctx: Context<'_>,
         pending: PendingCommand,
-        guarded: Guarded,
+        before_command_of: BeforeCommand,
         verdict: Result<(), Error>,
     ) {
         match verdict {
             Err(error) => self.fail(pending.waiter, error),
             Ok(()) => {
-                self.waiters.about(pending.waiter, guarded.subject);
+                self.waiters.about(pending.waiter, before_command_of.subject);
                 self.run_deferred(ctx, PendingCommand { is_cleared: true, ..pending });
             }
         }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::cache::error::{Error, ErrorKind};
-use crate::plugins::call::{self, Words};
+use crate::plugins::call::{self, Args};
 use crate::server::acl::Access;
 use crate::server::clock::monotonic_ms;
 use crate::server::command::{Answer, Arguments, Spec};
@@ -12,7 +12,7 @@ use crate::server::reply::Reply;
 
 use crate::engine::catalog::lookup::ResolvedKey;
 use crate::engine::catalog::tables::Table;
-use crate::engine::requests::before_command::Guarded;
+use crate::engine::requests::before_command::BeforeCommand;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::Outcome;
 use crate::engine::state::Engine;
@@ -57,7 +57,7 @@ enum Begun {
     /// To its answer.
     Done(Answer),
     /// To those who may refuse it.
-    Guarded(Guarded),
+    BeforeCommand(BeforeCommand),
 }
 
 /// Runs `command`, which came with `arguments`, for the client of `ctx` on the table that it calls `spelling`.
@@ -71,10 +71,10 @@ pub fn run_on_table(
     match crate::engine::with(|engine| Some(engine.begin(ctx, spelling, command, &mut caller))) {
         None => Reply::default().into(),
         Some(Begun::Done(answer)) => answer.into(),
-        Some(Begun::Guarded(guarded)) => {
+        Some(Begun::BeforeCommand(before_command_of)) => {
             let words = || call::kept(arguments.iter());
-            let verdict = guarded.ask(ctx, command.spec(), &caller, Words::Live(&words));
-            let subject = verdict.is_ok().then_some(guarded.subject);
+            let verdict = before_command_of.ask(ctx, command.spec(), &caller, Args::Live(&words));
+            let subject = verdict.is_ok().then_some(before_command_of.subject);
             let answer = crate::engine::with(|engine| {
                 let answer =
                     verdict.and_then(|()| engine.run_or_await_table(ctx, spelling, command, &mut caller));
@@ -105,9 +105,9 @@ impl Engine {
             let answer = self.hide(ctx, spelling, command, caller, answer);
             return Begun::Done(self.finish(ctx, caller, answer));
         };
-        let answer = match self.guarded(ctx, &table, command, caller) {
+        let answer = match self.before_command_of(ctx, &table, command, caller) {
             Ok(None) => command.run(self, ctx, &table, caller),
-            Ok(Some(guarded)) => return Begun::Guarded(guarded),
+            Ok(Some(before_command_of)) => return Begun::BeforeCommand(before_command_of),
             Err(error) => Err(error),
         };
         let answer = self.or_await_table(ctx, spelling, command, caller, &table, answer);

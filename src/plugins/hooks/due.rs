@@ -12,7 +12,7 @@ pub type Keys = Rc<[Box<[u8]>]>;
 
 /// A hook to be run.
 #[derive(Debug)]
-pub struct Due {
+pub struct QueuedHook {
     /// Which.
     pub hook: u64,
     /// The cache keys of the rows that the event is about.
@@ -23,13 +23,13 @@ pub struct Due {
 
 /// Those that wait, in order.
 #[derive(Debug, Default)]
-pub struct Queue {
-    waiting: VecDeque<Due>,
+pub struct HookQueue {
+    waiting: VecDeque<QueuedHook>,
 }
 
-impl Queue {
+impl HookQueue {
     /// Adds one, if there is room.
-    pub fn push(&mut self, due: Due) -> Result<(), &'static str> {
+    pub fn push(&mut self, due: QueuedHook) -> Result<(), &'static str> {
         if self.waiting.len() >= MAX_DUE {
             return Err("not run: too many hooks were waiting already");
         }
@@ -38,7 +38,7 @@ impl Queue {
     }
 
     /// Takes out the first.
-    pub fn pop(&mut self) -> Option<Due> {
+    pub fn pop(&mut self) -> Option<QueuedHook> {
         self.waiting.pop_front()
     }
 
@@ -59,8 +59,8 @@ mod tests {
 
     #[test]
     fn the_queue_takes_bounded_memory() {
-        let mut queue = Queue::default();
-        let due = |hook| Due { hook, keys: Rc::from([]), json: "{}".into() };
+        let mut queue = HookQueue::default();
+        let due = |hook| QueuedHook { hook, keys: Rc::from([]), json: "{}".into() };
         let refused = (0..MAX_DUE as u64 + 5).filter(|hook| queue.push(due(*hook)).is_err()).count();
         assert_eq!((refused, queue.len(), queue.pop().map(|due| due.hook)), (5, MAX_DUE, Some(0)));
     }

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::due::Keys;
-use crate::plugins::asked::Asked;
-use crate::plugins::call::Ended;
+use crate::plugins::call::CommandEnd;
+use crate::plugins::command_start::CommandStart;
 use crate::plugins::event::Event;
 use crate::plugins::event_json::{self, EventJson};
 use crate::plugins::subject::{Subject, SubjectKey};
@@ -14,28 +14,28 @@ use crate::server::context::Context;
 use crate::settings::EventType;
 
 /// Keys and event.
-pub(super) type Message = (Keys, Rc<str>);
+pub(super) type HookInput = (Keys, Rc<str>);
 
 /// That of an occurrence. A function gets the cache key of a query like that of a row.
-pub(super) fn of(what: &Event<'_>) -> Message {
+pub(super) fn of(what: &Event<'_>) -> HookInput {
     let key = Some(what.cache_key).filter(|key| !key.is_empty());
     (key.into_iter().map(Into::into).collect(), event_json::json(what, unix_ms()).into())
 }
 
 /// That of an event about nothing.
-pub(super) fn plain(kind: EventType) -> Message {
+pub(super) fn plain(kind: EventType) -> HookInput {
     (Keys::from([]), EventJson::new(kind.name()).number("ts", unix_ms()).finish().into())
 }
 
 /// That of a command that is about to run.
-pub(super) fn before(asked: &Asked<'_>) -> Message {
+pub(super) fn before(asked: &CommandStart<'_>) -> HookInput {
     let event = about(EventType::BeforeCommand, asked.command, asked.subject);
     let event = by_client(event, asked.client, asked.user.name()).flag("is_write", asked.is_write);
     (keys(asked.subject), event.finish().into())
 }
 
 /// That of a command that was answered.
-pub(super) fn after(ctx: Context<'_>, call: &Ended<'_>) -> Message {
+pub(super) fn after(ctx: Context<'_>, call: &CommandEnd<'_>) -> HookInput {
     let event = about(EventType::AfterCommand, call.command, call.subject);
     let user = client::user(ctx, call.client);
     let event = by_client(event, call.client, user).flag("is_write", call.is_write);

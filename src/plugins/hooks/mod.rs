@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 use prometheus::proto::MetricFamily;
 
 use action::Action;
-use due::{Due, Queue};
+use due::{HookQueue, QueuedHook};
 use hook::Hook;
 use registry::{HookRegistry, Totals};
 
-use super::asked::Asked;
-use super::call::Ended;
+use super::call::CommandEnd;
+use super::command_start::CommandStart;
 use super::event::Event;
 use super::metrics::family::Family;
 use super::page::{Page, Report, JSON};
@@ -43,7 +43,7 @@ pub struct Hooks(Rc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     registry: RefCell<HookRegistry>,
-    queue: RefCell<Queue>,
+    queue: RefCell<HookQueue>,
     /// Whether a hook is being run: what it causes runs no others.
     is_running: Cell<bool>,
 }
@@ -102,7 +102,7 @@ impl Hooks {
         }
     }
 
-    fn run_one(&self, ctx: Context<'_>, due: &Due) {
+    fn run_one(&self, ctx: Context<'_>, due: &QueuedHook) {
         let hook = self.0.registry.borrow().get(due.hook).map(|hook| hook.definition.action.clone());
         // It may have been removed since.
         let Some(action) = hook else { return };
@@ -141,7 +141,7 @@ impl Hooks {
         let (keys, json) = make();
         let mut queue = self.0.queue.borrow_mut();
         for hook in later {
-            let due = Due { hook, keys: Rc::clone(&keys), json: Rc::clone(&json) };
+            let due = QueuedHook { hook, keys: Rc::clone(&keys), json: Rc::clone(&json) };
             if let (Err(refusal), Some(figures)) = (queue.push(due), registry.figures(hook)) {
                 figures.failed(refusal);
             }
@@ -149,7 +149,13 @@ impl Hooks {
         wakeup::wake();
     }
 
-    fn veto(&self, ctx: Context<'_>, hook: u64, asked: &Asked<'_>, due: &Due) -> Result<(), Error> {
+    fn veto(
+        &self,
+        ctx: Context<'_>,
+        hook: u64,
+        asked: &CommandStart<'_>,
+        due: &QueuedHook,
+    ) -> Result<(), Error> {
         let Some((name, action)) = self.0.registry.borrow().get(hook).and_then(|hook| {
             let definition = &hook.definition;
             definition.may_veto().then(|| (definition.name.clone(), definition.action.clone()))
@@ -178,7 +184,7 @@ fn refusal(hook: &str, error: &str) -> Error {
     Error::new(ErrorKind::Vetoed(code.to_owned()), format!("{text} (hook {hook})"))
 }
 
-fn perform(ctx: Context<'_>, action: &Action, due: &Due) -> Result<(), String> {
+fn perform(ctx: Context<'_>, action: &Action, due: &QueuedHook) -> Result<(), String> {
     match action {
         Action::Function(name) => call::function(ctx, name, &due.keys, &due.json),
         Action::Publish(channel) => {
@@ -214,7 +220,7 @@ impl Plugin for Hooks {
         ]
     }
 
-    fn before_command(&self, moment: EventContext<'_>, asked: &Asked<'_>) -> Result<(), Error> {
+    fn before_command(&self, moment: EventContext<'_>, asked: &CommandStart<'_>) -> Result<(), Error> {
         if self.0.is_running.get() {
             return Ok(());
         }
@@ -225,14 +231,14 @@ impl Plugin for Hooks {
         }
         let (keys, json) = message::before(asked);
         for hook in ids.iter().copied() {
-            let due = Due { hook, keys: Rc::clone(&keys), json: Rc::clone(&json) };
+            let due = QueuedHook { hook, keys: Rc::clone(&keys), json: Rc::clone(&json) };
             self.veto(moment.ctx, hook, asked, &due)?;
         }
         self.queue(EventType::BeforeCommand, table, || (keys, json));
         Ok(())
     }
 
-    fn after_command(&self, moment: EventContext<'_>, call: &Ended<'_>) {
+    fn after_command(&self, moment: EventContext<'_>, call: &CommandEnd<'_>) {
         let table = call.subject.map(|subject| (subject.table, &*subject.table_name));
         self.queue(EventType::AfterCommand, table, || message::after(moment.ctx, call));
     }

@@ -18,7 +18,7 @@ pub type Ids = Rc<[u64]>;
 
 /// What was found for an event and a table.
 #[derive(Debug)]
-struct Known {
+struct CachedIds {
     /// The table's name then: a table keeps its number when it is renamed.
     name: Box<str>,
     ids: Ids,
@@ -39,7 +39,7 @@ pub struct HookRegistry {
     hooks: BTreeMap<u64, Hook>,
     by_name: HashMap<String, u64>,
     /// By event and the table's number; 0 where an event is about none.
-    known: HashMap<(EventType, u64), Known>,
+    known: HashMap<(EventType, u64), CachedIds>,
     next: u64,
     /// Those of hooks that are no more: a counter must not fall because somebody removes one.
     past: Totals,
@@ -163,7 +163,7 @@ impl HookRegistry {
         if self.known.len() >= MAX_KNOWN {
             self.known.clear();
         }
-        self.known.insert(place, Known { name: name.into(), ids: Rc::clone(&ids) });
+        self.known.insert(place, CachedIds { name: name.into(), ids: Rc::clone(&ids) });
         ids
     }
 }

@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::cache::timings::Timings;
-    use crate::plugins::call::{Ended, Words};
+    use crate::plugins::call::{Args, CommandEnd};
     use crate::plugins::event::Event;
     use crate::plugins::overview::{Overview, SourceOverview};
     use crate::settings::EventType;
@@ -89,7 +89,7 @@ mod tests {
         (0..3).for_each(|_| stats.count(&Event { table, ..Event::new(EventType::Hit) }));
         let metrics = Metrics::of(stats.clone());
         let timings = Timings { queue_us: 10, postgres_us: 20 };
-        let call = Ended {
+        let call = CommandEnd {
             command: "pgcache.read",
             is_write: false,
             subject: None,
@@ -98,7 +98,7 @@ mod tests {
             duration_us: 1000,
             timings,
             error: Some("PGDOWN"),
-            arguments: Words::Kept(&[]),
+            arguments: Args::Kept(&[]),
         };
         stats.ended(&call);
         let source = SourceOverview {

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use statistics::Statistics;
 
-use super::call::Ended;
+use super::call::CommandEnd;
 use super::event::Event;
 use super::health;
 use super::overview::Overview;
@@ -43,7 +43,7 @@ impl Stats {
     }
 
     /// A command was answered.
-    pub(super) fn ended(&self, call: &Ended<'_>) {
+    pub(super) fn ended(&self, call: &CommandEnd<'_>) {
         self.0.borrow_mut().ended(call);
     }
 
@@ -77,7 +77,7 @@ impl Plugin for Stats {
             | EventType::TableFlush
     }
 
-    fn after_command(&self, _: EventContext<'_>, call: &Ended<'_>) {
+    fn after_command(&self, _: EventContext<'_>, call: &CommandEnd<'_>) {
         self.ended(call);
     }
 

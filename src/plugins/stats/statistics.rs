@@ -10,7 +10,7 @@ use super::rate::Rate;
 use super::recent::{Latencies, Recent};
 use super::table::TableStats;
 use crate::cache::timings::Timings;
-use crate::plugins::call::Ended;
+use crate::plugins::call::CommandEnd;
 use crate::plugins::event::Event;
 
 /// Codes of errors that are told apart: PostgreSQL has about 250, clients choose some of them.
@@ -66,7 +66,7 @@ pub struct Statistics {
 
 impl Statistics {
     /// A command was answered.
-    pub fn ended(&mut self, call: &Ended<'_>) {
+    pub fn ended(&mut self, call: &CommandEnd<'_>) {
         self.rate.add(call.at_s);
         if call.timings.postgres_us > 0 {
             self.queue.record(call.timings.queue_us);
@@ -194,12 +194,12 @@ impl Statistics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugins::call::Words;
+    use crate::plugins::call::Args;
     use crate::settings::EventType;
 
-    fn ended(command: &'static str, error: Option<&'static str>) -> Ended<'static> {
+    fn ended(command: &'static str, error: Option<&'static str>) -> CommandEnd<'static> {
         let timings = Timings { queue_us: 10, postgres_us: 20 };
-        Ended {
+        CommandEnd {
             command,
             is_write: false,
             client: 1,
@@ -208,7 +208,7 @@ mod tests {
             duration_us: 100,
             timings,
             error,
-            arguments: Words::Kept(&[]),
+            arguments: Args::Kept(&[]),
         }
     }
 

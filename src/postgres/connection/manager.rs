@@ -11,7 +11,7 @@ use super::connect::{ConnectError, Connector};
 use super::health::Health;
 use super::pulses::{Pulses, Purpose};
 use super::session::Session;
-use super::waiters::Gate;
+use super::waiters::PoolWaiters;
 
 /// What the log is told of a pooler.
 const BEHIND_A_POOLER: &str =
@@ -21,11 +21,11 @@ const BEHIND_A_POOLER: &str =
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// What the source shares with its connections and with the threads that open them.
-pub(crate) struct Shared {
+pub(crate) struct SharedState {
     /// Whether the source answers.
     pub health: Health,
     /// Where those wait who found no idle connection.
-    pub gate: Gate,
+    pub gate: PoolWaiters,
     /// Connections that are open and not known to be lost.
     alive: AtomicU32,
     /// All connections of the source, those that listen too.
@@ -34,12 +34,12 @@ pub(crate) struct Shared {
     is_pooler_told: AtomicBool,
 }
 
-impl Shared {
+impl SharedState {
     /// Of a source that has no connection yet.
     pub fn new(health: Health) -> Self {
         Self {
             health,
-            gate: Gate::default(),
+            gate: PoolWaiters::default(),
             alive: AtomicU32::new(0),
             pulses: Arc::default(),
             is_pooler_told: AtomicBool::new(false),
@@ -57,19 +57,19 @@ pub(crate) struct Manager {
     /// Opens them.
     pub connector: Arc<Connector>,
     /// Learns of each.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SharedState>,
 }
 
 /// A session that is counted as alive until it is lost or dropped.
 pub(crate) struct Counted {
     /// The session.
     pub session: Session,
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     is_counted: bool,
 }
 
 impl Counted {
-    fn new(session: Session, shared: &Arc<Shared>) -> Self {
+    fn new(session: Session, shared: &Arc<SharedState>) -> Self {
         shared.alive.fetch_add(1, Ordering::AcqRel);
         shared.pulses.keep(Purpose::Load, session.pulse());
         Self { session, shared: Arc::clone(shared), is_counted: true }

@@ -16,7 +16,7 @@ use scheduled_thread_pool::{OnPoolDropBehavior, ScheduledThreadPool};
 use super::client::{Client, Shutdown};
 use super::connect::{Connector, LOADS};
 use super::health::{Health, HealthReport, OnTransition};
-use super::manager::{Manager, Shared};
+use super::manager::{Manager, SharedState};
 use super::pulses::{Pulses, Purpose};
 use super::session::Session;
 use crate::cache::error::{Error, ErrorKind};
@@ -45,7 +45,7 @@ pub struct Source {
     settings: Arc<SourceSettings>,
     pool: Pool<Manager>,
     connector: Arc<Connector>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
     /// Has the watch check at once. The watch ends with it.
     ring: Sender<()>,
 }
@@ -58,7 +58,7 @@ pub struct PooledSession {
 }
 
 /// Wakes one waiter when dropped.
-struct Wake(Arc<Shared>);
+struct Wake(Arc<SharedState>);
 
 impl Drop for Wake {
     fn drop(&mut self) {
@@ -89,7 +89,7 @@ impl Source {
     /// A TLS file that is of no use.
     pub fn open(settings: Arc<SourceSettings>, listener: OnTransition) -> Result<Arc<Self>, Error> {
         let connector = Arc::new(Connector::new(Arc::clone(&settings), LOADS, Shutdown::default())?);
-        let shared = Arc::new(Shared::new(Health::new(&settings.name, listener)));
+        let shared = Arc::new(SharedState::new(Health::new(&settings.name, listener)));
         let pool = Pool::builder()
             .max_size(settings.pool_size)
             // One is always kept ready, so that a source that is down is retried without a client asking for it.

@@ -7,13 +7,13 @@ use parking_lot::{Condvar, Mutex};
 
 /// Where those wait who found no idle connection.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub(crate) struct PoolWaiters {
     lock: Mutex<()>,
     freed: Condvar,
     waiting: AtomicU32,
 }
 
-impl Gate {
+impl PoolWaiters {
     /// Counts one more who waits.
     pub fn enter(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);

@@ -15,7 +15,7 @@ pub struct Rows<'q> {
     json: Vec<u8>,
     count: usize,
     error: Option<QueryError>,
-    /// How many bytes came after there was trouble.
+    /// How many bytes came after the query had failed.
     discarded: usize,
 }
 

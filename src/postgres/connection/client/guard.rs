@@ -13,7 +13,7 @@ use tokio_postgres::tls::{ChannelBinding, TlsStream};
 use super::frames::Frames;
 
 /// A stream from a server.
-pub(crate) struct Guarded<S> {
+pub(crate) struct GuardedSocket<S> {
     inner: S,
     phase: Phase,
 }
@@ -28,7 +28,7 @@ enum Phase {
     Messages(Frames),
 }
 
-impl<S> Guarded<S> {
+impl<S> GuardedSocket<S> {
     /// A stream of messages.
     pub(crate) fn messages(inner: S) -> Self {
         Self { inner, phase: Phase::Messages(Frames::default()) }
@@ -54,7 +54,7 @@ impl Phase {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for GuardedSocket<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -70,7 +70,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for GuardedSocket<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.inner).poll_write(cx, buf)
     }
@@ -84,7 +84,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 }
 
-impl<S: TlsStream + Unpin> TlsStream for Guarded<S> {
+impl<S: TlsStream + Unpin> TlsStream for GuardedSocket<S> {
     fn channel_binding(&self) -> ChannelBinding {
         self.inner.channel_binding()
     }

@@ -25,7 +25,7 @@ use tokio_postgres::{Config, Connection, Error, NoTls, Notification, Row, Simple
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use driver::{runtime, Driver, Limit};
-use guard::Guarded;
+use guard::GuardedSocket;
 pub(crate) use pulse::{Pulse, LATE};
 pub(crate) use request::{OnRows, Parts, Request, Typed, What};
 pub use shutdown::Shutdown;
@@ -82,12 +82,14 @@ impl Client {
         shutdown: &Shutdown,
     ) -> Result<Self, OpenError> {
         match tls {
-            None => Self::by(address, shutdown, |wire| config.connect_raw(Guarded::messages(wire), NoTls)),
+            None => {
+                Self::by(address, shutdown, |wire| config.connect_raw(GuardedSocket::messages(wire), NoTls))
+            }
             Some(tls) => {
                 let Ok(tls) =
-                    MakeTlsConnect::<Guarded<Wire>>::make_tls_connect(&mut tls.clone(), address.host);
+                    MakeTlsConnect::<GuardedSocket<Wire>>::make_tls_connect(&mut tls.clone(), address.host);
                 Self::by(address, shutdown, |wire| {
-                    config.connect_raw(Guarded::negotiation(wire), GuardedTls(tls))
+                    config.connect_raw(GuardedSocket::negotiation(wire), GuardedTls(tls))
                 })
             }
         }
@@ -100,7 +102,7 @@ impl Client {
     ) -> Result<Self, OpenError>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        F: Future<Output = Result<(tokio_postgres::Client, Connection<Guarded<Wire>, T>), Error>>,
+        F: Future<Output = Result<(tokio_postgres::Client, Connection<GuardedSocket<Wire>, T>), Error>>,
     {
         let runtime = runtime()?;
         let Address { host, port, patience } = address;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use tokio_postgres::tls::{TlsConnect, TlsStream};
 
-use super::guard::Guarded;
+use super::guard::GuardedSocket;
 
 /// Makes TLS connections by `C`, and guards what comes through them.
 pub(crate) struct GuardedTls<C>(pub(crate) C);
@@ -19,12 +19,12 @@ where
     C::Future: Send + 'static,
     C::Stream: TlsStream + Unpin,
 {
-    type Stream = Guarded<C::Stream>;
+    type Stream = GuardedSocket<C::Stream>;
     type Error = C::Error;
     type Future = Connecting<Self::Stream, C::Error>;
 
     fn connect(self, stream: S) -> Self::Future {
         let connecting = self.0.connect(stream);
-        Box::pin(async move { connecting.await.map(Guarded::messages) })
+        Box::pin(async move { connecting.await.map(GuardedSocket::messages) })
     }
 }

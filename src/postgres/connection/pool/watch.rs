@@ -112,7 +112,7 @@ impl Source {
     }
 }
 
-/// Looks after a source for as long as there is one: from time to time, and at once when the bell rings.
+/// Looks after a source for as long as there is one: from time to time, and at once when it is woken.
 pub(super) fn watch(source: &Weak<Source>, rung: &Receiver<()>) {
     let mut checked = Instant::now();
     loop {

@@ -1,6 +1,6 @@
 //! Commands that are asked for, before they run.
 
-use super::call::Words;
+use super::call::Args;
 use super::subject::Subject;
 use crate::server::acl::User;
 use crate::server::command::Spec;
@@ -8,13 +8,13 @@ use crate::server::context::Context;
 
 /// A command that is about to run, for whoever may refuse it.
 #[derive(Debug)]
-pub struct Asked<'a> {
+pub struct CommandStart<'a> {
     /// Its name in lower case: `pgcache.read`.
     pub command: &'static str,
     /// Whether it changes the cache.
     pub is_write: bool,
     /// Its arguments.
-    pub arguments: Words<'a>,
+    pub arguments: Args<'a>,
     /// Who asks.
     pub user: &'a User,
     /// The client's id.
@@ -25,9 +25,9 @@ pub struct Asked<'a> {
     pub in_script: bool,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> CommandStart<'a> {
     /// A command of the client of `ctx`, about no table.
-    pub fn new(ctx: Context<'_>, spec: &Spec, user: &'a User, arguments: Words<'a>) -> Self {
+    pub fn new(ctx: Context<'_>, spec: &Spec, user: &'a User, arguments: Args<'a>) -> Self {
         Self {
             command: spec.name(),
             is_write: spec.is_write(),
