@@ -6,11 +6,10 @@ use std::rc::Rc;
 use crate::cache::error::Error;
 use crate::cache::tag;
 use crate::engine;
-use crate::engine::catalog::lookup::ResolvedKey;
 use crate::engine::catalog::tables::Table;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome, Veto};
-use crate::engine::requests::table_command::{run_on_table, TableCommand};
+use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
 use crate::engine::Engine;
 use crate::server::acl::{Access, User};
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
@@ -105,16 +104,8 @@ impl TableCommand for FlushTables {
         &Flush::SPEC
     }
 
-    fn access(&self) -> Access {
-        Access::Delete
-    }
-
-    fn keys(&self) -> &[u8] {
-        &[]
-    }
-
-    fn resolved_key(&self, _: &Engine, _: &Table) -> Result<Vec<ResolvedKey>, Error> {
-        Ok(vec![])
+    fn keys(&self) -> Keys<'_> {
+        Keys::None
     }
 
     fn run(
@@ -150,9 +141,5 @@ impl TableCommand for FlushTables {
 
     fn boxed(&self) -> Box<dyn TableCommand> {
         Box::new(Self { names: self.names.clone() })
-    }
-
-    fn writes(&self) -> bool {
-        true
     }
 }

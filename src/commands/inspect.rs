@@ -14,7 +14,7 @@ use crate::engine::command_names;
 use crate::engine::queries::{ask, Wanted};
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome, Veto};
-use crate::engine::requests::table_command::{run_on_table, TableCommand};
+use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
 use crate::engine::Engine;
 use crate::server::acl::Access;
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
@@ -79,16 +79,8 @@ impl TableCommand for InspectRow<'_> {
         &Inspect::SPEC
     }
 
-    fn access(&self) -> Access {
-        Access::Read
-    }
-
-    fn keys(&self) -> &[u8] {
-        &self.key
-    }
-
-    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
-        Ok(vec![resolve_key(engine, table, &self.key)?])
+    fn keys(&self) -> Keys<'_> {
+        Keys::One(&self.key)
     }
 
     fn run(

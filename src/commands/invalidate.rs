@@ -9,7 +9,7 @@ use crate::engine::catalog::tables::Table;
 use crate::engine::loads::waiter::LoadedRow;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{run_on_table, TableCommand};
+use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
 use crate::engine::Engine;
 use crate::plugins::event::Event;
 use crate::server::acl::{Access, User};
@@ -57,16 +57,8 @@ impl TableCommand for InvalidateRow<'_> {
         &Invalidate::SPEC
     }
 
-    fn access(&self) -> Access {
-        Access::Delete
-    }
-
-    fn keys(&self) -> &[u8] {
-        &self.key
-    }
-
-    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
-        Ok(vec![resolve_key(engine, table, &self.key)?])
+    fn keys(&self) -> Keys<'_> {
+        Keys::One(&self.key)
     }
 
     fn run(
@@ -94,10 +86,6 @@ impl TableCommand for InvalidateRow<'_> {
 
     fn boxed(&self) -> Box<dyn TableCommand> {
         Box::new(InvalidateRow { key: Cow::Owned(self.key.to_vec()) })
-    }
-
-    fn writes(&self) -> bool {
-        true
     }
 }
 

@@ -5,11 +5,11 @@ use std::rc::Rc;
 
 use crate::cache::error::Error;
 use crate::cache::stored::Stored;
-use crate::engine::catalog::lookup::{resolve_key, ResolvedKey};
+use crate::engine::catalog::lookup::resolve_key;
 use crate::engine::catalog::tables::Table;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{run_on_table, TableCommand};
+use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
 use crate::engine::Engine;
 use crate::server::acl::Access;
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
@@ -50,16 +50,8 @@ impl TableCommand for KeyOfRow<'_> {
         &Key::SPEC
     }
 
-    fn access(&self) -> Access {
-        Access::Read
-    }
-
-    fn keys(&self) -> &[u8] {
-        &self.key
-    }
-
-    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
-        Ok(vec![resolve_key(engine, table, &self.key)?])
+    fn keys(&self) -> Keys<'_> {
+        Keys::One(&self.key)
     }
 
     fn run(

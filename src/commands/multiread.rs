@@ -19,7 +19,7 @@ use crate::engine::loads::rows::Rows;
 use crate::engine::loads::waiter::FlightWaiter;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{run_on_table, TableCommand};
+use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
 use crate::engine::Engine;
 use crate::server::acl::{Access, User};
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
@@ -77,16 +77,8 @@ impl TableCommand for ReadRows<'_> {
         &MultiRead::SPEC
     }
 
-    fn access(&self) -> Access {
-        Access::Read
-    }
-
-    fn keys(&self) -> &[u8] {
-        &self.keys
-    }
-
-    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
-        resolve_keys(engine, table, &self.keys)
+    fn keys(&self) -> Keys<'_> {
+        Keys::Several(&self.keys)
     }
 
     fn run(

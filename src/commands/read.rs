@@ -6,14 +6,14 @@ use std::rc::Rc;
 use crate::cache::age::Age;
 use crate::cache::error::Error;
 use crate::cache::ttl::Ttl;
-use crate::engine::catalog::lookup::{resolve_key, ResolvedKey};
+use crate::engine::catalog::lookup::resolve_key;
 use crate::engine::catalog::tables::Table;
 use crate::engine::command_names;
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
 use crate::engine::loads::waiter::FlightWaiter;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{run_on_table, TableCommand};
+use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
 use crate::engine::Engine;
 use crate::server::acl::{Access, User};
 use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
@@ -63,16 +63,8 @@ impl TableCommand for ReadRow<'_> {
         &Read::SPEC
     }
 
-    fn access(&self) -> Access {
-        Access::Read
-    }
-
-    fn keys(&self) -> &[u8] {
-        &self.key
-    }
-
-    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
-        Ok(vec![resolve_key(engine, table, &self.key)?])
+    fn keys(&self) -> Keys<'_> {
+        Keys::One(&self.key)
     }
 
     fn run(

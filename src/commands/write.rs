@@ -7,11 +7,11 @@ use serde_json::value::RawValue;
 
 use crate::cache::error::{Error, ErrorKind};
 use crate::cache::ttl::Ttl;
-use crate::engine::catalog::lookup::{resolve_key, ResolvedKey};
+use crate::engine::catalog::lookup::resolve_key;
 use crate::engine::catalog::tables::Table;
 use crate::engine::requests::caller::Caller;
 use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{run_on_table, TableCommand};
+use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
 use crate::engine::Engine;
 use crate::plugins::event::Event;
 use crate::server::acl::Access;
@@ -75,16 +75,8 @@ impl TableCommand for WriteRow<'_> {
         &Write::SPEC
     }
 
-    fn access(&self) -> Access {
-        Access::Write
-    }
-
-    fn keys(&self) -> &[u8] {
-        &self.key
-    }
-
-    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
-        Ok(vec![resolve_key(engine, table, &self.key)?])
+    fn keys(&self) -> Keys<'_> {
+        Keys::One(&self.key)
     }
 
     fn run(
@@ -125,10 +117,6 @@ impl TableCommand for WriteRow<'_> {
     fn boxed(&self) -> Box<dyn TableCommand> {
         let (key, data) = (Cow::Owned(self.key.to_vec()), Cow::Owned(self.data.to_vec()));
         Box::new(WriteRow { key, data, ttl: self.ttl })
-    }
-
-    fn writes(&self) -> bool {
-        true
     }
 }
 

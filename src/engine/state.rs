@@ -299,14 +299,12 @@ impl Engine {
         }
         let now = monotonic_ms();
         self.now_s = now / 1000;
-        self.expire_resolutions(now);
-        self.expire_descriptions(now);
+        self.expire_questions(now);
         // Ticks of the event loop may not be counted any more.
         self.call_workers();
         let reads = self.counters.hits + self.counters.misses;
         event_loop::count_ticks(ctx, reads.saturating_sub(self.reads_at_tick) > BUSY_READS);
         self.reads_at_tick = reads;
-        self.expire_watches(now);
         self.run_deferred_writes(ctx);
         self.keep_up(ctx);
         self.keep_hooks(ctx);
@@ -331,6 +329,11 @@ impl Engine {
         self.settle_pending_invalidations(store);
         self.apply_bulk_invalidations(store);
         self.record_epochs(store);
+    }
+
+    /// When what is asked for at `now_ms` takes too long, in milliseconds of the clock that only goes forward.
+    pub fn load_deadline_ms(&self, now_ms: u64) -> u64 {
+        now_ms + self.settings.get().load_timeout.as_millis() as u64
     }
 
     /// A tick of the event loop is over: the loads that were collected in it go to the workers.

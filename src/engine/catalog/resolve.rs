@@ -1,6 +1,5 @@
 //! Resolving tables: what the catalog says of a name, and the commands that wait for it.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,25 +15,12 @@ use crate::workers::messages::SourceIndex;
 use crate::engine::catalog::sources::queue_is_full;
 use crate::engine::catalog::tables::{Now, Resolved, Table};
 use crate::engine::requests::pending_command::PendingCommand;
-use crate::engine::state::{timed_out, Engine};
+use crate::engine::requests::questions::Questions;
+use crate::engine::state::Engine;
 use crate::engine::store::Store;
 
-/// The tables being resolved.
-#[derive(Default)]
-pub struct Resolutions {
-    under_way: HashMap<(SourceIndex, String), Resolution>,
-}
-
-struct Resolution {
-    pending: Vec<PendingCommand>,
-    deadline_ms: u64,
-}
-
-impl std::fmt::Debug for Resolutions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Resolutions({})", self.under_way.len())
-    }
-}
+/// The tables being resolved, by source and name.
+pub type Resolutions = Questions<(SourceIndex, String), PendingCommand>;
 
 impl Engine {
     /// Has the catalog asked what `relation` is, unless it is being asked, and `pending` run once it has answered.
@@ -45,13 +31,9 @@ impl Engine {
         pending: PendingCommand,
     ) -> Result<(), Error> {
         let key = (source, relation.to_owned());
-        if let Some(resolution) = self.resolutions.under_way.get_mut(&key) {
-            resolution.pending.push(pending);
-            return Ok(());
-        }
+        let Err(pending) = self.resolutions.join(&key, pending) else { return Ok(()) };
         self.describe(source, relation)?;
-        let deadline_ms = monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64;
-        self.resolutions.under_way.insert(key, Resolution { pending: vec![pending], deadline_ms });
+        self.resolutions.ask(key, pending, self.load_deadline_ms(monotonic_ms()));
         Ok(())
     }
 
@@ -90,9 +72,9 @@ impl Engine {
         asked: Instant,
     ) {
         let key = (source, relation.to_owned());
-        let Some(resolution) = self.resolutions.under_way.remove(&key) else { return };
+        let Some(waiting) = self.resolutions.answered(&key) else { return };
         let definition = result.and_then(|definition| self.allowed(source, definition)).map(Arc::new);
-        for pending in resolution.pending {
+        for pending in waiting {
             match &definition {
                 Err(error) => self.fail_pending(ctx, &pending, error.clone()),
                 Ok(definition) => {
@@ -199,24 +181,5 @@ impl Engine {
             changes,
             now,
         })
-    }
-
-    /// Gives up the resolutions that take too long.
-    pub fn expire_resolutions(&mut self, now_ms: u64) {
-        let late = |resolution: &Resolution| resolution.deadline_ms <= now_ms;
-        let names: Vec<_> = self
-            .resolutions
-            .under_way
-            .iter()
-            .filter(|(_, resolution)| late(resolution))
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in names {
-            for pending in
-                self.resolutions.under_way.remove(&name).into_iter().flat_map(|resolution| resolution.pending)
-            {
-                self.fail(pending.waiter(), timed_out());
-            }
-        }
     }
 }

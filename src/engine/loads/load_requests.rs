@@ -89,7 +89,7 @@ impl Engine {
 
     /// The plan of a flight that loads `target` for `ttl_s` seconds, and whose key has a prefix of that length.
     pub fn plan(&self, store: impl Store, target: Target, prefix_len: usize, ttl_s: u32) -> FlightPlan {
-        let deadline_ms = store.monotonic_ms() + self.settings.get().load_timeout.as_millis() as u64;
+        let deadline_ms = self.load_deadline_ms(store.monotonic_ms());
         FlightPlan { target, ttl_s, deadline_ms, prefix_len, is_refresh: false }
     }
 

@@ -8,6 +8,7 @@ use crate::cache::error::{Error, ErrorKind};
 use crate::cache::table::TableDefinition;
 use crate::postgres::query::{Discovery, NamedRelation, QueryDescription, QueryPlan};
 use crate::server::acl::User;
+use crate::server::blocked::WaiterId;
 use crate::server::clock::monotonic_ms;
 use crate::server::command::Answer;
 use crate::server::context::Context;
@@ -20,24 +21,26 @@ use super::{Query, Request};
 use crate::engine::catalog::sources::queue_is_full;
 use crate::engine::catalog::tables::Table;
 use crate::engine::requests::caller::Caller;
-use crate::engine::state::{timed_out, Engine};
+use crate::engine::requests::questions::Questions;
+use crate::engine::state::Engine;
 use crate::engine::store::Store;
 
-/// A query that PostgreSQL is being asked about.
-#[derive(Debug)]
-pub(super) struct Description {
-    stem: Rc<str>,
-    plan: Arc<QueryPlan>,
-    pending: Vec<PendingQuery>,
-    deadline_ms: u64,
-}
+/// The queries that PostgreSQL is being asked about.
+pub(in crate::engine) type Descriptions = Questions<(SourceIndex, Arc<QueryPlan>), PendingQuery>;
 
 /// A command that waits for that.
 #[derive(Debug)]
-struct PendingQuery {
+pub(in crate::engine) struct PendingQuery {
     caller: Caller,
     request: Request,
     wanted: Wanted,
+}
+
+impl PendingQuery {
+    /// Who waits.
+    pub fn waiter(&self) -> Option<WaiterId> {
+        self.caller.waiter
+    }
 }
 
 impl Engine {
@@ -53,18 +56,14 @@ impl Engine {
         let client = caller.client;
         let caller = std::mem::replace(caller, Caller { waiter: Some(waiter), user: User::server(), client });
         let pending = PendingQuery { caller, request: request.clone(), wanted };
-        let is_same = |known: &&mut Description| known.stem == request.stem && known.plan.sql == *request.sql;
-        if let Some(description) = self.queries.descriptions.iter_mut().find(is_same) {
-            description.pending.push(pending);
-            return Ok(Answer::Blocked(waiter));
-        }
-        let settings = self.settings.get();
         let plan = Arc::new(QueryPlan { sql: (*request.sql).into(), title: request.title.clone() });
+        let key = (request.source, plan);
+        let Err(pending) = self.queries.descriptions.join(&key, pending) else {
+            return Ok(Answer::Blocked(waiter));
+        };
         let active = self.sources.get(request.source).ok_or_else(queue_is_full)?;
-        active.push_job(Job::DescribeQuery(Arc::clone(&plan)), settings.queue_limit)?;
-        let deadline_ms = monotonic_ms() + settings.load_timeout.as_millis() as u64;
-        let stem = Rc::clone(&request.stem);
-        self.queries.descriptions.push(Description { stem, plan, pending: vec![pending], deadline_ms });
+        active.push_job(Job::DescribeQuery(Arc::clone(&key.1)), self.settings.get().queue_limit)?;
+        self.queries.descriptions.ask(key, pending, self.load_deadline_ms(monotonic_ms()));
         Ok(Answer::Blocked(waiter))
     }
 
@@ -77,12 +76,15 @@ impl Engine {
         result: Result<QueryDescription, Error>,
         asked: Instant,
     ) {
-        let found = self.queries.descriptions.iter().position(|known| Arc::ptr_eq(&known.plan, plan));
-        let Some(found) = found else { return };
-        let description = self.queries.descriptions.swap_remove(found);
-        let result =
-            result.and_then(|described| self.enter_query(ctx, source, &description, described, asked));
-        for PendingQuery { mut caller, request, wanted } in description.pending {
+        let key = (source, Arc::clone(plan));
+        // The answer to a question that was given up is none to the same question, asked later.
+        if !self.queries.descriptions.find(&key).is_some_and(|(_, asked)| Arc::ptr_eq(asked, plan)) {
+            return;
+        }
+        let waiting = self.queries.descriptions.answered(&key).unwrap_or_default();
+        let Some(stem) = waiting.first().map(|pending| Rc::clone(&pending.request.stem)) else { return };
+        let result = result.and_then(|described| self.enter_query(ctx, source, stem, plan, described, asked));
+        for PendingQuery { mut caller, request, wanted } in waiting {
             let Some(waiter) = caller.waiter.filter(|waiter| self.waiters.is_waiting(*waiter)) else {
                 continue;
             };
@@ -101,18 +103,18 @@ impl Engine {
         &mut self,
         store: impl Store,
         source: SourceIndex,
-        description: &Description,
+        stem: Rc<str>,
+        plan: &Arc<QueryPlan>,
         described: QueryDescription,
         asked: Instant,
     ) -> Result<(), Error> {
-        self.check_named(source, &described, &description.plan.title)?;
+        self.check_named(source, &described, &plan.title)?;
         let QueryDescription { tables, relations, untracked, is_plain, vocabulary, .. } = described;
         let allowed: Result<Vec<TableDefinition>, Error> =
             tables.into_iter().map(|table| self.allowed(source, table)).collect();
         let tables = self.enter_all(store, source, allowed?, asked);
         let since = self.queries.clock.next();
-        let stem = Rc::clone(&description.stem);
-        let accounted = AccountedQuery::new(Arc::clone(&description.plan), is_plain, vocabulary);
+        let accounted = AccountedQuery::new(Arc::clone(plan), is_plain, vocabulary);
         let query = Rc::new(Query::new(source, stem, accounted, since));
         query.add(&tables, &relations, untracked);
         self.queries.remember(&query);
@@ -169,19 +171,6 @@ impl Engine {
         let tables = self.enter_all(store, query.source, allowed?, asked);
         query.add(&tables, &relations, untracked);
         Ok(())
-    }
-
-    /// Gives up the descriptions that take too long.
-    pub fn expire_descriptions(&mut self, now_ms: u64) {
-        let (late, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.queries.descriptions)
-            .into_iter()
-            .partition(|description| description.deadline_ms <= now_ms);
-        self.queries.descriptions = others;
-        for waiter in
-            late.into_iter().flat_map(|late| late.pending).filter_map(|pending| pending.caller.waiter)
-        {
-            self.fail(waiter, timed_out());
-        }
     }
 }
 

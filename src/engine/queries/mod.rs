@@ -30,7 +30,7 @@ use crate::cache::result_set::Stamp;
 use crate::cache::tag::Tags;
 use crate::workers::messages::SourceIndex;
 
-use describe::Description;
+use describe::Descriptions;
 
 /// Queries that are remembered before the memo starts anew: clients may send any SQL.
 const MAX_KNOWN: usize = 10_000;
@@ -56,7 +56,7 @@ pub struct Queries {
     /// How many bytes of SQL stand there.
     known_bytes: usize,
     /// Those that PostgreSQL is being asked about, with the commands that wait for that.
-    descriptions: Vec<Description>,
+    pub(in crate::engine) descriptions: Descriptions,
     /// Those that are under way, by number.
     loads: HashMap<u64, QueryLoad>,
     last_load: u64,
@@ -74,7 +74,7 @@ impl Default for Queries {
             changes: QueryChanges::default(),
             known: HashMap::default(),
             known_bytes: 0,
-            descriptions: Vec::new(),
+            descriptions: Descriptions::default(),
             loads: HashMap::new(),
             last_load: 0,
             run: fastrand::u64(..),

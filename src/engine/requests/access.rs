@@ -134,10 +134,12 @@ impl Engine {
         error: Error,
     ) -> Error {
         let key = match self.tables.find(spelling) {
-            Some(table) => [&table.acl_prefix, command.keys()].concat(),
-            None => [self.settings.get().cache_prefix.as_bytes(), spelling, b":", command.keys()].concat(),
+            Some(table) => [&table.acl_prefix, command.keys().bytes()].concat(),
+            None => {
+                [self.settings.get().cache_prefix.as_bytes(), spelling, b":", command.keys().bytes()].concat()
+            }
         };
-        let (name, access) = (command.spec().name, command.access());
+        let (name, access) = (command.spec().name, command.spec().access());
         self.may_access(ctx, &caller.user, name, &[&Text::new(&key)], access).err().unwrap_or(error)
     }
 

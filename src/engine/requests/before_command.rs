@@ -105,9 +105,9 @@ impl Engine {
             return Ok(None);
         }
         let (guards, settings) = self.guards();
-        let resolved_key = command.resolved_key(self, table)?;
-        self.check_all(ctx, caller, command.spec().name, table, &resolved_key, command.access())?;
-        let keys = resolved_key
+        let keys = command.keys().resolve(self, table)?;
+        self.check_all(ctx, caller, command.spec().name, table, &keys, command.spec().access())?;
+        let keys = keys
             .into_iter()
             .map(|one| SubjectKey { cache_key: one.cache_key.as_bytes().into(), prefix_len: one.prefix_len });
         let subject = Subject {

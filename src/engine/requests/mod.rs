@@ -6,6 +6,7 @@ pub mod caller;
 pub mod command;
 pub mod deferred_write;
 pub mod pending_command;
+pub mod questions;
 pub mod table_command;
 pub mod waiting_clients;
 pub mod watches;

@@ -78,7 +78,7 @@ impl Engine {
         if !self.waiters.is_waiting(pending.waiter) {
             return;
         }
-        if pending.command.writes() && replicas_are_paused() {
+        if pending.spec().is_write() && replicas_are_paused() {
             return self.deferred.push(DeferredWrite::Command(pending));
         }
         let before_command_of = if pending.is_cleared {

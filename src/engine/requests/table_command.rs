@@ -4,13 +4,12 @@ use std::rc::Rc;
 
 use crate::cache::error::{Error, ErrorKind};
 use crate::plugins::call::{self, Args};
-use crate::server::acl::Access;
 use crate::server::clock::monotonic_ms;
 use crate::server::command::{Answer, Arguments, Spec};
 use crate::server::context::Context;
 use crate::server::reply::Reply;
 
-use crate::engine::catalog::lookup::ResolvedKey;
+use crate::engine::catalog::lookup::{resolve_key, resolve_keys, ResolvedKey};
 use crate::engine::catalog::tables::Table;
 use crate::engine::requests::before_command::BeforeCommand;
 use crate::engine::requests::caller::Caller;
@@ -25,14 +24,8 @@ pub trait TableCommand {
     /// What it is called and takes.
     fn spec(&self) -> &'static Spec;
 
-    /// What it does with the keys that it names.
-    fn access(&self) -> Access;
-
-    /// The lookup keys as they were sent.
-    fn keys(&self) -> &[u8];
-
-    /// The keys that it names.
-    fn resolved_key(&self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error>;
+    /// The lookup keys that it names.
+    fn keys(&self) -> Keys<'_>;
 
     /// Runs it, now that the table is known.
     fn run(
@@ -45,10 +38,35 @@ pub trait TableCommand {
 
     /// A copy that outlives the command's arguments.
     fn boxed(&self) -> Box<dyn TableCommand>;
+}
 
-    /// Whether it changes the keyspace, so that it has to wait for the end of a pause.
-    fn writes(&self) -> bool {
-        false
+/// Lookup keys as a client sent them.
+#[derive(Debug, Clone, Copy)]
+pub enum Keys<'a> {
+    /// No key: the command is about the whole table.
+    None,
+    /// One lookup key.
+    One(&'a [u8]),
+    /// An array of lookup keys.
+    Several(&'a [u8]),
+}
+
+impl<'a> Keys<'a> {
+    /// The argument that holds them.
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::None => &[],
+            Self::One(bytes) | Self::Several(bytes) => bytes,
+        }
+    }
+
+    /// The cache keys that they stand for. `ERR`, `PGNOCOLUMN`, `PGBADVALUE`.
+    pub fn resolve(self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
+        match self {
+            Self::None => Ok(vec![]),
+            Self::One(key) => Ok(vec![resolve_key(engine, table, key)?]),
+            Self::Several(keys) => resolve_keys(engine, table, keys),
+        }
     }
 }
 

@@ -1,7 +1,5 @@
 //! WATCH commands under way: who waits for the answers of which sources.
 
-use std::collections::HashMap;
-
 use crate::cache::error::{Error, ErrorKind};
 use crate::cdc::install::Watched;
 use crate::server::blocked::WaiterId;
@@ -16,14 +14,16 @@ use crate::workers::watch_request::{WatchAnswer, Watching};
 
 use crate::engine::catalog::sources::queue_is_full;
 use crate::engine::requests::caller::Caller;
+use crate::engine::requests::questions::Questions;
 use crate::engine::state::Engine;
 
 /// One WATCH command.
 #[derive(Debug)]
-struct Watch {
-    waiter: WaiterId,
-    what: Watching,
-    deadline_ms: u64,
+pub struct Watch {
+    /// Who waits.
+    pub waiter: WaiterId,
+    /// For what.
+    pub what: Watching,
     /// How many sources have not answered yet.
     pending: usize,
     /// What the others have listed.
@@ -33,7 +33,8 @@ struct Watch {
 /// All of them, by number.
 #[derive(Debug, Default)]
 pub struct Watches {
-    under_way: HashMap<u64, Watch>,
+    /// Those that wait.
+    pub under_way: Questions<u64, Watch>,
     next: u64,
 }
 
@@ -69,9 +70,8 @@ impl Engine {
             }
         }
         let deadline_ms = monotonic_ms() + patience.as_millis() as u64;
-        self.watches
-            .under_way
-            .insert(number, Watch { waiter, what: what.clone(), deadline_ms, pending, listed: vec![] });
+        let watch = Watch { waiter, what: what.clone(), pending, listed: vec![] };
+        self.watches.under_way.ask(number, watch, deadline_ms);
         Ok(Answer::Blocked(waiter))
     }
 
@@ -87,7 +87,7 @@ impl Engine {
     pub fn watched_by(&mut self, number: u64, source: SourceIndex, result: Result<WatchAnswer, Error>) {
         let prefix = self.sources.prefix(source).to_owned();
         let name = self.sources.get(source).map_or("", |active| &active.name).to_owned();
-        let Some(watch) = self.watches.under_way.get_mut(&number) else { return };
+        let Some(watch) = self.watches.under_way.first_mut(&number) else { return };
         watch.pending = watch.pending.saturating_sub(1);
         let waiter = watch.waiter;
         let reply = match result {
@@ -102,29 +102,13 @@ impl Engine {
             }
             Err(error) => Reply::Error(error),
         };
-        self.watches.under_way.remove(&number);
+        self.watches.under_way.answered(&number);
         self.waiters.answer(waiter, reply);
-    }
-
-    /// Gives up what takes too long.
-    pub fn expire_watches(&mut self, now_ms: u64) {
-        let late: Vec<u64> = self
-            .watches
-            .under_way
-            .iter()
-            .filter(|(_, watch)| watch.deadline_ms <= now_ms)
-            .map(|(number, _)| *number)
-            .collect();
-        for number in late {
-            if let Some(watch) = self.watches.under_way.remove(&number) {
-                self.fail(watch.waiter, too_late(&watch.what));
-            }
-        }
     }
 }
 
 /// `PGTIMEOUT`.
-fn too_late(what: &Watching) -> Error {
+pub fn too_late(what: &Watching) -> Error {
     let text = match what {
         Watching::Add(_) | Watching::Del(_) => {
             "PostgreSQL has not answered for a minute: WATCH LIST shows what has been done"

@@ -1,7 +1,7 @@
 //! What is run for a query, and how much of it is taken.
 
 /// What is run for a query.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct QueryPlan {
     /// The statement, as the client wrote it.
     pub sql: String,

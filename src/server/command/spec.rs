@@ -76,6 +76,11 @@ impl Spec {
         }
     }
 
+    /// What it does with the keys that it names: reading, unless the spec says otherwise.
+    pub fn access(&self) -> Access {
+        self.accesses.first().copied().unwrap_or(Access::Read)
+    }
+
     /// Whether it changes the cache: its first flag says so.
     pub const fn is_write(&self) -> bool {
         matches!(self.flags.to_bytes(), [b'w', b'r', b'i', b't', b'e', ..])
