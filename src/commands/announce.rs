@@ -3,6 +3,7 @@
 use crate::cache::error::{Error, ErrorKind};
 use crate::engine;
 use crate::engine::records::announcements;
+use crate::engine::records::name::RecordName;
 use crate::engine::requests::command::{Command, Outcome, Veto};
 use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
 use crate::server::context::Context;
@@ -36,7 +37,7 @@ impl Command for Announce {
             return Error::new(ErrorKind::Denied, "only a master sends PGCACHE.ANNOUNCE, to its replicas")
                 .into();
         }
-        let name = announcements::RecordName::named(arguments.required(0));
+        let name = RecordName::named(arguments.required(0));
         // What a later version may say more is none of an error.
         if let Some((name, said)) = name.zip(announcements::said(arguments.required(1))) {
             engine::with(|engine| engine.record_announced(ctx, name, said));

@@ -121,7 +121,7 @@ impl Module for Installed {
 
     /// Told in the next tick, when the replica is in the server's list.
     fn replicas_changed(&self) {
-        with(Engine::announce_again);
+        with(|engine| engine.records.announce_again());
     }
 
     fn client_gone(&self, client: ClientHandle) {

@@ -37,8 +37,7 @@ use crate::engine::loads::pending_multiread::PendingMultireads;
 use crate::engine::loads::waiter::{FlightWaiter, LoadedRow};
 use crate::engine::overview::counters::Counters;
 use crate::engine::queries::Queries;
-use crate::engine::records::record::Record;
-use crate::engine::records::signing::Signing;
+use crate::engine::records::all::Records;
 use crate::engine::requests::before_command::AwaitingPlugins;
 use crate::engine::requests::deferred_write::DeferredWrite;
 use crate::engine::requests::waiting_clients::Waiters;
@@ -95,18 +94,10 @@ pub struct Engine {
     pub plugins: Plugins,
     /// Commands that somebody may refuse.
     pub awaiting_plugins: AwaitingPlugins,
-    /// What is known of the hooks' record.
-    pub hook_record: Record,
     /// Queries, their tags, and what they read.
     pub queries: Queries,
-    /// What is known of the record of defined queries.
-    pub query_record: Record,
-    /// What is known of the record of what has become of them since.
-    pub change_record: Record,
-    /// What seals the records.
-    pub signing: Signing,
-    /// When replicas are told everything again, on the clock that only goes forward.
-    pub announce_ms: u64,
+    /// The records of hooks and queries.
+    pub records: Records,
     /// Changes that wait for the end of a pause.
     pub deferred: Vec<DeferredWrite>,
     /// Whether the records of the tables' generations may be missing from the keyspace.
@@ -152,8 +143,7 @@ impl Engine {
         let freshness = Freshnesses::new(now.sources.iter().map(|source| source.invalidation));
         let mut engine = Self {
             sources,
-            signing: Signing::new(KeyFile::of(&now)),
-            announce_ms: 0,
+            records: Records::new(KeyFile::of(&now)),
             settings: Local::new(settings),
             messages,
             tables: Tables::default(),
@@ -173,10 +163,7 @@ impl Engine {
             notices: VecDeque::new(),
             counters: Counters::default(),
             plugins: Plugins::default(),
-            hook_record: Record::default(),
             queries: Queries::default(),
-            query_record: Record::default(),
-            change_record: Record::default(),
             awaiting_plugins: AwaitingPlugins::default(),
             deferred: Vec::new(),
             epochs_are_due: false,
@@ -308,7 +295,8 @@ impl Engine {
         self.run_deferred_writes(ctx);
         self.keep_up(ctx);
         self.keep_hooks(ctx);
-        self.keep_definitions(ctx);
+        self.know_definitions(ctx);
+        self.restore_records(ctx);
         self.announce_records(ctx, now);
         self.sweep_on(ctx);
         if !self.answers.is_empty() || !self.awaiting_plugins.is_empty() {
@@ -345,9 +333,7 @@ impl Engine {
     /// former replica has missed.
     pub fn role_changed(&mut self, store: impl Store) {
         self.keyspace_flushed();
-        self.hook_record.forget_word();
-        self.query_record.forget_word();
-        self.change_record.forget_word();
+        self.records.forget_words();
         if store.is_replica() {
             self.suspect_what_is_behind(store);
         } else {
@@ -358,9 +344,7 @@ impl Engine {
 
     /// The data set was emptied, loaded or taken over: what is under way belongs to the one before.
     pub fn keyspace_flushed(&mut self) {
-        self.hook_record.lose();
-        self.query_record.lose();
-        self.change_record.lose();
+        self.records.lose();
         self.queries.start_run();
         self.counters.superseded += self.flights.supersede_all() as u64;
         self.aliases.clear();
@@ -383,15 +367,13 @@ impl Engine {
             Change::Evicted => {
                 self.counters.evicted += 1;
                 self.epochs_are_due |= self.is_record(key);
-                self.hook_key_changed(store, key);
-                self.definitions_key_changed(store, key);
+                self.record_key_changed(store, key);
             }
             Change::Touched => {
                 self.counters.superseded += self.flights.supersede_key(key) as u64;
                 self.epoch_key_changed(store, key);
                 self.pending_key_changed(store, key);
-                self.hook_key_changed(store, key);
-                self.definitions_key_changed(store, key);
+                self.record_key_changed(store, key);
             }
         }
         self.emit_key_change(store, change, key);

@@ -48,11 +48,7 @@ impl Engine {
         if !store.is_replica() {
             return;
         }
-        self.hook_record.forget_word();
-        self.query_record.forget_word();
-        self.change_record.forget_word();
-        self.read_hooks(store);
-        self.read_definitions(store);
+        self.take_over_all(store);
         for table in self.tables.all() {
             let epoch = self.saved_epoch(store, &table.name);
             if epoch != table.epoch {

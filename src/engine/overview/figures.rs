@@ -26,24 +26,9 @@ impl Engine {
             uptime_s: monotonic_ms().saturating_sub(self.started_ms) / 1000,
             counters: self.counters.figures(),
             gauges: self.gauges(),
-            complaints: self.complaints(),
+            complaints: self.records.complaints(),
             sources: sources.map(|(index, source)| self.overview_of(index, source)).collect(),
         }
-    }
-
-    /// What is wrong with the records of hooks and queries.
-    fn complaints(&self) -> Vec<String> {
-        let records = [
-            ("hooks", &self.hook_record),
-            ("queries", &self.query_record),
-            ("changed queries", &self.change_record),
-        ];
-        let of_records = records.into_iter().filter_map(|(name, record)| {
-            record.complaint().map(|reason| format!("the record of {name} {reason}"))
-        });
-        let of_key =
-            self.signing.complaint().map(|reason| format!("hooks and queries do not last: {reason}"));
-        of_records.chain(of_key).collect()
     }
 
     /// What STATS tells.
@@ -68,10 +53,7 @@ impl Engine {
             ("flights", self.flights.len() as u64),
             ("waiting_clients", self.waiters.len() as u64),
             ("queued_tasks", self.sources.queued() as u64),
-            (
-                "rejected_records",
-                self.hook_record.rejected() + self.query_record.rejected() + self.change_record.rejected(),
-            ),
+            ("rejected_records", self.records.rejected()),
             ("tables", self.tables.len() as u64),
             ("queries", self.queries.known().count() as u64),
             (

@@ -9,6 +9,7 @@ use crate::server::text::Text;
 
 use super::request::{no_such_query, stem, NAMED};
 use crate::engine::command_names;
+use crate::engine::records::name::RecordName;
 use crate::engine::state::Engine;
 use crate::engine::store::Store;
 
@@ -34,37 +35,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Reads the records once, and writes them when they are due.
-    pub fn keep_definitions(&mut self, store: impl Store) {
-        self.know_definitions(store);
-        self.restore_definitions(store);
-    }
-
-    /// Writes the records when somebody else may have changed them.
-    pub fn restore_definitions(&mut self, store: impl Store) {
-        if self.query_record.is_due() || self.change_record.is_due() {
-            self.save_definitions(store);
-        }
-    }
-
     /// Reads the records, if the data set is there and they were not read yet.
     pub fn know_definitions(&mut self, store: impl Store) {
-        if !self.query_record.is_read() && !store.is_loading() {
-            self.read_definitions(store);
-        }
-    }
-
-    /// Somebody else has changed a key. On a replica that may have been what its master has announced; on a master nobody
-    /// else writes it.
-    pub fn definitions_key_changed(&mut self, store: impl Store, key: &[u8]) {
-        let is_whole = key == self.definitions_key();
-        if !is_whole && key != self.definition_changes_key() {
-            return;
-        }
-        let record = if is_whole { &mut self.query_record } else { &mut self.change_record };
-        if !store.is_replica() {
-            record.touched(store, &store.key(key));
-        } else if record.is_vouched() {
+        if !self.records.get(RecordName::Queries).is_read() && !store.is_loading() {
             self.read_definitions(store);
         }
     }
@@ -72,76 +45,61 @@ impl Engine {
     /// Takes over what the records say, as far as they are to be believed. Changes of another record than the one that stands there
     /// say nothing.
     pub fn read_definitions(&mut self, store: impl Store) {
-        let (key, changes_key) = (self.definitions_key(), self.definition_changes_key());
-        let saved = self.query_record.read(store, &store.key(&key), &mut self.signing, NamedQueries::read);
-        let changes =
-            self.change_record.read(store, &store.key(&changes_key), &mut self.signing, QueryChanges::read);
+        let saved = self.read_record(store, RecordName::Queries, NamedQueries::read);
+        let changes = self.read_record(store, RecordName::QueryChanges, QueryChanges::read);
         if saved.is_none() && changes.is_none() {
             return;
         }
         saved.into_iter().for_each(|saved| self.queries.saved = saved);
         changes.into_iter().for_each(|changes| self.queries.changes = changes);
         self.queries.named = self.queries.saved.clone();
-        if self.queries.changes.follow(self.query_record.said()) {
+        if self.queries.changes.follow(self.records.get(RecordName::Queries).said()) {
             self.queries.changes.apply(&mut self.queries.named);
         }
     }
 
     /// `NOPERM` unless `user` may do `access` by PGCACHE.DEFINE with the record of the definitions.
     pub fn may_define(&mut self, ctx: Context<'_>, user: &User, access: Access) -> Result<(), Error> {
-        let key = Text::new(&self.definitions_key());
+        let key = Text::new(&self.record_key(RecordName::Queries));
         self.may_access(ctx, user, command_names::DEFINE, &[&key], access)
-    }
-
-    /// Where the record stands.
-    pub fn definitions_key(&self) -> Vec<u8> {
-        format!("{}@queries", self.settings.get().cache_prefix).into_bytes()
-    }
-
-    /// Where the record of what has become of them since stands.
-    pub fn definition_changes_key(&self) -> Vec<u8> {
-        format!("{}@queries.changes", self.settings.get().cache_prefix).into_bytes()
     }
 
     /// Saves what has become of the definition called `name`: beside the others where they are many, and now and then with them.
     fn save_definition(&mut self, store: impl Store, name: &str) {
-        let (queries, base) = (&mut self.queries, self.query_record.said());
-        let is_settled = self.query_record.is_settled() && self.change_record.is_settled();
-        if !is_settled || !queries.changes.follow(base) || !queries.changes.have_room(queries.named.len()) {
+        let (queries, base) = (&mut self.queries, self.records.get(RecordName::Queries).said());
+        let is_settled = |name| self.records.get(name).is_settled();
+        if !is_settled(RecordName::Queries)
+            || !is_settled(RecordName::QueryChanges)
+            || !queries.changes.follow(base)
+            || !queries.changes.have_room(queries.named.len())
+        {
             return self.save_definitions(store);
         }
         queries.changes.put(name, queries.named.find(name).cloned());
         let record = queries.changes.write();
-        let key = store.key(&self.definition_changes_key());
-        self.change_record.save(store, &key, &mut self.signing, Some(&record));
+        self.save_record(store, RecordName::QueryChanges, Some(&record));
     }
 
     /// Saves all definitions as a whole. The record of none is no record.
-    ///
-    /// That there is none replicas are told at once: later nobody would know that there was something.
     pub fn save_definitions(&mut self, store: impl Store) {
-        let key = store.key(&self.definitions_key());
         let named = &self.queries.named;
         let record = (!named.is_empty()).then(|| named.write());
-        self.query_record.save(store, &key, &mut self.signing, record.as_deref());
+        self.save_record(store, RecordName::Queries, record.as_deref());
         // What was saved before stays whole until this has been.
-        if !self.query_record.is_due() {
+        if !self.records.get(RecordName::Queries).is_due() {
             self.drop_definition_changes(store);
-        }
-        if record.is_none() {
-            self.announce_news(store);
         }
     }
 
     /// The record of all has them.
     fn drop_definition_changes(&mut self, store: impl Store) {
-        if !self.change_record.is_settled() || self.change_record.said().is_some() {
-            let key = store.key(&self.definition_changes_key());
-            self.change_record.save(store, &key, &mut self.signing, None);
+        let changes = self.records.get(RecordName::QueryChanges);
+        if !changes.is_settled() || changes.said().is_some() {
+            self.save_record(store, RecordName::QueryChanges, None);
         }
         if !store.is_replica() {
             self.queries.saved = self.queries.named.clone();
-            self.queries.changes = QueryChanges::since(self.query_record.said());
+            self.queries.changes = QueryChanges::since(self.records.get(RecordName::Queries).said());
         }
     }
 }
