@@ -63,7 +63,7 @@ impl Gap {
 
 /// How far a source's change notices can be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
+pub enum LeaseStatus {
     /// No heartbeat has come back yet.
     Connecting,
     /// The last one is young enough.
@@ -72,7 +72,7 @@ pub enum Freshness {
     Suspect,
 }
 
-impl Freshness {
+impl LeaseStatus {
     /// The word in HEALTH and in the log.
     pub fn name(self) -> &'static str {
         match self {
@@ -117,11 +117,11 @@ impl Lease {
     }
 
     /// How far the notices can be relied on at `now_ms`, when heartbeats may be as old as `max_staleness_ms`.
-    pub fn freshness(&self, now_ms: u64, max_staleness_ms: u64) -> Freshness {
+    pub fn freshness(&self, now_ms: u64, max_staleness_ms: u64) -> LeaseStatus {
         match self.beat_ms {
-            None => Freshness::Connecting,
-            Some(beat_ms) if now_ms < beat_ms.saturating_add(max_staleness_ms) => Freshness::Live,
-            Some(_) => Freshness::Suspect,
+            None => LeaseStatus::Connecting,
+            Some(beat_ms) if now_ms < beat_ms.saturating_add(max_staleness_ms) => LeaseStatus::Live,
+            Some(_) => LeaseStatus::Suspect,
         }
     }
 
@@ -130,7 +130,7 @@ impl Lease {
         self.beat_ms.map(|beat_ms| now_ms.saturating_sub(beat_ms))
     }
 
-    /// Since when the notices are in doubt, for a lease that is [`Freshness::Suspect`].
+    /// Since when the notices are in doubt, for a lease that is [`LeaseStatus::Suspect`].
     pub fn ran_out_ms(&self, max_staleness_ms: u64) -> Option<u64> {
         self.beat_ms.map(|beat_ms| beat_ms.saturating_add(max_staleness_ms))
     }
@@ -144,14 +144,14 @@ mod tests {
     #[test]
     fn a_lease_begins_with_the_first_heartbeat_and_runs_out_without_another() {
         let mut lease = Lease::default();
-        assert_eq!((lease.freshness(0, 2000), lease.staleness_ms(0)), (Freshness::Connecting, None));
+        assert_eq!((lease.freshness(0, 2000), lease.staleness_ms(0)), (LeaseStatus::Connecting, None));
         lease.beat(100);
-        assert_eq!(lease.freshness(2099, 2000), Freshness::Live);
+        assert_eq!(lease.freshness(2099, 2000), LeaseStatus::Live);
         assert_eq!((lease.staleness_ms(2099), lease.staleness_ms(0)), (Some(1999), Some(0)));
-        assert_eq!(lease.freshness(2100, 2000), Freshness::Suspect);
+        assert_eq!(lease.freshness(2100, 2000), LeaseStatus::Suspect);
         assert_eq!(lease.ran_out_ms(2000), Some(2100));
         lease.beat(2090);
-        assert_eq!(lease.freshness(2100, 2000), Freshness::Live);
+        assert_eq!(lease.freshness(2100, 2000), LeaseStatus::Live);
     }
 
     #[test]
@@ -176,7 +176,7 @@ mod tests {
             let mut lease = Lease::default();
             beats.iter().for_each(|beat| lease.beat(*beat));
             let last = beats.iter().max().copied().unwrap_or_default();
-            prop_assert_eq!(lease.freshness(now, bound) == Freshness::Live, now < last + bound);
+            prop_assert_eq!(lease.freshness(now, bound) == LeaseStatus::Live, now < last + bound);
         }
     }
 }

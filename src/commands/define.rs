@@ -94,7 +94,7 @@ fn change(ctx: Context<'_>, work: impl FnOnce(&mut Engine) -> Result<(), Error>)
 fn list(engine: &mut Engine, ctx: Context<'_>) -> Result<Reply, Error> {
     engine.may_define(ctx, &User::of(ctx), Access::Read)?;
     engine.know_definitions(ctx);
-    Ok(Reply::Value(Value::List(engine.queries.named.iter().map(described).collect())))
+    Ok(Reply::Value(Value::List(engine.defined_queries().map(described).collect())))
 }
 
 fn described(query: &NamedQuery) -> Value {

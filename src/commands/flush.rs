@@ -86,7 +86,7 @@ fn flush_tags(ctx: Context<'_>, names: &[Box<[u8]>]) -> Result<Reply, Error> {
 
 /// What is dropped may stand under any key of the cache.
 fn may_flush(engine: &mut Engine, ctx: Context<'_>) -> Result<(), Error> {
-    let prefix = engine.settings.get().cache_prefix.clone();
+    let prefix = engine.settings().cache_prefix.clone();
     engine.may_access(ctx, &User::of(ctx), Flush::SPEC.name, &[&Text::new(prefix.as_bytes())], Access::Delete)
 }
 

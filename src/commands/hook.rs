@@ -74,24 +74,24 @@ fn run(ctx: Context<'_>, word: &[u8], words: &[&str]) -> Result<Reply, Error> {
             let definition = parse(name, event, rest)?;
             may_do(ctx, &definition.action)?;
             change(ctx, |engine| {
-                let prefix = &engine.settings.get().cache_prefix;
+                let prefix = &engine.settings().cache_prefix;
                 if matches!(&definition.action, Action::Stream { key, .. } if key.starts_with(prefix.as_str()))
                 {
                     return Err(Error::malformed("a stream must not stand among the cache's own keys"));
                 }
-                engine.plugins.hooks.registry_mut().add(definition)
+                engine.plugins().hooks.registry_mut().add(definition)
             })
         }
         (b"DEL", [name]) => change(ctx, |engine| {
-            let is_removed = engine.plugins.hooks.registry_mut().remove(name);
+            let is_removed = engine.plugins().hooks.registry_mut().remove(name);
             is_removed.then_some(()).ok_or_else(no_such_hook)
         }),
         (b"ENABLE", [name]) if is_forbidden(ctx, name) => Err(forbidden()),
         (b"ENABLE" | b"DISABLE", [name]) => change(ctx, |engine| {
-            let is_there = engine.plugins.hooks.registry_mut().enable(name, word == b"ENABLE");
+            let is_there = engine.plugins().hooks.registry_mut().enable(name, word == b"ENABLE");
             is_there.then_some(()).ok_or_else(no_such_hook)
         }),
-        (b"LIST", []) => Ok(engine::with(|engine| Reply::Value(list(&engine.plugins.hooks.all())))),
+        (b"LIST", []) => Ok(engine::with(|engine| Reply::Value(list(&engine.plugins().hooks.all())))),
         (b"HELP", []) => Ok(Reply::lines(Hook::HELP)),
         _ => {
             Err(Error::malformed("HOOK takes ADD, DEL, LIST, ENABLE, DISABLE or HELP; see PGCACHE.HOOK HELP"))
@@ -123,7 +123,7 @@ fn may_do(ctx: Context<'_>, action: &Action) -> Result<(), Error> {
 /// Whether there is a hook of that name that the user may not add.
 fn is_forbidden(ctx: Context<'_>, name: &str) -> bool {
     engine::with(|engine| {
-        let hooks = engine.plugins.hooks.all();
+        let hooks = engine.plugins().hooks.all();
         let action =
             hooks.iter().find(|hook| hook.definition.name == name).map(|hook| hook.definition.action.clone());
         action.is_some_and(|action| may_do(ctx, &action).is_err())

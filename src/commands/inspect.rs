@@ -136,11 +136,11 @@ fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, resolved_key: &Res
             Stored::Nothing | Stored::OtherType => (None, Kind::Other),
         });
     let (ttl_ms, is_stale) = life(engine, entry, left_ms);
-    let waiters = engine.flights.waiters_of(resolved_key.flight_key());
-    let waiters = waiters.or_else(|| engine.flights.waiters_of(resolved_key.cache_key.as_bytes()));
+    let waiters = engine.waiters_of(resolved_key.flight_key());
+    let waiters = waiters.or_else(|| engine.waiters_of(resolved_key.cache_key.as_bytes()));
     let group =
         if resolved_key.needs_postgres { resolved_key.lookup.asking() } else { resolved_key.lookup.plain() };
-    let source = engine.sources.get(table.source).map_or("", |source| &source.name);
+    let source = engine.sources().get(table.source).map_or("", |source| &source.name);
     let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
     let fields = vec![
         ("key", Value::Text(String::from_utf8_lossy(resolved_key.cache_key.as_bytes()).into_owned())),

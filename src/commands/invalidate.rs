@@ -70,7 +70,7 @@ impl TableCommand for InvalidateRow<'_> {
     ) -> Result<Answer, Error> {
         let resolved_key = resolve_key(engine, table, &self.key)?;
         engine.check(ctx, caller, Invalidate::SPEC.name, table, &resolved_key, Access::Delete)?;
-        engine.counters.invalidations += 1;
+        engine.count_invalidation();
         engine.drop_entry(ctx, table, resolved_key.cache_key.as_bytes())?;
         if let Some(as_written) = &resolved_key.as_written {
             engine.drop_entry(ctx, table, as_written)?;

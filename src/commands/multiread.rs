@@ -103,7 +103,7 @@ impl TableCommand for ReadRows<'_> {
         }
         let waiter = caller.wait(engine, ctx)?;
         let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
-        let multiread = engine.multireads.add(PendingMultiread {
+        let multiread = engine.start_multiread(PendingMultiread {
             waiter,
             user,
             spare_bytes: rows.spare_bytes(),
@@ -137,8 +137,8 @@ fn look_up_all(
 ) -> Result<LookedUp, Error> {
     engine.check_all(ctx, caller, MultiRead::SPEC.name, table, &keys, Access::Read)?;
     let is_reliable = engine.may_rely_on(ctx, table);
-    let max_bytes = engine.settings.get().max_multiread_bytes;
-    let rows = Rows::new(keys.len(), max_bytes, engine.scratch.take());
+    let max_bytes = engine.settings().max_multiread_bytes;
+    let rows = Rows::new(keys.len(), max_bytes, engine.take_scratch());
     let mut looked_up = LookedUp { rows, missing: Vec::new(), to_refresh: Vec::new() };
     let LookedUp { rows, missing, to_refresh } = &mut looked_up;
     for (index, resolved_key) in keys.into_iter().enumerate() {

@@ -28,12 +28,12 @@ impl Command for Panic {
         match arguments.required(0).to_ascii_uppercase().as_slice() {
             b"COMMAND" => panic!("asked for by a test"),
             b"CALLBACK" => {
-                engine::with(|engine| engine.panic_at_next_tick = true);
+                engine::with(|engine| engine.panic_at_next_tick());
                 Reply::Ok.into()
             }
             b"WORKER" => engine::with(|engine| {
                 let pushed =
-                    engine.sources.get(0).map(|active| active.queue.push_job(Job::Panic, usize::MAX));
+                    engine.sources().get(0).map(|active| active.queue.push_job(Job::Panic, usize::MAX));
                 if matches!(pushed, Some(Ok(()))) {
                     Reply::Ok
                 } else {

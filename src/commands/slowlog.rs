@@ -44,16 +44,16 @@ impl Command for SlowLog {
         let reply = match (word.as_slice(), arguments.get(1)) {
             (b"GET", count) => match count.map_or(Ok(DEFAULT_COUNT), parse_count) {
                 Ok(count) => engine::with(|engine| {
-                    let latest = engine.plugins.slowlog.latest(count);
+                    let latest = engine.plugins().slowlog.latest(count);
                     Reply::Value(Value::List(latest.iter().map(|slow| slow.described(usize::MAX)).collect()))
                 }),
                 Err(error) => error.into(),
             },
             (b"LEN", None) => {
-                engine::with(|engine| Reply::Value(Value::from(engine.plugins.slowlog.len() as u64)))
+                engine::with(|engine| Reply::Value(Value::from(engine.plugins().slowlog.len() as u64)))
             }
             (b"RESET", None) => engine::with(|engine| {
-                engine.plugins.slowlog.reset();
+                engine.plugins().slowlog.reset();
                 Reply::Ok
             }),
             (b"HELP", None) => Reply::lines(SlowLog::HELP),

@@ -2,7 +2,6 @@
 //! last reset, and how long it took.
 
 use crate::cache::error::Error;
-use crate::engine::overview::counters::Counters;
 use crate::engine::requests::command::{Command, Outcome};
 use crate::engine::{self, Engine};
 use crate::plugins::stats::report;
@@ -49,8 +48,7 @@ impl Command for Stats {
             (Some(b"TABLE"), Some(name)) => engine::with(|engine| of_table(engine, name)),
             (Some(b"COMMAND"), Some(name)) => engine::with(|engine| of_command(engine, name)),
             (Some(b"RESET"), None) => engine::with(|engine| {
-                engine.counters = Counters::default();
-                engine.plugins.reset();
+                engine.reset_figures();
                 Reply::Ok
             }),
             (Some(b"HELP"), None) => Reply::lines(Stats::HELP),
@@ -61,8 +59,8 @@ impl Command for Stats {
 }
 
 fn of_table(engine: &Engine, spelling: &[u8]) -> Reply {
-    let statistics = engine.plugins.stats.statistics();
-    let by_id = engine.tables.find(spelling).and_then(|table| statistics.table_by_id(table.id));
+    let statistics = engine.plugins().stats.statistics();
+    let by_id = engine.table_named(spelling).and_then(|table| statistics.table_by_id(table.id));
     let found =
         by_id.or_else(|| statistics.all_tables().iter().find(|table| table.name.as_bytes() == spelling));
     found.map_or_else(|| not_used("table"), |table| Reply::Value(report::of_table(table)))
@@ -70,7 +68,7 @@ fn of_table(engine: &Engine, spelling: &[u8]) -> Reply {
 
 fn of_command(engine: &Engine, name: &[u8]) -> Reply {
     let name = name.to_ascii_lowercase();
-    let statistics = engine.plugins.stats.statistics();
+    let statistics = engine.plugins().stats.statistics();
     let is_called = |command: &&CommandStats| {
         let full = command.name.as_bytes();
         full == name || full.strip_prefix(b"pgcache.") == Some(&name)

@@ -64,7 +64,7 @@ fn list(engine: &mut Engine, ctx: Context<'_>) -> Answer {
 fn on_relation(ctx: Context<'_>, table: &[u8], what: fn(String) -> Watching) -> Answer {
     engine::with(|engine| {
         let asked = TableName::parse(table).and_then(|name| {
-            let source = engine.sources.named(name.source())?;
+            let source = engine.sources().named(name.source())?;
             engine.watch(ctx, &[source], &what(name.relation().to_owned()))
         });
         or_error(asked)

@@ -86,7 +86,7 @@ impl TableCommand for WriteRow<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        if self.data.len() > engine.settings.get().max_entry_bytes {
+        if self.data.len() > engine.settings().max_entry_bytes {
             return Err(Error::malformed("the data is larger than max_entry_bytes"));
         }
         let resolved_key = resolve_key(engine, table, &self.key)?;

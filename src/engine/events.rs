@@ -72,7 +72,8 @@ impl Engine {
         let what = what.key(&completed.key, completed.plan.prefix_len);
         if let Some(QueryLoad { query, .. }) = load {
             self.emit_for_query(store, query.source, query.name(), what);
-        } else if let Some(table) = completed.plan.row().and_then(|row| self.tables.by_id(row.table)) {
+        } else if let Some(table) = completed.plan.row().and_then(|row| self.catalog.tables.by_id(row.table))
+        {
             self.emit(store, &table, what);
         }
     }
@@ -87,7 +88,7 @@ impl Engine {
         if !self.plugins.want(kind) {
             return;
         }
-        let tables = self.tables.all();
+        let tables = self.catalog.tables.all();
         let mut found = tables.iter().filter_map(|table| Some((table, table.lookup_key_in(cache_key)?)));
         if let Some((table, lookup_key)) = found.next() {
             self.emit(store, table, Event::new(kind).key(cache_key, cache_key.len() - lookup_key.len()));
@@ -121,13 +122,13 @@ impl Engine {
     /// Tells of the commands whose clients have waited and were answered since.
     #[inline]
     pub fn emit_answered(&mut self, ctx: Context<'_>) {
-        if self.waiters.has_answered() {
+        if self.requests.waiters.has_answered() {
             self.emit_all_answered(ctx);
         }
     }
 
     fn emit_all_answered(&mut self, ctx: Context<'_>) {
-        for (call, duration_us, error) in self.waiters.take_answered() {
+        for (call, duration_us, error) in self.requests.waiters.take_answered() {
             let ended = CommandEnd {
                 command: call.command,
                 is_write: call.is_write,

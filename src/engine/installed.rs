@@ -125,7 +125,7 @@ impl Module for Installed {
     }
 
     fn client_gone(&self, client: ClientHandle) {
-        with(|engine| engine.waiters.forget(client));
+        with(|engine| engine.requests.waiters.forget(client));
     }
 
     fn info(&self) -> Vec<Section> {

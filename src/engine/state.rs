@@ -1,19 +1,14 @@
 //! The engine's state and its lifecycle: start, tick, drain messages, stop.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-use crate::cache::alias::Aliases;
 use crate::cache::error::{Error, ErrorKind};
-use crate::cache::flight::Flights;
 use crate::cache::lease::Gap;
 use crate::cache::notice::Notice;
-use crate::cache::refresh_backoff::RefreshBackoff;
 use crate::cache::timings::Timings;
 use crate::http::Endpoint;
 use crate::plugins::registry::Plugins;
@@ -22,26 +17,19 @@ use crate::server::context::Context;
 use crate::server::event_loop;
 use crate::server::notifications::Change;
 use crate::server::wakeup;
-use crate::settings::{KeyFile, Local, Shared};
+use crate::settings::{KeyFile, Local, Settings, Shared};
 use crate::workers::messages::{Message, MessageSender, SourceIndex};
 
-use crate::engine::catalog::bulk_invalidation::BulkInvalidations;
-use crate::engine::catalog::resolve::Resolutions;
 use crate::engine::catalog::sources::Sources;
-use crate::engine::catalog::tables::Tables;
-use crate::engine::freshness::leases::Freshnesses;
-use crate::engine::freshness::pending_invalidations::PendingInvalidations;
-use crate::engine::freshness::sweep::Sweep;
-use crate::engine::loads::completion::{Answered, Completion, LoadAnswer};
-use crate::engine::loads::pending_multiread::PendingMultireads;
+use crate::engine::catalog::Catalog;
+use crate::engine::freshness::Freshness;
+use crate::engine::loads::completion::{Completion, LoadAnswer};
 use crate::engine::loads::waiter::{FlightWaiter, LoadedRow};
+use crate::engine::loads::Loads;
 use crate::engine::overview::counters::Counters;
 use crate::engine::queries::Queries;
 use crate::engine::records::all::Records;
-use crate::engine::requests::before_command::AwaitingPlugins;
-use crate::engine::requests::deferred_write::DeferredWrite;
-use crate::engine::requests::waiting_clients::Waiters;
-use crate::engine::requests::watches::Watches;
+use crate::engine::requests::Requests;
 use crate::engine::store::Store;
 
 /// How long results are applied before other clients have their turn.
@@ -57,67 +45,38 @@ const STEPS_PER_LOOK: usize = 16;
 #[derive(Debug)]
 pub struct Engine {
     /// The settings; a run-time change swaps the snapshot inside.
-    pub settings: Local,
+    pub(in crate::engine) settings: Local,
     /// Each source with its workers.
-    pub sources: Sources,
-    /// The memo of tables.
-    pub tables: Tables,
-    /// Tables being resolved, with the commands that wait for them.
-    pub resolutions: Resolutions,
+    pub(in crate::engine) sources: Sources,
+    /// Tables, names and epochs.
+    pub(in crate::engine) catalog: Catalog,
     /// Loads under way.
-    pub flights: Flights<FlightWaiter>,
-    /// Keys whose refresh has failed just now.
-    pub refresh_backoff: RefreshBackoff,
-    /// Clients that wait.
-    pub waiters: Waiters,
-    /// WATCH commands that wait.
-    pub watches: Watches,
-    /// MULTIREADs that wait.
-    pub multireads: PendingMultireads,
-    /// Spellings that PostgreSQL has read for us.
-    pub aliases: Aliases,
-    /// How far each source's notices can be relied on.
-    pub freshness: Freshnesses,
-    /// Mass drops, which tables follow one by one.
-    pub bulk_invalidations: BulkInvalidations,
-    /// The generation that every table has reached at least, once everything was flushed.
-    pub everything_epoch: Option<u64>,
-    /// Where cache keys and arrays of rows are put together.
-    pub scratch: RefCell<Vec<u8>>,
-    /// What is out of date and cannot be removed here now.
-    pub pending_invalidations: PendingInvalidations,
-    /// The search for entries of earlier generations.
-    pub sweep: Sweep,
-    /// Figures for INFO.
-    pub counters: Counters,
-    /// Who is told of what happens.
-    pub plugins: Plugins,
-    /// Commands that somebody may refuse.
-    pub awaiting_plugins: AwaitingPlugins,
+    pub(in crate::engine) loads: Loads,
+    /// What is known of changes in PostgreSQL.
+    pub(in crate::engine) freshness: Freshness,
     /// Queries, their tags, and what they read.
-    pub queries: Queries,
+    pub(in crate::engine) queries: Queries,
+    /// Clients and commands that wait.
+    pub(in crate::engine) requests: Requests,
     /// The records of hooks and queries.
-    pub records: Records,
-    /// Changes that wait for the end of a pause.
-    pub deferred: Vec<DeferredWrite>,
-    /// Whether the records of the tables' generations may be missing from the keyspace.
-    pub epochs_are_due: bool,
+    pub(in crate::engine) records: Records,
+    /// Figures for INFO.
+    pub(in crate::engine) counters: Counters,
+    /// Who is told of what happens.
+    pub(in crate::engine) plugins: Plugins,
+    /// The HTTP endpoint, if enabled.
+    pub(in crate::engine) endpoint: Option<Endpoint>,
+    /// When the endpoint is given the next snapshot.
+    pub(in crate::engine) publish_ms: u64,
+    /// When the module was loaded. Both on the clock that only goes forward.
+    pub(in crate::engine) started_ms: u64,
+    /// Whole seconds of that clock at the last tick.
+    pub(in crate::engine) now_s: u64,
     /// How many reads there had been at the last tick.
     reads_at_tick: u64,
     /// Set by the project's own tests.
-    pub panic_at_next_tick: bool,
-    /// Where others look at all this over HTTP.
-    pub endpoint: Option<Endpoint>,
-    /// When that is to be told next how things stand.
-    pub publish_ms: u64,
-    /// When the module was loaded. Both on the clock that only goes forward.
-    pub started_ms: u64,
-    /// Whole seconds of that clock at the last tick.
-    pub now_s: u64,
+    panic_at_next_tick: bool,
     messages: Receiver<Message>,
-    outcomes: VecDeque<Completion>,
-    answers: VecDeque<(FlightWaiter, Answered)>,
-    notices: VecDeque<(SourceIndex, Notice)>,
 }
 
 impl Engine {
@@ -140,45 +99,48 @@ impl Engine {
         endpoint: Option<Endpoint>,
     ) -> Self {
         let now = settings.get();
-        let freshness = Freshnesses::new(now.sources.iter().map(|source| source.invalidation));
         let mut engine = Self {
             sources,
             records: Records::new(KeyFile::of(&now)),
+            freshness: Freshness::new(now.sources.iter().map(|source| source.invalidation)),
             settings: Local::new(settings),
-            messages,
-            tables: Tables::default(),
-            resolutions: Resolutions::default(),
-            flights: Flights::default(),
-            refresh_backoff: RefreshBackoff::default(),
-            waiters: Waiters::default(),
-            watches: Watches::default(),
-            multireads: PendingMultireads::default(),
-            aliases: Aliases::default(),
-            scratch: RefCell::default(),
-            freshness,
-            bulk_invalidations: BulkInvalidations::default(),
-            everything_epoch: None,
-            pending_invalidations: PendingInvalidations::default(),
-            sweep: Sweep::default(),
-            notices: VecDeque::new(),
+            catalog: Catalog::default(),
+            loads: Loads::default(),
+            queries: Queries::default(),
+            requests: Requests::default(),
             counters: Counters::default(),
             plugins: Plugins::default(),
-            queries: Queries::default(),
-            awaiting_plugins: AwaitingPlugins::default(),
-            deferred: Vec::new(),
-            epochs_are_due: false,
-            reads_at_tick: 0,
-            panic_at_next_tick: false,
             endpoint,
             publish_ms: 0,
             started_ms: monotonic_ms(),
             now_s: monotonic_ms() / 1000,
-            outcomes: VecDeque::new(),
-            answers: VecDeque::new(),
+            reads_at_tick: 0,
+            panic_at_next_tick: false,
+            messages,
         };
         engine.arrange_plugins();
         engine.publish(engine.started_ms);
         engine
+    }
+
+    /// The settings as they stand.
+    pub fn settings(&self) -> &Rc<Settings> {
+        self.settings.get()
+    }
+
+    /// Each source with its workers.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// The plugins, with what the commands about them show and change.
+    pub fn plugins(&self) -> &Plugins {
+        &self.plugins
+    }
+
+    /// Panics at the next clock tick: for the project's own tests.
+    pub fn panic_at_next_tick(&mut self) {
+        self.panic_at_next_tick = true;
     }
 
     /// Takes over settings that have changed since this was called last.
@@ -216,11 +178,11 @@ impl Engine {
     /// Applies one thing, in the order: notices of changes, answers of the flight that completed, flights of the statement that came
     /// back, messages. Returns whether there was one.
     fn take_one(&mut self, ctx: Context<'_>) -> bool {
-        if let Some((source, notice)) = self.notices.pop_front() {
+        if let Some((source, notice)) = self.freshness.notices.pop_front() {
             self.on_notice(ctx, source, &notice);
-        } else if let Some((waiting, answered)) = self.answers.pop_front() {
+        } else if let Some((waiting, answered)) = self.loads.answers.pop_front() {
             self.answer(ctx, waiting, &answered);
-        } else if let Some(completion) = self.outcomes.pop_front() {
+        } else if let Some(completion) = self.loads.completions.pop_front() {
             self.complete(ctx, completion);
         } else if let Ok(message) = self.messages.try_recv() {
             self.apply(ctx, message);
@@ -232,7 +194,7 @@ impl Engine {
 
     /// Takes over notices, to be applied one by one and before anything that was sent after them.
     pub fn queue_notices(&mut self, source: SourceIndex, notices: Vec<Notice>) {
-        self.notices.extend(notices.into_iter().map(|notice| (source, notice)));
+        self.freshness.notices.extend(notices.into_iter().map(|notice| (source, notice)));
     }
 
     fn apply(&mut self, ctx: Context<'_>, message: Message) {
@@ -241,7 +203,7 @@ impl Engine {
                 self.counters.statements += 1;
                 self.counters.keys_loaded += outcomes.len() as u64;
                 let completions = outcomes.into_iter();
-                self.outcomes.extend(completions.map(|(flight, outcome)| Completion {
+                self.loads.completions.extend(completions.map(|(flight, outcome)| Completion {
                     flight,
                     outcome,
                     timings,
@@ -270,13 +232,13 @@ impl Engine {
         timings: Timings,
     ) {
         let answered = Rc::new(LoadAnswer { result, timings });
-        self.answers.extend(waiters.into_iter().map(|waiting| (waiting, Rc::clone(&answered))));
+        self.loads.answers.extend(waiters.into_iter().map(|waiting| (waiting, Rc::clone(&answered))));
     }
 
     /// The answers that nobody has been given yet.
     #[cfg(test)]
-    pub fn take_answers(&mut self) -> Vec<(FlightWaiter, Answered)> {
-        self.answers.drain(..).collect()
+    pub fn take_answers(&mut self) -> Vec<(FlightWaiter, crate::engine::loads::completion::SharedAnswer)> {
+        self.loads.answers.drain(..).collect()
     }
 
     /// The server's clock tick, ten times a second or more: gives up what takes too long.
@@ -299,7 +261,7 @@ impl Engine {
         self.restore_records(ctx);
         self.announce_records(ctx, now);
         self.sweep_on(ctx);
-        if !self.answers.is_empty() || !self.awaiting_plugins.is_empty() {
+        if !self.loads.answers.is_empty() || !self.requests.awaiting_plugins.is_empty() {
             wakeup::wake();
         }
         crate::engine::catch_up(self, ctx);
@@ -310,7 +272,7 @@ impl Engine {
     /// dropped, and records are written.
     pub fn keep_up(&mut self, store: impl Store) {
         let now_ms = store.monotonic_ms();
-        for completed in self.flights.expire(now_ms) {
+        for completed in self.loads.flights.expire(now_ms) {
             self.expire_flight(store, completed, timed_out());
         }
         self.watch_leases(now_ms);
@@ -337,7 +299,7 @@ impl Engine {
         if store.is_replica() {
             self.suspect_what_is_behind(store);
         } else {
-            self.pending_invalidations.clear();
+            self.freshness.pending_invalidations.clear();
             self.gap_everywhere(store, Gap::Promoted);
         }
     }
@@ -346,10 +308,10 @@ impl Engine {
     pub fn keyspace_flushed(&mut self) {
         self.records.lose();
         self.queries.start_run();
-        self.counters.superseded += self.flights.supersede_all() as u64;
-        self.aliases.clear();
+        self.counters.superseded += self.loads.flights.supersede_all() as u64;
+        self.catalog.aliases.clear();
         self.sources.restart_pace();
-        self.epochs_are_due = true;
+        self.catalog.lose_epochs();
     }
 
     /// Whether `key` is one of the cache's.
@@ -366,11 +328,13 @@ impl Engine {
             Change::Expired => self.counters.expired += 1,
             Change::Evicted => {
                 self.counters.evicted += 1;
-                self.epochs_are_due |= self.is_record(key);
+                if self.is_record(key) {
+                    self.catalog.lose_epochs();
+                }
                 self.record_key_changed(store, key);
             }
             Change::Touched => {
-                self.counters.superseded += self.flights.supersede_key(key) as u64;
+                self.counters.superseded += self.loads.flights.supersede_key(key) as u64;
                 self.epoch_key_changed(store, key);
                 self.pending_key_changed(store, key);
                 self.record_key_changed(store, key);

@@ -50,18 +50,18 @@ impl BulkInvalidations {
 impl Engine {
     /// Drops every table, also those that were not asked for yet.
     pub fn drop_everything(&mut self) {
-        self.bulk_invalidations.everything = self.bulk_invalidations.next();
+        self.catalog.bulk_invalidations.everything = self.catalog.bulk_invalidations.next();
         self.queries.start_run();
-        self.sweep.begin();
-        self.counters.superseded += self.flights.supersede_all() as u64;
+        self.freshness.sweep.begin();
+        self.counters.superseded += self.loads.flights.supersede_all() as u64;
         self.sources.restart_pace();
     }
 
     /// Drops the watched tables of a source.
     pub fn drop_watched(&mut self, source: SourceIndex) {
-        let drop = self.bulk_invalidations.next();
-        self.bulk_invalidations.watched.insert(source, drop);
-        let of_source = self.tables.of_source(source);
+        let drop = self.catalog.bulk_invalidations.next();
+        self.catalog.bulk_invalidations.watched.insert(source, drop);
+        let of_source = self.catalog.tables.of_source(source);
         let watched: Vec<Rc<Table>> =
             of_source.filter(|table| table.definition.is_watched).map(Rc::clone).collect();
         // Without a watched table nothing is lost.
@@ -70,13 +70,13 @@ impl Engine {
         }
         for table in watched {
             table.changes.add(self.queries.clock.next());
-            self.counters.superseded += self.flights.supersede_table(table.id) as u64;
+            self.counters.superseded += self.loads.flights.supersede_table(table.id) as u64;
         }
     }
 
     /// `table` in the generation that it has to be in now. A replica's tables follow their master's records.
     pub fn current(&mut self, store: impl Store, table: Rc<Table>) -> Rc<Table> {
-        if !self.bulk_invalidations.hit(&table) || store.is_replica() {
+        if !self.catalog.bulk_invalidations.hit(&table) || store.is_replica() {
             return table;
         }
         self.follow(store, &table)
@@ -95,9 +95,9 @@ impl Engine {
     /// drop may show what it has ended until the master's word has come, as it does within `max_staleness_ms`.
     pub fn suspect_what_is_behind(&mut self, store: impl Store) {
         let until_ms = store.monotonic_ms() + self.settings.get().max_staleness.as_millis() as u64;
-        for table in self.tables.all() {
-            if self.bulk_invalidations.hit(&table) {
-                self.pending_invalidations.add_source(table.source, until_ms);
+        for table in self.catalog.tables.all() {
+            if self.catalog.bulk_invalidations.hit(&table) {
+                self.freshness.pending_invalidations.add_source(table.source, until_ms);
                 self.follow_later_record(store, &table);
             }
         }
@@ -105,17 +105,18 @@ impl Engine {
 
     /// Has a few more tables follow the last mass drop, so that replicas hear of it and memory is given back.
     pub fn apply_bulk_invalidations(&mut self, store: impl Store) {
-        if !self.bulk_invalidations.is_due || store.is_replica() {
+        if !self.catalog.bulk_invalidations.is_due || store.is_replica() {
             return;
         }
         let behind: Vec<Rc<Table>> = self
+            .catalog
             .tables
             .all()
             .into_iter()
-            .filter(|table| self.bulk_invalidations.hit(table))
+            .filter(|table| self.catalog.bulk_invalidations.hit(table))
             .take(TABLES_PER_TICK)
             .collect();
-        self.bulk_invalidations.is_due = behind.len() == TABLES_PER_TICK;
+        self.catalog.bulk_invalidations.is_due = behind.len() == TABLES_PER_TICK;
         for table in behind {
             self.follow(store, &table);
         }

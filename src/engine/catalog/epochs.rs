@@ -23,18 +23,18 @@ impl Engine {
 
     /// Starts a new generation of every table, and returns how many are known.
     pub fn flush_all(&mut self, store: impl Store) -> usize {
-        let epoch = store.unix_ms().max(self.everything_epoch.map_or(0, |last| last + 1));
-        self.everything_epoch = Some(epoch);
+        let epoch = store.unix_ms().max(self.catalog.everything_epoch.map_or(0, |last| last + 1));
+        self.catalog.everything_epoch = Some(epoch);
         self.save_epoch(store, EVERYTHING, epoch);
         self.drop_everything();
-        self.tables.len()
+        self.catalog.tables.len()
     }
 
     /// Database 0 was swapped for another: whatever stands there now is of another time.
     ///
     /// The records are written in the next tick: here they would reach replicas before the swap does.
     pub fn keyspace_replaced(&mut self, store: impl Store) {
-        for table in self.tables.all() {
+        for table in self.catalog.tables.all() {
             self.advance(store, &table, Arc::clone(&table.definition), next_epoch(&table, store.unix_ms()));
         }
         self.keyspace_flushed();
@@ -49,7 +49,7 @@ impl Engine {
             return;
         }
         self.take_over_all(store);
-        for table in self.tables.all() {
+        for table in self.catalog.tables.all() {
             let epoch = self.saved_epoch(store, &table.name);
             if epoch != table.epoch {
                 self.replace_table(store, &table, Arc::clone(&table.definition), epoch);
@@ -67,18 +67,18 @@ impl Engine {
 
     /// Writes the records that are due: those that a flush or a swap took away.
     pub fn record_epochs(&mut self, store: impl Store) {
-        if !self.epochs_are_due {
+        if !self.catalog.epochs_are_due {
             return;
         }
         let may_write = store.may_write();
-        self.epochs_are_due = may_write == Err(Refusal::Paused);
+        self.catalog.epochs_are_due = may_write == Err(Refusal::Paused);
         if may_write.is_ok() {
             if let Some(epoch) =
-                self.everything_epoch.filter(|epoch| self.record(store, EVERYTHING) != Some(*epoch))
+                self.catalog.everything_epoch.filter(|epoch| self.record(store, EVERYTHING) != Some(*epoch))
             {
                 self.save_epoch(store, EVERYTHING, epoch);
             }
-            for table in self.tables.all() {
+            for table in self.catalog.tables.all() {
                 if let Some(epoch) =
                     table.epoch.filter(|epoch| self.record(store, &table.name) != Some(*epoch))
                 {
@@ -97,7 +97,7 @@ impl Engine {
         definition: Option<Arc<TableDefinition>>,
         asked: Instant,
     ) {
-        let known = self.tables.by_oid(source, oid);
+        let known = self.catalog.tables.by_oid(source, oid);
         let Some(table) = known.filter(|table| table.asked.get() <= asked) else { return };
         table.asked.set(asked);
         match definition {
@@ -115,12 +115,13 @@ impl Engine {
     fn gone(&mut self, store: impl Store, table: &Rc<Table>) {
         self.start_epoch(store, table);
         table.changes.add_definition(self.queries.clock.next());
-        self.tables.forget(table.source, table.definition.oid);
+        self.catalog.tables.forget(table.source, table.definition.oid);
     }
 
     /// Whether the relation that `definition` describes is another one that is known already: it has taken the name.
     fn is_known_otherwise(&self, table: &Table, definition: &TableDefinition) -> bool {
-        definition.oid != table.definition.oid && self.tables.by_oid(table.source, definition.oid).is_some()
+        definition.oid != table.definition.oid
+            && self.catalog.tables.by_oid(table.source, definition.oid).is_some()
     }
 
     /// Starts a new generation of `table` as `definition`.
@@ -130,7 +131,7 @@ impl Engine {
         table: &Rc<Table>,
         definition: Arc<TableDefinition>,
     ) -> Rc<Table> {
-        self.counters.superseded += self.flights.supersede_table(table.id) as u64;
+        self.counters.superseded += self.loads.flights.supersede_table(table.id) as u64;
         let epoch = next_epoch(table, store.unix_ms());
         self.save_epoch(store, &table.name, epoch);
         self.advance(store, table, definition, epoch)
@@ -145,7 +146,7 @@ impl Engine {
         epoch: u64,
     ) -> Rc<Table> {
         self.counters.epochs += 1;
-        self.sweep.begin();
+        self.freshness.sweep.begin();
         let new = self.replace_table(store, table, definition, Some(epoch));
         self.emit(store, &new, Event::new(EventType::TableFlush));
         new
@@ -170,11 +171,11 @@ impl Engine {
             cache_prefix: &settings.cache_prefix,
             definition,
             epoch,
-            drop: self.bulk_invalidations.last(),
+            drop: self.catalog.bulk_invalidations.last(),
             changes: Rc::clone(&table.changes),
             now: Now::of(store),
         };
-        self.tables.replace(table, resolved)
+        self.catalog.tables.replace(table, resolved)
     }
 
     /// The record of a table's generation lives among the entries: it is saved and replicated with them, and
@@ -198,7 +199,7 @@ impl Engine {
     fn save_epoch(&mut self, store: impl Store, table: &str, epoch: u64) {
         let saved = store.put(&store.key(&self.epoch_key(table)), epoch.to_string().as_bytes(), None);
         // What does not fit now is tried again: a record is all that tells old entries from new ones after a restart.
-        self.epochs_are_due |= matches!(saved, Err(Refusal::Paused | Refusal::Refused));
+        self.catalog.epochs_are_due |= matches!(saved, Err(Refusal::Paused | Refusal::Refused));
     }
 
     /// Whether the key is the record of a generation.
@@ -213,11 +214,11 @@ impl Engine {
             return;
         }
         if !store.is_replica() {
-            self.epochs_are_due = true;
+            self.catalog.epochs_are_due = true;
             return;
         }
         let is_about_everything = self.epoch_key(EVERYTHING) == key;
-        for table in self.tables.all() {
+        for table in self.catalog.tables.all() {
             if !is_about_everything && self.epoch_key(&table.name) != key {
                 continue;
             }
@@ -225,7 +226,7 @@ impl Engine {
             if let Some(epoch) =
                 self.saved_epoch(store, &table.name).filter(|epoch| Some(*epoch) != table.epoch)
             {
-                self.flights.supersede_table(table.id);
+                self.loads.flights.supersede_table(table.id);
                 self.replace_table(store, &table, Arc::clone(&table.definition), Some(epoch));
             }
         }

@@ -151,7 +151,7 @@ fn resolved_by<K: StoreKey>(
         table.write_prefix(lookup.is_non_unique, bytes);
         let prefix_len = bytes.len();
         let needs_postgres = key.write_canonical(&lookup.rules, bytes)? == CanonicalForm::ByPostgres;
-        let alias = if needs_postgres { engine.aliases.find(bytes) } else { None };
+        let alias = if needs_postgres { engine.catalog.aliases.find(bytes) } else { None };
         let cache_key = K::copy(alias.unwrap_or(bytes));
         let as_written = alias.map(|_| bytes.clone());
         Ok(ResolvedKey { lookup, cache_key, as_written, prefix_len, needs_postgres }.of(table))
@@ -160,7 +160,7 @@ fn resolved_by<K: StoreKey>(
 
 /// Lends empty memory that was used before: a hit asks the allocator for nothing but the server's own string.
 pub fn with_scratch<T>(engine: &Engine, work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-    let mut bytes = engine.scratch.take();
+    let mut bytes = engine.catalog.scratch.take();
     bytes.clear();
     let result = work(&mut bytes);
     engine.keep_scratch(bytes);
@@ -168,10 +168,20 @@ pub fn with_scratch<T>(engine: &Engine, work: impl FnOnce(&mut Vec<u8>) -> T) ->
 }
 
 impl Engine {
+    /// Empty memory that was used before. To be [kept](Self::keep_scratch) again afterwards.
+    pub fn take_scratch(&self) -> Vec<u8> {
+        self.catalog.scratch.take()
+    }
+
+    /// The table that a client calls `spelling`, if it was resolved, in whatever epoch.
+    pub fn table_named(&self, spelling: &[u8]) -> Option<Rc<Table>> {
+        self.catalog.tables.find(spelling)
+    }
+
     /// Keeps memory for whoever needs some next.
     pub fn keep_scratch(&self, bytes: Vec<u8>) {
         if bytes.capacity() <= MAX_SCRATCH {
-            self.scratch.replace(bytes);
+            self.catalog.scratch.replace(bytes);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The catalog: which tables are known, how a name and a lookup key become a cache key, and generations, by which tables are dropped.
+//! The catalog: which tables are known, how a name and a lookup key become a cache key, and epochs, by which tables are dropped.
 
 pub mod bulk_invalidation;
 pub mod epochs;
@@ -8,3 +8,37 @@ pub mod non_unique;
 pub mod resolve;
 pub mod sources;
 pub mod tables;
+
+use std::cell::RefCell;
+
+use bulk_invalidation::BulkInvalidations;
+use resolve::Resolutions;
+use tables::Tables;
+
+use crate::cache::alias::Aliases;
+
+/// Tables, names and epochs.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// The memo of tables.
+    pub(in crate::engine) tables: Tables,
+    /// Tables being resolved, with the commands that wait for them.
+    pub(in crate::engine) resolutions: Resolutions,
+    /// Lookup keys whose canonical form PostgreSQL has told.
+    pub(in crate::engine) aliases: Aliases,
+    /// Mass drops, which tables follow one by one.
+    bulk_invalidations: BulkInvalidations,
+    /// The epoch that every table has reached at least, once everything was flushed.
+    pub(in crate::engine) everything_epoch: Option<u64>,
+    /// Whether the records of the tables' epochs may be missing from the keyspace.
+    epochs_are_due: bool,
+    /// Where cache keys and arrays of rows are put together.
+    scratch: RefCell<Vec<u8>>,
+}
+
+impl Catalog {
+    /// The keyspace may have lost the records of the tables' epochs.
+    pub fn lose_epochs(&mut self) {
+        self.epochs_are_due = true;
+    }
+}

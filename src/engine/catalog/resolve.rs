@@ -31,9 +31,9 @@ impl Engine {
         pending: PendingCommand,
     ) -> Result<(), Error> {
         let key = (source, relation.to_owned());
-        let Err(pending) = self.resolutions.join(&key, pending) else { return Ok(()) };
+        let Err(pending) = self.catalog.resolutions.join(&key, pending) else { return Ok(()) };
         self.describe(source, relation)?;
-        self.resolutions.ask(key, pending, self.load_deadline_ms(monotonic_ms()));
+        self.catalog.resolutions.ask(key, pending, self.load_deadline_ms(monotonic_ms()));
         Ok(())
     }
 
@@ -49,6 +49,7 @@ impl Engine {
     pub fn update_known_relations(&self, source: SourceIndex) {
         if let Some(active) = self.sources.get(source) {
             let relations = self
+                .catalog
                 .tables
                 .of_source(source)
                 .map(|table| (table.definition.oid, table.definition.display.clone()));
@@ -72,7 +73,7 @@ impl Engine {
         asked: Instant,
     ) {
         let key = (source, relation.to_owned());
-        let Some(waiting) = self.resolutions.answered(&key) else { return };
+        let Some(waiting) = self.catalog.resolutions.answered(&key) else { return };
         let definition = result.and_then(|definition| self.allowed(source, definition)).map(Arc::new);
         for pending in waiting {
             match &definition {
@@ -123,7 +124,7 @@ impl Engine {
         asked: Instant,
     ) -> Rc<Table> {
         let table = self.enter(ctx, source, definition, asked);
-        self.tables.remember(spelling, &table);
+        self.catalog.tables.remember(spelling, &table);
         self.update_known_relations(source);
         self.current(ctx, table)
     }
@@ -137,7 +138,7 @@ impl Engine {
         definition: Arc<TableDefinition>,
         asked: Instant,
     ) -> Rc<Table> {
-        let table = match self.tables.known(source, &definition) {
+        let table = match self.catalog.tables.known(source, &definition) {
             Some(table) if *table.definition == *definition || asked < table.asked.get() => table,
             Some(table) => {
                 self.forget_names_of_renamed(&table, &definition);
@@ -154,7 +155,7 @@ impl Engine {
     pub fn forget_names_of_renamed(&mut self, table: &Table, definition: &TableDefinition) {
         let was = &table.definition;
         if (was.oid, &was.display) != (definition.oid, &definition.display) {
-            self.tables.forget_names(table.id);
+            self.catalog.tables.forget_names(table.id);
         }
     }
 
@@ -171,7 +172,7 @@ impl Engine {
         let cache_prefix = &settings.cache_prefix;
         let changes = Rc::new(Changes::since(self.queries.clock.next()));
         let now = Now::of(store);
-        self.tables.add(Resolved {
+        self.catalog.tables.add(Resolved {
             source,
             source_prefix,
             cache_prefix,

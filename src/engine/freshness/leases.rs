@@ -1,6 +1,6 @@
 //! How far each source's change notices can be relied on, and what follows when they cannot.
 
-use crate::cache::lease::{Freshness, Gap, Lease};
+use crate::cache::lease::{Gap, Lease, LeaseStatus};
 use crate::server::clock::monotonic_ms_of;
 use crate::settings::{Invalidation, OnGap};
 use crate::workers::messages::{FeedEvent, SourceIndex};
@@ -14,7 +14,7 @@ const FOREIGN_PAUSE_MS: u64 = 60_000;
 
 /// What the main thread knows of each source's notices.
 #[derive(Debug)]
-pub struct Freshnesses {
+pub struct Leases {
     sources: Vec<SourceFreshness>,
 }
 
@@ -30,14 +30,14 @@ pub struct SourceFreshness {
     /// Why the last session ended or could not be opened, until one is live.
     pub reason: Option<String>,
     /// What the log was told last, and when that was, in milliseconds on the clock that only goes forward.
-    pub told: (Freshness, u64),
+    pub told: (LeaseStatus, u64),
     /// Notices that are not proven to be ours and were left out.
     pub foreign: u64,
     /// When the log was told of them last, on the same clock.
     foreign_told_ms: Option<u64>,
 }
 
-impl Freshnesses {
+impl Leases {
     /// Of sources that tell of changes in these ways.
     pub fn new(modes: impl Iterator<Item = Invalidation>) -> Self {
         let fresh = |mode| SourceFreshness {
@@ -45,7 +45,7 @@ impl Freshnesses {
             lease: Lease::default(),
             is_open: false,
             reason: None,
-            told: (Freshness::Connecting, 0),
+            told: (LeaseStatus::Connecting, 0),
             foreign: 0,
             foreign_told_ms: None,
         };
@@ -75,14 +75,14 @@ impl Freshnesses {
 
 impl SourceFreshness {
     /// Tells the log of a new state, and remembers why it is so.
-    fn log(&mut self, state: Freshness, name: &str, max_staleness_ms: u64) {
+    fn log(&mut self, state: LeaseStatus, name: &str, max_staleness_ms: u64) {
         match state {
-            Freshness::Connecting => {}
-            Freshness::Live => {
+            LeaseStatus::Connecting => {}
+            LeaseStatus::Live => {
                 self.reason = None;
                 log::info!("source {name}: change notices are live");
             }
-            Freshness::Suspect => {
+            LeaseStatus::Suspect => {
                 let silence =
                     || format!("no heartbeat came back for {max_staleness_ms} ms (max_staleness_ms)");
                 let reason = self.reason.get_or_insert_with(silence);
@@ -107,7 +107,7 @@ impl SourceFreshness {
 impl Engine {
     /// What a thread that listens to a source has to tell.
     pub fn on_feed_event(&mut self, store: impl Store, source: SourceIndex, event: FeedEvent) {
-        let Some(freshness) = self.freshness.get_mut(source) else { return };
+        let Some(freshness) = self.freshness.leases.get_mut(source) else { return };
         match event {
             FeedEvent::Opened { gap } => {
                 freshness.is_open = true;
@@ -140,7 +140,7 @@ impl Engine {
 
     /// A session has ended or could not be opened. The log is told once of each reason.
     fn closed(&mut self, source: SourceIndex, reason: String) {
-        let Some(freshness) = self.freshness.get_mut(source) else { return };
+        let Some(freshness) = self.freshness.leases.get_mut(source) else { return };
         if freshness.reason.as_ref() != Some(&reason) {
             log::info!("source {}: no change notices for now: {reason}", self.sources.name(source));
             freshness.reason = Some(reason);
@@ -150,8 +150,9 @@ impl Engine {
     /// Looks after the leases at `now_ms`: tells the log when one begins or runs out.
     pub fn watch_leases(&mut self, now_ms: u64) {
         let max_staleness_ms = self.settings.get().max_staleness.as_millis() as u64;
-        for source in 0..self.freshness.len() {
-            let Some(known) = self.freshness.get_mut(source).filter(|known| known.mode != Invalidation::Off)
+        for source in 0..self.freshness.leases.len() {
+            let Some(known) =
+                self.freshness.leases.get_mut(source).filter(|known| known.mode != Invalidation::Off)
             else {
                 continue;
             };
@@ -165,7 +166,7 @@ impl Engine {
 
     /// Something may have been missed: every watched table of the source starts a new epoch before its next hit.
     pub fn gap(&mut self, store: impl Store, source: SourceIndex, cause: Gap) {
-        let Some(freshness) = self.freshness.get_mut(source) else { return };
+        let Some(freshness) = self.freshness.leases.get_mut(source) else { return };
         freshness.lease.gap(cause);
         self.counters.gaps += 1;
         let name = self.sources.name(source);
@@ -176,31 +177,32 @@ impl Engine {
         if store.is_replica() {
             // The master has a listener of its own; its announcement arrives by then.
             let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
-            self.pending_invalidations.add_source(source, store.monotonic_ms() + patience_ms);
+            self.freshness.pending_invalidations.add_source(source, store.monotonic_ms() + patience_ms);
         }
         self.drop_watched(source);
     }
 
     /// The same for every source.
     pub fn gap_everywhere(&mut self, store: impl Store, cause: Gap) {
-        for source in 0..self.freshness.len() {
-            if self.freshness.get(source).is_some_and(|known| known.mode != Invalidation::Off) {
+        for source in 0..self.freshness.leases.len() {
+            if self.freshness.leases.get(source).is_some_and(|known| known.mode != Invalidation::Off) {
                 self.gap(store, source, cause);
             }
         }
     }
 
     /// How far a source's notices can be relied on at `now_ms`.
-    pub fn freshness_of(&self, source: SourceIndex, now_ms: u64) -> Freshness {
+    pub fn freshness_of(&self, source: SourceIndex, now_ms: u64) -> LeaseStatus {
         let max_staleness_ms = self.settings.get().max_staleness.as_millis() as u64;
         self.freshness
+            .leases
             .get(source)
-            .map_or(Freshness::Connecting, |known| known.lease.freshness(now_ms, max_staleness_ms))
+            .map_or(LeaseStatus::Connecting, |known| known.lease.freshness(now_ms, max_staleness_ms))
     }
 
     /// The word for that, in HEALTH and in INFO.
     pub fn freshness_name(&self, source: SourceIndex, now_ms: u64) -> &'static str {
-        match self.freshness.get(source).map(|known| known.mode) {
+        match self.freshness.leases.get(source).map(|known| known.mode) {
             None | Some(Invalidation::Off) => "off",
             Some(Invalidation::Notify | Invalidation::Outbox) => self.freshness_of(source, now_ms).name(),
         }
@@ -208,7 +210,7 @@ impl Engine {
 
     /// How many tables of a source are watched, of those that are known here.
     pub fn watched(&self, source: SourceIndex) -> usize {
-        self.tables.of_source(source).filter(|table| table.definition.is_watched).count()
+        self.catalog.tables.of_source(source).filter(|table| table.definition.is_watched).count()
     }
 
     /// Whether what stands under `key` of `table` may be served.
@@ -218,14 +220,15 @@ impl Engine {
 
     /// Whether what stands under `key` of `table` is known to be out of date.
     pub fn is_doubted(&self, table: &Table, key: &[u8]) -> bool {
-        !self.pending_invalidations.is_empty() && self.pending_invalidations.cover(table, key)
+        !self.freshness.pending_invalidations.is_empty()
+            && self.freshness.pending_invalidations.cover(table, key)
     }
 
     /// Whether what the cache holds of `table` may be served, and what is loaded may be stored: changes of a watched table
     /// are told, and those of any other are its time to live's matter.
     pub fn may_rely_on(&self, store: impl Store, table: &Table) -> bool {
         !table.definition.is_watched
-            || self.freshness_of(table.source, store.monotonic_ms()) == Freshness::Live
+            || self.freshness_of(table.source, store.monotonic_ms()) == LeaseStatus::Live
             || self.settings.get().on_gap == OnGap::Serve
     }
 }

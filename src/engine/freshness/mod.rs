@@ -6,3 +6,38 @@ pub mod notices;
 pub mod pending_invalidations;
 pub mod suspect;
 pub mod sweep;
+
+use std::collections::VecDeque;
+
+use leases::Leases;
+use pending_invalidations::PendingInvalidations;
+use sweep::Sweep;
+
+use crate::cache::notice::Notice;
+use crate::settings::Invalidation;
+use crate::workers::messages::SourceIndex;
+
+/// What is known of changes in PostgreSQL.
+#[derive(Debug)]
+pub struct Freshness {
+    /// How far each source's notices can be relied on.
+    pub(in crate::engine) leases: Leases,
+    /// What is out of date and cannot be removed here now.
+    pub(in crate::engine) pending_invalidations: PendingInvalidations,
+    /// The search for entries of earlier epochs.
+    pub(in crate::engine) sweep: Sweep,
+    /// Notices that were not applied yet.
+    pub(in crate::engine) notices: VecDeque<(SourceIndex, Notice)>,
+}
+
+impl Freshness {
+    /// For sources that tell of changes in these ways.
+    pub fn new(modes: impl Iterator<Item = Invalidation>) -> Self {
+        Self {
+            leases: Leases::new(modes),
+            pending_invalidations: PendingInvalidations::default(),
+            sweep: Sweep::default(),
+            notices: VecDeque::new(),
+        }
+    }
+}

@@ -29,7 +29,7 @@ impl Engine {
         self.counters.notices += 1;
         match notice {
             Notice::Rows { relation, rows } => {
-                for table in self.tables.concerned_by(source, relation) {
+                for table in self.catalog.tables.concerned_by(source, relation) {
                     table.changes.add(self.queries.clock.next());
                     if !self.drop_rows(store, &table, relation, rows) {
                         self.drop_table(store, &table);
@@ -37,7 +37,7 @@ impl Engine {
                 }
             }
             Notice::Table(relation) => {
-                for table in self.tables.concerned_by(source, relation) {
+                for table in self.catalog.tables.concerned_by(source, relation) {
                     self.drop_table(store, &table);
                 }
             }
@@ -49,7 +49,7 @@ impl Engine {
 
     fn definitions_changed(&mut self, store: impl Store, source: SourceIndex, oids: &[u32]) {
         for oid in oids {
-            for table in self.tables.concerned_by(source, &Relation::Oid(*oid)) {
+            for table in self.catalog.tables.concerned_by(source, &Relation::Oid(*oid)) {
                 self.drop_table(store, &table);
             }
         }
@@ -61,8 +61,8 @@ impl Engine {
     /// Ends the generation of `table`. On a replica its master does; until its record comes nothing is served.
     pub fn drop_table(&mut self, store: impl Store, table: &Rc<Table>) {
         if store.is_replica() {
-            self.counters.superseded += self.flights.supersede_table(table.id) as u64;
-            self.pending_invalidations.add_table(table.id, store.monotonic_ms());
+            self.counters.superseded += self.loads.flights.supersede_table(table.id) as u64;
+            self.freshness.pending_invalidations.add_table(table.id, store.monotonic_ms());
         } else {
             self.start_epoch(store, table);
         }
@@ -79,7 +79,7 @@ impl Engine {
         if table.non_unique.drop_all(store.unix_ms()) {
             self.counters.loose_drops += 1;
         }
-        self.counters.superseded += self.flights.supersede_uncertain(table.id) as u64;
+        self.counters.superseded += self.loads.flights.supersede_uncertain(table.id) as u64;
         // A trigger of others prints values by its writer's settings.
         let trusts_texts = matches!(relation, Relation::Oid(_));
         let mut keys = Vec::new();
@@ -101,7 +101,7 @@ impl Engine {
 
     fn drop_named(&mut self, store: impl Store, table: &Rc<Table>, lookup_key: &[u8]) {
         let cache_key = [&table.prefix, lookup_key].concat();
-        self.counters.superseded += u64::from(self.flights.supersede_key(&cache_key));
+        self.counters.superseded += u64::from(self.loads.flights.supersede_key(&cache_key));
         self.remove_or_doubt(store, table, &cache_key);
         let what = Event::new(EventType::Invalidate).key(&cache_key, table.prefix.len());
         let what = what.reason("notice");
@@ -117,8 +117,13 @@ impl Engine {
         if before.is_none_or(|before| before == number) {
             return;
         }
-        let concerned: Vec<_> =
-            self.tables.of_source(source).filter(|table| !table.definition.is_plain).map(Rc::clone).collect();
+        let concerned: Vec<_> = self
+            .catalog
+            .tables
+            .of_source(source)
+            .filter(|table| !table.definition.is_plain)
+            .map(Rc::clone)
+            .collect();
         for table in concerned {
             self.drop_table(store, &table);
         }
@@ -128,7 +133,7 @@ impl Engine {
     pub fn compare_definitions(&mut self, source: SourceIndex, seen: &[(u32, Option<i64>)]) {
         self.counters.comparisons += 1;
         for (oid, fingerprint) in seen {
-            let Some(table) = self.tables.by_oid(source, *oid) else { continue };
+            let Some(table) = self.catalog.tables.by_oid(source, *oid) else { continue };
             if *fingerprint != Some(table.definition.fingerprint) {
                 self.describe_again(&table);
             }

@@ -77,11 +77,12 @@ impl Engine {
 
     fn pending(&mut self, store: impl Store, source: SourceIndex, key: &[u8], is_gone: bool) {
         let now_ms = store.monotonic_ms();
-        if self.pending_invalidations.keys.len() >= MAX_KEYS {
+        if self.freshness.pending_invalidations.keys.len() >= MAX_KEYS {
             let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
-            self.pending_invalidations.add_source(source, now_ms + patience_ms);
+            self.freshness.pending_invalidations.add_source(source, now_ms + patience_ms);
         } else {
-            self.pending_invalidations
+            self.freshness
+                .pending_invalidations
                 .keys
                 .insert(key.into(), PendingInvalidation { since_ms: now_ms, is_gone });
         }
@@ -91,44 +92,48 @@ impl Engine {
     /// `max_staleness_ms` has passed, it has either heard the notice or stopped storing.
     pub fn pending_key_changed(&mut self, store: impl Store, key: &[u8]) {
         let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
-        let Some(pending) = self.pending_invalidations.keys.get_mut(key) else { return };
+        let Some(pending) = self.freshness.pending_invalidations.keys.get_mut(key) else { return };
         let stands = store.read(&store.key(key), |stored| stored != Stored::Nothing);
         if !stands {
             pending.is_gone = true;
         } else if store.monotonic_ms() > pending.since_ms + patience_ms {
-            self.pending_invalidations.keys.remove(key);
+            self.freshness.pending_invalidations.keys.remove(key);
         }
     }
 
     /// Ends the doubts that have been settled: on a master that may write again by removing what was doubted, on a
     /// replica once the master's word has come.
     pub fn settle_pending_invalidations(&mut self, store: impl Store) {
-        if self.pending_invalidations.is_empty() {
+        if self.freshness.pending_invalidations.is_empty() {
             return;
         }
         if store.is_replica() {
             self.settle_on_replica(store.monotonic_ms());
         } else if !store.is_paused() {
-            for key in std::mem::take(&mut self.pending_invalidations.keys).into_keys() {
+            for key in std::mem::take(&mut self.freshness.pending_invalidations.keys).into_keys() {
                 // A refusal here means that the entry has gone already, or that the next pause began: asked again then.
                 if store.remove(&store.key(&key)) == Err(Refusal::Paused) {
-                    self.pending_invalidations
+                    self.freshness
+                        .pending_invalidations
                         .keys
                         .insert(key, PendingInvalidation { since_ms: store.monotonic_ms(), is_gone: false });
                 }
             }
-            self.pending_invalidations.tables.clear();
-            self.pending_invalidations.sources.clear();
+            self.freshness.pending_invalidations.tables.clear();
+            self.freshness.pending_invalidations.sources.clear();
         }
     }
 
     fn settle_on_replica(&mut self, now_ms: u64) {
         let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
         let is_old = |since_ms: u64| now_ms > since_ms + patience_ms;
-        self.pending_invalidations.keys.retain(|_, pending| !(pending.is_gone && is_old(pending.since_ms)));
-        self.pending_invalidations.sources.retain(|_, until_ms| now_ms < *until_ms);
-        let tables = &self.tables;
-        self.pending_invalidations.tables.retain(|id, since_ms| {
+        self.freshness
+            .pending_invalidations
+            .keys
+            .retain(|_, pending| !(pending.is_gone && is_old(pending.since_ms)));
+        self.freshness.pending_invalidations.sources.retain(|_, until_ms| now_ms < *until_ms);
+        let tables = &self.catalog.tables;
+        self.freshness.pending_invalidations.tables.retain(|id, since_ms| {
             // The master's record may have come a little before our own notice.
             let is_recorded =
                 tables.by_id(*id).is_none_or(|table| table.recorded_ms.get() + patience_ms >= *since_ms);

@@ -9,7 +9,7 @@ impl Engine {
     /// or never were to be relied on.
     pub fn suspect_for_ms(&self, source: SourceIndex, now_ms: u64) -> Option<u64> {
         let max_staleness_ms = self.settings.get().max_staleness.as_millis() as u64;
-        let ran_out_ms = self.freshness.get(source)?.lease.ran_out_ms(max_staleness_ms)?;
+        let ran_out_ms = self.freshness.leases.get(source)?.lease.ran_out_ms(max_staleness_ms)?;
         now_ms.checked_sub(ran_out_ms)
     }
 }

@@ -55,15 +55,18 @@ impl Sweep {
 impl Engine {
     /// Has the sweep go on, if there is anything to do and this server may remove keys.
     pub fn sweep_on(&mut self, ctx: Context<'_>) {
-        if self.sweep.is_arranged || !self.sweep.is_under_way() || keyspace::may_write(ctx).is_err() {
+        if self.freshness.sweep.is_arranged
+            || !self.freshness.sweep.is_under_way()
+            || keyspace::may_write(ctx).is_err()
+        {
             return;
         }
-        self.sweep.is_arranged = true;
+        self.freshness.sweep.is_arranged = true;
         timer::after(PAUSE, |ctx| crate::engine::with(|engine| engine.sweep_slice(ctx)));
     }
 
     fn sweep_slice(&mut self, ctx: Context<'_>) {
-        self.sweep.is_arranged = false;
+        self.freshness.sweep.is_arranged = false;
         if keyspace::may_write(ctx).is_err() {
             return;
         }
@@ -78,13 +81,13 @@ impl Engine {
 
     /// Looks at some keys and removes those of earlier generations. Returns whether the walk goes on.
     fn sweep_steps(&mut self, ctx: Context<'_>) -> bool {
-        let mut cursor = match self.sweep.cursor.take() {
+        let mut cursor = match self.freshness.sweep.cursor.take() {
             Some(cursor) => cursor,
-            None if self.sweep.is_due => self.first_step(),
+            None if self.freshness.sweep.is_due => self.first_step(),
             None => return false,
         };
         let settings = self.settings.get();
-        let (sweep, mut found, mut results, mut more) = (&self.sweep, Vec::new(), Vec::new(), true);
+        let (sweep, mut found, mut results, mut more) = (&self.freshness.sweep, Vec::new(), Vec::new(), true);
         for _ in 0..STEPS_PER_LOOK {
             more = more
                 && cursor.step(ctx, |key| {
@@ -102,7 +105,7 @@ impl Engine {
             self.counters.swept += u64::from(keyspace::remove(ctx, key).is_ok());
         }
         if more {
-            self.sweep.cursor = Some(cursor);
+            self.freshness.sweep.cursor = Some(cursor);
         } else {
             self.counters.sweeps += 1;
         }
@@ -110,9 +113,9 @@ impl Engine {
     }
 
     fn first_step(&mut self) -> Cursor {
-        self.sweep.is_due = false;
-        self.sweep.current =
-            self.tables.all().into_iter().map(|table| ((*table.name).into(), table)).collect();
+        self.freshness.sweep.is_due = false;
+        self.freshness.sweep.current =
+            self.catalog.tables.all().into_iter().map(|table| ((*table.name).into(), table)).collect();
         Cursor::new()
     }
 }

@@ -35,7 +35,7 @@ pub struct Completion {
 }
 
 /// A load's answer, shared by all who waited for it.
-pub type Answered = Rc<LoadAnswer>;
+pub type SharedAnswer = Rc<LoadAnswer>;
 
 /// What a load brought, and how long that took.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub struct LoadAnswer {
 impl Engine {
     /// A load came back for one flight.
     pub fn complete(&mut self, store: impl Store, completion: Completion) {
-        let Some(mut completed) = self.flights.complete(completion.flight) else { return };
+        let Some(mut completed) = self.loads.flights.complete(completion.flight) else { return };
         let Completion { outcome, timings, .. } = completion;
         let load = self.query_load_of(&completed);
         let loaded = match &load {
@@ -70,7 +70,7 @@ impl Engine {
         completed: &mut CompletedFlight<FlightWaiter>,
         outcome: Result<Fetched, Error>,
     ) -> Result<LoadedRow, Error> {
-        let table = completed.plan.row().and_then(|row| self.tables.by_id(row.table));
+        let table = completed.plan.row().and_then(|row| self.catalog.tables.by_id(row.table));
         let mut loaded = loaded(table.as_deref(), completed, outcome?)?;
         match table {
             Some(table) if completed.may_fill || self.settings.get().test_unguarded => {
@@ -118,12 +118,12 @@ impl Engine {
         }
         let Some(own_key) = &loaded.own_key else { return };
         if completed.plan.row().is_some_and(|row| row.may_alias) {
-            self.aliases.remember(&completed.key, own_key);
+            self.catalog.aliases.remember(&completed.key, own_key);
         }
         // Another spelling, or a WRITE, was there before: one key has one answer, until that is stale.
         if loaded.is_renamed && self.may_serve(store, table, own_key) {
             // One that is still to come may have read before this one did.
-            self.counters.superseded += u64::from(self.flights.supersede_key(own_key));
+            self.counters.superseded += u64::from(self.loads.flights.supersede_key(own_key));
             match self.find_aged(store, &store.key(own_key), None, |row| Arc::from(row)) {
                 (Found::Row(_), Age::Stale) => {}
                 (Found::Row(row), _) => return loaded.row = Some(row),
@@ -135,28 +135,28 @@ impl Engine {
     }
 
     /// Answers one waiter of a flight.
-    pub fn answer(&mut self, ctx: Context<'_>, waiting: FlightWaiter, answered: &Answered) {
+    pub fn answer(&mut self, ctx: Context<'_>, waiting: FlightWaiter, answered: &SharedAnswer) {
         match waiting {
             FlightWaiter::Row { waiter, user } => {
-                self.waiters.add_timings(waiter, answered.timings);
+                self.requests.waiters.add_timings(waiter, answered.timings);
                 match self.row_for(ctx, &user, command_names::READ, answered) {
-                    Ok(Some(row)) => self.waiters.answer(waiter, Reply::Bulk(row)),
-                    Ok(None) => self.waiters.answer(waiter, Reply::Nil),
+                    Ok(Some(row)) => self.requests.waiters.answer(waiter, Reply::Bulk(row)),
+                    Ok(None) => self.requests.waiters.answer(waiter, Reply::Nil),
                     Err(error) => self.fail(waiter, error),
                 }
             }
             FlightWaiter::Part { multiread, index } => self.answer_part(ctx, multiread, index, answered),
             // What follows may write, which a pause forbids.
             FlightWaiter::Continue { waiter, rest } if replicas_are_paused() => {
-                self.deferred.push(DeferredWrite::Answer(
+                self.requests.deferred.push(DeferredWrite::Answer(
                     FlightWaiter::Continue { waiter, rest },
                     Rc::clone(answered),
                 ));
             }
             FlightWaiter::Continue { waiter, rest } => {
-                self.waiters.add_timings(waiter, answered.timings);
+                self.requests.waiters.add_timings(waiter, answered.timings);
                 let reply = rest(self, ctx, &answered.result);
-                self.waiters.answer(waiter, reply);
+                self.requests.waiters.answer(waiter, reply);
             }
         }
     }
@@ -167,31 +167,39 @@ impl Engine {
         ctx: Context<'_>,
         user: &User,
         command: &'static CStr,
-        answered: &Answered,
+        answered: &SharedAnswer,
     ) -> Result<Option<Arc<[u8]>>, Error> {
         let loaded = answered.result.as_ref().map_err(Clone::clone)?;
         self.check_own_key(ctx, user, loaded, command, Access::Read)?;
         Ok(loaded.row.clone())
     }
 
-    fn answer_part(&mut self, ctx: Context<'_>, multiread: MultireadId, index: usize, answered: &Answered) {
+    fn answer_part(
+        &mut self,
+        ctx: Context<'_>,
+        multiread: MultireadId,
+        index: usize,
+        answered: &SharedAnswer,
+    ) {
         let slot = match self.part_for(ctx, multiread, answered) {
             Ok(Some(row)) => Slot::Row(row),
             Ok(None) => Slot::Absent,
             Err(error) => {
-                if let Some(multiread) = self.multireads.remove(multiread) {
-                    self.waiters.add_timings(multiread.waiter, multiread.timings.max(answered.timings));
+                if let Some(multiread) = self.loads.multireads.remove(multiread) {
+                    self.requests
+                        .waiters
+                        .add_timings(multiread.waiter, multiread.timings.max(answered.timings));
                     self.fail(multiread.waiter, error);
                 }
                 return;
             }
         };
-        let Some((done, fit)) = self.multireads.fill(multiread, index, slot, answered.timings) else {
+        let Some((done, fit)) = self.loads.multireads.fill(multiread, index, slot, answered.timings) else {
             return;
         };
-        self.waiters.add_timings(done.waiter, done.timings);
+        self.requests.waiters.add_timings(done.waiter, done.timings);
         match fit {
-            Fit::Fits => self.waiters.answer(done.waiter, Reply::Buffer(json_array(&done.slots))),
+            Fit::Fits => self.requests.waiters.answer(done.waiter, Reply::Buffer(json_array(&done.slots))),
             Fit::TooLong => {
                 let max = self.settings.get().max_multiread_bytes;
                 self.fail(done.waiter, too_many_bytes(max));
@@ -204,11 +212,11 @@ impl Engine {
         &mut self,
         ctx: Context<'_>,
         multiread: MultireadId,
-        answered: &Answered,
+        answered: &SharedAnswer,
     ) -> Result<Option<Arc<[u8]>>, Error> {
         match &answered.result {
             Ok(LoadedRow { acl_key: None, row, .. }) => Ok(row.clone()),
-            Ok(_) => match self.multireads.asker(multiread) {
+            Ok(_) => match self.loads.multireads.asker(multiread) {
                 Some(user) => self.row_for(ctx, &user, command_names::MULTIREAD, answered),
                 // Answered already: nobody is shown it.
                 None => Ok(None),

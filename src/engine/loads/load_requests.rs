@@ -19,6 +19,7 @@ use crate::workers::queue::Limits;
 use crate::engine::catalog::lookup::ResolvedKey;
 use crate::engine::catalog::sources::queue_is_full;
 use crate::engine::catalog::tables::Table;
+use crate::engine::loads::pending_multiread::{MultireadId, PendingMultiread};
 use crate::engine::loads::waiter::{Continuation, FlightWaiter};
 use crate::engine::requests::caller::Caller;
 use crate::engine::state::Engine;
@@ -61,6 +62,16 @@ impl LoadRequests {
 }
 
 impl Engine {
+    /// How many wait on the flight that a reader of `key` would join; `None` when there is none.
+    pub fn waiters_of(&self, key: &[u8]) -> Option<usize> {
+        self.loads.flights.waiters_of(key)
+    }
+
+    /// Enters a MULTIREAD that waits for some of its rows.
+    pub fn start_multiread(&mut self, multiread: PendingMultiread) -> MultireadId {
+        self.loads.multireads.add(multiread)
+    }
+
     /// Lets `waiting` wait for `row`; a flight that this starts goes to `requests`.
     pub fn join<S: Store>(
         &mut self,
@@ -96,7 +107,7 @@ impl Engine {
     /// Lets `waiting` wait for the flight for `key`. Returns the one that this starts, which has to be loaded; `None`: one is
     /// under way.
     pub fn join_flight(&mut self, key: &[u8], plan: FlightPlan, waiting: FlightWaiter) -> Option<FlightId> {
-        match self.flights.join(key, plan, waiting) {
+        match self.loads.flights.join(key, plan, waiting) {
             Joined::Started(flight) => Some(flight),
             Joined::Waiting(_) => {
                 self.counters.coalesced += 1;
@@ -153,7 +164,7 @@ impl Engine {
 
     fn reject(&mut self, store: impl Store, flights: &[FlightId], error: &Error) {
         for flight in flights {
-            if let Some(completed) = self.flights.complete(*flight) {
+            if let Some(completed) = self.loads.flights.complete(*flight) {
                 self.expire_flight(store, completed, error.clone());
             }
         }

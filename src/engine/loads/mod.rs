@@ -9,3 +9,27 @@ pub mod rows;
 pub mod stale_if_error;
 pub mod superseded;
 pub mod waiter;
+
+use std::collections::VecDeque;
+
+use completion::{Completion, SharedAnswer};
+use pending_multiread::PendingMultireads;
+use waiter::FlightWaiter;
+
+use crate::cache::flight::Flights;
+use crate::cache::refresh_backoff::RefreshBackoff;
+
+/// Loads under way.
+#[derive(Debug, Default)]
+pub struct Loads {
+    /// One for each cache key.
+    pub(in crate::engine) flights: Flights<FlightWaiter>,
+    /// Keys whose refresh has failed just now.
+    refresh_backoff: RefreshBackoff,
+    /// MULTIREADs that wait.
+    multireads: PendingMultireads,
+    /// What came back from PostgreSQL and was not looked at yet.
+    pub(in crate::engine) completions: VecDeque<Completion>,
+    /// Who is to be answered with what.
+    pub(in crate::engine) answers: VecDeque<(FlightWaiter, SharedAnswer)>,
+}

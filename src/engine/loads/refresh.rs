@@ -40,12 +40,12 @@ impl Engine {
         let (now_ms, mut requests) = (store.monotonic_ms(), LoadRequests::default());
         let ttl_s = self.ttl_s(ttl);
         for RowLoad { resolved_key, values } in rows {
-            if self.refresh_backoff.holds(resolved_key.cache_key.as_bytes(), now_ms) {
+            if self.loads.refresh_backoff.holds(resolved_key.cache_key.as_bytes(), now_ms) {
                 continue;
             }
             let plan =
                 self.plan(store, Target::Row(resolved_key.target(table)), resolved_key.prefix_len, ttl_s);
-            if let Some(flight) = self.flights.refresh(resolved_key.cache_key.as_bytes(), plan) {
+            if let Some(flight) = self.loads.flights.refresh(resolved_key.cache_key.as_bytes(), plan) {
                 self.counters.refreshed += 1;
                 requests.add(resolved_key.lookup.refreshing(resolved_key.needs_postgres), flight, values);
             }
@@ -74,7 +74,7 @@ impl Engine {
             return;
         }
         if may_pass(error) {
-            self.refresh_backoff.add(&completed.key, store.monotonic_ms());
+            self.loads.refresh_backoff.add(&completed.key, store.monotonic_ms());
         } else {
             self.discard(store, &completed.key);
         }

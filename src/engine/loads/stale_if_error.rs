@@ -49,12 +49,12 @@ impl Engine {
         if grace_ms == 0 || completed.waiters.is_empty() {
             return None;
         }
-        let table = self.tables.by_id(completed.plan.row()?.table)?;
-        let own_key = self.aliases.find(&completed.key).unwrap_or(&completed.key);
+        let table = self.catalog.tables.by_id(completed.plan.row()?.table)?;
+        let own_key = self.catalog.aliases.find(&completed.key).unwrap_or(&completed.key);
         // A table that was dropped meanwhile has another prefix: its entries are gone, though their bytes may be here.
         if !may_stand(self.suspect_for_ms(table.source, store.monotonic_ms()), grace_ms, error)
             || table.lookup_key_in(own_key).is_none()
-            || self.pending_invalidations.cover(&table, own_key)
+            || self.freshness.pending_invalidations.cover(&table, own_key)
         {
             return None;
         }

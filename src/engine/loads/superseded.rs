@@ -30,9 +30,9 @@ impl Engine {
             Found::Foreign | Found::Nothing => {}
         }
         let flight_key = key_of_now(&table, completed, &completed.key);
-        let mut superseded = self.flights.hand_over(&flight_key, completed);
+        let mut superseded = self.loads.flights.hand_over(&flight_key, completed);
         if let Some(other) = own_key.filter(|key| *key != flight_key && !completed.waiters.is_empty()) {
-            superseded |= self.flights.supersede_key(&other);
+            superseded |= self.loads.flights.supersede_key(&other);
         }
         self.counters.superseded += u64::from(superseded);
     }

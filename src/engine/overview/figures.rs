@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cache::lease::Freshness;
+use crate::cache::lease::LeaseStatus;
 use crate::cache::value::Value;
 use crate::plugins::health::Verdict;
 use crate::plugins::overview::{Overview, SourceOverview};
@@ -12,6 +12,7 @@ use crate::settings::Invalidation;
 use crate::workers::messages::SourceIndex;
 
 use crate::engine::catalog::sources::ActiveSource;
+use crate::engine::overview::counters::Counters;
 use crate::engine::state::Engine;
 
 /// How often the HTTP endpoint is told how things stand.
@@ -29,6 +30,17 @@ impl Engine {
             complaints: self.records.complaints(),
             sources: sources.map(|(index, source)| self.overview_of(index, source)).collect(),
         }
+    }
+
+    /// Begins anew with everything that STATS tells.
+    pub fn reset_figures(&mut self) {
+        self.counters = Counters::default();
+        self.plugins.reset();
+    }
+
+    /// A command has invalidated a row.
+    pub fn count_invalidation(&mut self) {
+        self.counters.invalidations += 1;
     }
 
     /// What STATS tells.
@@ -50,15 +62,15 @@ impl Engine {
 
     fn gauges(&self) -> Vec<(&'static str, u64)> {
         vec![
-            ("flights", self.flights.len() as u64),
-            ("waiting_clients", self.waiters.len() as u64),
+            ("flights", self.loads.flights.len() as u64),
+            ("waiting_clients", self.requests.waiters.len() as u64),
             ("queued_tasks", self.sources.queued() as u64),
             ("rejected_records", self.records.rejected()),
-            ("tables", self.tables.len() as u64),
+            ("tables", self.catalog.tables.len() as u64),
             ("queries", self.queries.known().count() as u64),
             (
                 "queries_untracked",
-                self.queries.known().filter(|query| !query.is_tracked(&self.tables)).count() as u64,
+                self.queries.known().filter(|query| !query.is_tracked(&self.catalog.tables)).count() as u64,
             ),
         ]
     }
@@ -74,13 +86,13 @@ impl Engine {
 
     /// Adds what is known of the source's change notices.
     fn with_notices(&self, index: SourceIndex, overview: SourceOverview) -> SourceOverview {
-        let Some(known) = self.freshness.get(index) else { return overview };
+        let Some(known) = self.freshness.leases.get(index) else { return overview };
         let is_told = known.mode != Invalidation::Off;
         SourceOverview {
             invalidation: known.mode.name(),
             is_told,
             freshness: self.freshness_name(index, monotonic_ms()),
-            is_fresh: self.freshness_of(index, monotonic_ms()) == Freshness::Live,
+            is_fresh: self.freshness_of(index, monotonic_ms()) == LeaseStatus::Live,
             freshness_reason: known.reason.clone(),
             watched: self.watched(index) as u64,
             staleness_ms: known.lease.staleness_ms(monotonic_ms()).filter(|_| is_told),

@@ -89,7 +89,7 @@ impl Engine {
     /// What is known of the query, unless a table that it reads has become another one.
     fn known_query(&mut self, request: &Request) -> Option<Rc<Query>> {
         let query = Rc::clone(self.queries.known.get(&request.stem)?);
-        if query.sql() != &*request.sql || query.is_outdated(&self.tables) {
+        if query.sql() != &*request.sql || query.is_outdated(&self.catalog.tables) {
             self.queries.forget(&request.stem);
             return None;
         }
@@ -145,7 +145,7 @@ impl Engine {
     /// Whether entries of `query` may be served and stored: here its changes are known, which a replica's master does not
     /// pass on, and told as far as they have to be.
     pub(super) fn may_rely_on_query(&self, store: impl Store, query: &Query) -> bool {
-        !store.is_replica() && query.reads_only(&self.tables, |table| self.may_rely_on(store, table))
+        !store.is_replica() && query.reads_only(&self.catalog.tables, |table| self.may_rely_on(store, table))
     }
 
     fn join_query<S: Store>(
@@ -156,12 +156,12 @@ impl Engine {
         key: &S::Key,
         waiting: FlightWaiter,
     ) {
-        let under_way = match self.flights.target_of(key.as_bytes()) {
+        let under_way = match self.loads.flights.target_of(key.as_bytes()) {
             Some(Target::Query(number)) => Some(number),
             Some(Target::Row(_)) | None => None,
         };
         if under_way.is_some_and(|number| !self.queries.is_load_fresh(number, query, &request.tags)) {
-            self.counters.superseded += u64::from(self.flights.supersede_key(key.as_bytes()));
+            self.counters.superseded += u64::from(self.loads.flights.supersede_key(key.as_bytes()));
         }
         let number = self.queries.ask(query, &request.tags);
         let plan = self.plan(store, Target::Query(number), request.stem.len(), request.ttl_s);

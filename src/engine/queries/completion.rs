@@ -69,7 +69,7 @@ impl Engine {
         let is_known =
             self.queries.known.get(&load.query.stem).is_some_and(|known| Rc::ptr_eq(known, &load.query));
         is_known
-            && !load.query.is_outdated(&self.tables)
+            && !load.query.is_outdated(&self.catalog.tables)
             && self.queries.is_fresh(load.stamp, &load.query, &load.tags)
     }
 
@@ -91,7 +91,7 @@ impl Engine {
             return rows;
         }
         let key = Rc::clone(&completed.key);
-        self.counters.superseded += u64::from(self.flights.hand_over(&key, completed));
+        self.counters.superseded += u64::from(self.loads.flights.hand_over(&key, completed));
         rows
     }
 

@@ -35,6 +35,11 @@ impl Engine {
         Ok(())
     }
 
+    /// The queries that were defined.
+    pub fn defined_queries(&self) -> impl Iterator<Item = &NamedQuery> {
+        self.queries.named.iter()
+    }
+
     /// Reads the records, if the data set is there and they were not read yet.
     pub fn know_definitions(&mut self, store: impl Store) {
         if !self.records.get(RecordName::Queries).is_read() && !store.is_loading() {

@@ -85,7 +85,8 @@ impl Engine {
         let Some(stem) = waiting.first().map(|pending| Rc::clone(&pending.request.stem)) else { return };
         let result = result.and_then(|described| self.enter_query(ctx, source, stem, plan, described, asked));
         for PendingQuery { mut caller, request, wanted } in waiting {
-            let Some(waiter) = caller.waiter.filter(|waiter| self.waiters.is_waiting(*waiter)) else {
+            let Some(waiter) = caller.waiter.filter(|waiter| self.requests.waiters.is_waiting(*waiter))
+            else {
                 continue;
             };
             match &result {

@@ -25,10 +25,10 @@ impl Engine {
         });
         let bytes = matches!(found, Found::Row(())).then_some(bytes);
         let may_serve = self.may_rely_on_query(store, query);
-        let waiters = self.flights.waiters_of(key.as_bytes());
-        let untracked = query.untracked(&self.tables);
+        let waiters = self.loads.flights.waiters_of(key.as_bytes());
+        let untracked = query.untracked(&self.catalog.tables);
         let mut tables: Vec<String> =
-            query.tables(&self.tables).iter().map(|table| table.name.to_string()).collect();
+            query.tables(&self.catalog.tables).iter().map(|table| table.name.to_string()).collect();
         tables.sort_unstable();
         let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
         let texts = |texts: Vec<String>| Value::List(texts.into_iter().map(Value::Text).collect());

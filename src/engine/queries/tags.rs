@@ -14,7 +14,7 @@ impl Engine {
         tags.dedup();
         tags.retain(|tag| self.queries.tags.drop_tag(tag, &self.queries.clock));
         if !tags.is_empty() {
-            self.sweep.begin();
+            self.freshness.sweep.begin();
         }
         self.counters.tags_dropped += tags.len() as u64;
         for tag in &tags {

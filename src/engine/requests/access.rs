@@ -133,7 +133,7 @@ impl Engine {
         caller: &Caller,
         error: Error,
     ) -> Error {
-        let key = match self.tables.find(spelling) {
+        let key = match self.catalog.tables.find(spelling) {
             Some(table) => [&table.acl_prefix, command.keys().bytes()].concat(),
             None => {
                 [self.settings.get().cache_prefix.as_bytes(), spelling, b":", command.keys().bytes()].concat()

@@ -69,9 +69,9 @@ pub fn of_command(ctx: Context<'_>, spec: &Spec, arguments: Arguments<'_>) -> Re
 /// Asks about commands whose clients wait, and goes on with them.
 pub fn of_waiting(ctx: Context<'_>) {
     while let Some((pending, before_command_of)) =
-        crate::engine::with(|engine| engine.awaiting_plugins.pop_front())
+        crate::engine::with(|engine| engine.requests.awaiting_plugins.pop_front())
     {
-        let words = crate::engine::with(|engine| engine.waiters.words(pending.waiter()));
+        let words = crate::engine::with(|engine| engine.requests.waiters.words(pending.waiter()));
         let Some(words) = words else { continue };
         let verdict = before_command_of.ask(ctx, pending.spec(), pending.caller(), Args::Kept(&words));
         crate::engine::with(|engine| {

@@ -29,7 +29,7 @@ impl Caller {
         if let Some(waiter) = self.waiter {
             return Ok(waiter);
         }
-        let waiter = engine.waiters.block(ctx, engine.settings.get().max_waiters)?;
+        let waiter = engine.requests.waiters.block(ctx, engine.settings.get().max_waiters)?;
         self.waiter = Some(waiter);
         Ok(waiter)
     }

@@ -81,7 +81,7 @@ fn end(
             let (arguments, timings) = (keep(), Timings::default());
             let subject = outcome.subject.take();
             let call = Call { command, began, arguments, is_write, client, subject, timings };
-            engine.waiters.remember(*waiter, call);
+            engine.requests.waiters.remember(*waiter, call);
         }
         Answer::Now(reply) => {
             let error = reply.error_code();

@@ -8,7 +8,7 @@ use crate::cache::stored::Refusal;
 use crate::server::context::Context;
 
 use crate::engine::catalog::tables::Table;
-use crate::engine::loads::completion::Answered;
+use crate::engine::loads::completion::SharedAnswer;
 use crate::engine::loads::waiter::FlightWaiter;
 use crate::engine::requests::pending_command::PendingCommand;
 use crate::engine::state::Engine;
@@ -19,7 +19,7 @@ pub enum DeferredWrite {
     /// A command that is to run.
     Command(PendingCommand),
     /// A command that is to go on.
-    Answer(FlightWaiter, Answered),
+    Answer(FlightWaiter, SharedAnswer),
 }
 
 impl std::fmt::Debug for DeferredWrite {
@@ -31,8 +31,8 @@ impl std::fmt::Debug for DeferredWrite {
 impl Engine {
     /// No flight that began before now may fill `key`, nor one whose own key nobody knows yet and might be it.
     pub fn supersede(&mut self, store: impl Store, table: &Rc<Table>, key: &[u8]) {
-        let superseded =
-            usize::from(self.flights.supersede_key(key)) + self.flights.supersede_uncertain(table.id);
+        let superseded = usize::from(self.loads.flights.supersede_key(key))
+            + self.loads.flights.supersede_uncertain(table.id);
         self.counters.superseded += superseded as u64;
         table.non_unique.drop_all(store.unix_ms());
         table.changes.add(self.queries.clock.next());
@@ -61,10 +61,10 @@ impl Engine {
 
     /// Goes on with what was held, once the pause has ended.
     pub fn run_deferred_writes(&mut self, ctx: Context<'_>) {
-        if self.deferred.is_empty() || ctx.is_paused() {
+        if self.requests.deferred.is_empty() || ctx.is_paused() {
             return;
         }
-        for deferred in std::mem::take(&mut self.deferred) {
+        for deferred in std::mem::take(&mut self.requests.deferred) {
             match deferred {
                 DeferredWrite::Command(pending) => self.run_deferred(ctx, pending),
                 DeferredWrite::Answer(waiting, answered) => self.answer(ctx, waiting, &answered),

@@ -75,11 +75,11 @@ impl Engine {
 
     /// Runs a command whose client waits, or has it wait for those who may refuse it.
     pub fn run_pending(&mut self, ctx: Context<'_>, mut pending: PendingCommand, table: &Rc<Table>) {
-        if !self.waiters.is_waiting(pending.waiter) {
+        if !self.requests.waiters.is_waiting(pending.waiter) {
             return;
         }
         if pending.spec().is_write() && replicas_are_paused() {
-            return self.deferred.push(DeferredWrite::Command(pending));
+            return self.requests.deferred.push(DeferredWrite::Command(pending));
         }
         let before_command_of = if pending.is_cleared {
             Ok(None)
@@ -88,7 +88,7 @@ impl Engine {
         };
         let answer = match before_command_of {
             Ok(Some(before_command_of)) => {
-                return self.awaiting_plugins.push_back((pending, before_command_of))
+                return self.requests.awaiting_plugins.push_back((pending, before_command_of))
             }
             Ok(None) => pending.command.run(self, ctx, table, &mut pending.caller),
             Err(error) => Err(error),
@@ -117,7 +117,7 @@ impl Engine {
         match verdict {
             Err(error) => self.fail(pending.waiter, error),
             Ok(()) => {
-                self.waiters.about(pending.waiter, before_command_of.subject);
+                self.requests.waiters.about(pending.waiter, before_command_of.subject);
                 self.run_deferred(ctx, PendingCommand { is_cleared: true, ..pending });
             }
         }
@@ -134,6 +134,6 @@ impl Engine {
     /// Answers a waiting client with an error.
     pub fn fail(&mut self, waiter: WaiterId, error: Error) {
         self.counters.errors += 1;
-        self.waiters.answer(waiter, Reply::Error(error));
+        self.requests.waiters.answer(waiter, Reply::Error(error));
     }
 }

@@ -76,13 +76,13 @@ impl<K: Eq + Hash + Clone, W> Questions<K, W> {
 impl Engine {
     /// Answers the clients of questions that take too long.
     pub fn expire_questions(&mut self, now_ms: u64) {
-        let tables = self.resolutions.expire(now_ms).into_iter().map(|pending| pending.waiter());
+        let tables = self.catalog.resolutions.expire(now_ms).into_iter().map(|pending| pending.waiter());
         let queries =
             self.queries.descriptions.expire(now_ms).into_iter().filter_map(|pending| pending.waiter());
         for waiter in tables.chain(queries) {
             self.fail(waiter, timed_out());
         }
-        for watch in self.watches.under_way.expire(now_ms) {
+        for watch in self.requests.watches.under_way.expire(now_ms) {
             self.fail(watch.waiter, too_late(&watch.what));
         }
     }

@@ -107,7 +107,7 @@ pub fn run_on_table(
 impl Engine {
     /// The table that a client calls `spelling`, if it was resolved, in its generation of now.
     pub fn known(&mut self, ctx: Context<'_>, spelling: &[u8]) -> Option<Rc<Table>> {
-        let table = self.tables.find(spelling)?;
+        let table = self.catalog.tables.find(spelling)?;
         Some(self.current(ctx, table))
     }
 
@@ -192,7 +192,7 @@ impl Engine {
         match caller.waiter {
             None => Answer::Now(reply),
             Some(waiter) => {
-                self.waiters.answer(waiter, reply);
+                self.requests.waiters.answer(waiter, reply);
                 Answer::Now(Reply::Sent)
             }
         }

@@ -51,8 +51,8 @@ impl Engine {
         let limit = self.settings.get().queue_limit;
         let patience = what.patience(self.settings.get().load_timeout);
         let waiter = caller.wait(self, ctx)?;
-        self.watches.next += 1;
-        let number = self.watches.next;
+        self.requests.watches.next += 1;
+        let number = self.requests.watches.next;
         let mut pending = 0;
         for source in sources {
             let pushed = self.sources.get(*source).map_or_else(
@@ -71,23 +71,23 @@ impl Engine {
         }
         let deadline_ms = monotonic_ms() + patience.as_millis() as u64;
         let watch = Watch { waiter, what: what.clone(), pending, listed: vec![] };
-        self.watches.under_way.ask(number, watch, deadline_ms);
+        self.requests.watches.under_way.ask(number, watch, deadline_ms);
         Ok(Answer::Blocked(waiter))
     }
 
     /// The sources that tell of changes.
     pub fn telling_sources(&self) -> Vec<SourceIndex> {
         let tells = |source: &SourceIndex| {
-            self.freshness.get(*source).is_some_and(|known| known.mode != Invalidation::Off)
+            self.freshness.leases.get(*source).is_some_and(|known| known.mode != Invalidation::Off)
         };
-        (0..self.freshness.len()).filter(tells).collect()
+        (0..self.freshness.leases.len()).filter(tells).collect()
     }
 
     /// A source has answered.
     pub fn watched_by(&mut self, number: u64, source: SourceIndex, result: Result<WatchAnswer, Error>) {
         let prefix = self.sources.prefix(source).to_owned();
         let name = self.sources.get(source).map_or("", |active| &active.name).to_owned();
-        let Some(watch) = self.watches.under_way.first_mut(&number) else { return };
+        let Some(watch) = self.requests.watches.under_way.first_mut(&number) else { return };
         watch.pending = watch.pending.saturating_sub(1);
         let waiter = watch.waiter;
         let reply = match result {
@@ -102,8 +102,8 @@ impl Engine {
             }
             Err(error) => Reply::Error(error),
         };
-        self.watches.under_way.answered(&number);
-        self.waiters.answer(waiter, reply);
+        self.requests.watches.under_way.answered(&number);
+        self.requests.waiters.answer(waiter, reply);
     }
 }
 

@@ -91,13 +91,13 @@ impl Cache {
     pub fn add(&mut self, definition: TableDefinition) -> Rc<Table> {
         let name = definition.display.clone();
         let table = self.engine.enter(&self.store, 0, Arc::new(definition), Instant::now());
-        self.engine.tables.remember(name.as_bytes(), &table);
+        self.engine.catalog.tables.remember(name.as_bytes(), &table);
         table
     }
 
     /// The table `name` in its generation of now.
     pub fn table(&mut self, name: &str) -> Rc<Table> {
-        let table = self.engine.tables.find(name.as_bytes()).expect("it was added");
+        let table = self.engine.catalog.tables.find(name.as_bytes()).expect("it was added");
         self.engine.current(&self.store, table)
     }
 
@@ -163,12 +163,12 @@ impl Cache {
 
     /// The loads under way, in the order they began.
     pub fn loads(&self) -> Vec<FlightId> {
-        self.engine.flights.under_way().into_iter().map(|(flight, _)| flight).collect()
+        self.engine.loads.flights.under_way().into_iter().map(|(flight, _)| flight).collect()
     }
 
     /// The cache key that a load under way was asked for under.
     pub fn key_of(&self, flight: FlightId) -> Option<String> {
-        let under_way = self.engine.flights.under_way();
+        let under_way = self.engine.loads.flights.under_way();
         let found = under_way.iter().find(|(id, _)| *id == flight);
         found.map(|(_, key)| String::from_utf8_lossy(key).into_owned())
     }

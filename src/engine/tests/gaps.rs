@@ -1,6 +1,6 @@
 //! Gaps in the change notices, and sources that fall silent.
 
-use crate::cache::lease::{Freshness, Gap};
+use crate::cache::lease::{Gap, LeaseStatus};
 use crate::engine::store::Store;
 use crate::workers::messages::FeedEvent;
 
@@ -20,7 +20,7 @@ fn filled(settings: &[&str]) -> Cache {
     cache
 }
 
-fn freshness(cache: &Cache) -> Freshness {
+fn freshness(cache: &Cache) -> LeaseStatus {
     cache.engine.freshness_of(0, (&cache.store).monotonic_ms())
 }
 
@@ -96,9 +96,9 @@ fn what_is_stored_after_a_gap_is_served() {
 fn a_source_is_suspect_once_no_heartbeat_came_back_for_max_staleness() {
     let mut cache = filled(&["max_staleness_ms", "2000"]);
     cache.pass(1999);
-    assert_eq!((freshness(&cache), cache.read("t", ID)), (Freshness::Live, hit(ROW)));
+    assert_eq!((freshness(&cache), cache.read("t", ID)), (LeaseStatus::Live, hit(ROW)));
     cache.pass(1);
-    assert_eq!((freshness(&cache), cache.read("t", ID)), (Freshness::Suspect, Read::Waits(2)));
+    assert_eq!((freshness(&cache), cache.read("t", ID)), (LeaseStatus::Suspect, Read::Waits(2)));
     assert_eq!(cache.engine.counters.bypassed, 1);
 }
 
@@ -155,7 +155,7 @@ fn a_session_that_opens_without_a_gap_ends_nothing() {
 #[test]
 fn the_reason_of_a_lost_session_is_kept_until_a_heartbeat_comes_back() {
     let mut cache = filled(&[]);
-    let reason = |cache: &Cache| cache.engine.freshness.get(0).and_then(|known| known.reason.clone());
+    let reason = |cache: &Cache| cache.engine.freshness.leases.get(0).and_then(|known| known.reason.clone());
     cache.feed(FeedEvent::Closed("lost".into()));
     assert_eq!(reason(&cache).as_deref(), Some("lost"));
     cache.beat();
@@ -167,7 +167,7 @@ fn definitions_that_cannot_be_compared_are_a_reason_where_there_is_no_other() {
     let mut cache = filled(&[]);
     cache.feed(FeedEvent::Closed("lost".into()));
     cache.feed(FeedEvent::Uncompared("denied".into()));
-    let reason = cache.engine.freshness.get(0).and_then(|known| known.reason.clone());
+    let reason = cache.engine.freshness.leases.get(0).and_then(|known| known.reason.clone());
     assert_eq!(reason.as_deref(), Some("lost"));
 }
 
@@ -176,7 +176,7 @@ fn foreign_notices_are_counted() {
     let mut cache = filled(&[]);
     cache.feed(FeedEvent::Foreign(3));
     cache.feed(FeedEvent::Foreign(4));
-    assert_eq!(cache.engine.freshness.get(0).map(|known| known.foreign), Some(7));
+    assert_eq!(cache.engine.freshness.leases.get(0).map(|known| known.foreign), Some(7));
     assert_eq!(cache.read("t", ID), hit(ROW), "they end nothing");
 }
 

@@ -107,9 +107,9 @@ fn a_flush_of_everything_reaches_tables_that_are_not_known_yet() {
 fn flushes_of_everything_grow_within_one_millisecond() {
     let mut cache = filled();
     cache.engine.flush_all(&cache.store);
-    let first = cache.engine.everything_epoch;
+    let first = cache.engine.catalog.everything_epoch;
     cache.engine.flush_all(&cache.store);
-    assert!(cache.engine.everything_epoch > first);
+    assert!(cache.engine.catalog.everything_epoch > first);
 }
 
 #[test]
@@ -260,8 +260,8 @@ fn a_definition_that_was_asked_for_earlier_than_the_last_is_out_of_date() {
 fn a_relation_that_is_gone_is_forgotten() {
     let mut cache = filled();
     cache.engine.redefined(&cache.store, 0, 1, None, Instant::now());
-    assert!(cache.engine.tables.find(b"t").is_none());
-    assert!(cache.engine.tables.is_empty());
+    assert!(cache.engine.catalog.tables.find(b"t").is_none());
+    assert!(cache.engine.catalog.tables.is_empty());
 }
 
 #[test]
@@ -269,8 +269,11 @@ fn a_relation_of_another_name_is_asked_for_anew() {
     let mut cache = filled();
     let renamed = TableDefinition { relation: "s".into(), display: "s".into(), ..table() };
     cache.engine.redefined(&cache.store, 0, 1, Some(renamed.into()), Instant::now());
-    assert!(cache.engine.tables.find(b"t").is_none());
-    assert_eq!(cache.engine.tables.by_oid(0, 1).map(|table| table.name.to_string()).as_deref(), Some("s"));
+    assert!(cache.engine.catalog.tables.find(b"t").is_none());
+    assert_eq!(
+        cache.engine.catalog.tables.by_oid(0, 1).map(|table| table.name.to_string()).as_deref(),
+        Some("s")
+    );
 }
 
 #[test]
@@ -278,5 +281,5 @@ fn a_relation_that_takes_the_name_of_one_that_was_dropped_is_another_one() {
     let mut cache = filled();
     cache.add(TableDefinition { oid: 8, concerns: vec![8], ..table() });
     assert_eq!(cache.read("t", ID), Read::Waits(2));
-    assert!(cache.engine.tables.by_oid(0, 1).is_none());
+    assert!(cache.engine.catalog.tables.by_oid(0, 1).is_none());
 }

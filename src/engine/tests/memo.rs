@@ -136,23 +136,26 @@ fn a_table_knows_the_keys_of_its_generation() {
 fn a_spelling_is_found_until_its_table_is_gone() {
     let mut cache = cache();
     let table = cache.table("t");
-    cache.engine.tables.remember(b"public.t", &table);
-    assert!(cache.engine.tables.find(b"public.t").is_some_and(|found| Rc::ptr_eq(&found, &table)));
-    assert!(cache.engine.tables.forget(0, 1).is_some());
-    assert!(cache.engine.tables.find(b"public.t").is_none() && cache.engine.tables.find(b"t").is_none());
-    assert!(cache.engine.tables.forget(0, 1).is_none());
+    cache.engine.catalog.tables.remember(b"public.t", &table);
+    assert!(cache.engine.catalog.tables.find(b"public.t").is_some_and(|found| Rc::ptr_eq(&found, &table)));
+    assert!(cache.engine.catalog.tables.forget(0, 1).is_some());
+    assert!(
+        cache.engine.catalog.tables.find(b"public.t").is_none()
+            && cache.engine.catalog.tables.find(b"t").is_none()
+    );
+    assert!(cache.engine.catalog.tables.forget(0, 1).is_none());
 }
 
 #[test]
 fn all_spellings_follow_a_new_generation() {
     let mut cache = cache();
     let table = cache.table("t");
-    cache.engine.tables.remember(b"public.t", &table);
+    cache.engine.catalog.tables.remember(b"public.t", &table);
     let new = cache.engine.start_epoch(&cache.store, &table);
     for name in [&b"t"[..], b"public.t"] {
-        assert!(cache.engine.tables.find(name).is_some_and(|found| Rc::ptr_eq(&found, &new)));
+        assert!(cache.engine.catalog.tables.find(name).is_some_and(|found| Rc::ptr_eq(&found, &new)));
     }
-    assert_eq!((new.id, cache.engine.tables.len()), (table.id, 1));
+    assert_eq!((new.id, cache.engine.catalog.tables.len()), (table.id, 1));
 }
 
 #[test]
@@ -160,11 +163,11 @@ fn any_number_of_spellings_is_one_table() {
     let mut cache = cache();
     let table = cache.table("t");
     for number in 0..10_001 {
-        cache.engine.tables.remember(format!("s{number}").as_bytes(), &table);
+        cache.engine.catalog.tables.remember(format!("s{number}").as_bytes(), &table);
     }
-    assert!(cache.engine.tables.find(b"s0").is_none(), "the memo of names has started anew");
-    assert!(cache.engine.tables.find(b"s10000").is_some());
-    assert_eq!(cache.engine.tables.len(), 1);
+    assert!(cache.engine.catalog.tables.find(b"s0").is_none(), "the memo of names has started anew");
+    assert!(cache.engine.catalog.tables.find(b"s10000").is_some());
+    assert_eq!(cache.engine.catalog.tables.len(), 1);
 }
 
 #[test]
@@ -188,7 +191,7 @@ fn changes_of_a_partition_concern_its_table_and_no_other() {
     let mut cache = cache();
     cache.add(TableDefinition { concerns: vec![2, 3], ..other_table() });
     let names = |oid| {
-        let found = cache.engine.tables.concerned_by(0, &Relation::Oid(oid));
+        let found = cache.engine.catalog.tables.concerned_by(0, &Relation::Oid(oid));
         found.iter().map(|table| table.name.to_string()).collect::<Vec<_>>()
     };
     assert_eq!((names(1), names(3), names(4)), (vec!["t".into()], vec!["u".into()], vec![]));
@@ -197,8 +200,8 @@ fn changes_of_a_partition_concern_its_table_and_no_other() {
 #[test]
 fn tables_of_another_source_are_not_concerned() {
     let mut cache = cache();
-    assert_eq!(cache.engine.tables.concerned_by(1, &Relation::Oid(1)).len(), 0);
-    assert_eq!(cache.engine.tables.of_source(1).count(), 0);
-    assert_eq!(cache.engine.tables.of_source(0).count(), 1);
+    assert_eq!(cache.engine.catalog.tables.concerned_by(1, &Relation::Oid(1)).len(), 0);
+    assert_eq!(cache.engine.catalog.tables.of_source(1).count(), 0);
+    assert_eq!(cache.engine.catalog.tables.of_source(0).count(), 1);
     cache.tick();
 }

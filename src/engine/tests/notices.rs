@@ -284,7 +284,7 @@ fn the_end_of_a_pause_removes_it() {
     cache.store.set_role(Role::Master);
     cache.tick();
     assert!(!cache.stands("t", ID));
-    assert!(cache.engine.pending_invalidations.is_empty());
+    assert!(cache.engine.freshness.pending_invalidations.is_empty());
 }
 
 #[test]

@@ -106,9 +106,12 @@ fn a_doubt_ends_when_the_master_has_removed_the_entry_and_time_has_passed() {
         cache.touched(&key);
     }
     cache.tick();
-    assert!(!cache.engine.pending_invalidations.is_empty(), "a fill of its master may still be on its way");
+    assert!(
+        !cache.engine.freshness.pending_invalidations.is_empty(),
+        "a fill of its master may still be on its way"
+    );
     cache.pass(2001);
-    assert!(cache.engine.pending_invalidations.is_empty());
+    assert!(cache.engine.freshness.pending_invalidations.is_empty());
 }
 
 #[test]
@@ -175,7 +178,7 @@ fn a_replica_that_becomes_a_master_starts_anew() {
     let mut cache = replica();
     cache.changed(1, &[CHANGE]);
     cache.set_role(Role::Master);
-    assert!(cache.engine.pending_invalidations.is_empty());
+    assert!(cache.engine.freshness.pending_invalidations.is_empty());
     assert_eq!(cache.read("t", ID), Read::Waits(2));
     assert_eq!(cache.engine.counters.gaps, 1);
 }
