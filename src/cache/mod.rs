@@ -24,3 +24,16 @@ pub mod tag;
 pub mod timings;
 pub mod ttl;
 pub mod value;
+
+pub use age::Age;
+pub use canonical::Rule;
+pub use entry::Entry;
+pub use error::{Error, ErrorKind};
+pub use flight::FlightId;
+pub use lease::Gap;
+pub use notice::{Notice, Relation};
+pub use stored::{Refusal, Stored};
+pub use table::TableDefinition;
+pub use timings::Timings;
+pub use ttl::Ttl;
+pub use value::Value;

@@ -1,6 +1,6 @@
 //! What the catalog says of a relation: its columns, their types and the unique keys that serve a lookup.
 
-use crate::cache::canonical::Rule;
+use crate::cache::Rule;
 
 /// How much of the clock a type's input function reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

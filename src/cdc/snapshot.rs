@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::cache::lease::Gap;
+use crate::cache::Gap;
 
 /// A `pg_snapshot`, as PostgreSQL writes it: `xmin:xmax:xip,…`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,13 +1,12 @@
 //! `PGCACHE.ANNOUNCE hooks|queries <sha256>|none`: what a master tells its replicas. Nobody else may send it.
 
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind};
 use crate::engine;
 use crate::engine::records::announcements;
 use crate::engine::records::name::RecordName;
-use crate::engine::requests::command::{Command, Outcome, Veto};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::Reply;
+use crate::engine::requests::command::Veto;
+use crate::engine::{Command, Outcome};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Reply, Spec};
 
 /// The command.
 #[derive(Debug)]

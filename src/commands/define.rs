@@ -1,16 +1,11 @@
 //! `PGCACHE.DEFINE <name> <sql> [TTL <s>] [TAGS <n> <tag> …] | DEL <name> | LIST | HELP`: queries that may be asked by name.
 
 use super::query_words::Options;
-use crate::cache::error::{Error, ErrorKind};
 use crate::cache::named_query::{parse_name, parse_sql, NamedQuery};
-use crate::cache::ttl::Ttl;
-use crate::engine::command_names;
-use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::{self, Engine};
-use crate::server::acl::{Access, User};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::{Reply, Value};
+use crate::cache::{Error, ErrorKind, Ttl, Value};
+use crate::engine;
+use crate::engine::{command_names, Command, Engine, Outcome};
+use crate::server::{Access, Argument, ArgumentKind, Arguments, Context, Reply, Spec, User};
 
 /// The command.
 #[derive(Debug)]

@@ -3,19 +3,11 @@
 
 use std::rc::Rc;
 
-use crate::cache::error::Error;
-use crate::cache::tag;
+use crate::cache::{tag, Error, Value};
 use crate::engine;
-use crate::engine::catalog::tables::Table;
-use crate::engine::requests::caller::Caller;
-use crate::engine::requests::command::{Command, Outcome, Veto};
-use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
-use crate::engine::Engine;
-use crate::server::acl::{Access, User};
-use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::{Reply, Value};
-use crate::server::text::Text;
+use crate::engine::requests::command::Veto;
+use crate::engine::{run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCommand};
+use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, Text, User};
 
 /// The command.
 #[derive(Debug)]

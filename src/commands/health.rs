@@ -1,11 +1,9 @@
 //! `PGCACHE.HEALTH`: whether PostgreSQL can be reached, source by source. Asks nobody: it tells what is known.
 
 use crate::engine;
-use crate::engine::requests::command::{Command, Outcome};
+use crate::engine::{Command, Outcome};
 use crate::plugins::health;
-use crate::server::command::{Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::Reply;
+use crate::server::{Arguments, Context, Reply, Spec};
 
 /// The command.
 #[derive(Debug)]

@@ -1,9 +1,8 @@
 //! `PGCACHE.HELP`: the commands, a line each.
 
-use crate::engine::requests::command::{Command, Outcome};
-use crate::server::command::{Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::{Reply, Value};
+use crate::cache::Value;
+use crate::engine::{Command, Outcome};
+use crate::server::{Arguments, Context, Reply, Spec};
 
 /// The command.
 #[derive(Debug)]

@@ -1,16 +1,13 @@
 //! `PGCACHE.HOOK ADD … | DEL <name> | LIST | ENABLE <name> | DISABLE <name> | HELP`: what is to be done when something
 //! happens.
 
-use crate::cache::error::{Error, ErrorKind};
-use crate::engine::requests::command::{Command, Outcome, Veto};
-use crate::engine::{self, Engine};
+use crate::cache::{Error, ErrorKind};
+use crate::engine;
+use crate::engine::requests::command::Veto;
+use crate::engine::{Command, Engine, Outcome};
 use crate::plugins::hooks::action::Action;
 use crate::plugins::hooks::hook::{list, Definition};
-use crate::server::acl::User;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::Reply;
-use crate::server::text::Text;
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Reply, Spec, Text, User};
 use crate::settings::EventType;
 
 /// The longest name, pattern or target of a hook, in bytes.

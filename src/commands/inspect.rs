@@ -4,23 +4,14 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::query_words;
-use crate::cache::age::Age;
-use crate::cache::entry::Entry;
-use crate::cache::error::Error;
-use crate::cache::stored::Stored;
-use crate::engine::catalog::lookup::{resolve_key, ResolvedKey};
-use crate::engine::catalog::tables::Table;
-use crate::engine::command_names;
+use crate::cache::{Age, Entry, Error, Stored, Value};
 use crate::engine::queries::{ask, Wanted};
-use crate::engine::requests::caller::Caller;
-use crate::engine::requests::command::{Command, Outcome, Veto};
-use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
-use crate::engine::Engine;
-use crate::server::acl::Access;
-use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::keyspace;
-use crate::server::reply::{Reply, Value};
+use crate::engine::requests::command::Veto;
+use crate::engine::{
+    command_names, resolve_key, run_on_table, Caller, Command, Engine, Keys, Outcome, ResolvedKey, Table,
+    TableCommand,
+};
+use crate::server::{keyspace, Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec};
 
 /// The command.
 #[derive(Debug)]

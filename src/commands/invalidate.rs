@@ -3,20 +3,13 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::cache::error::{Error, ErrorKind};
-use crate::engine::catalog::lookup::{resolve_key, ResolvedKey};
-use crate::engine::catalog::tables::Table;
-use crate::engine::loads::waiter::LoadedRow;
-use crate::engine::requests::caller::Caller;
-use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
-use crate::engine::Engine;
-use crate::plugins::event::Event;
-use crate::server::acl::{Access, User};
-use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::Reply;
-use crate::server::text::Text;
+use crate::cache::{Error, ErrorKind};
+use crate::engine::{
+    resolve_key, run_on_table, Caller, Command, Engine, Keys, LoadedRow, Outcome, ResolvedKey, Table,
+    TableCommand,
+};
+use crate::plugins::Event;
+use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, Text, User};
 use crate::settings::EventType;
 
 /// The command.

@@ -3,19 +3,9 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::cache::error::Error;
-use crate::cache::stored::Stored;
-use crate::engine::catalog::lookup::resolve_key;
-use crate::engine::catalog::tables::Table;
-use crate::engine::requests::caller::Caller;
-use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
-use crate::engine::Engine;
-use crate::server::acl::Access;
-use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::keyspace;
-use crate::server::reply::Reply;
+use crate::cache::{Error, Stored};
+use crate::engine::{resolve_key, run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCommand};
+use crate::server::{keyspace, Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec};
 
 /// The command.
 #[derive(Debug)]

@@ -4,27 +4,17 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::cache::age::Age;
-use crate::cache::entry::Entry;
-use crate::cache::error::Error;
-use crate::cache::timings::Timings;
-use crate::cache::ttl::Ttl;
-use crate::engine::catalog::lookup::{resolve_keys, ResolvedKey};
-use crate::engine::catalog::tables::Table;
-use crate::engine::command_names;
+use crate::cache::{Age, Entry, Error, Timings, Ttl};
+use crate::engine::catalog::lookup::resolve_keys;
 use crate::engine::loads::entries::Found;
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
 use crate::engine::loads::pending_multiread::PendingMultiread;
 use crate::engine::loads::rows::Rows;
-use crate::engine::loads::waiter::FlightWaiter;
-use crate::engine::requests::caller::Caller;
-use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
-use crate::engine::Engine;
-use crate::server::acl::{Access, User};
-use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::{self, Reply};
+use crate::engine::{
+    command_names, run_on_table, Caller, Command, Engine, FlightWaiter, Keys, Outcome, ResolvedKey, Table,
+    TableCommand,
+};
+use crate::server::{reply, Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, User};
 
 /// The command.
 #[derive(Debug)]

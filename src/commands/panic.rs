@@ -1,13 +1,11 @@
 //! `PGCACHE.PANIC COMMAND|WORKER|CALLBACK`: panics there. Registered only with `test_hooks yes`, for the
 //! project's own tests of what a panic must not do: end the server.
 
-use crate::cache::error::Error;
+use crate::cache::Error;
 use crate::engine;
-use crate::engine::requests::command::{Command, Outcome};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::Reply;
-use crate::workers::job::Job;
+use crate::engine::{Command, Outcome};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Reply, Spec};
+use crate::workers::Job;
 
 /// The command.
 #[derive(Debug)]

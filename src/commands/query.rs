@@ -2,12 +2,9 @@
 //! memory or from PostgreSQL.
 
 use super::query_words;
-use crate::engine::command_names;
 use crate::engine::queries::{ask, Wanted};
-use crate::engine::requests::command::{Command, Outcome};
-use crate::server::acl::Access;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
+use crate::engine::{command_names, Command, Outcome};
+use crate::server::{Access, Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]

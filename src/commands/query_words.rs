@@ -1,10 +1,8 @@
 //! The words after a query: its parameters and options.
 
-use crate::cache::error::Error;
 use crate::cache::named_query::{parse_name, parse_sql};
-use crate::cache::parameters;
-use crate::cache::tag::{self, MAX_TAGS};
-use crate::cache::ttl::Ttl;
+use crate::cache::tag::MAX_TAGS;
+use crate::cache::{parameters, tag, Error, Ttl};
 use crate::engine::queries::{Asked, What};
 
 /// What may stand at the end, in any order, each once.

@@ -3,22 +3,13 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::cache::age::Age;
-use crate::cache::error::Error;
-use crate::cache::ttl::Ttl;
-use crate::engine::catalog::lookup::resolve_key;
-use crate::engine::catalog::tables::Table;
-use crate::engine::command_names;
+use crate::cache::{Age, Error, Ttl};
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
-use crate::engine::loads::waiter::FlightWaiter;
-use crate::engine::requests::caller::Caller;
-use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
-use crate::engine::Engine;
-use crate::server::acl::{Access, User};
-use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::Reply;
+use crate::engine::{
+    command_names, resolve_key, run_on_table, Caller, Command, Engine, FlightWaiter, Keys, Outcome, Table,
+    TableCommand,
+};
+use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, User};
 
 /// The command.
 #[derive(Debug)]

@@ -1,11 +1,9 @@
 //! `PGCACHE.SLOWLOG GET [count] | LEN | RESET | HELP`: the commands that took long.
 
-use crate::cache::error::Error;
+use crate::cache::{Error, Value};
 use crate::engine;
-use crate::engine::requests::command::{Command, Outcome};
-use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::{Reply, Value};
+use crate::engine::{Command, Outcome};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Reply, Spec};
 
 /// How many GET returns unless it is told, as the server's own SLOWLOG.
 const DEFAULT_COUNT: usize = 10;

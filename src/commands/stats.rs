@@ -1,14 +1,12 @@
 //! `PGCACHE.STATS [TABLE <table> | COMMAND <name> | RESET | HELP]`: what was done since the module was loaded or the
 //! last reset, and how long it took.
 
-use crate::cache::error::Error;
-use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::{self, Engine};
+use crate::cache::Error;
+use crate::engine;
+use crate::engine::{Command, Engine, Outcome};
 use crate::plugins::stats::report;
 use crate::plugins::stats::statistics::CommandStats;
-use crate::server::command::{Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::Reply;
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Reply, Spec};
 
 /// The command.
 #[derive(Debug)]

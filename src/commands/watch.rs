@@ -1,12 +1,10 @@
 //! `PGCACHE.WATCH ADD <table> | DEL <table> | LIST | SQL <table> | HELP`: having PostgreSQL tell of changes.
 
-use crate::cache::error::Error;
 use crate::cache::name::TableName;
-use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::{self, Engine};
-use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::{Reply, Value};
+use crate::cache::{Error, Value};
+use crate::engine;
+use crate::engine::{Command, Engine, Outcome};
+use crate::server::{Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec};
 use crate::workers::watch_request::Watching;
 
 /// The command.

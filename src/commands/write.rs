@@ -5,19 +5,10 @@ use std::rc::Rc;
 
 use serde_json::value::RawValue;
 
-use crate::cache::error::{Error, ErrorKind};
-use crate::cache::ttl::Ttl;
-use crate::engine::catalog::lookup::resolve_key;
-use crate::engine::catalog::tables::Table;
-use crate::engine::requests::caller::Caller;
-use crate::engine::requests::command::{Command, Outcome};
-use crate::engine::requests::table_command::{run_on_table, Keys, TableCommand};
-use crate::engine::Engine;
-use crate::plugins::event::Event;
-use crate::server::acl::Access;
-use crate::server::command::{Answer, Argument, ArgumentKind, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::Reply;
+use crate::cache::{Error, ErrorKind, Ttl};
+use crate::engine::{resolve_key, run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCommand};
+use crate::plugins::Event;
+use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec};
 use crate::settings::EventType;
 
 /// The command.

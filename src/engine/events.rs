@@ -1,22 +1,15 @@
 //! What the engine tells the plugins, and when.
 
-use crate::cache::age::Age;
-use crate::cache::error::Error;
 use crate::cache::flight::CompletedFlight;
-use crate::plugins::call::{Args, CommandEnd};
-use crate::plugins::event::Event;
-use crate::plugins::plugin::EventContext;
-use crate::postgres::Transition;
-use crate::server::context::Context;
-use crate::server::notifications::Change;
-use crate::settings::EventType;
-
-use crate::engine::catalog::lookup::ResolvedKey;
-use crate::engine::catalog::tables::Table;
-use crate::engine::loads::waiter::FlightWaiter;
+use crate::cache::{Age, Error};
 use crate::engine::queries::QueryLoad;
-use crate::engine::state::Engine;
-use crate::engine::store::{Store, StoreKey};
+use crate::engine::{Engine, FlightWaiter, ResolvedKey, Store, StoreKey, Table};
+use crate::plugins::call::{Args, CommandEnd};
+use crate::plugins::{Event, EventContext};
+use crate::postgres::Transition;
+use crate::server::notifications::Change;
+use crate::server::Context;
+use crate::settings::EventType;
 
 impl Engine {
     /// What the plugins are told in.

@@ -4,18 +4,16 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::cache::error::Error;
+use crate::cache::Error;
+use crate::engine::records::hooks;
+use crate::engine::requests::before_command;
+use crate::engine::Engine;
 use crate::server::blocked::ClientHandle;
-use crate::server::context::Context;
 use crate::server::info::Section;
 use crate::server::module::Module;
 use crate::server::notifications::Change;
-use crate::server::wakeup;
+use crate::server::{wakeup, Context};
 use crate::settings::Shared;
-
-use crate::engine::records::hooks;
-use crate::engine::requests::before_command;
-use crate::engine::state::Engine;
 
 thread_local! {
     static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };

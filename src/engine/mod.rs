@@ -17,6 +17,13 @@ pub mod store;
 #[cfg(test)]
 mod tests;
 
+pub use catalog::lookup::{resolve_key, ResolvedKey};
+pub use catalog::tables::Table;
 pub(crate) use installed::catch_up;
 pub use installed::{with, Installed};
+pub use loads::waiter::{FlightWaiter, LoadedRow};
+pub use requests::caller::Caller;
+pub use requests::command::{Command, Outcome};
+pub use requests::table_command::{run_on_table, Keys, TableCommand};
 pub use state::Engine;
+pub use store::{Store, StoreKey};

@@ -6,31 +6,25 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
-use crate::cache::error::{Error, ErrorKind};
-use crate::cache::lease::Gap;
-use crate::cache::notice::Notice;
-use crate::cache::timings::Timings;
-use crate::http::Endpoint;
-use crate::plugins::registry::Plugins;
-use crate::server::clock::monotonic_ms;
-use crate::server::context::Context;
-use crate::server::event_loop;
-use crate::server::notifications::Change;
-use crate::server::wakeup;
-use crate::settings::{KeyFile, Local, Settings, Shared};
-use crate::workers::messages::{Message, MessageSender, SourceIndex};
-
+use crate::cache::{Error, ErrorKind, Gap, Notice, Timings};
 use crate::engine::catalog::sources::Sources;
 use crate::engine::catalog::Catalog;
 use crate::engine::freshness::Freshness;
 use crate::engine::loads::completion::{Completion, LoadAnswer};
-use crate::engine::loads::waiter::{FlightWaiter, LoadedRow};
 use crate::engine::loads::Loads;
 use crate::engine::overview::counters::Counters;
 use crate::engine::queries::Queries;
 use crate::engine::records::all::Records;
 use crate::engine::requests::Requests;
-use crate::engine::store::Store;
+use crate::engine::{FlightWaiter, LoadedRow, Store};
+use crate::http::Endpoint;
+use crate::plugins::Plugins;
+use crate::server::clock::monotonic_ms;
+use crate::server::notifications::Change;
+use crate::server::{event_loop, wakeup, Context};
+use crate::settings::{KeyFile, Local, Settings, Shared};
+use crate::workers::messages::{Message, MessageSender};
+use crate::workers::SourceIndex;
 
 /// How long results are applied before other clients have their turn.
 const SLICE: Duration = Duration::from_millis(1);

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::connection::{serve, Limits};
 use super::host;
 use super::snapshot_cell::SnapshotCell;
-use crate::cache::error::Error;
+use crate::cache::Error;
 use crate::settings::Settings;
 
 /// What clients may take.

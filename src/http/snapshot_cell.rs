@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::cache::value::Value;
+use crate::cache::Value;
 use crate::plugins::health::{Status, Verdict};
 use crate::plugins::page::Page;
 

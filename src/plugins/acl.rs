@@ -1,9 +1,9 @@
 //! Access control: the server's own ACL, asked for the cache key of every row.
 
 use super::plugin::{EventContext, Plugin};
-use crate::cache::error::Error;
-use crate::server::acl::{AclWords, Purpose, User};
-use crate::server::text::Text;
+use crate::cache::Error;
+use crate::server::acl::AclWords;
+use crate::server::{Purpose, Text, User};
 use crate::settings::{EventType, EventTypes, PluginName, Settings};
 
 /// Lets the server say who may do what with which cache key.

@@ -1,7 +1,7 @@
 //! Calls: a command from its arrival to its answer, and where its time went.
 
 use super::subject::Subject;
-use crate::cache::timings::Timings;
+use crate::cache::Timings;
 use crate::server::clock::Tick;
 
 /// Of how many arguments, and of how many bytes of each, a record is kept.

@@ -2,9 +2,7 @@
 
 use super::call::Args;
 use super::subject::Subject;
-use crate::server::acl::User;
-use crate::server::command::Spec;
-use crate::server::context::Context;
+use crate::server::{Context, Spec, User};
 
 /// A command that is about to run, for whoever may refuse it.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Occurrences: what happens in the cache, as plugins are told of it.
 
-use crate::cache::error::Error;
+use crate::cache::Error;
 use crate::settings::EventType;
 
 /// Something that has happened. Everything is borrowed: telling nobody costs nothing.

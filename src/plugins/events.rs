@@ -8,9 +8,8 @@ use super::event::Event;
 use super::event_json;
 use super::plugin::{EventContext, Plugin};
 use crate::server::clock::unix_ms;
-use crate::server::event_loop;
 use crate::server::publish::publish;
-use crate::server::text::Text;
+use crate::server::{event_loop, Text};
 use crate::settings::{EventTypes, PluginName, Settings};
 
 /// The channel.

@@ -1,7 +1,7 @@
 //! Health: whether the sources can be reached and relied on, and if not, why.
 
 use super::overview::{Overview, SourceOverview};
-use crate::cache::value::Value;
+use crate::cache::Value;
 
 /// How well the cache is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -42,3 +42,7 @@ pub mod registry;
 pub mod slowlog;
 pub mod stats;
 pub mod subject;
+
+pub use event::Event;
+pub use plugin::{EventContext, Plugin};
+pub use registry::Plugins;

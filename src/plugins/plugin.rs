@@ -9,10 +9,8 @@ use super::call::CommandEnd;
 use super::command_start::CommandStart;
 use super::event::Event;
 use super::page::{Page, Report};
-use crate::cache::error::Error;
-use crate::server::acl::{Purpose, User};
-use crate::server::context::Context;
-use crate::server::text::Text;
+use crate::cache::Error;
+use crate::server::{Context, Purpose, Text, User};
 use crate::settings::{EventTypes, PluginName, Settings};
 
 /// What the plugins are told in: the callback under way, and the settings as they stand.

@@ -14,9 +14,8 @@ use super::page::{Page, Report};
 use super::plugin::{EventContext, Plugin};
 use super::slowlog::SlowLog;
 use super::stats::Stats;
-use crate::cache::error::Error;
-use crate::server::acl::{Purpose, User};
-use crate::server::text::Text;
+use crate::cache::Error;
+use crate::server::{Purpose, Text, User};
 use crate::settings::{EventType, EventTypes, Settings};
 
 /// Plugins in their order.

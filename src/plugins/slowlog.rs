@@ -8,8 +8,7 @@ use std::sync::Arc;
 use super::call::CommandEnd;
 use super::page::{Page, Report, JSON};
 use super::plugin::{EventContext, Plugin};
-use crate::cache::timings::Timings;
-use crate::cache::value::Value;
+use crate::cache::{Timings, Value};
 use crate::server::clock::unix_ms;
 use crate::settings::{EventType, EventTypes, PluginName, Settings};
 

@@ -6,7 +6,7 @@ use std::io;
 use ::postgres::error::Severity;
 use ::postgres::types::WrongType;
 
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind};
 
 /// Turns an error of PostgreSQL into a reply about `what`, a table's name.
 ///

@@ -3,7 +3,7 @@
 use ::postgres::error::SqlState;
 
 use super::error::{error_from, means_bad_data, means_catalog_changed};
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// Why a piece of work on a session came to nothing.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use redis_module::raw::{self, RedisModuleUser};
 use super::client;
 use super::context::Context;
 use super::text::Text;
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind};
 
 /// Clients that are known to be connected: such a client has a user for as long as it lives, and its id is never used
 /// again. Looking it up once more for each command would cost more than asking for the user.

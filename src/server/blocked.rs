@@ -10,7 +10,7 @@ use super::context::Context;
 use super::guard::guard;
 use super::module::tell;
 use super::reply::{send_error, Reply};
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind};
 
 /// Names one waiting client for as long as the process lives; addresses are used again, these are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

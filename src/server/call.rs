@@ -8,7 +8,7 @@ use redis_module::raw::{self, RedisModuleCallReply, RedisModuleString};
 use super::context::Context;
 use super::keyspace::{may_write, Selected};
 use super::text::Text;
-use crate::cache::stored::Refusal;
+use crate::cache::Refusal;
 
 /// Calls the server's function `name` with `keys` and one argument, in database 0 and as the server itself. What it
 /// writes is replicated. An error is returned as the client would see it.

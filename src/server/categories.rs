@@ -9,7 +9,7 @@ use super::acl::User;
 use super::command::Spec;
 use super::context::Context;
 use super::text::Text;
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind};
 
 /// `NOPERM` for an administrative command of a user who may run neither the server's counterpart nor was given this very
 /// command. Servers that have categories for modules have decided already.

@@ -10,7 +10,7 @@ use redis_module::raw::{self, KeyType, RedisModuleCallReply, RedisModuleKey};
 
 use super::context::{replicas_are_paused, Context};
 use super::text::Text;
-use crate::cache::stored::{Refusal, Stored};
+use crate::cache::{Refusal, Stored};
 
 /// The database that holds the cache.
 const DATABASE: c_int = 0;

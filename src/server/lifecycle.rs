@@ -14,7 +14,8 @@ use super::{
     alloc, client, clock, config, environment, event_loop, info, keyspace, log as server_log, notifications,
     server_events, timer, wakeup,
 };
-use crate::settings::{self, KeyFile, Settings, Shared};
+use crate::settings;
+use crate::settings::{KeyFile, Settings, Shared};
 
 /// The commands that are registered under these settings.
 pub type Commands = fn(&Settings) -> Vec<Registration>;

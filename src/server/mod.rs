@@ -34,3 +34,10 @@ pub mod server_events;
 pub mod text;
 pub mod timer;
 pub mod wakeup;
+
+pub use acl::{Access, Purpose, User};
+pub use blocked::WaiterId;
+pub use command::{Answer, Argument, ArgumentKind, Arguments, Spec};
+pub use context::Context;
+pub use reply::Reply;
+pub use text::Text;

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::guard::guard;
 use super::info::Section;
 use super::notifications::Change;
-use crate::cache::error::Error;
+use crate::cache::Error;
 use crate::settings::Shared;
 
 /// What the server tells a module, on its main thread. Every call is guarded: a panic in one becomes a line in the log.

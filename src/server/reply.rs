@@ -4,8 +4,8 @@ use std::ffi::CString;
 use std::sync::Arc;
 
 use super::context::Context;
-use crate::cache::error::Error;
 pub use crate::cache::value::Value;
+use crate::cache::Error;
 
 /// An error reply longer than this is cut.
 const MAX_ERROR_BYTES: usize = 1024;

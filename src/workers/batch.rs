@@ -8,7 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::plan::Plan;
-use crate::cache::flight::FlightId;
+use crate::cache::FlightId;
 use crate::postgres::rows::load::KeyValues;
 
 /// So many keys are worth a statement of their own: what it costs by itself is little beside them, and to wait for more

@@ -11,10 +11,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender, TryRecvError};
 
 use super::messages::{FeedEvent, Message, MessageSender, SourceIndex};
-use crate::cache::lease::Gap;
+use crate::cache::Gap;
 use crate::cdc::definitions::{Definitions, COMPARED_EVERY};
-use crate::cdc::feed::for_source;
-use crate::cdc::feed::Feed;
+use crate::cdc::feed::{for_source, Feed};
 use crate::cdc::{Known, Lost};
 use crate::postgres::{Pulses, Shutdown};
 use crate::settings::{Shared, SourceSettings};

@@ -6,10 +6,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::watch_request::WatchAnswer;
-use crate::cache::error::Error;
-use crate::cache::flight::FlightId;
-use crate::cache::table::TableDefinition;
-use crate::cache::timings::Timings;
+use crate::cache::{Error, FlightId, TableDefinition, Timings};
 use crate::postgres::query::{QueryDescription, QueryPlan};
 use crate::postgres::rows::load::Fetched;
 use crate::postgres::Transition;

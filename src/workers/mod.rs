@@ -14,3 +14,6 @@ mod run_watch;
 pub mod threads;
 pub mod watch_request;
 pub mod worker;
+
+pub use job::Job;
+pub use messages::{FeedEvent, SourceIndex};

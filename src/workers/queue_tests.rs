@@ -3,8 +3,7 @@
 
 use super::super::batch::ENOUGH;
 use super::*;
-use crate::cache::flight::FlightId;
-use crate::cache::table::TableDefinition;
+use crate::cache::{FlightId, TableDefinition};
 use crate::postgres::rows::load::KeyValues;
 use crate::postgres::rows::statement::LoadPlan;
 

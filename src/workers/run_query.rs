@@ -9,10 +9,10 @@ use super::accounted::AccountedQuery;
 use super::batch::Task;
 use super::messages::Message;
 use super::worker::{HandOver, Worker};
-use crate::cache::flight::FlightId;
-use crate::postgres::query::{self, Discovery, QueryLimits, QueryPlan, QueryRows};
+use crate::cache::FlightId;
+use crate::postgres::query::{Discovery, QueryLimits, QueryPlan, QueryRows};
 use crate::postgres::rows::load::{Fetched, KeyValues};
-use crate::postgres::Session;
+use crate::postgres::{query, Session};
 
 /// Most bytes of one answer: it stands in memory several times on its way to the client.
 const MAX_BYTES: usize = 64 << 20;

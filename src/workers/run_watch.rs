@@ -8,8 +8,9 @@ use ::postgres::error::SqlState;
 use super::messages::Message;
 use super::watch_request::{WatchAnswer, Watching};
 use super::worker::Worker;
-use crate::cache::error::{Error, ErrorKind};
-use crate::cdc::install::{self, Mode};
+use crate::cache::{Error, ErrorKind};
+use crate::cdc::install;
+use crate::cdc::install::Mode;
 use crate::postgres::error_from;
 use crate::settings::Invalidation;
 

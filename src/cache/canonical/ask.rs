@@ -2,7 +2,7 @@
 
 use super::token::{text, write_string, Token};
 use super::CanonicalForm;
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// Appends `token` minified: no whitespace outside of strings, strings escaped in the one style, numbers and the order
 /// of members untouched.

@@ -4,7 +4,7 @@ use super::ask;
 use super::refusal::refused;
 use super::token::{word, Token};
 use super::CanonicalForm;
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// What PostgreSQL takes for true; prefixes of these words are left to it.
 const TRUE: [&str; 6] = ["true", "t", "yes", "y", "on", "1"];

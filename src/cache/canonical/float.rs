@@ -9,7 +9,7 @@ use super::decimal::{trim, Decimal, Digits};
 use super::refusal::{out_of_range, refused};
 use super::token::Token;
 use super::CanonicalForm;
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// The two binary floats of PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

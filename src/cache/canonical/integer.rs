@@ -9,7 +9,7 @@ use super::decimal::trim;
 use super::refusal::{out_of_range, refused};
 use super::token::Token;
 use super::CanonicalForm;
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// Appends the integer that `token` spells, if it lies in `range`.
 ///

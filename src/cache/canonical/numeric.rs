@@ -7,7 +7,7 @@ use super::decimal::{trim, Decimal, Digits};
 use super::refusal::{out_of_range, refused};
 use super::token::Token;
 use super::CanonicalForm;
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// PostgreSQL keeps as many digits before the point.
 const MAX_WHOLE_DIGITS: i64 = 131_072;

@@ -1,6 +1,6 @@
 //! The words in which a value is refused: the column is named, the value never is.
 
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// As many characters of a column's name are shown; PostgreSQL's own names are not longer.
 const SHOWN_CHARS: usize = 63;

@@ -2,7 +2,7 @@
 
 use super::token::{write_string, Token};
 use super::CanonicalForm;
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// PostgreSQL cuts a `name` that is longer, in bytes.
 pub const MAX_NAME_BYTES: usize = 63;

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::hex::write_hex;
 use super::refusal::refused;
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// One JSON value that is not null. What is borrowed is a piece of the client's own bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]

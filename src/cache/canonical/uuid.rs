@@ -5,7 +5,7 @@ use super::hex::write_hex;
 use super::refusal::refused;
 use super::token::Token;
 use super::CanonicalForm;
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// Appends the uuid that `token` spells; a string that is none is left to PostgreSQL.
 pub fn write(column: &str, token: &Token<'_>, out: &mut Vec<u8>) -> Result<CanonicalForm, Error> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{MAX_DEPTH, MAX_KEY_BYTES};
 use crate::cache::canonical::shown;
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// Why the text is no lookup key. The texts name columns, never values.
 #[derive(Debug, Clone, PartialEq, Eq)]

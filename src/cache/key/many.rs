@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{members, LookupKey};
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// The lookup keys in the array that `json` consists of, at most `max` of them.
 pub fn parse(json: &str, max: usize) -> Result<Vec<LookupKey<'_>>, Error> {

@@ -3,8 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::{shown, write_name};
-use crate::cache::canonical::Rule;
-use crate::cache::error::Error;
+use crate::cache::{Error, Rule};
 
 /// Appends the canonical key of a row, `{"a":1,"b":"x"}`.
 ///

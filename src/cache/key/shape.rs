@@ -4,7 +4,7 @@
 use std::str;
 
 use super::{write_name, MAX_KEY_BYTES};
-use crate::cache::canonical::Rule;
+use crate::cache::Rule;
 
 /// How the lookup keys of one set of columns look.
 #[derive(Debug)]

@@ -9,10 +9,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cache::error::Error;
+use crate::cache::Error;
 use crate::cdc::connection::FeedConnection;
-use crate::cdc::feed::FeedEvent;
-use crate::cdc::feed::{Feed, Tell};
+use crate::cdc::feed::{Feed, FeedEvent, Tell};
 use crate::cdc::known::Known;
 use crate::cdc::Lost;
 use crate::postgres::connection::client::Shutdown;

@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use crate::cache::lease::Gap;
-use crate::cache::notice::Notice;
+use crate::cache::{Gap, Notice};
 
 /// What the threads that listen to a source tell. Each tells it in the order in which it happened.
 #[derive(Debug)]

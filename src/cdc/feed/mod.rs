@@ -15,7 +15,7 @@ mod watermark;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cache::error::Error;
+use crate::cache::Error;
 use crate::cdc::{Known, Lost};
 use crate::postgres::{Pulses, Shutdown};
 use crate::settings::{Invalidation, SourceSettings};

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cache::lease::Gap;
+use crate::cache::Gap;
 use crate::cdc::snapshot::{InDoubt, PgSnapshot};
 
 /// Triggers stop at half of the queue. Here doubt begins at a quarter: no writer fills the other quarter between two

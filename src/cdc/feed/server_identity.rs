@@ -2,7 +2,7 @@
 
 use ::postgres::SimpleQueryRow;
 
-use crate::cache::lease::Gap;
+use crate::cache::Gap;
 use crate::cdc::connection::FeedConnection;
 use crate::cdc::Lost;
 

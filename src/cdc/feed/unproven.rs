@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::cache::notice::{Notice, Relation};
+use crate::cache::{Notice, Relation};
 
 /// How many are taken as they are in a second.
 const PER_SECOND: usize = 1000;

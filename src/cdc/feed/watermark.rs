@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cache::lease::Gap;
+use crate::cache::Gap;
 use crate::cdc::snapshot::PgSnapshot;
 
 /// How long ago the last poll may be: rows stay for at least twice as long.

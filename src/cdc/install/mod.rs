@@ -10,7 +10,7 @@ mod template;
 
 use ::postgres::types::Oid;
 
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind};
 use crate::postgres::catalog::CONCERNS;
 use crate::postgres::is_lost;
 use crate::settings::AllowTables;

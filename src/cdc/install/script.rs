@@ -10,7 +10,7 @@ use super::mode::Mode;
 use super::question::ask;
 use super::table::{self, Member};
 use super::template::{dollar_quote, fill, title};
-use crate::cache::error::Error;
+use crate::cache::Error;
 use crate::settings::AllowTables;
 
 const BEGIN: &str = include_str!("begin.sql");

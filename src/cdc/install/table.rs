@@ -5,7 +5,7 @@ use ::postgres::Row;
 
 use super::asking::Asking;
 use super::question::ask;
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind};
 use crate::postgres::catalog::{is_malformed_name, no_table};
 use crate::settings::AllowTables;
 

@@ -4,11 +4,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::workers::messages::SourceIndex;
-
-use crate::engine::catalog::tables::Table;
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
+use crate::engine::{Engine, Store, Table};
+use crate::workers::SourceIndex;
 
 /// How many tables follow with one tick.
 const TABLES_PER_TICK: usize = 32;

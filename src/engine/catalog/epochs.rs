@@ -4,16 +4,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::lease::Gap;
-use crate::cache::stored::{Refusal, Stored};
-use crate::cache::table::TableDefinition;
-use crate::plugins::event::Event;
+use crate::cache::{Gap, Refusal, Stored, TableDefinition};
+use crate::engine::catalog::tables::{Now, Resolved};
+use crate::engine::{Engine, Store, Table};
+use crate::plugins::Event;
 use crate::settings::EventType;
-use crate::workers::messages::SourceIndex;
-
-use crate::engine::catalog::tables::{Now, Resolved, Table};
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
+use crate::workers::SourceIndex;
 
 impl Engine {
     /// Starts a new generation of `table`: no entry from before is found any more, no flight from before fills.

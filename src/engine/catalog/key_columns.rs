@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use once_cell::unsync::OnceCell;
 
-use crate::cache::canonical::{shown, Rule};
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::canonical::shown;
 use crate::cache::key::{LookupKey, Shape};
-use crate::cache::table::TableDefinition;
+use crate::cache::{Error, ErrorKind, Rule, TableDefinition};
 use crate::postgres::rows::load::KeyValues;
 use crate::postgres::rows::statement::LoadPlan;
 use crate::workers::batch::Batch;

@@ -3,16 +3,13 @@
 use std::rc::Rc;
 
 use crate::cache::canonical::CanonicalForm;
-use crate::cache::error::Error;
 use crate::cache::flight::RowTarget;
 use crate::cache::key::{after_spaces, LookupKey};
-use crate::postgres::rows::load::KeyValues;
-use crate::server::text::Text;
-
+use crate::cache::Error;
 use crate::engine::catalog::key_columns::Lookup;
-use crate::engine::catalog::tables::Table;
-use crate::engine::state::Engine;
-use crate::engine::store::StoreKey;
+use crate::engine::{Engine, StoreKey, Table};
+use crate::postgres::rows::load::KeyValues;
+use crate::server::Text;
 
 /// How many bytes of an array a key takes, and its comma, at the least.
 const SHORT_KEY: usize = 8;

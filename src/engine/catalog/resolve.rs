@@ -5,19 +5,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cache::change::Changes;
-use crate::cache::error::{Error, ErrorKind};
-use crate::cache::table::TableDefinition;
-use crate::server::clock::monotonic_ms;
-use crate::server::context::Context;
-use crate::workers::job::Job;
-use crate::workers::messages::SourceIndex;
-
+use crate::cache::{Error, ErrorKind, TableDefinition};
 use crate::engine::catalog::sources::queue_is_full;
-use crate::engine::catalog::tables::{Now, Resolved, Table};
+use crate::engine::catalog::tables::{Now, Resolved};
 use crate::engine::requests::pending_command::PendingCommand;
 use crate::engine::requests::questions::Questions;
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
+use crate::engine::{Engine, Store, Table};
+use crate::server::clock::monotonic_ms;
+use crate::server::Context;
+use crate::workers::{Job, SourceIndex};
 
 /// The tables being resolved, by source and name.
 pub type Resolutions = Questions<(SourceIndex, String), PendingCommand>;

@@ -4,19 +4,18 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind};
 use crate::cdc::Known;
+use crate::engine::freshness::listening::Listening;
 use crate::postgres::{HealthReport, Source};
 use crate::settings::Shared;
 use crate::workers::batch::{Batch, Task};
-use crate::workers::job::Job;
 use crate::workers::listener::ListenerConfig;
-use crate::workers::messages::{Message, MessageSender, SourceIndex};
+use crate::workers::messages::{Message, MessageSender};
 use crate::workers::queue::{Limits, Queue};
 use crate::workers::threads::Threads;
 use crate::workers::worker::Worker;
-
-use crate::engine::freshness::listening::Listening;
+use crate::workers::{Job, SourceIndex};
 
 /// How long unloading waits for the threads, which no connection keeps: less than anybody notices.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);

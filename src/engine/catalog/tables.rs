@@ -7,16 +7,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cache::change::Changes;
-use crate::cache::error::Error;
 use crate::cache::key::LookupKey;
-use crate::cache::notice::Relation;
-use crate::cache::table::TableDefinition;
-use crate::server::clock::beginning;
-use crate::workers::messages::SourceIndex;
-
+use crate::cache::{Error, Relation, TableDefinition};
 use crate::engine::catalog::key_columns::Lookup;
 use crate::engine::catalog::non_unique::NonUnique;
-use crate::engine::store::Store;
+use crate::engine::Store;
+use crate::server::clock::beginning;
+use crate::workers::SourceIndex;
 
 /// Names that clients may use before the memo starts anew: any number of spellings resolve to one table.
 const MAX_NAMES: usize = 10_000;

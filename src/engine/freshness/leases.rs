@@ -1,13 +1,11 @@
 //! How far each source's change notices can be relied on, and what follows when they cannot.
 
-use crate::cache::lease::{Gap, Lease, LeaseStatus};
+use crate::cache::lease::{Lease, LeaseStatus};
+use crate::cache::Gap;
+use crate::engine::{Engine, Store, Table};
 use crate::server::clock::monotonic_ms_of;
 use crate::settings::{Invalidation, OnGap};
-use crate::workers::messages::{FeedEvent, SourceIndex};
-
-use crate::engine::catalog::tables::Table;
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
+use crate::workers::{FeedEvent, SourceIndex};
 
 /// How often the log is told of notices that are not ours, in milliseconds.
 const FOREIGN_PAUSE_MS: u64 = 60_000;

@@ -13,9 +13,9 @@ use leases::Leases;
 use pending_invalidations::PendingInvalidations;
 use sweep::Sweep;
 
-use crate::cache::notice::Notice;
+use crate::cache::Notice;
 use crate::settings::Invalidation;
-use crate::workers::messages::SourceIndex;
+use crate::workers::SourceIndex;
 
 /// What is known of changes in PostgreSQL.
 #[derive(Debug)]

@@ -2,16 +2,12 @@
 
 use std::rc::Rc;
 
-use crate::cache::canonical::Rule;
 use crate::cache::key::{write_canonical_row, LookupKey};
-use crate::cache::notice::{Notice, Relation};
-use crate::plugins::event::Event;
+use crate::cache::{Notice, Relation, Rule};
+use crate::engine::{Engine, Store, Table};
+use crate::plugins::Event;
 use crate::settings::EventType;
-use crate::workers::messages::SourceIndex;
-
-use crate::engine::catalog::tables::Table;
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
+use crate::workers::SourceIndex;
 
 /// What a row's notice says about one of its table's unique keys.
 enum Named {

@@ -3,12 +3,9 @@
 
 use std::collections::HashMap;
 
-use crate::cache::stored::{Refusal, Stored};
-use crate::workers::messages::SourceIndex;
-
-use crate::engine::catalog::tables::Table;
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
+use crate::cache::{Refusal, Stored};
+use crate::engine::{Engine, Store, Table};
+use crate::workers::SourceIndex;
 
 /// More keys than this are too many to remember: then the whole source is in doubt for a while.
 const MAX_KEYS: usize = 100_000;

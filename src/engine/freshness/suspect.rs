@@ -1,8 +1,7 @@
 //! Suspect sources: those whose change notices are in doubt.
 
-use crate::workers::messages::SourceIndex;
-
-use crate::engine::state::Engine;
+use crate::engine::Engine;
+use crate::workers::SourceIndex;
 
 impl Engine {
     /// For how long the notices of `source` have been in doubt, in milliseconds from the end of its lease to `now_ms`; `None`: they are not,

@@ -5,15 +5,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::cache::epoch::Stem;
-use crate::server::context::Context;
-use crate::server::keyspace;
+use crate::engine::{queries, Engine, Table};
 use crate::server::scan::Cursor;
-use crate::server::text::Text;
-use crate::server::timer;
-
-use crate::engine::catalog::tables::Table;
-use crate::engine::queries;
-use crate::engine::state::Engine;
+use crate::server::{keyspace, timer, Context, Text};
 
 /// How long one slice takes, and how long others have the thread before the next one.
 const SLICE: Duration = Duration::from_micros(500);

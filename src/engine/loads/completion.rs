@@ -4,24 +4,16 @@ use std::ffi::CStr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::age::Age;
-use crate::cache::error::{Error, ErrorKind};
-use crate::cache::flight::{CompletedFlight, FlightId, Target};
-use crate::cache::timings::Timings;
-use crate::postgres::rows::load::Fetched;
-use crate::server::acl::{Access, User};
-use crate::server::context::{replicas_are_paused, Context};
-use crate::server::reply::Reply;
-
-use crate::engine::catalog::tables::Table;
-use crate::engine::command_names;
+use crate::cache::flight::{CompletedFlight, Target};
+use crate::cache::{Age, Error, ErrorKind, FlightId, Timings};
 use crate::engine::loads::entries::Found;
 use crate::engine::loads::pending_multiread::{json_array, too_many_bytes, Fit, MultireadId, Slot};
-use crate::engine::loads::waiter::{FlightWaiter, LoadedRow};
 use crate::engine::queries::QueryLoad;
 use crate::engine::requests::deferred_write::DeferredWrite;
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
+use crate::engine::{command_names, Engine, FlightWaiter, LoadedRow, Store, Table};
+use crate::postgres::rows::load::Fetched;
+use crate::server::context::replicas_are_paused;
+use crate::server::{Access, Context, Reply, User};
 
 /// What a statement brought for one flight.
 #[derive(Debug)]

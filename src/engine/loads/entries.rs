@@ -2,17 +2,9 @@
 
 use std::time::Duration;
 
-use crate::cache::age::Age;
-use crate::cache::entry::Entry;
-use crate::cache::stored::{Refusal, Stored};
-use crate::cache::ttl::{self, Ttl};
-use crate::server::context::Context;
-use crate::server::reply::{self, Reply};
-use crate::server::text::Text;
-
-use crate::engine::catalog::tables::Table;
-use crate::engine::state::Engine;
-use crate::engine::store::{Store, StoreKey};
+use crate::cache::{ttl, Age, Entry, Refusal, Stored, Ttl};
+use crate::engine::{Engine, Store, StoreKey, Table};
+use crate::server::{reply, Context, Reply, Text};
 
 /// What a look at the cache found.
 #[derive(Debug)]

@@ -4,26 +4,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::error::Error;
-use crate::cache::flight::{FlightId, FlightPlan, Joined, RowTarget, Target};
-use crate::cache::ttl::{self, Ttl};
-use crate::postgres::rows::load::KeyValues;
-use crate::server::command::Answer;
-use crate::server::context::Context;
-use crate::server::event_loop;
-use crate::server::text::Text;
-use crate::workers::batch::{Batch, Task};
-use crate::workers::messages::SourceIndex;
-use crate::workers::queue::Limits;
-
-use crate::engine::catalog::lookup::ResolvedKey;
+use crate::cache::flight::{FlightPlan, Joined, RowTarget, Target};
+use crate::cache::{ttl, Error, FlightId, Ttl};
 use crate::engine::catalog::sources::queue_is_full;
-use crate::engine::catalog::tables::Table;
 use crate::engine::loads::pending_multiread::{MultireadId, PendingMultiread};
-use crate::engine::loads::waiter::{Continuation, FlightWaiter};
-use crate::engine::requests::caller::Caller;
-use crate::engine::state::Engine;
-use crate::engine::store::{Store, StoreKey};
+use crate::engine::loads::waiter::Continuation;
+use crate::engine::{Caller, Engine, FlightWaiter, ResolvedKey, Store, StoreKey, Table};
+use crate::postgres::rows::load::KeyValues;
+use crate::server::{event_loop, Answer, Context, Text};
+use crate::workers::batch::{Batch, Task};
+use crate::workers::queue::Limits;
+use crate::workers::SourceIndex;
 
 /// Keys with the flights that wait for them.
 type Keys = Vec<(FlightId, KeyValues)>;

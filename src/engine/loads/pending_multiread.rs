@@ -5,11 +5,8 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use crate::cache::entry::Entry;
-use crate::cache::error::Error;
-use crate::cache::timings::Timings;
-use crate::server::acl::User;
-use crate::server::blocked::WaiterId;
+use crate::cache::{Entry, Error, Timings};
+use crate::server::{User, WaiterId};
 
 /// Names a MULTIREAD for as long as the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

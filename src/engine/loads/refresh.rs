@@ -3,16 +3,11 @@
 use std::rc::Rc;
 
 use crate::cache::age::Ageing;
-use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::{CompletedFlight, Target};
-use crate::cache::ttl::Ttl;
-use crate::workers::messages::SourceIndex;
-
-use crate::engine::catalog::tables::Table;
+use crate::cache::{Error, ErrorKind, Ttl};
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
-use crate::engine::loads::waiter::FlightWaiter;
-use crate::engine::state::Engine;
-use crate::engine::store::{Store, StoreKey};
+use crate::engine::{Engine, FlightWaiter, Store, StoreKey, Table};
+use crate::workers::SourceIndex;
 
 impl Engine {
     /// What the settings say of entries that grow old.

@@ -1,7 +1,6 @@
 //! The rows of a MULTIREAD as they are found: one JSON array in the making.
 
-use crate::cache::entry::Entry;
-use crate::cache::error::Error;
+use crate::cache::{Entry, Error};
 use crate::engine::loads::pending_multiread::{too_many_bytes, Slot};
 
 /// How many bytes are asked for at once, at most.

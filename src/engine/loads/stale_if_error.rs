@@ -3,15 +3,11 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::error::Error;
 use crate::cache::flight::CompletedFlight;
-use crate::cache::timings::Timings;
-
+use crate::cache::{Error, Timings};
 use crate::engine::loads::entries::{find, Found};
 use crate::engine::loads::refresh::may_pass;
-use crate::engine::loads::waiter::{FlightWaiter, LoadedRow};
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
+use crate::engine::{Engine, FlightWaiter, LoadedRow, Store};
 
 impl Engine {
     /// A flight has failed: everyone who waits is told so, unless an entry stands that may answer for it.

@@ -4,12 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::flight::CompletedFlight;
-
-use crate::engine::catalog::tables::Table;
 use crate::engine::loads::entries::{find, Found};
-use crate::engine::loads::waiter::{FlightWaiter, LoadedRow};
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
+use crate::engine::{Engine, FlightWaiter, LoadedRow, Store, Table};
 
 impl Engine {
     /// Nobody who is answered by a superseded flight may find an older row when they ask again. They get the entry that was

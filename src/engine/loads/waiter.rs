@@ -2,14 +2,10 @@
 
 use std::rc::Rc;
 
-use crate::cache::error::Error;
-use crate::server::acl::User;
-use crate::server::blocked::WaiterId;
-use crate::server::context::Context;
-use crate::server::reply::Reply;
-
+use crate::cache::Error;
 use crate::engine::loads::pending_multiread::MultireadId;
-use crate::engine::state::Engine;
+use crate::engine::Engine;
+use crate::server::{Context, Reply, User, WaiterId};
 
 /// What a load brought, with the cache key that it belongs under.
 #[derive(Debug, Clone)]

@@ -3,17 +3,16 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cache::lease::LeaseStatus;
-use crate::cache::value::Value;
+use crate::cache::Value;
+use crate::engine::catalog::sources::ActiveSource;
+use crate::engine::overview::counters::Counters;
+use crate::engine::Engine;
 use crate::plugins::health::Verdict;
 use crate::plugins::overview::{Overview, SourceOverview};
 use crate::postgres::{Condition, HealthReport};
 use crate::server::clock::{monotonic_ms, unix_ms};
 use crate::settings::Invalidation;
-use crate::workers::messages::SourceIndex;
-
-use crate::engine::catalog::sources::ActiveSource;
-use crate::engine::overview::counters::Counters;
-use crate::engine::state::Engine;
+use crate::workers::SourceIndex;
 
 /// How often the HTTP endpoint is told how things stand.
 const PUBLISH_INTERVAL_MS: u64 = 1000;

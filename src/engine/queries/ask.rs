@@ -3,26 +3,16 @@
 use std::ffi::CStr;
 use std::rc::Rc;
 
-use crate::cache::error::Error;
 use crate::cache::flight::Target;
-use crate::cache::result_set;
-use crate::cache::stored::Stored;
-use crate::plugins::event::Event;
-use crate::server::acl::{Access, User};
-use crate::server::command::Answer;
-use crate::server::context::Context;
-use crate::server::reply::{self, Reply};
-use crate::server::text::Text;
+use crate::cache::{result_set, Error, Stored};
+use crate::engine::loads::entries::Found;
+use crate::engine::loads::load_requests::LoadRequests;
+use crate::engine::{command_names, Caller, Engine, FlightWaiter, Store, StoreKey};
+use crate::plugins::Event;
+use crate::server::{reply, Access, Answer, Context, Reply, Text, User};
 use crate::settings::EventType;
 
 use super::{Asked, Query, Request};
-use crate::engine::command_names;
-use crate::engine::loads::entries::Found;
-use crate::engine::loads::load_requests::LoadRequests;
-use crate::engine::loads::waiter::FlightWaiter;
-use crate::engine::requests::caller::Caller;
-use crate::engine::state::Engine;
-use crate::engine::store::{Store, StoreKey};
 
 /// What is wanted of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,21 +4,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cache::error::{Error, ErrorKind};
 use crate::cache::flight::CompletedFlight;
-use crate::cache::result_set;
-use crate::plugins::event::Event;
+use crate::cache::{result_set, Error, ErrorKind};
+use crate::engine::loads::entries::Found;
+use crate::engine::{Engine, FlightWaiter, LoadedRow, Store};
+use crate::plugins::Event;
 use crate::postgres::query::QueryRows;
 use crate::postgres::rows::load::Fetched;
 use crate::settings::EventType;
-use crate::workers::messages::SourceIndex;
+use crate::workers::SourceIndex;
 
 use super::sweep::ResultKey;
 use super::{Query, QueryLoad};
-use crate::engine::loads::entries::Found;
-use crate::engine::loads::waiter::{FlightWaiter, LoadedRow};
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
 
 impl Engine {
     /// A query came back for one flight: returns what those get who waited.

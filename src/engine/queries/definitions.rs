@@ -1,17 +1,13 @@
 //! Definitions of queries: where they are saved, and how others come by them.
 
-use crate::cache::error::Error;
 use crate::cache::named_query::{NamedQueries, NamedQuery};
 use crate::cache::query_changes::QueryChanges;
-use crate::server::acl::{Access, User};
-use crate::server::context::Context;
-use crate::server::text::Text;
+use crate::cache::Error;
+use crate::engine::records::name::RecordName;
+use crate::engine::{command_names, Engine, Store};
+use crate::server::{Access, Context, Text, User};
 
 use super::request::{no_such_query, stem, NAMED};
-use crate::engine::command_names;
-use crate::engine::records::name::RecordName;
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
 
 impl Engine {
     /// Defines a query, in the place of one that has its name.

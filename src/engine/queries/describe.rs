@@ -4,26 +4,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::error::{Error, ErrorKind};
-use crate::cache::table::TableDefinition;
+use crate::cache::{Error, ErrorKind, TableDefinition};
+use crate::engine::catalog::sources::queue_is_full;
+use crate::engine::requests::questions::Questions;
+use crate::engine::{Caller, Engine, Store, Table};
 use crate::postgres::query::{Discovery, NamedRelation, QueryDescription, QueryPlan};
-use crate::server::acl::User;
-use crate::server::blocked::WaiterId;
 use crate::server::clock::monotonic_ms;
-use crate::server::command::Answer;
-use crate::server::context::Context;
+use crate::server::{Answer, Context, User, WaiterId};
 use crate::workers::accounted::AccountedQuery;
-use crate::workers::job::Job;
-use crate::workers::messages::SourceIndex;
+use crate::workers::{Job, SourceIndex};
 
 use super::ask::Wanted;
 use super::{Query, Request};
-use crate::engine::catalog::sources::queue_is_full;
-use crate::engine::catalog::tables::Table;
-use crate::engine::requests::caller::Caller;
-use crate::engine::requests::questions::Questions;
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
 
 /// The queries that PostgreSQL is being asked about.
 pub(in crate::engine) type Descriptions = Questions<(SourceIndex, Arc<QueryPlan>), PendingQuery>;

@@ -1,12 +1,11 @@
 //! What INSPECT tells of a query.
 
-use crate::cache::stored::Stored;
-use crate::server::reply::{Reply, Value};
+use crate::cache::{Stored, Value};
+use crate::engine::loads::entries::Found;
+use crate::engine::{Engine, Store, StoreKey};
+use crate::server::Reply;
 
 use super::{Query, Request};
-use crate::engine::loads::entries::Found;
-use crate::engine::state::Engine;
-use crate::engine::store::{Store, StoreKey};
 
 impl Engine {
     /// Describes what the cache holds under `key`, and what drops it.

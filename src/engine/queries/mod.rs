@@ -28,7 +28,7 @@ use crate::cache::named_query::NamedQueries;
 use crate::cache::query_changes::QueryChanges;
 use crate::cache::result_set::Stamp;
 use crate::cache::tag::Tags;
-use crate::workers::messages::SourceIndex;
+use crate::workers::SourceIndex;
 
 use describe::Descriptions;
 

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::change::Changes;
+use crate::engine::catalog::tables::Tables;
+use crate::engine::Table;
 use crate::workers::accounted::AccountedQuery;
 use crate::workers::batch::Batch;
-use crate::workers::messages::SourceIndex;
-
-use crate::engine::catalog::tables::{Table, Tables};
+use crate::workers::SourceIndex;
 
 /// A query that is known.
 #[derive(Debug)]

@@ -3,13 +3,11 @@
 use std::rc::Rc;
 
 use crate::cache::canonical::{write_hex, write_string};
-use crate::cache::error::{Error, ErrorKind};
-use crate::cache::ttl::Ttl;
-use crate::server::text::Text;
+use crate::cache::{Error, ErrorKind, Ttl};
+use crate::engine::Engine;
+use crate::server::Text;
 use crate::settings::QueryPolicy;
-use crate::workers::messages::SourceIndex;
-
-use crate::engine::state::Engine;
+use crate::workers::SourceIndex;
 
 /// What stands before the name of a defined query in a cache key: no relation's name looks like it, because SQL would
 /// quote it.

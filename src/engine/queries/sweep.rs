@@ -2,12 +2,10 @@
 
 use serde_json::value::RawValue;
 
-use crate::cache::result_set;
-use crate::cache::stored::Stored;
+use crate::cache::{result_set, Stored};
+use crate::engine::{Engine, Store, StoreKey};
 
 use super::request::{FREE, NAMED};
-use crate::engine::state::Engine;
-use crate::engine::store::{Store, StoreKey};
 
 /// The parts of a result's cache key.
 #[derive(Debug, PartialEq, Eq)]

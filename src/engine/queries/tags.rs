@@ -1,10 +1,8 @@
 //! Tags at work: all queries that carry one are dropped at once.
 
-use crate::plugins::event::Event;
+use crate::engine::{Engine, Store};
+use crate::plugins::Event;
 use crate::settings::EventType;
-
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
 
 impl Engine {
     /// Drops the entries of all queries that carry any of `tags`. Returns how many of the tags may have been carried.

@@ -3,8 +3,7 @@
 use crate::engine::records::name::RecordName;
 use crate::engine::records::record::{Record, Said};
 use crate::engine::records::signing::Signing;
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
+use crate::engine::{Engine, Store};
 use crate::settings::KeyFile;
 
 /// All records.

@@ -4,11 +4,9 @@
 //! link nobody can send who only has the right to write a key.
 
 use crate::cache::seal::Digest;
-
 use crate::engine::records::name::RecordName;
 use crate::engine::records::record::Said;
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
+use crate::engine::{Engine, Store};
 
 /// Milliseconds after which everything is said again: replicas of replicas copy themselves unseen.
 const INTERVAL_MS: u64 = 30_000;

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use crate::plugins::hooks::record;
-use crate::server::context::Context;
-use crate::server::wakeup;
-
 use crate::engine::records::name::RecordName;
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
+use crate::engine::{Engine, Store};
+use crate::plugins::hooks::record;
+use crate::server::{wakeup, Context};
 
 /// How long hooks are run before other clients have their turn.
 const SLICE: Duration = Duration::from_millis(1);

@@ -2,10 +2,9 @@
 //! to their keys may write there, so that a record is believed for its seal, or for its master's word, alone.
 
 use crate::cache::seal::{Digest, Sealed};
-use crate::cache::stored::{Refusal, Stored};
-
+use crate::cache::{Refusal, Stored};
 use crate::engine::records::signing::Signing;
-use crate::engine::store::{Store, StoreKey};
+use crate::engine::{Store, StoreKey};
 
 /// What a record says, or that there is none, as its digest.
 pub type Said = Option<Digest>;

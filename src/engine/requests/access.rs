@@ -2,18 +2,11 @@
 
 use std::ffi::CStr;
 
-use crate::cache::error::{Error, ErrorKind};
-use crate::server::acl::{Access, Purpose, User};
-use crate::server::context::Context;
-use crate::server::text::Text;
-
-use crate::engine::catalog::lookup::{with_scratch, ResolvedKey};
-use crate::engine::catalog::tables::Table;
-use crate::engine::loads::waiter::LoadedRow;
+use crate::cache::{Error, ErrorKind};
+use crate::engine::catalog::lookup::with_scratch;
 use crate::engine::queries::Asked;
-use crate::engine::requests::caller::Caller;
-use crate::engine::requests::table_command::TableCommand;
-use crate::engine::state::Engine;
+use crate::engine::{Caller, Engine, LoadedRow, ResolvedKey, Table, TableCommand};
+use crate::server::{Access, Context, Purpose, Text, User};
 
 /// Whether such errors differ with what tables, columns and types there are.
 pub fn tells_what_there_is(kind: &ErrorKind) -> bool {

@@ -4,23 +4,16 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::cache::error::Error;
-use crate::plugins::call::{self, Args};
+use crate::cache::Error;
+use crate::engine::requests::pending_command::PendingCommand;
+use crate::engine::{Caller, Engine, Table, TableCommand};
+use crate::plugins::call::Args;
 use crate::plugins::command_start::CommandStart;
-use crate::plugins::plugin::EventContext;
 use crate::plugins::registry::PluginList;
 use crate::plugins::subject::{Subject, SubjectKey};
-use crate::server::acl::User;
-use crate::server::command::{Arguments, Spec};
-use crate::server::context::Context;
-use crate::settings::EventType;
-use crate::settings::Settings;
-
-use crate::engine::catalog::tables::Table;
-use crate::engine::requests::caller::Caller;
-use crate::engine::requests::pending_command::PendingCommand;
-use crate::engine::requests::table_command::TableCommand;
-use crate::engine::state::Engine;
+use crate::plugins::{call, EventContext};
+use crate::server::{Arguments, Context, Spec, User};
+use crate::settings::{EventType, Settings};
 
 /// Commands whose clients wait until nobody refuses them.
 pub type AwaitingPlugins = VecDeque<(PendingCommand, BeforeCommand)>;

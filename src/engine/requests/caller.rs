@@ -1,11 +1,8 @@
 //! Whoever is to be answered: the client of the command under way, or one that waits already.
 
-use crate::cache::error::Error;
-use crate::server::acl::User;
-use crate::server::blocked::WaiterId;
-use crate::server::context::Context;
-
-use crate::engine::state::Engine;
+use crate::cache::Error;
+use crate::engine::Engine;
+use crate::server::{Context, User, WaiterId};
 
 /// Who asked.
 #[derive(Debug)]

@@ -1,13 +1,13 @@
 //! Commands: when plugins may refuse one, and how its end is told.
 
-use crate::cache::timings::Timings;
-use crate::plugins::call::{self, Args, Call, CommandEnd};
+use crate::cache::Timings;
+use crate::engine::requests::before_command;
+use crate::plugins::call;
+use crate::plugins::call::{Args, Call, CommandEnd};
 use crate::plugins::subject::Subject;
 use crate::server::clock::Tick;
-use crate::server::command::{self, Answer, Arguments, Handler, Spec};
-use crate::server::context::Context;
-
-use crate::engine::requests::before_command;
+use crate::server::command::Handler;
+use crate::server::{command, Answer, Arguments, Context, Spec};
 
 /// What a command comes to in its own call, and what it was about where plugins wanted to know.
 pub type Outcome = command::Outcome<Box<Subject>>;

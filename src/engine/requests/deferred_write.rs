@@ -2,17 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::cache::error::{Error, ErrorKind};
-use crate::cache::stored::Refusal;
-
-use crate::server::context::Context;
-
-use crate::engine::catalog::tables::Table;
+use crate::cache::{Error, ErrorKind, Refusal};
 use crate::engine::loads::completion::SharedAnswer;
-use crate::engine::loads::waiter::FlightWaiter;
 use crate::engine::requests::pending_command::PendingCommand;
-use crate::engine::state::Engine;
-use crate::engine::store::Store;
+use crate::engine::{Engine, FlightWaiter, Store, Table};
+use crate::server::Context;
 
 /// A change that came due while replicas were paused, when the server aborts on a write.
 pub enum DeferredWrite {

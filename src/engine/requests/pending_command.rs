@@ -3,21 +3,15 @@
 
 use std::rc::Rc;
 
-use crate::cache::error::{Error, ErrorKind};
 use crate::cache::name::TableName;
-use crate::server::acl::User;
-use crate::server::blocked::WaiterId;
-use crate::server::command::{Answer, Spec};
-use crate::server::context::{replicas_are_paused, Context};
-use crate::server::reply::Reply;
-
-use crate::engine::catalog::tables::Table;
+use crate::cache::{Error, ErrorKind};
 use crate::engine::requests::access::tells_what_there_is;
 use crate::engine::requests::before_command::BeforeCommand;
-use crate::engine::requests::caller::Caller;
 use crate::engine::requests::deferred_write::DeferredWrite;
-use crate::engine::requests::table_command::TableCommand;
-use crate::engine::state::{timed_out, Engine};
+use crate::engine::state::timed_out;
+use crate::engine::{Caller, Engine, Table, TableCommand};
+use crate::server::context::replicas_are_paused;
+use crate::server::{Answer, Context, Reply, Spec, User, WaiterId};
 
 /// A command whose table is being resolved.
 pub struct PendingCommand {

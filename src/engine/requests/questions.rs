@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use crate::engine::requests::watches::too_late;
-use crate::engine::state::{timed_out, Engine};
+use crate::engine::state::timed_out;
+use crate::engine::Engine;
 
 /// Questions of one sort. `K` says what is asked, `W` stands for whoever waits.
 pub struct Questions<K, W> {

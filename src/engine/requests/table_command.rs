@@ -2,19 +2,14 @@
 
 use std::rc::Rc;
 
-use crate::cache::error::{Error, ErrorKind};
-use crate::plugins::call::{self, Args};
-use crate::server::clock::monotonic_ms;
-use crate::server::command::{Answer, Arguments, Spec};
-use crate::server::context::Context;
-use crate::server::reply::Reply;
-
-use crate::engine::catalog::lookup::{resolve_key, resolve_keys, ResolvedKey};
-use crate::engine::catalog::tables::Table;
+use crate::cache::{Error, ErrorKind};
+use crate::engine::catalog::lookup::resolve_keys;
 use crate::engine::requests::before_command::BeforeCommand;
-use crate::engine::requests::caller::Caller;
-use crate::engine::requests::command::Outcome;
-use crate::engine::state::Engine;
+use crate::engine::{resolve_key, Caller, Engine, Outcome, ResolvedKey, Table};
+use crate::plugins::call;
+use crate::plugins::call::Args;
+use crate::server::clock::monotonic_ms;
+use crate::server::{Answer, Arguments, Context, Reply, Spec};
 
 /// How long the memo's refusal of a column or a value stands before the catalog is asked again.
 const RECHECK_MS: u64 = 1000;

@@ -1,12 +1,10 @@
 //! Clients that wait, and the calls that they wait in.
 
-use crate::cache::error::Error;
-use crate::cache::timings::Timings;
+use crate::cache::{Error, Timings};
 use crate::plugins::call::Call;
 use crate::plugins::subject::Subject;
-use crate::server::blocked::{BlockedClients, ClientHandle, WaiterId};
-use crate::server::context::Context;
-use crate::server::reply::Reply;
+use crate::server::blocked::{BlockedClients, ClientHandle};
+use crate::server::{Context, Reply, WaiterId};
 
 /// Every client that waits.
 #[derive(Debug, Default)]

@@ -1,21 +1,15 @@
 //! WATCH commands under way: who waits for the answers of which sources.
 
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind, Value};
 use crate::cdc::install::Watched;
-use crate::server::blocked::WaiterId;
-use crate::server::clock::monotonic_ms;
-use crate::server::command::Answer;
-use crate::server::context::Context;
-use crate::server::reply::{Reply, Value};
-use crate::settings::Invalidation;
-use crate::workers::job::Job;
-use crate::workers::messages::SourceIndex;
-use crate::workers::watch_request::{WatchAnswer, Watching};
-
 use crate::engine::catalog::sources::queue_is_full;
-use crate::engine::requests::caller::Caller;
 use crate::engine::requests::questions::Questions;
-use crate::engine::state::Engine;
+use crate::engine::{Caller, Engine};
+use crate::server::clock::monotonic_ms;
+use crate::server::{Answer, Context, Reply, WaiterId};
+use crate::settings::Invalidation;
+use crate::workers::watch_request::{WatchAnswer, Watching};
+use crate::workers::{Job, SourceIndex};
 
 /// One WATCH command.
 #[derive(Debug)]

@@ -1,13 +1,9 @@
 //! The server as a store.
 
 use super::{Store, StoreKey};
-use crate::cache::stored::{Refusal, Stored};
-use crate::plugins::event::Event;
-use crate::plugins::plugin::EventContext;
-use crate::plugins::registry::Plugins;
-use crate::server::context::{self, Context};
-use crate::server::text::Text;
-use crate::server::{clock, keyspace, replication};
+use crate::cache::{Refusal, Stored};
+use crate::plugins::{Event, EventContext, Plugins};
+use crate::server::{clock, context, keyspace, replication, Context, Text};
 use crate::settings::Settings;
 
 impl StoreKey for Text {

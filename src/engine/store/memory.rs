@@ -4,9 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::{Store, StoreKey};
-use crate::cache::stored::{Refusal, Stored};
-use crate::plugins::event::Event;
-use crate::plugins::registry::Plugins;
+use crate::cache::{Refusal, Stored};
+use crate::plugins::{Event, Plugins};
 use crate::settings::{EventType, Settings};
 
 /// What stands under one key.

@@ -6,9 +6,8 @@ pub mod memory;
 
 use std::fmt::Debug;
 
-use crate::cache::stored::{Refusal, Stored};
-use crate::plugins::event::Event;
-use crate::plugins::registry::Plugins;
+use crate::cache::{Refusal, Stored};
+use crate::plugins::{Event, Plugins};
 use crate::settings::Settings;
 
 /// A key in the form that a store takes, so that it is made once and used many times.

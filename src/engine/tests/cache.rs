@@ -4,30 +4,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cache::age::Age;
-use crate::cache::canonical::Rule;
-use crate::cache::error::Error;
-use crate::cache::flight::FlightId;
-use crate::cache::notice::{Notice, Relation};
-use crate::cache::table::{Clock, Column, TableDefinition};
-use crate::cache::timings::Timings;
-use crate::engine::catalog::lookup::{resolve_key, ResolvedKey};
+use crate::cache::table::{Clock, Column};
+use crate::cache::{Age, Error, FlightId, Notice, Relation, Rule, TableDefinition, Timings};
 use crate::engine::catalog::sources::{ActiveSource, Sources};
-use crate::engine::catalog::tables::Table;
 use crate::engine::loads::completion::Completion;
 use crate::engine::loads::entries::Found;
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
-use crate::engine::loads::waiter::FlightWaiter;
-use crate::engine::state::Engine;
 use crate::engine::store::memory::{Memory, Role};
+use crate::engine::{resolve_key, Engine, FlightWaiter, ResolvedKey, Table};
 use crate::postgres::rows::load::Fetched;
-use crate::server::acl::User;
-use crate::server::blocked::WaiterId;
 use crate::server::clock::beginning;
 use crate::server::notifications::Change;
+use crate::server::{User, WaiterId};
 use crate::settings::{load, Shared};
-use crate::workers::messages::{FeedEvent, MessageSender};
+use crate::workers::messages::MessageSender;
 use crate::workers::queue::Queue;
+use crate::workers::FeedEvent;
 
 /// What a read comes to at once.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Gaps in the change notices, and sources that fall silent.
 
-use crate::cache::lease::{Gap, LeaseStatus};
-use crate::engine::store::Store;
-use crate::workers::messages::FeedEvent;
+use crate::cache::lease::LeaseStatus;
+use crate::cache::Gap;
+use crate::engine::Store;
+use crate::workers::FeedEvent;
 
 use super::cache::{other_table, table, unwatched, Cache, Read};
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::cache::table::TableDefinition;
+use crate::cache::TableDefinition;
 use crate::engine::store::memory::{Content, Role};
 
 use super::cache::{other_table, table, Cache, Read};

@@ -1,6 +1,6 @@
 //! Loads: who joins them, and what is stored of what they bring.
 
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind};
 use crate::engine::loads::entries::Found;
 use crate::postgres::rows::load::Fetched;
 use crate::settings::EventType;

@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::cache::error::ErrorKind;
-use crate::cache::notice::Relation;
-use crate::cache::table::TableDefinition;
-use crate::engine::catalog::lookup::{resolve_key, resolve_keys, ResolvedKey};
+use crate::cache::{ErrorKind, Relation, TableDefinition};
+use crate::engine::catalog::lookup::resolve_keys;
+use crate::engine::{resolve_key, ResolvedKey};
 
 use super::cache::{other_table, table, unwatched, Cache};
 

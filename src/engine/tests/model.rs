@@ -6,14 +6,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::cache::error::{Error, ErrorKind};
-use crate::cache::flight::FlightId;
-use crate::cache::lease::Gap;
-use crate::cache::notice::{Notice, Relation};
+use crate::cache::{Error, ErrorKind, FlightId, Gap, Notice, Relation};
 use crate::engine::store::memory::{Content, Role};
 use crate::postgres::rows::load::Fetched;
 use crate::server::notifications::Change;
-use crate::workers::messages::FeedEvent;
+use crate::workers::FeedEvent;
 
 use super::cache::{table, Cache, Read};
 use super::names::{json, row_of_key, Name};

@@ -3,12 +3,11 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::timings::Timings;
+use crate::cache::Timings;
 use crate::engine::loads::pending_multiread::{
     json_array, Fit, MultireadId, PendingMultiread, PendingMultireads, Slot,
 };
-use crate::server::acl::User;
-use crate::server::blocked::WaiterId;
+use crate::server::{User, WaiterId};
 
 fn row(text: &str) -> Slot {
     Slot::Row(Arc::from(text.as_bytes()))

@@ -1,7 +1,6 @@
 //! Change notices: what they name is not served again.
 
-use crate::cache::notice::{Notice, Relation};
-use crate::cache::table::TableDefinition;
+use crate::cache::{Notice, Relation, TableDefinition};
 use crate::engine::store::memory::Role;
 use crate::settings::EventType;
 

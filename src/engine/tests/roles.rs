@@ -1,9 +1,8 @@
 //! Masters that become replicas, and the other way round.
 
-use crate::cache::lease::Gap;
-use crate::cache::notice::{Notice, Relation};
+use crate::cache::{Gap, Notice, Relation};
 use crate::engine::store::memory::Role;
-use crate::workers::messages::FeedEvent;
+use crate::workers::FeedEvent;
 
 use super::cache::{table, Cache, Read};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::action::Action;
-use crate::cache::value::Value;
+use crate::cache::Value;
 use crate::settings::EventType;
 
 /// A hook as it was asked for.

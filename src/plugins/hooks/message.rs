@@ -5,12 +5,11 @@ use std::rc::Rc;
 use super::due::Keys;
 use crate::plugins::call::CommandEnd;
 use crate::plugins::command_start::CommandStart;
-use crate::plugins::event::Event;
-use crate::plugins::event_json::{self, EventJson};
+use crate::plugins::event_json::EventJson;
 use crate::plugins::subject::{Subject, SubjectKey};
-use crate::server::client;
+use crate::plugins::{event_json, Event};
 use crate::server::clock::unix_ms;
-use crate::server::context::Context;
+use crate::server::{client, Context};
 use crate::settings::EventType;
 
 /// Keys and event.

@@ -27,13 +27,11 @@ use super::event::Event;
 use super::metrics::family::Family;
 use super::page::{Page, Report, JSON};
 use super::plugin::{EventContext, Plugin};
-use crate::cache::error::{Error, ErrorKind};
 use crate::cache::timings::micros;
-use crate::server::call;
-use crate::server::context::{replicas_are_paused, Context};
+use crate::cache::{Error, ErrorKind};
+use crate::server::context::replicas_are_paused;
 use crate::server::publish::publish;
-use crate::server::text::Text;
-use crate::server::wakeup;
+use crate::server::{call, wakeup, Context, Text};
 use crate::settings::{EventType, EventTypes, PluginName, Settings};
 
 /// The hooks, shared by the plugin and the command that changes them.

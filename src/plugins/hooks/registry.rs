@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::hook::{Definition, Figures, Hook};
-use crate::cache::error::Error;
+use crate::cache::Error;
 use crate::settings::{glob, EventType, EventTypes};
 
 /// How many hooks there may be.

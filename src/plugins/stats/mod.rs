@@ -18,7 +18,7 @@ use super::health;
 use super::overview::Overview;
 use super::page::{Page, Report, JSON};
 use super::plugin::{EventContext, Plugin};
-use crate::cache::value::Value;
+use crate::cache::Value;
 use crate::server::clock::monotonic_ms;
 use crate::settings::{EventType, EventTypes, PluginName, Settings};
 

@@ -4,7 +4,7 @@ use super::latency::{Latency, Percentiles};
 use super::recent::Latencies;
 use super::statistics::{CommandStats, Statistics};
 use super::table::{hit_ratio, TableStats};
-use crate::cache::value::Value;
+use crate::cache::Value;
 use crate::plugins::overview::Overview;
 
 /// Everything, at second `now_s` of the clock by which calls are counted.

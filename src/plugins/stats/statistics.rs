@@ -9,9 +9,9 @@ use super::latency::Latency;
 use super::rate::Rate;
 use super::recent::{Latencies, Recent};
 use super::table::TableStats;
-use crate::cache::timings::Timings;
+use crate::cache::Timings;
 use crate::plugins::call::CommandEnd;
-use crate::plugins::event::Event;
+use crate::plugins::Event;
 
 /// Codes of errors that are told apart: PostgreSQL has about 250, clients choose some of them.
 const MAX_CODES: usize = 300;

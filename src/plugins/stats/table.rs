@@ -1,6 +1,6 @@
 //! What is counted of a table.
 
-use crate::plugins::event::Event;
+use crate::plugins::Event;
 use crate::settings::EventType;
 
 /// One table's figures since the last reset.

@@ -9,8 +9,8 @@ use ::postgres::types::{Oid, Type};
 use ::postgres::Row;
 
 use crate::cache::canonical::{rule_for, TypeFacts};
-use crate::cache::error::{Error, ErrorKind};
-use crate::cache::table::{Clock, Column, TableDefinition};
+use crate::cache::table::{Clock, Column};
+use crate::cache::{Error, ErrorKind, TableDefinition};
 use crate::postgres::rows::Form;
 use crate::postgres::Session;
 use crate::settings::Invalidation;

@@ -16,7 +16,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::client::{Address, Client, OpenError, Shutdown};
 use super::pooler::{marked, refuses_options};
 use super::tls;
-use crate::cache::error::Error;
+use crate::cache::Error;
 use crate::postgres::error::{is_lost, reason};
 use crate::settings::{SourceSettings, SslMode};
 

@@ -19,7 +19,7 @@ use super::health::{Health, HealthReport, OnTransition};
 use super::manager::{Manager, SharedState};
 use super::pulses::{Pulses, Purpose};
 use super::session::Session;
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind};
 use crate::postgres::error::is_lost;
 use crate::postgres::session_error::SessionError;
 use crate::settings::SourceSettings;

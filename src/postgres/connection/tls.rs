@@ -13,7 +13,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind};
 use crate::settings::{SourceSettings, SslMode};
 
 /// What makes TLS connections to the source; `None` where TLS is off or the way is a Unix socket.

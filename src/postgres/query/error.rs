@@ -2,7 +2,7 @@
 
 use ::postgres::Error as PgError;
 
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind};
 use crate::postgres::error::{is_lost, may_be_about_values};
 
 /// Why a query came to nothing, by what was being done.

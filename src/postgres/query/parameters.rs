@@ -7,8 +7,8 @@ use bytes::BytesMut;
 use serde_json::value::RawValue;
 
 use super::array_literal::ArrayLiteral;
-use crate::cache::error::Error;
 use crate::cache::table::Clock;
+use crate::cache::Error;
 
 /// The values of a query's parameters, as the client wrote them.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use ::postgres::Error;
 
-use crate::cache::table::TableDefinition;
+use crate::cache::TableDefinition;
 use crate::postgres::{catalog, Session};
 use crate::settings::Invalidation;
 

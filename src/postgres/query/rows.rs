@@ -6,7 +6,7 @@ use ::postgres::{Error as PgError, Row};
 
 use super::error::QueryError;
 use super::plan::QueryLimits;
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// An array in the making.
 pub struct Rows<'q> {

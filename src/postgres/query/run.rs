@@ -13,7 +13,7 @@ use super::plan::{QueryLimits, QueryPlan};
 use super::rows::Rows;
 use super::statement::{check, trimmed, wrapped};
 use super::transaction::{abandon, begin, beginning, end, forget, relations, LOCKED};
-use crate::cache::error::Error;
+use crate::cache::Error;
 use crate::postgres::connection::client::{Request, What};
 use crate::postgres::connection::isolation;
 use crate::postgres::{means_catalog_changed, Session};

@@ -1,7 +1,7 @@
 //! The statement that is run for a query: its rows as JSON, and only so many of them.
 
 use super::plan::QueryLimits;
-use crate::cache::error::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind};
 
 /// Refuses what the protocol has no way to send: the client library takes it for a broken connection.
 ///

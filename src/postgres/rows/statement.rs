@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::cache::table::{Column, TableDefinition};
+use crate::cache::table::Column;
+use crate::cache::TableDefinition;
 
 /// From so many keys on the statement for many is quicker.
 pub const MANY: usize = 16;

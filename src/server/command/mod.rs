@@ -19,7 +19,7 @@ use super::clock::Tick;
 use super::context::Context;
 use super::guard::guard;
 use super::{acl, categories};
-use crate::cache::error::Error;
+use crate::cache::Error;
 use description::set_info;
 
 /// What is called for a command.

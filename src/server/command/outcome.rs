@@ -2,7 +2,7 @@
 
 use super::super::blocked::WaiterId;
 use super::super::reply::Reply;
-use crate::cache::error::Error;
+use crate::cache::Error;
 
 /// What the client of a command gets in the command's own call.
 #[derive(Debug)]
