@@ -82,16 +82,6 @@ impl Error {
             ErrorKind::Vetoed(code) => return Cow::Owned(code.clone()),
         })
     }
-
-    /// Whether the same command may succeed a moment later without any change by the caller.
-    pub fn may_be_retried(&self) -> bool {
-        match &self.kind {
-            ErrorKind::Down | ErrorKind::Timeout | ErrorKind::Busy => true,
-            // 40: transaction rollback, 53: insufficient resources, 57: operator intervention.
-            ErrorKind::Postgres(sqlstate) => matches!(sqlstate.get(..2), Some("40" | "53" | "57")),
-            _ => false,
-        }
-    }
 }
 
 impl fmt::Display for Error {
@@ -110,12 +100,5 @@ mod tests {
     fn a_refusal_carries_its_sqlstate() {
         let error = Error::new(ErrorKind::Postgres("42501".into()), "permission denied for table users");
         assert_eq!(error.to_string(), "PGERR 42501 permission denied for table users");
-    }
-
-    #[test]
-    fn only_passing_troubles_may_be_retried() {
-        assert!(Error::new(ErrorKind::Postgres("53300".into()), "too many connections").may_be_retried());
-        assert!(Error::new(ErrorKind::Busy, "queue_limit reached").may_be_retried());
-        assert!(!Error::bad_value("x").may_be_retried());
     }
 }

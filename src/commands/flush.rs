@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::cache::{tag, Error, Value};
 use crate::engine;
 use crate::engine::requests::command::Veto;
-use crate::engine::{run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCommand};
+use crate::engine::{run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCall, TableCommand};
 use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, Text, User};
 
 /// The command.
@@ -79,7 +79,7 @@ fn flush_tags(ctx: Context<'_>, names: &[Box<[u8]>]) -> Result<Reply, Error> {
 /// What is dropped may stand under any key of the cache.
 fn may_flush(engine: &mut Engine, ctx: Context<'_>) -> Result<(), Error> {
     let prefix = engine.settings().cache_prefix.clone();
-    engine.may_access(ctx, &User::of(ctx), Flush::SPEC.name, &[&Text::new(prefix.as_bytes())], Access::Delete)
+    engine.may_access(ctx, &User::of(ctx), Flush::SPEC.purpose(), &[&Text::new(prefix.as_bytes())])
 }
 
 fn dropped(count: usize) -> Reply {
@@ -110,20 +110,14 @@ impl TableCommand for FlushTables {
         let mut tables: Vec<Rc<Table>> = Vec::with_capacity(self.names.len());
         for name in &self.names {
             let Some(table) = engine.known(ctx, name) else {
-                return engine.await_table(ctx, name, self, caller);
+                return engine.await_table(&mut TableCall { ctx, spelling: name, command: self, caller });
             };
             if tables.iter().all(|other| other.id != table.id) {
                 tables.push(table);
             }
         }
         for table in &tables {
-            engine.may_access(
-                ctx,
-                &caller.user,
-                Flush::SPEC.name,
-                &[&Text::new(&table.acl_prefix)],
-                Access::Delete,
-            )?;
+            engine.may_access(ctx, &caller.user, Flush::SPEC.purpose(), &[&Text::new(&table.acl_prefix)])?;
         }
         for table in &tables {
             engine.start_epoch(ctx, table);

@@ -8,7 +8,7 @@ use crate::cache::{Age, Entry, Error, Stored, Value};
 use crate::engine::queries::{ask, Wanted};
 use crate::engine::requests::command::Veto;
 use crate::engine::{
-    command_names, resolve_key, run_on_table, Caller, Command, Engine, Keys, Outcome, ResolvedKey, Table,
+    command_names, run_on_table, Caller, Command, Engine, Keys, Outcome, ResolvedKey, Table,
     TableCommand,
 };
 use crate::server::{keyspace, Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec};
@@ -81,8 +81,7 @@ impl TableCommand for InspectRow<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let resolved_key = resolve_key(engine, table, &self.key)?;
-        engine.check(ctx, caller, Inspect::SPEC.name, table, &resolved_key, Access::Read)?;
+        let resolved_key = engine.checked_key(ctx, caller, Inspect::SPEC.purpose(), table, &self.key)?;
         Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &resolved_key))))
     }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::cache::{Error, ErrorKind};
 use crate::engine::{
-    resolve_key, run_on_table, Caller, Command, Engine, Keys, LoadedRow, Outcome, ResolvedKey, Table,
+    run_on_table, Caller, Command, Engine, Keys, LoadedRow, Outcome, ResolvedKey, Table,
     TableCommand,
 };
 use crate::plugins::Event;
@@ -61,8 +61,7 @@ impl TableCommand for InvalidateRow<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let resolved_key = resolve_key(engine, table, &self.key)?;
-        engine.check(ctx, caller, Invalidate::SPEC.name, table, &resolved_key, Access::Delete)?;
+        let resolved_key = engine.checked_key(ctx, caller, Invalidate::SPEC.purpose(), table, &self.key)?;
         engine.count_invalidation();
         engine.drop_entry(ctx, table, resolved_key.cache_key.as_bytes())?;
         if let Some(as_written) = &resolved_key.as_written {
@@ -130,16 +129,14 @@ fn drop_brought(
     user: &User,
     loaded: &LoadedRow,
 ) -> Result<(), Error> {
-    engine.check_own_key(ctx, user, loaded, Invalidate::SPEC.name, Access::Delete)?;
+    engine.check_own_key(ctx, user, loaded, Invalidate::SPEC.purpose())?;
     loaded.own_key.as_ref().map_or(Ok(()), |own_key| engine.drop_entry(ctx, table, own_key))
 }
 
 /// Drops the whole table, for a user who may do so by FLUSH TABLE as far as keys are concerned.
 fn drop_table(engine: &mut Engine, ctx: Context<'_>, table: &Rc<Table>, user: &User) -> Result<(), Error> {
     let prefix = Text::new(&table.acl_prefix);
-    engine
-        .may_access(ctx, user, Invalidate::SPEC.name, &[&prefix], Access::Delete)
-        .map_err(|_| needs_table())?;
+    engine.may_access(ctx, user, Invalidate::SPEC.purpose(), &[&prefix]).map_err(|_| needs_table())?;
     engine.start_epoch(ctx, table);
     Ok(())
 }

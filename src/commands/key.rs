@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::cache::{Error, Stored};
-use crate::engine::{resolve_key, run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCommand};
+use crate::engine::{run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCommand};
 use crate::server::{keyspace, Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec};
 
 /// The command.
@@ -51,8 +51,7 @@ impl TableCommand for KeyOfRow<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let resolved_key = resolve_key(engine, table, &self.key)?;
-        engine.check(ctx, caller, Key::SPEC.name, table, &resolved_key, Access::Read)?;
+        let resolved_key = engine.checked_key(ctx, caller, Key::SPEC.purpose(), table, &self.key)?;
         // An entry is stored under its row's own key only: where one stands, that is it.
         let stands = keyspace::read(ctx, &resolved_key.cache_key, |stored| stored != Stored::Nothing);
         if !resolved_key.needs_postgres || stands {
@@ -67,7 +66,7 @@ impl TableCommand for KeyOfRow<'_> {
             caller,
             Box::new(move |engine, ctx, loaded| {
                 let key = loaded.as_ref().map_err(Clone::clone).and_then(|loaded| {
-                    engine.check_own_key(ctx, &user, loaded, Key::SPEC.name, Access::Read)?;
+                    engine.check_own_key(ctx, &user, loaded, Key::SPEC.purpose())?;
                     Ok(loaded.own_key.as_ref().map_or(as_written, |own_key| own_key.to_vec()))
                 });
                 key.map_or_else(Reply::Error, Reply::Buffer)

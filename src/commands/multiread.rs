@@ -125,7 +125,7 @@ fn look_up_all(
     keys: Vec<ResolvedKey>,
     ttl: Option<Ttl>,
 ) -> Result<LookedUp, Error> {
-    engine.check_all(ctx, caller, MultiRead::SPEC.name, table, &keys, Access::Read)?;
+    engine.check_all(ctx, caller, MultiRead::SPEC.purpose(), table, &keys)?;
     let is_reliable = engine.may_rely_on(ctx, table);
     let max_bytes = engine.settings().max_multiread_bytes;
     let rows = Rows::new(keys.len(), max_bytes, engine.take_scratch());

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::cache::{Age, Error, Ttl};
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
 use crate::engine::{
-    command_names, resolve_key, run_on_table, Caller, Command, Engine, FlightWaiter, Keys, Outcome, Table,
+    command_names, run_on_table, Caller, Command, Engine, FlightWaiter, Keys, Outcome, Table,
     TableCommand,
 };
 use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, User};
@@ -65,8 +65,7 @@ impl TableCommand for ReadRow<'_> {
         table: &Rc<Table>,
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
-        let resolved_key = resolve_key(engine, table, &self.key)?;
-        engine.check(ctx, caller, Read::SPEC.name, table, &resolved_key, Access::Read)?;
+        let resolved_key = engine.checked_key(ctx, caller, Read::SPEC.purpose(), table, &self.key)?;
         let in_command = caller.is_in_command();
         if let Some((reply, age)) =
             engine.reply_from_cache(ctx, table, &resolved_key.cache_key, self.ttl, in_command)

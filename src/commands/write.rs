@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::value::RawValue;
 
 use crate::cache::{Error, ErrorKind, Ttl};
-use crate::engine::{resolve_key, run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCommand};
+use crate::engine::{run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCommand};
 use crate::plugins::Event;
 use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec};
 use crate::settings::EventType;
@@ -80,8 +80,7 @@ impl TableCommand for WriteRow<'_> {
         if self.data.len() > engine.settings().max_entry_bytes {
             return Err(Error::malformed("the data is larger than max_entry_bytes"));
         }
-        let resolved_key = resolve_key(engine, table, &self.key)?;
-        engine.check(ctx, caller, Write::SPEC.name, table, &resolved_key, Access::Write)?;
+        let resolved_key = engine.checked_key(ctx, caller, Write::SPEC.purpose(), table, &self.key)?;
         let ttl_s = engine.ttl_s(self.ttl);
         if !resolved_key.needs_postgres {
             put(engine, ctx, table, resolved_key.cache_key.as_bytes(), &self.data, ttl_s)?;
@@ -97,7 +96,7 @@ impl TableCommand for WriteRow<'_> {
             Box::new(move |engine, ctx, loaded| {
                 let result = loaded.as_ref().map_err(Clone::clone).and_then(|loaded| {
                     let own_key = loaded.own_key.as_ref().ok_or_else(no_spelling)?;
-                    engine.check_own_key(ctx, &user, loaded, Write::SPEC.name, Access::Write)?;
+                    engine.check_own_key(ctx, &user, loaded, Write::SPEC.purpose())?;
                     put(engine, ctx, &table_then, own_key, &data, ttl_s)
                 });
                 result.map_or_else(Reply::Error, |()| Reply::Ok)

@@ -24,6 +24,6 @@ pub use installed::{with, Installed};
 pub use loads::waiter::{FlightWaiter, LoadedRow};
 pub use requests::caller::Caller;
 pub use requests::command::{Command, Outcome};
-pub use requests::table_command::{run_on_table, Keys, TableCommand};
+pub use requests::table_command::{run_on_table, Keys, TableCall, TableCommand};
 pub use state::Engine;
 pub use store::{Store, StoreKey};

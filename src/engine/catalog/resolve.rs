@@ -73,7 +73,7 @@ impl Engine {
         let definition = result.and_then(|definition| self.allowed(source, definition)).map(Arc::new);
         for pending in waiting {
             match &definition {
-                Err(error) => self.fail_pending(ctx, &pending, error.clone()),
+                Err(error) => self.fail_pending(ctx, pending, error.clone()),
                 Ok(definition) => {
                     let table = self.remember(ctx, source, &pending.spelling, Arc::clone(definition), asked);
                     self.run_pending(ctx, pending, &table);

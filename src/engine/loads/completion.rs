@@ -13,7 +13,7 @@ use crate::engine::requests::deferred_write::DeferredWrite;
 use crate::engine::{command_names, Engine, FlightWaiter, LoadedRow, Store, Table};
 use crate::postgres::rows::load::Fetched;
 use crate::server::context::replicas_are_paused;
-use crate::server::{Access, Context, Reply, User};
+use crate::server::{Access, Context, Purpose, Reply, User};
 
 /// What a statement brought for one flight.
 #[derive(Debug)]
@@ -162,7 +162,7 @@ impl Engine {
         answered: &SharedAnswer,
     ) -> Result<Option<Arc<[u8]>>, Error> {
         let loaded = answered.result.as_ref().map_err(Clone::clone)?;
-        self.check_own_key(ctx, user, loaded, command, Access::Read)?;
+        self.check_own_key(ctx, user, loaded, Purpose { command, access: Access::Read })?;
         Ok(loaded.row.clone())
     }
 

@@ -9,7 +9,7 @@ use crate::engine::loads::entries::Found;
 use crate::engine::loads::load_requests::LoadRequests;
 use crate::engine::{command_names, Caller, Engine, FlightWaiter, Store, StoreKey};
 use crate::plugins::Event;
-use crate::server::{reply, Access, Answer, Context, Reply, Text, User};
+use crate::server::{reply, Access, Answer, Context, Purpose, Reply, Text, User};
 use crate::settings::EventType;
 
 use super::{Asked, Query, Request};
@@ -56,7 +56,8 @@ impl Engine {
         caller: &mut Caller,
     ) -> Result<Answer, Error> {
         let key = request.cache_key();
-        self.may_access(ctx, &caller.user, wanted.command(), &[&key], Access::Read)?;
+        let purpose = Purpose { command: wanted.command(), access: Access::Read };
+        self.may_access(ctx, &caller.user, purpose, &[&key])?;
         let Some(query) = self.known_query(request) else {
             return self.await_description(ctx, request, wanted, caller);
         };

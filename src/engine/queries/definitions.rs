@@ -5,7 +5,7 @@ use crate::cache::query_changes::QueryChanges;
 use crate::cache::Error;
 use crate::engine::records::name::RecordName;
 use crate::engine::{command_names, Engine, Store};
-use crate::server::{Access, Context, Text, User};
+use crate::server::{Access, Context, Purpose, Text, User};
 
 use super::request::{no_such_query, stem, NAMED};
 
@@ -62,7 +62,7 @@ impl Engine {
     /// `NOPERM` unless `user` may do `access` by PGCACHE.DEFINE with the record of the definitions.
     pub fn may_define(&mut self, ctx: Context<'_>, user: &User, access: Access) -> Result<(), Error> {
         let key = Text::new(&self.record_key(RecordName::Queries));
-        self.may_access(ctx, user, command_names::DEFINE, &[&key], access)
+        self.may_access(ctx, user, Purpose { command: command_names::DEFINE, access }, &[&key])
     }
 
     /// Saves what has become of the definition called `name`: beside the others where they are many, and now and then with them.

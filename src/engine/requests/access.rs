@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use crate::cache::{Error, ErrorKind};
 use crate::engine::catalog::lookup::with_scratch;
 use crate::engine::queries::Asked;
-use crate::engine::{Caller, Engine, LoadedRow, ResolvedKey, Table, TableCommand};
+use crate::engine::{resolve_key, Caller, Engine, LoadedRow, ResolvedKey, Table, TableCall, TableCommand};
 use crate::server::{Access, Context, Purpose, Text, User};
 
 /// Whether such errors differ with what tables, columns and types there are.
@@ -46,17 +46,15 @@ impl AclKey<'_> {
 }
 
 impl Engine {
-    /// `NOPERM` unless `user` may do `access` by `command`, its full name, with all of `keys`, each a cache key or
-    /// what many of them start with.
+    /// `NOPERM` unless the ACL lets `user` do that with all of `keys`, each a cache key or what many of them start with.
     pub fn may_access(
         &self,
         ctx: Context<'_>,
         user: &User,
-        command: &'static CStr,
+        purpose: Purpose,
         keys: &[&Text],
-        access: Access,
     ) -> Result<(), Error> {
-        self.plugins.may_access(self.event_context(ctx), user, keys, Purpose { command, access })
+        self.plugins.may_access(self.event_context(ctx), user, keys, purpose)
     }
 
     /// The same for the row that a load brought, where it came under another key than the one asked for.
@@ -65,25 +63,26 @@ impl Engine {
         ctx: Context<'_>,
         user: &User,
         loaded: &LoadedRow,
-        command: &'static CStr,
-        access: Access,
+        purpose: Purpose,
     ) -> Result<(), Error> {
         let own_key = loaded.acl_key.as_ref().map(|key| Text::new(key));
-        own_key.map_or(Ok(()), |key| self.may_access(ctx, user, command, &[&key], access))
+        own_key.map_or(Ok(()), |key| self.may_access(ctx, user, purpose, &[&key]))
     }
 
-    /// The same for the row that `resolved_key` names.
-    pub fn check(
+    /// The row that the lookup key `json` names, if the caller may do that with it. `NOPERM`, `ERR`, `PGNOCOLUMN`, `PGBADVALUE`.
+    pub fn checked_key(
         &self,
         ctx: Context<'_>,
         caller: &Caller,
-        command: &'static CStr,
+        purpose: Purpose,
         table: &Table,
-        resolved_key: &ResolvedKey,
-        access: Access,
-    ) -> Result<(), Error> {
-        let key = self.acl_key(table, resolved_key);
-        self.may_access(ctx, &caller.user, command, &[key.text()], access)
+        json: &[u8],
+    ) -> Result<ResolvedKey, Error> {
+        let resolved_key = resolve_key(self, table, json)?;
+        let key = self.acl_key(table, &resolved_key);
+        self.may_access(ctx, &caller.user, purpose, &[key.text()])?;
+        drop(key);
+        Ok(resolved_key)
     }
 
     /// The same for all of `resolved_key`.
@@ -91,49 +90,34 @@ impl Engine {
         &self,
         ctx: Context<'_>,
         caller: &Caller,
-        command: &'static CStr,
+        purpose: Purpose,
         table: &Table,
         resolved_key: &[ResolvedKey],
-        access: Access,
     ) -> Result<(), Error> {
         let keys: Vec<_> = resolved_key.iter().map(|one| self.acl_key(table, one)).collect();
         let keys: Vec<_> = keys.iter().map(|key| key.text()).collect();
-        self.may_access(ctx, &caller.user, command, &keys, access)
+        self.may_access(ctx, &caller.user, purpose, &keys)
     }
 
-    /// `answer` to a command on the table that a client calls `spelling`. An error that tells what there is becomes `NOPERM`
-    /// for whoever may not use such keys: names cannot be probed.
-    pub fn hide<T>(
-        &mut self,
-        ctx: Context<'_>,
-        spelling: &[u8],
-        command: &dyn TableCommand,
-        caller: &Caller,
-        answer: Result<T, Error>,
-    ) -> Result<T, Error> {
-        answer.map_err(|error| match error.kind() {
-            kind if tells_what_there_is(kind) => self.hidden(ctx, spelling, command, caller, error),
-            _ => error,
-        })
+    /// `error`, the answer to a command on a table, or `NOPERM` in its place where it tells what there is and the caller may
+    /// not use such keys: names cannot be probed.
+    pub fn hide(&self, call: &TableCall<'_, impl TableCommand + ?Sized>, error: Error) -> Error {
+        if tells_what_there_is(error.kind()) {
+            self.denied(call).unwrap_or(error)
+        } else {
+            error
+        }
     }
 
-    /// `error`, or `NOPERM` in its place for whoever may not use the keys that `command` names.
-    pub fn hidden(
-        &mut self,
-        ctx: Context<'_>,
-        spelling: &[u8],
-        command: &dyn TableCommand,
-        caller: &Caller,
-        error: Error,
-    ) -> Error {
-        let key = match self.catalog.tables.find(spelling) {
-            Some(table) => [&table.acl_prefix, command.keys().bytes()].concat(),
-            None => {
-                [self.settings.get().cache_prefix.as_bytes(), spelling, b":", command.keys().bytes()].concat()
-            }
+    /// `NOPERM` for whoever may not use the keys that a command names.
+    pub fn denied(&self, call: &TableCall<'_, impl TableCommand + ?Sized>) -> Option<Error> {
+        let keys = call.command.keys().bytes();
+        let key = match self.catalog.tables.find(call.spelling) {
+            Some(table) => [&table.acl_prefix, keys].concat(),
+            None => [self.settings.get().cache_prefix.as_bytes(), call.spelling, b":", keys].concat(),
         };
-        let (name, access) = (command.spec().name, command.spec().access());
-        self.may_access(ctx, &caller.user, name, &[&Text::new(&key)], access).err().unwrap_or(error)
+        let purpose = call.command.spec().purpose();
+        self.may_access(call.ctx, &call.caller.user, purpose, &[&Text::new(&key)]).err()
     }
 
     /// The same for a query that is not known, where the error tells what there is.
@@ -149,7 +133,8 @@ impl Engine {
             return error;
         }
         let key = Text::new(asked.key_by_name(&self.settings.get().cache_prefix).as_bytes());
-        self.may_access(ctx, &caller.user, command, &[&key], Access::Read).err().unwrap_or(error)
+        let purpose = Purpose { command, access: Access::Read };
+        self.may_access(ctx, &caller.user, purpose, &[&key]).err().unwrap_or(error)
     }
 
     /// The cache key of the row that `resolved_key` names, without its table's generation. Where there is none it is the same, and

@@ -99,7 +99,7 @@ impl Engine {
         }
         let (guards, settings) = self.guards();
         let keys = command.keys().resolve(self, table)?;
-        self.check_all(ctx, caller, command.spec().name, table, &keys, command.spec().access())?;
+        self.check_all(ctx, caller, command.spec().purpose(), table, &keys)?;
         let keys = keys
             .into_iter()
             .map(|one| SubjectKey { cache_key: one.cache_key.as_bytes().into(), prefix_len: one.prefix_len });

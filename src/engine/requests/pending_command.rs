@@ -9,7 +9,7 @@ use crate::engine::requests::access::tells_what_there_is;
 use crate::engine::requests::before_command::BeforeCommand;
 use crate::engine::requests::deferred_write::DeferredWrite;
 use crate::engine::state::timed_out;
-use crate::engine::{Caller, Engine, Table, TableCommand};
+use crate::engine::{Caller, Engine, Table, TableCall, TableCommand};
 use crate::server::context::replicas_are_paused;
 use crate::server::{Answer, Context, Reply, Spec, User, WaiterId};
 
@@ -41,6 +41,12 @@ impl PendingCommand {
         &self.caller
     }
 
+    /// The call that it goes on with.
+    fn call<'c>(&'c mut self, ctx: Context<'c>) -> TableCall<'c, dyn TableCommand> {
+        let Self { spelling, command, caller, .. } = self;
+        TableCall { ctx, spelling, command: &**command, caller }
+    }
+
     /// What its command is called and takes.
     pub fn spec(&self) -> &'static Spec {
         self.command.spec()
@@ -49,19 +55,14 @@ impl PendingCommand {
 
 impl Engine {
     /// Has the client wait until the catalog has been asked for `spelling`, and then run `command`.
-    pub fn await_table(
-        &mut self,
-        ctx: Context<'_>,
-        spelling: &[u8],
-        command: &impl TableCommand,
-        caller: &mut Caller,
-    ) -> Result<Answer, Error> {
-        let name = TableName::parse(spelling)?;
+    pub fn await_table(&mut self, call: &mut TableCall<'_, impl TableCommand>) -> Result<Answer, Error> {
+        let name = TableName::parse(call.spelling)?;
         let source = self.sources.named(name.source())?;
-        let waiter = caller.wait(self, ctx)?;
-        let client = caller.client;
-        let caller = std::mem::replace(caller, Caller { waiter: Some(waiter), user: User::server(), client });
-        let (spelling, command) = (spelling.into(), command.boxed());
+        let waiter = call.caller.wait(self, call.ctx)?;
+        let client = call.caller.client;
+        let moved = Caller { waiter: Some(waiter), user: User::server(), client };
+        let caller = std::mem::replace(call.caller, moved);
+        let (spelling, command) = (call.spelling.into(), call.command.boxed());
         let pending = PendingCommand { waiter, caller, spelling, command, is_cleared: false };
         self.resolve(source, name.relation(), pending)?;
         Ok(Answer::Blocked(waiter))
@@ -87,17 +88,16 @@ impl Engine {
             Ok(None) => pending.command.run(self, ctx, table, &mut pending.caller),
             Err(error) => Err(error),
         };
-        let answer = self.hide(ctx, &pending.spelling, &*pending.command, &pending.caller, answer);
+        let answer = answer.map_err(|error| self.hide(&pending.call(ctx), error));
         self.conclude(&pending.caller, answer);
     }
 
     /// Answers a command whose table is not to be had.
-    pub fn fail_pending(&mut self, ctx: Context<'_>, pending: &PendingCommand, error: Error) {
-        let PendingCommand { waiter, caller, spelling, command, .. } = pending;
+    pub fn fail_pending(&mut self, ctx: Context<'_>, mut pending: PendingCommand, error: Error) {
         // Here it is `allow_tables` that says `NOPERM`, not the ACL.
         let tells = *error.kind() == ErrorKind::Denied || tells_what_there_is(error.kind());
-        let error = if tells { self.hidden(ctx, spelling, &**command, caller, error) } else { error };
-        self.fail(*waiter, error);
+        let denied = if tells { self.denied(&pending.call(ctx)) } else { None };
+        self.fail(pending.waiter, denied.unwrap_or(error));
     }
 
     /// Goes on with a command that waited for those who may refuse it.

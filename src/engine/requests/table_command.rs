@@ -65,6 +65,18 @@ impl<'a> Keys<'a> {
     }
 }
 
+/// A command on a table, with who asked, and what he calls the table.
+pub struct TableCall<'c, C: ?Sized> {
+    /// The callback under way.
+    pub ctx: Context<'c>,
+    /// The table as the client spelled it.
+    pub spelling: &'c [u8],
+    /// What is to be done.
+    pub command: &'c C,
+    /// Who asked.
+    pub caller: &'c mut Caller,
+}
+
 /// How far a command came.
 enum Begun {
     /// To its answer.
@@ -81,18 +93,17 @@ pub fn run_on_table(
     command: &impl TableCommand,
 ) -> Outcome {
     let mut caller = Caller::of(ctx);
-    match crate::engine::with(|engine| Some(engine.begin(ctx, spelling, command, &mut caller))) {
+    let mut call = TableCall { ctx, spelling, command, caller: &mut caller };
+    match crate::engine::with(|engine| Some(engine.begin(&mut call))) {
         None => Reply::default().into(),
         Some(Begun::Done(answer)) => answer.into(),
-        Some(Begun::BeforeCommand(before_command_of)) => {
-            let words = || call::kept(arguments.iter());
-            let verdict = before_command_of.ask(ctx, command.spec(), &caller, Args::Live(&words));
-            let subject = verdict.is_ok().then_some(before_command_of.subject);
+        Some(Begun::BeforeCommand(plugins)) => {
+            let args = || call::kept(arguments.iter());
+            let verdict = plugins.ask(ctx, command.spec(), call.caller, Args::Live(&args));
+            let subject = verdict.is_ok().then_some(plugins.subject);
             let answer = crate::engine::with(|engine| {
-                let answer =
-                    verdict.and_then(|()| engine.run_or_await_table(ctx, spelling, command, &mut caller));
-                let answer = engine.hide(ctx, spelling, command, &caller, answer);
-                engine.finish(ctx, &caller, answer)
+                let answer = verdict.and_then(|()| engine.run_or_await_table(&mut call));
+                engine.finish_call(&call, answer)
             });
             Outcome { answer, subject }
         }
@@ -100,65 +111,54 @@ pub fn run_on_table(
 }
 
 impl Engine {
-    /// The table that a client calls `spelling`, if it was resolved, in its generation of now.
+    /// The table that a client calls `spelling`, if it was resolved, in its epoch of now.
     pub fn known(&mut self, ctx: Context<'_>, spelling: &[u8]) -> Option<Rc<Table>> {
         let table = self.catalog.tables.find(spelling)?;
         Some(self.current(ctx, table))
     }
 
-    fn begin(
-        &mut self,
-        ctx: Context<'_>,
-        spelling: &[u8],
-        command: &impl TableCommand,
-        caller: &mut Caller,
-    ) -> Begun {
-        let Some(table) = self.known(ctx, spelling) else {
-            let answer = self.await_table(ctx, spelling, command, caller);
-            let answer = self.hide(ctx, spelling, command, caller, answer);
-            return Begun::Done(self.finish(ctx, caller, answer));
+    fn begin(&mut self, call: &mut TableCall<'_, impl TableCommand>) -> Begun {
+        let answer = match self.known(call.ctx, call.spelling) {
+            None => self.await_table(call),
+            Some(table) => {
+                let answer = match self.before_command_of(call.ctx, &table, call.command, call.caller) {
+                    Ok(None) => call.command.run(self, call.ctx, &table, call.caller),
+                    Ok(Some(plugins)) => return Begun::BeforeCommand(plugins),
+                    Err(error) => Err(error),
+                };
+                self.or_await_table(call, &table, answer)
+            }
         };
-        let answer = match self.before_command_of(ctx, &table, command, caller) {
-            Ok(None) => command.run(self, ctx, &table, caller),
-            Ok(Some(before_command_of)) => return Begun::BeforeCommand(before_command_of),
-            Err(error) => Err(error),
-        };
-        let answer = self.or_await_table(ctx, spelling, command, caller, &table, answer);
-        let answer = self.hide(ctx, spelling, command, caller, answer);
-        Begun::Done(self.finish(ctx, caller, answer))
+        Begun::Done(self.finish_call(call, answer))
     }
 
     /// Runs a command that nobody has refused. Meanwhile its table may have been forgotten.
-    fn run_or_await_table(
-        &mut self,
-        ctx: Context<'_>,
-        spelling: &[u8],
-        command: &impl TableCommand,
-        caller: &mut Caller,
-    ) -> Result<Answer, Error> {
-        let Some(table) = self.known(ctx, spelling) else {
-            return self.await_table(ctx, spelling, command, caller);
-        };
-        let answer = command.run(self, ctx, &table, caller);
-        self.or_await_table(ctx, spelling, command, caller, &table, answer)
+    fn run_or_await_table(&mut self, call: &mut TableCall<'_, impl TableCommand>) -> Result<Answer, Error> {
+        let Some(table) = self.known(call.ctx, call.spelling) else { return self.await_table(call) };
+        let answer = call.command.run(self, call.ctx, &table, call.caller);
+        self.or_await_table(call, &table, answer)
     }
 
     /// Where the memo of the table may be outdated the catalog is asked, and the command tried once more.
     fn or_await_table(
         &mut self,
-        ctx: Context<'_>,
-        spelling: &[u8],
-        command: &impl TableCommand,
-        caller: &mut Caller,
+        call: &mut TableCall<'_, impl TableCommand>,
         table: &Table,
         answer: Result<Answer, Error>,
     ) -> Result<Answer, Error> {
         match answer {
-            Err(error) if self.may_be_outdated(table, &error) => {
-                self.await_table(ctx, spelling, command, caller).or(Err(error))
-            }
+            Err(error) if self.may_be_outdated(table, &error) => self.await_table(call).or(Err(error)),
             answer => answer,
         }
+    }
+
+    fn finish_call(
+        &mut self,
+        call: &TableCall<'_, impl TableCommand>,
+        answer: Result<Answer, Error>,
+    ) -> Answer {
+        let answer = answer.map_err(|error| self.hide(call, error));
+        self.finish(call.ctx, call.caller, answer)
     }
 
     /// Whether what the memo says of a table may have changed since: it refuses a column or a value, and was not

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::os::raw::c_int;
 
-use super::super::acl::Access;
+use crate::server::acl::{Access, Purpose};
 
 /// What kind of value an argument takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,9 +76,9 @@ impl Spec {
         }
     }
 
-    /// What it does with the keys that it names: reading, unless the spec says otherwise.
-    pub fn access(&self) -> Access {
-        self.accesses.first().copied().unwrap_or(Access::Read)
+    /// What the ACL is asked about: this command, and what it does with the keys that it names.
+    pub fn purpose(&self) -> Purpose {
+        Purpose { command: self.name, access: self.accesses.first().copied().unwrap_or(Access::Read) }
     }
 
     /// Whether it changes the cache: its first flag says so.
