@@ -40,9 +40,7 @@ fn main() {
             let row = |load: Load, key: &str, keys: u32, off: &str| {
                 let Pair { ours, theirs, ratio } = compare(&server, load, key, off);
                 let server = &kind.name;
-                println!(
-                    "{server:<10} {pipeline:>8} {keys:>7} {off:>40} {ours:>12.0} {theirs:>12.0} {ratio:>6.3}"
-                );
+                println!("{server:<10} {pipeline:>8} {keys:>7} {off:>40} {ours:>12.0} {theirs:>12.0} {ratio:>6.3}");
             };
             [ALL].iter().chain(&EACH).for_each(|off| row(load, KEY, 1, off));
             row(load.range(KEYS), ANY_KEY, KEYS, ALL);

@@ -122,12 +122,7 @@ fn tables(criterion: &mut Criterion) {
 
 fn plan() -> FlightPlan {
     FlightPlan {
-        target: Target::Row(RowTarget {
-            table: 1,
-            needs_postgres: false,
-            is_non_unique: false,
-            may_alias: false,
-        }),
+        target: Target::Row(RowTarget { table: 1, needs_postgres: false, is_non_unique: false, may_alias: false }),
         ttl_s: 3600,
         deadline_ms: u64::MAX,
         prefix_len: 15,

@@ -91,10 +91,7 @@ fn settings() -> Page {
     };
     let blocks = vec![
         ("settings of each source".to_owned(), rows(|setting| setting.scope == Scope::Source)),
-        (
-            "settings of the module".to_owned(),
-            rows(|setting| setting.scope == Scope::Global && !is_for_tests(setting)),
-        ),
+        ("settings of the module".to_owned(), rows(|setting| setting.scope == Scope::Global && !is_for_tests(setting))),
         ("settings for tests".to_owned(), rows(is_for_tests)),
     ];
     ("docs/settings.md", blocks)
@@ -106,13 +103,7 @@ fn is_for_tests(setting: &Definition) -> bool {
 
 fn row(setting: &Definition) -> String {
     let star = if setting.runtime { " *" } else { "" };
-    let default =
-        if setting.default.is_empty() { "(empty)".into() } else { format!("`{}`", setting.default) };
+    let default = if setting.default.is_empty() { "(empty)".into() } else { format!("`{}`", setting.default) };
     let hidden = if setting.in_config { "" } else { "; not in CONFIG" };
-    format!(
-        "| `{}`{star} | {default} | {} | {}{hidden} |\n",
-        setting.name,
-        setting.doc,
-        setting.kind.wanted()
-    )
+    format!("| `{}`{star} | {default} | {} | {}{hidden} |\n", setting.name, setting.doc, setting.kind.wanted())
 }

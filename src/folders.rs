@@ -71,8 +71,7 @@ fn first_names(code: &str) -> Vec<String> {
 /// What follows each `crate::`, and each row of at least `depth` times `super::`, which leads as far.
 fn from_the_root(code: &str, depth: usize) -> Vec<&str> {
     let row = "super::".repeat(depth);
-    let rests =
-        |start: &str| code.match_indices(start).map(|(at, found)| &code[at + found.len()..]).collect();
+    let rests = |start: &str| code.match_indices(start).map(|(at, found)| &code[at + found.len()..]).collect();
     let (mut named, above): (Vec<&str>, Vec<&str>) = (rests("crate::"), rests(&row));
     named.extend(above.into_iter().map(|rest| rest.trim_start_matches("super::")));
     named
@@ -139,9 +138,6 @@ fn imports_are_found_however_they_are_written() {
     };
     assert_eq!(names("use crate::a::B;\nlet x = crate::c::d();"), ["a", "c"]);
     assert_eq!(names("use crate::{\n    a::{B, C},\n    d,\n};"), ["a", "d"]);
-    assert_eq!(
-        names("use super::super::a::B;\nuse super::b;\nmod tests { use super::super::super::c; }"),
-        ["a", "c"]
-    );
+    assert_eq!(names("use super::super::a::B;\nuse super::b;\nmod tests { use super::super::super::c; }"), ["a", "c"]);
     assert!(names("//! [`crate::a`]\n    // crate::b").is_empty());
 }

@@ -58,14 +58,10 @@ fn a_hook_may_do_what_its_maker_may_do() {
     on_every_server(|kind| {
         let server = Server::start(&kind, Postgres::shared().database().with_users(1));
         let mut bob = user(&server, "~log:* &news +pgcache.hook +xadd +publish");
-        let mut add =
-            |action: &[&str]| bob.call(&[&["PGCACHE.HOOK", "ADD", "h", "hit"][..], action].concat());
-        for action in [
-            &["STREAM", "secret"][..],
-            &["STREAM", "log:a", "MAXLEN", "5"],
-            &["PUBLISH", "other"],
-            &["FUNCTION", "f"],
-        ] {
+        let mut add = |action: &[&str]| bob.call(&[&["PGCACHE.HOOK", "ADD", "h", "hit"][..], action].concat());
+        for action in
+            [&["STREAM", "secret"][..], &["STREAM", "log:a", "MAXLEN", "5"], &["PUBLISH", "other"], &["FUNCTION", "f"]]
+        {
             assert_eq!(add(action).code(), "NOPERM", "{action:?}");
         }
         assert_eq!(add(&["STREAM", "log:a"]).text(), "OK");

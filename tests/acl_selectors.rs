@@ -67,10 +67,8 @@ fn a_selector_allows_its_own_commands_on_its_own_keys_only() {
 fn a_selector_with_another_access_does_not_count() {
     on_every_server(|kind| {
         let server = Server::start(&kind, &shop());
-        let mut bob = user(
-            &server,
-            &["+pgcache.write", "%R~pg_cache:users:*", "(%W~pg_cache:orders:* +pgcache.write)"],
-        );
+        let mut bob =
+            user(&server, &["+pgcache.write", "%R~pg_cache:users:*", "(%W~pg_cache:orders:* +pgcache.write)"]);
         assert_eq!(bob.call(&["PGCACHE.WRITE", "users", ONE, DATA]).code(), "NOPERM");
         assert_eq!(bob.call(&["PGCACHE.WRITE", "orders", ONE, DATA]).text(), "OK");
     });
@@ -93,8 +91,7 @@ fn the_default_users_selectors_are_apart_where_it_changes_something() {
 fn a_refusal_by_selectors_is_in_the_acl_log() {
     on_every_server(|kind| {
         let server = Server::start(&kind, &shop());
-        let mut bob =
-            user(&server, &["+pgcache.read", "~pg_cache:users:*", "(~pg_cache:orders:* +pgcache.write)"]);
+        let mut bob = user(&server, &["+pgcache.read", "~pg_cache:users:*", "(~pg_cache:orders:* +pgcache.write)"]);
         assert_eq!(bob.read("orders", ONE).code(), "NOPERM");
         let Reply::Array(entries) = server.client().call(&["ACL", "LOG"]) else { panic!("no list") };
         assert_eq!(entries[0].field("object").text(), r#"pg_cache:orders:{"id":1}"#);

@@ -104,9 +104,7 @@ fn assert_recovers(kind: &Kind, network: &Network) {
         let live = mended.elapsed();
         let name = format!("changed {round}");
         network.beyond(|| {
-            database
-                .execute(&format!("UPDATE users SET name = '{name}' WHERE id = 1"))
-                .number("SELECT 1::bigint")
+            database.execute(&format!("UPDATE users SET name = '{name}' WHERE id = 1")).number("SELECT 1::bigint")
         });
         await_name(&mut client, "users", &user(1), &name);
         eprintln!("cut {round}: a row after {} ms, live after {} ms", read.as_millis(), live.as_millis());

@@ -71,8 +71,7 @@ fn every_way_to_name_a_table_is_one_entry() {
 
 #[test]
 fn quoted_names_may_hold_anything() {
-    let names =
-        [r#""Mixed Case""#, r#""a""b""#, r#""a.b""#, r#""a:b""#, r#""sélect 1; --""#, r#""s.s"."x:y.z""#];
+    let names = [r#""Mixed Case""#, r#""a""b""#, r#""a.b""#, r#""a:b""#, r#""sélect 1; --""#, r#""s.s"."x:y.z""#];
     let tables = names.iter().map(|name| format!("CREATE TABLE {name} (id int PRIMARY KEY, v text);"));
     let rows = names.iter().map(|name| format!("INSERT INTO {name} VALUES (1, $${name}$$);"));
     let sql = format!("CREATE SCHEMA \"s.s\";{}", tables.chain(rows).collect::<String>());
@@ -81,17 +80,14 @@ fn quoted_names_may_hold_anything() {
             assert_reads(database, client, name, ONE, name);
             assert_eq!(client.read(name, ONE).json()["v"], *name);
         }
-        let Reply::Array(keys) = client.call(&["KEYS", "pg_cache:*"]) else {
-            panic!("KEYS answers an array")
-        };
+        let Reply::Array(keys) = client.call(&["KEYS", "pg_cache:*"]) else { panic!("KEYS answers an array") };
         assert_eq!(keys.len(), names.len());
     });
 }
 
 #[test]
 fn what_holds_no_rows_is_no_table() {
-    let sql =
-        "CREATE SEQUENCE s; CREATE TABLE t (id int CONSTRAINT t_key PRIMARY KEY); CREATE TYPE c AS (id int)";
+    let sql = "CREATE SEQUENCE s; CREATE TABLE t (id int CONSTRAINT t_key PRIMARY KEY); CREATE TYPE c AS (id int)";
     with(sql, |_, client| {
         for name in ["s", "t_key", "c", "missing", "missing.t", "public.missing"] {
             assert_eq!(client.read(name, ONE).code(), "PGNOTABLE", "{name}");
@@ -106,8 +102,7 @@ fn what_holds_no_rows_is_no_table() {
 
 #[test]
 fn views_and_materialised_views() {
-    let sql =
-        "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, n FROM generate_series(1, 9) n;
+    let sql = "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, n FROM generate_series(1, 9) n;
         CREATE VIEW doubled AS SELECT id, v || v AS v, now() IS NOT NULL AS live FROM t;
         CREATE MATERIALIZED VIEW kept AS SELECT id, v FROM t;
         CREATE VIEW twice AS SELECT id % 2 AS half, id FROM t";
@@ -117,9 +112,8 @@ fn views_and_materialised_views() {
         assert_eq!(client.read("twice", r#"{"half":1}"#).code(), "PGNOTUNIQUE");
         let all = client.multiread("doubled", r#"[{"id":3},{"id":99},{"id":2}]"#).json();
         assert_eq!((&all[0]["v"], &all[1], &all[2]["v"]), (&json!("33"), &Value::Null, &json!("22")));
-        database.execute(
-            "CREATE OR REPLACE VIEW doubled AS SELECT id, 'new ' || v AS v, true AS live, 5 AS more FROM t",
-        );
+        database
+            .execute("CREATE OR REPLACE VIEW doubled AS SELECT id, 'new ' || v AS v, true AS live, 5 AS more FROM t");
         assert_reads(database, client, "doubled", r#"{"id":7}"#, "(SELECT * FROM doubled WHERE id = 7)");
     });
 }
@@ -170,9 +164,7 @@ fn domains_enums_generated_identity_and_dropped_columns() {
         INSERT INTO t (code, mood) VALUES ('x', 'sad'), ('y', 'happy');
         CREATE UNIQUE INDEX ON t (mood); CREATE UNIQUE INDEX ON t (twice)";
     with(sql, |database, client| {
-        for key in
-            [ONE, r#"{"code":"x"}"#, r#"{"mood":"sad"}"#, r#"{"twice":"xx"}"#, r#"{"mood":"sad","id":1}"#]
-        {
+        for key in [ONE, r#"{"code":"x"}"#, r#"{"mood":"sad"}"#, r#"{"twice":"xx"}"#, r#"{"mood":"sad","id":1}"#] {
             assert_reads(database, client, "t", key, "(SELECT * FROM t WHERE id = 1)");
         }
         assert_eq!(client.read("t", r#"{"gone":1}"#).code(), "PGNOCOLUMN");
@@ -213,8 +205,7 @@ fn three_hundred_columns() {
     let sql = format!("CREATE TABLE t (id int PRIMARY KEY{columns}); INSERT INTO t VALUES (1{values})");
     with(&sql, |database, client| {
         assert_reads(database, client, "t", ONE, "t");
-        let mut key: serde_json::Map<String, Value> =
-            (1..300).map(|n| (format!("col_{n}"), json!(n))).collect();
+        let mut key: serde_json::Map<String, Value> = (1..300).map(|n| (format!("col_{n}"), json!(n))).collect();
         assert_reads(database, client, "t", &Value::Object(key.clone()).to_string(), "t");
         key.insert("col_299".into(), json!(0));
         assert_eq!(client.read("t", &Value::Object(key).to_string()), Reply::Nil);
@@ -223,8 +214,7 @@ fn three_hundred_columns() {
 
 #[test]
 fn column_names_may_hold_anything() {
-    let names =
-        ["ünï ☃", "a \"b\" c", "it's", "back\\slash", "line\nbreak", "a.b", "{\"id\":1}", "$1", "A", "%s"];
+    let names = ["ünï ☃", "a \"b\" c", "it's", "back\\slash", "line\nbreak", "a.b", "{\"id\":1}", "$1", "A", "%s"];
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let columns = names.map(|name| format!("{} int UNIQUE", quoted(name))).join(", ");
     let values = names.iter().enumerate().map(|(n, _)| n.to_string()).collect::<Vec<_>>().join(", ");
@@ -247,9 +237,7 @@ fn unique_indexes_of_every_kind() {
         INSERT INTO t VALUES (1, 'a', 'p', 'i1', 'm', 'l1', NULL), (2, 'b', 'q', 'i2', 'm', 'l2', NULL),
                              (3, 'c', 'p', 'i3', 'm', 'l3', 3), (4, 'd', 'z', 'i4', 'm', 'l4', 4)";
     with(sql, |database, client| {
-        for key in
-            [r#"{"low":"a"}"#, r#"{"included":"i1"}"#, r#"{"included":"i1","more":"m"}"#, r#"{"late":"l1"}"#]
-        {
+        for key in [r#"{"low":"a"}"#, r#"{"included":"i1"}"#, r#"{"included":"i1","more":"m"}"#, r#"{"late":"l1"}"#] {
             assert_reads(database, client, "t", key, "(SELECT * FROM t WHERE id = 1)");
         }
         assert_reads(database, client, "t", r#"{"part":"q"}"#, "(SELECT * FROM t WHERE id = 2)");
@@ -265,8 +253,7 @@ fn unique_indexes_of_every_kind() {
 
 #[test]
 fn a_column_is_added_and_dropped() {
-    let sql =
-        "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')";
+    let sql = "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')";
     with(sql, |database, client| {
         assert_reads(database, client, "t", ONE, "(SELECT * FROM t WHERE id = 1)");
         database.execute("ALTER TABLE t ADD more int DEFAULT 5");
@@ -290,8 +277,7 @@ fn a_column_that_was_added_serves_lookups() {
 
 #[test]
 fn a_key_column_is_renamed() {
-    let sql =
-        "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')";
+    let sql = "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')";
     with(sql, |database, client| {
         assert_reads(database, client, "t", ONE, "(SELECT * FROM t WHERE id = 1)");
         database.execute("ALTER TABLE t RENAME id TO nr");
@@ -306,8 +292,7 @@ fn a_key_column_is_renamed() {
 
 #[test]
 fn a_key_column_gets_another_type() {
-    let sql =
-        "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')";
+    let sql = "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')";
     with(sql, |database, client| {
         assert_reads(database, client, "t", ONE, "(SELECT * FROM t WHERE id = 1)");
         database.execute("ALTER TABLE t ALTER id TYPE bigint");
@@ -331,8 +316,7 @@ fn a_key_column_gets_a_wider_type() {
         assert_reads(database, client, "t", ONE, "t");
         assert_eq!(client.read("t", r#"{"id":3000000000}"#).code(), "PGBADVALUE");
         database.execute("ALTER TABLE t ALTER id TYPE bigint; INSERT INTO t VALUES (3000000000, 'far')");
-        let read =
-            || Some(client.read("t", r#"{"id":3000000000}"#)).filter(|reply| reply.code() != "PGBADVALUE");
+        let read = || Some(client.read("t", r#"{"id":3000000000}"#)).filter(|reply| reply.code() != "PGBADVALUE");
         assert_eq!(eventually("the new type is known", read).json()["v"], "far");
     });
 }
@@ -347,9 +331,7 @@ fn a_table_is_dropped_and_made_anew() {
         assert_reads(database, client, "t", TWO, "t");
         // The old table's rows are not this one's.
         assert_eq!(client.read("t", ONE), Reply::Nil);
-        database.execute(
-            "DROP TABLE t; CREATE TABLE t (id text PRIMARY KEY, y int); INSERT INTO t VALUES ('3', 1)",
-        );
+        database.execute("DROP TABLE t; CREATE TABLE t (id text PRIMARY KEY, y int); INSERT INTO t VALUES ('3', 1)");
         assert_reads(database, client, "t", r#"{"id":"3"}"#, "t");
         database.execute("DROP TABLE t; CREATE VIEW t AS SELECT 4 AS id, 'view' AS v");
         assert_reads(database, client, "t", r#"{"id":4}"#, "t");
@@ -358,25 +340,19 @@ fn a_table_is_dropped_and_made_anew() {
 
 #[test]
 fn a_table_is_renamed() {
-    with(
-        "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b')",
-        |database, client| {
-            assert_reads(database, client, "t", ONE, "(SELECT * FROM t WHERE id = 1)");
-            database.execute("ALTER TABLE t RENAME TO t2");
-            assert_eq!(client.read("t", TWO).code(), "PGNOTABLE");
-            assert_reads(database, client, "t2", TWO, "(SELECT * FROM t2 WHERE id = 2)");
-            database
-                .execute("CREATE TABLE t (id int PRIMARY KEY, w int); INSERT INTO t VALUES (2, 0), (3, 0)");
-            assert_reads(database, client, "t", THREE, "(SELECT * FROM t WHERE id = 3)");
-            assert_eq!(client.read("t", TWO).json(), json!({ "id": 2, "w": 0 }));
-            assert_eq!(client.read("t2", TWO).json(), json!({ "id": 2, "v": "b" }));
-            database.execute(
-                "CREATE SCHEMA moved; ALTER TABLE t SET SCHEMA moved; INSERT INTO moved.t VALUES (4, 0)",
-            );
-            assert_eq!(client.read("t", r#"{"id":4}"#).code(), "PGNOTABLE");
-            assert_eq!(client.read("moved.t", r#"{"id":4}"#).json()["w"], 0);
-        },
-    );
+    with("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, 'b')", |database, client| {
+        assert_reads(database, client, "t", ONE, "(SELECT * FROM t WHERE id = 1)");
+        database.execute("ALTER TABLE t RENAME TO t2");
+        assert_eq!(client.read("t", TWO).code(), "PGNOTABLE");
+        assert_reads(database, client, "t2", TWO, "(SELECT * FROM t2 WHERE id = 2)");
+        database.execute("CREATE TABLE t (id int PRIMARY KEY, w int); INSERT INTO t VALUES (2, 0), (3, 0)");
+        assert_reads(database, client, "t", THREE, "(SELECT * FROM t WHERE id = 3)");
+        assert_eq!(client.read("t", TWO).json(), json!({ "id": 2, "w": 0 }));
+        assert_eq!(client.read("t2", TWO).json(), json!({ "id": 2, "v": "b" }));
+        database.execute("CREATE SCHEMA moved; ALTER TABLE t SET SCHEMA moved; INSERT INTO moved.t VALUES (4, 0)");
+        assert_eq!(client.read("t", r#"{"id":4}"#).code(), "PGNOTABLE");
+        assert_eq!(client.read("moved.t", r#"{"id":4}"#).json()["w"], 0);
+    });
 }
 
 #[test]
@@ -447,8 +423,7 @@ fn catalogs_are_closed() {
             let write = client.call(&["PGCACHE.WRITE", name, r#"{"name":"x"}"#, "{}"]);
             assert_eq!(write.code(), "NOPERM", "{name}");
         }
-        let toast =
-            database.text("SELECT reltoastrelid::regclass::text FROM pg_class WHERE relname = 't'").unwrap();
+        let toast = database.text("SELECT reltoastrelid::regclass::text FROM pg_class WHERE relname = 't'").unwrap();
         // No relation for reading at all.
         assert_eq!(client.read(&toast, r#"{"chunk_id":1}"#).code(), "PGNOTABLE");
     });
@@ -458,11 +433,8 @@ fn catalogs_are_closed() {
 fn temporary_tables_of_others_are_out_of_sight() {
     with("", |database, client| {
         let mut other = database.connect();
-        other
-            .batch_execute("CREATE TEMP TABLE mine (id int PRIMARY KEY); INSERT INTO mine VALUES (1)")
-            .unwrap();
-        let schema: String =
-            other.query_one("SELECT pg_my_temp_schema()::regnamespace::text", &[]).unwrap().get(0);
+        other.batch_execute("CREATE TEMP TABLE mine (id int PRIMARY KEY); INSERT INTO mine VALUES (1)").unwrap();
+        let schema: String = other.query_one("SELECT pg_my_temp_schema()::regnamespace::text", &[]).unwrap().get(0);
         assert_eq!(client.read("mine", ONE).code(), "PGNOTABLE");
         assert_eq!(client.read("pg_temp.mine", ONE).code(), "PGNOTABLE");
         assert_eq!(client.read(&format!("{schema}.mine"), ONE).code(), "NOPERM");

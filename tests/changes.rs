@@ -97,9 +97,7 @@ fn a_commit_that_waits_for_a_standby_is_told_when_it_can_be_seen() {
                 database.execute(&sql).execute("SELECT pg_reload_conf()");
             };
             name_standbys("ghost");
-            eventually("commits wait", || {
-                (database.text("SHOW synchronous_standby_names")? == "ghost").then_some(())
-            });
+            eventually("commits wait", || (database.text("SHOW synchronous_standby_names")? == "ghost").then_some(()));
             std::thread::scope(|scope| {
                 scope.spawn(|| database.execute("UPDATE notes SET v = 'new' WHERE id = 1"));
                 eventually("the commit waits", || {
@@ -415,8 +413,7 @@ fn rows_whose_keys_are_names_of_objects_are_followed() {
             for key in keys {
                 cache(client, "objects", key);
             }
-            database
-                .execute(&format!("SET search_path = {path}; UPDATE public.objects SET v = {}", index + 2));
+            database.execute(&format!("SET search_path = {path}; UPDATE public.objects SET v = {}", index + 2));
             for key in keys {
                 await_v(client, "objects", key, index + 2);
             }

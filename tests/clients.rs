@@ -39,10 +39,7 @@ fn id_of(client: &mut Client) -> String {
 
 fn assert_closed(client: &mut Client) {
     let error = client.try_receive().expect_err("the connection is closed").kind();
-    assert!(
-        matches!(error, io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset),
-        "not closed: {error:?}"
-    );
+    assert!(matches!(error, io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset), "not closed: {error:?}");
 }
 
 /// `leave` makes clients that wait for rows 1 and 2 go away. Nobody is left waiting, one who stays is answered, and

@@ -76,8 +76,7 @@ fn a_table_is_not_stuck_behind_a_slow_one() {
         database
             .with_users(100)
             .execute("CREATE TABLE slow AS SELECT * FROM users; ALTER TABLE slow ADD PRIMARY KEY (id)");
-        let server =
-            server_on(&kind, &database, &[("statement_timeout_ms", "60000"), ("load_timeout_ms", "60000")]);
+        let server = server_on(&kind, &database, &[("statement_timeout_ms", "60000"), ("load_timeout_ms", "60000")]);
         let mut client = server.client();
         client.key("slow", &user(1));
         let mut lock = Lock::on(&database, "slow");
@@ -99,8 +98,7 @@ fn a_connection_that_says_nothing_any_more_holds_nobody_up() {
     on_every_server(|kind| {
         let database = postgres.database();
         database.with_users(100);
-        let server =
-            server_on(&kind, &database, &[("connect_timeout_ms", "60000"), ("load_timeout_ms", "60000")]);
+        let server = server_on(&kind, &database, &[("connect_timeout_ms", "60000"), ("load_timeout_ms", "60000")]);
         let mut client = server.client();
         client.read("users", &user(1));
         let mut lock = Lock::on(&database, "users");
@@ -151,9 +149,7 @@ fn a_load_is_planned_once_and_not_for_each_batch() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(3);
-        database.execute(
-            "CREATE VIEW planned AS SELECT id, current_setting('plan_cache_mode') AS plans FROM users",
-        );
+        database.execute("CREATE VIEW planned AS SELECT id, current_setting('plan_cache_mode') AS plans FROM users");
         let server = server_on(&kind, &database, &[]);
         let row = server.client().read("planned", &user(1)).json();
         assert_eq!(row["plans"], "force_generic_plan");

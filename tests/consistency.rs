@@ -170,6 +170,5 @@ fn unhealthy(nemesis: &dyn Nemesis, findings: &Findings) -> Option<String> {
     let ages = &findings.verdict.beyond_noise;
     let slow = ages.percentile(99.0) > HEALTHY_P99 || ages.max() > HEALTHY_MAX;
     let (p99, max) = (ages.percentile(99.0), ages.max());
-    (nemesis.is_harmless() && slow)
-        .then(|| format!("out of date for {p99:.2} ms at p99, {max:.2} ms at most"))
+    (nemesis.is_harmless() && slow).then(|| format!("out of date for {p99:.2} ms at p99, {max:.2} ms at most"))
 }

@@ -76,9 +76,7 @@ fn a_key_column_that_was_renamed_is_a_new_key() {
         eventually("the new key works", || {
             matches!(client.read("users", r#"{"number":1}"#), Reply::Bulk(_)).then_some(())
         });
-        eventually("the old one does not", || {
-            (client.read("users", &row(1)).code() == "PGNOCOLUMN").then_some(())
-        });
+        eventually("the old one does not", || (client.read("users", &row(1)).code() == "PGNOCOLUMN").then_some(()));
         database.execute("UPDATE users SET name = 'new'");
         await_name(client, "users", r#"{"number":1}"#, "new");
     });
@@ -182,9 +180,8 @@ fn a_view_that_was_replaced_is_read_anew() {
 #[test]
 fn a_refreshed_materialised_view_is_read_anew() {
     with_users(|database, client| {
-        database.execute(
-            "CREATE MATERIALIZED VIEW copy AS SELECT id, name FROM users; CREATE UNIQUE INDEX ON copy (id)",
-        );
+        database
+            .execute("CREATE MATERIALIZED VIEW copy AS SELECT id, name FROM users; CREATE UNIQUE INDEX ON copy (id)");
         assert_eq!(name_of(&client.read("copy", &row(1))), "User 1");
         database.execute("UPDATE users SET name = 'new'");
         database.execute("REFRESH MATERIALIZED VIEW copy");

@@ -33,10 +33,7 @@ fn rows_and_keys_are_utf_8_whatever_the_database_keeps() {
         for key in [r#"{"id":1}"#, r#"{"name":"Zoë"}"#, r#"{"name":"Zo\u00eb"}"#] {
             assert_eq!(client.read("users", key).text(), zoe, "{key}");
         }
-        assert_eq!(
-            client.multiread("users", r#"[{"id":1},{"name":"Zoë"}]"#).text(),
-            format!("[{zoe},{zoe}]")
-        );
+        assert_eq!(client.multiread("users", r#"[{"id":1},{"name":"Zoë"}]"#).text(), format!("[{zoe},{zoe}]"));
     });
 }
 

@@ -87,8 +87,7 @@ fn reads_writes_and_invalidations_are_told_by_default() {
         let mut listener = Listener::new(&server);
         let began = now_ms();
         let mut next = || without_time(listener.event(), began);
-        let about =
-            |kind: &str| json!({"type": kind, "source": "default", "table": "users", "key": {"id": 1}});
+        let about = |kind: &str| json!({"type": kind, "source": "default", "table": "users", "key": {"id": 1}});
         client.read("users", r#"{ "id" : "1" }"#);
         assert_eq!(next(), about("cache_miss"));
         client.read("users", ONE);
@@ -123,10 +122,8 @@ fn a_multiread_tells_of_each_key() {
         client.read("users", ONE);
         let mut listener = Listener::new(&server);
         client.multiread("users", r#"[{"id":1},{"id":2},{"id":3}]"#);
-        let mut events: Vec<String> = (0..3)
-            .map(|_| listener.event())
-            .map(|event| format!("{} {}", event["type"], event["key"]))
-            .collect();
+        let mut events: Vec<String> =
+            (0..3).map(|_| listener.event()).map(|event| format!("{} {}", event["type"], event["key"])).collect();
         events.sort();
         let wanted = [r#""cache_hit" {"id":1}"#, r#""cache_miss" {"id":2}"#, r#""cache_miss" {"id":3}"#];
         assert_eq!(events, wanted);
@@ -159,10 +156,7 @@ fn a_load_is_told_when_asked_for() {
         let mut load = without_time(listener.event_of("cache_load"), began);
         let took = load.as_object_mut().unwrap().remove("duration_us").unwrap();
         assert!(took.as_u64().unwrap() <= 1000 * (now_ms() - began + 1), "{took}");
-        assert_eq!(
-            load,
-            json!({"type": "cache_load", "source": "default", "table": "users", "key": {"id": 1}})
-        );
+        assert_eq!(load, json!({"type": "cache_load", "source": "default", "table": "users", "key": {"id": 1}}));
     });
 }
 
@@ -175,10 +169,7 @@ fn an_entrys_end_is_told() {
         let began = now_ms();
         client.call(&["PGCACHE.READ", "users", ONE, "1"]);
         let expired = without_time(listener.event_of("cache_expire"), began);
-        assert_eq!(
-            expired,
-            json!({"type": "cache_expire", "source": "default", "table": "users", "key": {"id": 1}})
-        );
+        assert_eq!(expired, json!({"type": "cache_expire", "source": "default", "table": "users", "key": {"id": 1}}));
         assert_eq!(client.figure("expired"), 1);
     });
 }
@@ -305,10 +296,7 @@ fn a_load_that_is_given_up_is_told() {
         let _lock = Lock::on(&database, "users");
         assert_eq!(client.read("users", r#"{"id":2}"#).code(), "PGTIMEOUT");
         let told = listener.rest(&server);
-        assert!(
-            told.iter().any(|event| event.contains("cache_error") && event.contains("PGTIMEOUT")),
-            "{told:?}"
-        );
+        assert!(told.iter().any(|event| event.contains("cache_error") && event.contains("PGTIMEOUT")), "{told:?}");
     });
 }
 
@@ -325,10 +313,7 @@ fn a_load_without_a_connection_is_told() {
         let mut listener = Listener::new(&server);
         assert_eq!(client.read("users", r#"{"id":2}"#).code(), "PGDOWN");
         let told = listener.rest(&server);
-        assert!(
-            told.iter().any(|event| event.contains("cache_error") && event.contains("PGDOWN")),
-            "{told:?}"
-        );
+        assert!(told.iter().any(|event| event.contains("cache_error") && event.contains("PGDOWN")), "{told:?}");
     });
 }
 
@@ -390,8 +375,7 @@ fn none_silences_everything() {
 #[test]
 fn only_the_types_that_were_chosen_are_told() {
     on_every_server(|kind| {
-        let server =
-            Server::setup(&kind).on(&users()).setting("events", "cache_load, cache_invalidate").start();
+        let server = Server::setup(&kind).on(&users()).setting("events", "cache_load, cache_invalidate").start();
         let mut client = server.client();
         let mut listener = Listener::new(&server);
         client.read("users", ONE);

@@ -3,9 +3,7 @@
 
 mod support;
 
-use support::{
-    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
-};
+use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS};
 
 /// The table whose rows wait at the gate.
 const USERS: &str = "CREATE TABLE users (id bigint PRIMARY KEY, name text);
@@ -423,8 +421,7 @@ fn no_stale_fill_of_spelling(tables: &str, asked: &str, invalidated: &str) {
 const NOTES_BY_TIME: &str = "CREATE TABLE notes (at timestamptz PRIMARY KEY, what text);
     INSERT INTO notes VALUES ('2024-01-01T00:00:00Z', 'old');";
 
-const NOTES_BY_NAME: &str =
-    "CREATE EXTENSION citext; CREATE TABLE notes (name citext PRIMARY KEY, what text);
+const NOTES_BY_NAME: &str = "CREATE EXTENSION citext; CREATE TABLE notes (name citext PRIMARY KEY, what text);
     INSERT INTO notes VALUES ('Ada', 'old');";
 
 #[test]

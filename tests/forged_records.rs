@@ -105,9 +105,7 @@ fn what_is_written_while_the_module_is_unloaded_is_not_believed() {
             ok(&mut client, &["SET", HOOKS, hooks]);
             ok(&mut client, &["SET", QUERIES, queries]);
             load_module(&mut client, &database);
-            eventually("the hooks are read", || {
-                reasons(&mut client).contains("the record of hooks").then_some(())
-            });
+            eventually("the hooks are read", || reasons(&mut client).contains("the record of hooks").then_some(()));
             assert_eq!(known(&mut client), nothing(), "{hooks}");
             assert!(reasons(&mut client).contains("the record of queries"), "{}", reasons(&mut client));
             assert_eq!(client.figure("rejected_records"), 2);
@@ -117,10 +115,7 @@ fn what_is_written_while_the_module_is_unloaded_is_not_believed() {
         assert_eq!(known(&mut client), both("good"));
         assert!(!reasons(&mut client).contains("record"), "{}", reasons(&mut client));
         let log = server.log();
-        assert!(
-            log.contains("the record pg_cache:@hooks has no seal") && log.contains("define anew"),
-            "{log}"
-        );
+        assert!(log.contains("the record pg_cache:@hooks has no seal") && log.contains("define anew"), "{log}");
         assert!(!log.contains("SELECT 1"), "what was forged is not shown");
     });
 }
@@ -306,8 +301,7 @@ fn what_is_written_on_a_master_reaches_no_replica() {
 fn a_master_that_has_announced_nothing_is_not_believed() {
     on_every_server(|kind| {
         let database = users();
-        let (master, replica) =
-            (Server::setup(&kind).without_module().start(), Server::start(&kind, &database));
+        let (master, replica) = (Server::setup(&kind).without_module().start(), Server::start(&kind, &database));
         let (mut on_master, mut on_replica) = (master.client(), replica.client());
         ok(&mut on_master, &["SET", HOOKS, EVIL_HOOKS]);
         replica.follow(&master);
@@ -355,9 +349,7 @@ fn honest_records_survive_reloads_flushes_and_restarts() {
             for command in [&["DEBUG", "RELOAD"][..], &["FLUSHALL"], &["SWAPDB", "0", "1"]] {
                 ok(&mut client, command);
                 assert_eq!(known(&mut client), both("good"), "{command:?}");
-                eventually("both records are there", || {
-                    (client.exists(HOOKS) && client.exists(QUERIES)).then_some(())
-                });
+                eventually("both records are there", || (client.exists(HOOKS) && client.exists(QUERIES)).then_some(()));
             }
             let (server, _) = server.shutdown_and_restart("SAVE");
             await_known(&mut server.client(), &both("good"));

@@ -7,12 +7,9 @@ use std::time::{Duration, Instant};
 
 use support::process::{freeze, kill};
 use support::watched::{
-    await_freshness, await_name, gaps, health, is_cached, listening, name_of, start_listening, watch, MODES,
-    UNTOLD,
+    await_freshness, await_name, gaps, health, is_cached, listening, name_of, start_listening, watch, MODES, UNTOLD,
 };
-use support::{
-    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
-};
+use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS};
 
 /// Long for a server that waits for nobody, on a slow machine too, and short beside for ever.
 const SOON: Duration = Duration::from_secs(30);
@@ -53,9 +50,8 @@ fn a_listener_that_was_lost_has_a_gap_and_an_outbox_has_none() {
             cache(&mut client, &user(1));
             let pid = notice_backend(&database);
             // Changed in the same moment as the connection ends: nobody may be told.
-            database.execute(&format!(
-                "SELECT pg_terminate_backend({pid}); UPDATE users SET name = 'new' WHERE id = 1"
-            ));
+            database
+                .execute(&format!("SELECT pg_terminate_backend({pid}); UPDATE users SET name = 'new' WHERE id = 1"));
             await_name(&mut client, "users", &user(1), "new");
             eventually("another session listens", || (notice_backend(&database) != pid).then_some(()));
             await_freshness(&mut client, "live");
@@ -74,8 +70,7 @@ fn a_stopped_backend_makes_the_source_suspect_and_its_rows_are_read_through() {
             let database = Postgres::shared().database();
             database.with_users(5);
             let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
-            let server =
-                start_listening(setup.setting("max_staleness_ms", "500").setting(UNTOLD.0, UNTOLD.1));
+            let server = start_listening(setup.setting("max_staleness_ms", "500").setting(UNTOLD.0, UNTOLD.1));
             let mut client = server.client();
             watch(&mut client, "users");
             cache(&mut client, &user(1));
@@ -102,8 +97,7 @@ fn a_catalog_that_cannot_be_compared_makes_the_source_suspect_and_leaves_no_gap(
             let database = Postgres::shared().database();
             database.with_users(5);
             let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
-            let server =
-                start_listening(setup.setting("max_staleness_ms", "500").setting(UNTOLD.0, UNTOLD.1));
+            let server = start_listening(setup.setting("max_staleness_ms", "500").setting(UNTOLD.0, UNTOLD.1));
             let mut client = server.client();
             watch(&mut client, "users");
             cache(&mut client, &user(1));
@@ -115,9 +109,7 @@ fn a_catalog_that_cannot_be_compared_makes_the_source_suspect_and_leaves_no_gap(
             assert_eq!(client.figure("gaps"), gaps_before);
             // Another connection takes over at once where this one is lost.
             kill(backend(&database, "pgcache/definitions"), libc::SIGTERM);
-            eventually("another one compares", || {
-                (backend(&database, "pgcache/definitions") != pid).then_some(())
-            });
+            eventually("another one compares", || (backend(&database, "pgcache/definitions") != pid).then_some(()));
             cache(&mut client, &user(1));
             database.execute("ALTER TABLE users ADD COLUMN extra int DEFAULT 7");
             eventually("the new column is found", || {
@@ -165,11 +157,7 @@ fn within_its_grace_a_suspect_row_is_served_when_the_load_that_went_past_it_fail
             let lock = Lock::on(&database, "users");
             assert_eq!(name_of(&client.read("users", &user(1))), "User 1");
             assert_eq!(client.figure("stale_served"), 1);
-            assert_eq!(
-                client.read("users", &user(2)).code(),
-                "PGTIMEOUT",
-                "what is not there cannot be served"
-            );
+            assert_eq!(client.read("users", &user(2)).code(), "PGTIMEOUT", "what is not there cannot be served");
             client.set("grace", "0");
             assert_eq!(client.read("users", &user(1)).code(), "PGTIMEOUT");
             client.set("grace", "3600");
@@ -244,11 +232,7 @@ fn saved_entries_of_a_watched_table_are_not_served_after_a_restart() {
             database.execute("UPDATE users SET name = 'new'; UPDATE notes SET name = 'new'");
             let mut client = server.client();
             assert_eq!(name_of(&client.read("users", &user(1))), "new");
-            assert_eq!(
-                name_of(&client.read("notes", &user(1))),
-                "kept",
-                "unwatched: its time to live decides"
-            );
+            assert_eq!(name_of(&client.read("notes", &user(1))), "kept", "unwatched: its time to live decides");
             await_freshness(&mut client, "live");
             assert_eq!(name_of(&client.read("users", &user(1))), "new");
         }
@@ -383,9 +367,7 @@ fn a_source_that_was_never_heard_is_read_through() {
         assert_eq!(name_of(&client.read("users", &user(1))), "new");
         assert!(!is_cached(&mut client, "users", &user(1)));
         assert_eq!(health(&mut client).field("freshness").text(), "connecting");
-        eventually("a reason is told", || {
-            (health(&mut client).field("freshness_reason") != Reply::Nil).then_some(())
-        });
+        eventually("a reason is told", || (health(&mut client).field("freshness_reason") != Reply::Nil).then_some(()));
         assert_eq!(client.figure("hits"), 0);
     });
 }

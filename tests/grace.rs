@@ -5,9 +5,7 @@ mod support;
 
 use support::outage::{bring_back, take_away};
 use support::server::Setup;
-use support::{
-    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
-};
+use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS};
 
 /// Far longer than any test takes, in seconds.
 const LONG: &str = "1000000";
@@ -48,9 +46,7 @@ fn old_row(database: &Database<'_>, client: &mut Client, id: u32) -> String {
 }
 
 fn await_new(client: &mut Client, id: u32) {
-    eventually("the new row is served", || {
-        (client.read("users", &user(id)).json()["name"] == "new").then_some(())
-    });
+    eventually("the new row is served", || (client.read("users", &user(id)).json()["name"] == "new").then_some(()));
 }
 
 fn inspect(client: &mut Client, id: u32, field: &str) -> Reply {
@@ -336,9 +332,7 @@ fn a_row_that_has_become_too_large_is_not_served_as_it_was() {
         client.read("users", &user(1));
         grow_old(&mut client, "users", &user(1));
         database.execute("UPDATE users SET name = repeat('x', 2000) WHERE id = 1");
-        eventually("the large row is served", || {
-            (client.read("users", &user(1)).text().len() > 2_000).then_some(())
-        });
+        eventually("the large row is served", || (client.read("users", &user(1)).text().len() > 2_000).then_some(()));
     });
 }
 

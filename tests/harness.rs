@@ -41,8 +41,7 @@ fn both_protocols_of_the_redis_crate_work() {
 #[test]
 fn a_server_keeps_its_folder_over_a_crash() {
     on_every_server(|kind| {
-        let setup =
-            Server::setup(&kind).without_module().config("appendonly", "yes").config("appendfsync", "always");
+        let setup = Server::setup(&kind).without_module().config("appendonly", "yes").config("appendfsync", "always");
         let server = setup.start();
         server.client().call(&["SET", "a", "1"]);
         let server = server.crash_and_restart();
@@ -110,8 +109,7 @@ fn postgres_can_ask_for_a_password() {
 #[test]
 fn postgres_can_offer_tls() {
     let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let postgres =
-        Postgres::start_with_tls(&certificate.cert.pem(), &certificate.signing_key.serialize_pem(), "");
+    let postgres = Postgres::start_with_tls(&certificate.cert.pem(), &certificate.signing_key.serialize_pem(), "");
     assert_eq!(postgres.database().text("SHOW ssl").unwrap(), "on");
 }
 

@@ -55,10 +55,7 @@ fn start(kind: &Kind, database: &Database<'_>) -> Server {
 }
 
 fn with_library(server: &Server) {
-    assert_eq!(
-        server.client().call(&["FUNCTION", "LOAD", "REPLACE", LIBRARY]),
-        Reply::Bulk(b"hooks".to_vec())
-    );
+    assert_eq!(server.client().call(&["FUNCTION", "LOAD", "REPLACE", LIBRARY]), Reply::Bulk(b"hooks".to_vec()));
 }
 
 fn ok(client: &mut Client, command: &[&str]) {
@@ -161,8 +158,7 @@ fn every_event_runs_functions_messages_and_stream_entries() {
         for (event, kind, cause) in CAUSES {
             let mut listener = server.client();
             listener.call(&["SUBSCRIBE", event]);
-            let (function, publish, stream) =
-                (format!("f:{event}"), format!("p:{event}"), format!("s:{event}"));
+            let (function, publish, stream) = (format!("f:{event}"), format!("p:{event}"), format!("s:{event}"));
             add(&mut client, &format!("{function} {event} TABLE us*s FUNCTION note"));
             add(&mut client, &format!("{publish} {event} PUBLISH {event}"));
             add(&mut client, &format!("{stream} {event} TABLE users STREAM stream:{event} MAXLEN 100"));
@@ -286,10 +282,7 @@ fn unloading_the_module_runs_the_hooks_of_the_end() {
         add(&mut client, "down_message shutdown PUBLISH ends");
         add(&mut client, "down_stream shutdown STREAM ends");
         client.unload_module();
-        assert_eq!(
-            (items(&mut client, "marks"), entries(&mut client, "ends").len()),
-            (vec!["shutdown".into()], 1)
-        );
+        assert_eq!((items(&mut client, "marks"), entries(&mut client, "ends").len()), (vec!["shutdown".into()], 1));
         let Reply::Array(message) = listener.receive() else { panic!("no message") };
         assert_eq!(serde_json::from_str::<Value>(&message[2].text()).unwrap()["type"], "shutdown");
     });
@@ -299,8 +292,7 @@ fn unloading_the_module_runs_the_hooks_of_the_end() {
 fn hooks_survive_a_crash_and_flushall() {
     on_every_server(|kind| {
         let database = users();
-        let server =
-            setup(&kind, &database).config("appendonly", "yes").config("appendfsync", "always").start();
+        let server = setup(&kind, &database).config("appendonly", "yes").config("appendfsync", "always").start();
         let mut client = server.client();
         add(&mut client, "a hit PUBLISH c");
         for flush in ["FLUSHALL", "FLUSHDB"] {
@@ -353,11 +345,7 @@ fn a_function_refuses_commands_before_they_run() {
         assert_eq!(client.read("users", ONE).json()["id"], 1);
         ok(&mut client, &["PGCACHE.HOOK", "ENABLE", "quota"]);
         assert_eq!(client.read("users", ONE).code(), "QUOTA");
-        assert_eq!(
-            client.read("users", "{\"nothing\":1}").code(),
-            "PGNOCOLUMN",
-            "no key, so no row to refuse"
-        );
+        assert_eq!(client.read("users", "{\"nothing\":1}").code(), "PGNOCOLUMN", "no key, so no row to refuse");
         ok(&mut client, &["CONFIG", "SET", "pgcache.disabled_plugins", "hooks"]);
         assert_eq!(client.read("users", ONE).json()["id"], 1);
     });
@@ -378,10 +366,7 @@ fn a_function_is_asked_about_the_first_command_on_a_table_too() {
         let asked = &noted(&mut client, "before_command")[0];
         assert_eq!((&asked["keys"][0], &asked["event"]["key"]["id"]), (&KEY_ONE.into(), &1.into()));
         assert_eq!(asked["event"]["command"], "pgcache.read");
-        assert_eq!(
-            (&asked["event"]["user"], &asked["event"]["is_write"]),
-            (&"default".into(), &false.into())
-        );
+        assert_eq!((&asked["event"]["user"], &asked["event"]["is_write"]), (&"default".into(), &false.into()));
         assert!(asked["event"]["address"].as_str().unwrap().starts_with("127.0.0.1:"));
         ok(&mut client, &["PGCACHE.HOOK", "DEL", "quota"]);
         assert_eq!(client.read("users", ONE).json()["id"], 1);
@@ -434,11 +419,7 @@ fn what_fails_or_is_missing_harms_nothing_and_is_counted() {
         await_runs(&mut client, "fine", 1);
         for (name, error) in [("missing", "unction"), ("failing", "BROKEN"), ("wrong_type", "WRONGTYPE")] {
             let hook = listed(&mut client, name);
-            assert_eq!(
-                (hook.field("runs"), hook.field("errors")),
-                (Reply::Integer(1), Reply::Integer(1)),
-                "{name}"
-            );
+            assert_eq!((hook.field("runs"), hook.field("errors")), (Reply::Integer(1), Reply::Integer(1)), "{name}");
             assert!(hook.field("last_error").text().contains(error), "{hook:?}");
         }
         assert_eq!(figure(&mut client, "fine", "errors"), 0);
@@ -503,9 +484,7 @@ fn a_function_that_never_ends_can_be_killed() {
             let reply = reader.receive();
             eventually("the server is free", || (client.call(&["PING"]).code() != "BUSY").then_some(()));
             assert_eq!(matches!(reply, Reply::Error(_)), event == "before_command", "{reply:?}");
-            eventually("the failure is counted", || {
-                (figure(&mut client, "loop", "errors") == 1).then_some(())
-            });
+            eventually("the failure is counted", || (figure(&mut client, "loop", "errors") == 1).then_some(()));
             ok(&mut client, &["PGCACHE.HOOK", "DEL", "loop"]);
         }
         server.assert_alive();
@@ -545,9 +524,7 @@ fn hooks_reach_replicas_and_write_nothing_there() {
         add(&mut on_replica, "own hit PUBLISH c");
         add(&mut on_master, "before hit PUBLISH c");
         replica.follow(&master);
-        eventually("the replica has its master's hooks", || {
-            (names(&mut on_replica) == ["before"]).then_some(())
-        });
+        eventually("the replica has its master's hooks", || (names(&mut on_replica) == ["before"]).then_some(()));
         add(&mut on_master, "stream hit STREAM s");
         add(&mut on_master, "note hit FUNCTION note");
         add(&mut on_master, "off hit PUBLISH c");
@@ -556,8 +533,8 @@ fn hooks_reach_replicas_and_write_nothing_there() {
         on_master.read("users", ONE);
         eventually("changes arrive", || {
             let all = names(&mut on_replica);
-            let is_off = all.contains(&"off".into())
-                && listed(&mut on_replica, "off").field("enabled") == Reply::Integer(0);
+            let is_off =
+                all.contains(&"off".into()) && listed(&mut on_replica, "off").field("enabled") == Reply::Integer(0);
             (is_off && !all.contains(&"before".into()) && on_replica.exists(KEY_ONE)).then_some(())
         });
         assert_eq!(on_replica.call(&["PGCACHE.HOOK", "DEL", "off"]).code(), "READONLY");
@@ -608,21 +585,11 @@ fn a_thousand_hooks_are_kept_found_and_run() {
     on_every_server(|kind| {
         let database = users();
         // With `everysec` the server may keep in memory what it has answered already.
-        let server =
-            setup(&kind, &database).config("appendonly", "yes").config("appendfsync", "always").start();
+        let server = setup(&kind, &database).config("appendonly", "yes").config("appendfsync", "always").start();
         let mut client = server.client();
         for number in 0..1000 {
             let table = if number % 10 == 0 { "users" } else { "orders" };
-            client.send(&[
-                "PGCACHE.HOOK",
-                "ADD",
-                &format!("h{number}"),
-                "hit",
-                "TABLE",
-                table,
-                "STREAM",
-                "s",
-            ]);
+            client.send(&["PGCACHE.HOOK", "ADD", &format!("h{number}"), "hit", "TABLE", table, "STREAM", "s"]);
         }
         for _ in 0..1000 {
             assert_eq!(client.receive(), Reply::Simple("OK".into()));
@@ -650,8 +617,7 @@ fn a_stream_keeps_its_latest_entries() {
             ok(&mut client, &["PGCACHE.WRITE", "users", &row, &row]);
         }
         await_runs(&mut client, "s", 5);
-        let ids: Vec<Value> =
-            entries(&mut client, "s").iter().map(|event| event["key"]["id"].clone()).collect();
+        let ids: Vec<Value> = entries(&mut client, "s").iter().map(|event| event["key"]["id"].clone()).collect();
         assert_eq!(ids, [4, 5]);
     });
 }
@@ -686,10 +652,7 @@ fn what_is_no_hook_is_refused() {
             let command: Vec<&str> = ["PGCACHE.HOOK"].iter().chain(words).copied().collect();
             assert_eq!(client.call(&command).code(), "ERR", "{words:?}");
         }
-        assert_eq!(
-            client.call(&[&b"PGCACHE.HOOK"[..], b"ADD", b"\xff", b"hit", b"PUBLISH", b"c"]).code(),
-            "ERR"
-        );
+        assert_eq!(client.call(&[&b"PGCACHE.HOOK"[..], b"ADD", b"\xff", b"hit", b"PUBLISH", b"c"]).code(), "ERR");
         assert_eq!(names(&mut client), ["a"]);
         let Reply::Array(help) = client.call(&["PGCACHE.HOOK", "HELP"]) else { panic!("no help") };
         assert!(help.len() > 5);

@@ -41,8 +41,7 @@ const CODES: [&str; 7] = ["ERR", "NOPERM", "PGNOTABLE", "PGNOCOLUMN", "PGNOTUNIQ
 fn check(client: &mut Client, command: &[&[u8]]) {
     let reply = client.call(command);
     let shown = || {
-        let start =
-            |argument: &&[u8]| String::from_utf8_lossy(&argument[..argument.len().min(60)]).into_owned();
+        let start = |argument: &&[u8]| String::from_utf8_lossy(&argument[..argument.len().min(60)]).into_owned();
         format!("{:?} -> {:.300}", command.iter().map(start).collect::<Vec<_>>(), format!("{reply:?}"))
     };
     assert!(!format!("{reply:?}").contains(ROW_SECRET), "a row of another key: {}", shown());
@@ -253,8 +252,7 @@ fn lookup_keys_that_name_no_row() {
 #[test]
 fn sql_in_the_tables_name() {
     with_server(|_, database, client| {
-        database
-            .execute(&format!("CREATE TABLE secrets AS SELECT 4242::bigint AS id, '{ROW_SECRET}' AS name"));
+        database.execute(&format!("CREATE TABLE secrets AS SELECT 4242::bigint AS id, '{ROW_SECRET}' AS name"));
         let names = [
             "users; DROP TABLE users",
             "users\"; DROP TABLE users; --",

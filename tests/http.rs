@@ -35,8 +35,7 @@ fn with_users(test: impl Fn(&Database<'_>, &Server, &mut Client, u16)) {
         let database = Postgres::shared().database();
         database.with_users(20);
         database.execute(&format!("CREATE TABLE {HOSTILE} (id int PRIMARY KEY)"));
-        let (server, port) =
-            start(Server::setup(&kind).on(&database).setting("slowlog_log_slower_than", "0"));
+        let (server, port) = start(Server::setup(&kind).on(&database).setting("slowlog_log_slower_than", "0"));
         test(&database, &server, &mut server.client(), port);
     });
 }
@@ -104,10 +103,7 @@ fn stats_json_is_what_stats_and_health_return() {
         let page = get(port, "/stats.json").json();
         assert_eq!(page["version"], env!("CARGO_PKG_VERSION"));
         assert!(page["uptime_s"].is_u64() && page["age_ms"].is_u64());
-        assert_eq!(
-            page["stats"]["latency_us"]["command"]["count"],
-            page["stats"]["latency_us"]["main"]["count"]
-        );
+        assert_eq!(page["stats"]["latency_us"]["command"]["count"], page["stats"]["latency_us"]["main"]["count"]);
         let hostile = "\"a\"\"b\\c\nd{e}</script>é\"";
         assert_eq!(page["stats"]["busiest_tables"][hostile]["misses"], 1);
         let source = &page["health"]["sources"]["default"];
@@ -164,18 +160,13 @@ fn metrics_agree_with_stats_and_promtool_finds_nothing() {
             assert!(sample(metric) > 0.0, "{metric}");
             assert_eq!(stats[figure].as_f64(), Some(sample(metric)), "{metric}");
         }
-        let labelled =
-            |metric: &str, label: &str, value: &str| sample(&format!("{metric}{{{label}=\"{value}\"}}"));
+        let labelled = |metric: &str, label: &str, value: &str| sample(&format!("{metric}{{{label}=\"{value}\"}}"));
         for (code, count) in stats["errors_by_code"].as_object().unwrap() {
             assert_eq!(Some(labelled("pgcache_errors_total", "code", code)), count.as_f64(), "{code}");
         }
         for (command, told) in stats["commands"].as_object().unwrap() {
             let count = labelled("pgcache_command_duration_seconds_count", "command", command);
-            assert_eq!(
-                (Some(count), command.starts_with("pgcache.")),
-                (told["calls"].as_f64(), true),
-                "{command}"
-            );
+            assert_eq!((Some(count), command.starts_with("pgcache.")), (told["calls"].as_f64(), true), "{command}");
             let errors = labelled("pgcache_command_errors_total", "command", command);
             assert_eq!(Some(errors), told["errors"].as_f64(), "{command}");
         }
@@ -204,10 +195,7 @@ fn a_reset_is_one_of_every_counter() {
         let text = get(port, "/metrics").body;
         assert_clean(&text);
         let samples = samples(&text);
-        assert_eq!(
-            (samples["pgcache_misses_total"], samples["pgcache_postgres_duration_seconds_count"]),
-            (0.0, 0.0)
-        );
+        assert_eq!((samples["pgcache_misses_total"], samples["pgcache_postgres_duration_seconds_count"]), (0.0, 0.0));
         assert!(!text.contains("pgcache.read") && !text.contains("table=\""), "{text}");
     });
 }
@@ -221,17 +209,9 @@ fn slowlog_json_is_the_slow_log_without_row_data() {
         let Reply::Array(kept) = client.call(&["PGCACHE.SLOWLOG", "GET", "-1"]) else { panic!("no list") };
         assert_eq!(page.as_array().unwrap().len(), kept.len());
         for (shown, kept) in page.as_array().unwrap().iter().zip(&kept) {
-            for field in [
-                "id",
-                "time_ms",
-                "duration_us",
-                "queue_us",
-                "postgres_us",
-                "main_us",
-                "client",
-                "command",
-                "error",
-            ] {
+            for field in
+                ["id", "time_ms", "duration_us", "queue_us", "postgres_us", "main_us", "client", "command", "error"]
+            {
                 assert_eq!(difference(&shown[field], &kept.field(field), field), None);
             }
         }
@@ -252,9 +232,7 @@ fn health_is_503_while_postgresql_is_gone() {
             (answer.status == 200 && answer.json()["reasons"] == serde_json::json!([])).then_some(())
         });
         postgres.stop();
-        let told =
-            eventually("it is not", || Some(get(port, "/health")).filter(|answer| answer.status == 503))
-                .json();
+        let told = eventually("it is not", || Some(get(port, "/health")).filter(|answer| answer.status == 503)).json();
         assert_eq!(told["status"], "unhealthy");
         assert!(told["reasons"][0].as_str().unwrap().starts_with("source default is down: "), "{told}");
         let health = server.client().call(&["PGCACHE.HEALTH"]);
@@ -283,9 +261,7 @@ fn a_stuck_main_thread_is_seen_and_every_page_is_served_meanwhile() {
                     }
                 }
             });
-            let told = eventually("it is stuck", || {
-                Some(get(port, "/health")).filter(|answer| answer.status == 503)
-            });
+            let told = eventually("it is stuck", || Some(get(port, "/health")).filter(|answer| answer.status == 503));
             assert!(told.body.contains("main thread"), "{told:?}");
             for page in PAGES {
                 assert_eq!(get(port, page).status, if page == "/health" { 503 } else { 200 }, "{page}");

@@ -75,10 +75,7 @@ fn connections_that_are_ended_again_and_again_are_no_outage() {
             let done: Vec<_> = readers.into_iter().map(|reader| reader.join().unwrap()).collect();
             let read: usize = done.iter().map(|(count, _)| count).sum();
             let longest = done.iter().map(|(_, longest)| longest).max().unwrap();
-            eprintln!(
-                "{ended} connections were ended, {read} rows read, the longest took {} ms",
-                longest.as_millis()
-            );
+            eprintln!("{ended} connections were ended, {read} rows read, the longest took {} ms", longest.as_millis());
             assert!(ended > i64::from(rounds(ROUNDS) * KILLS));
         });
         assert!(!server.log().contains("is down"), "{}", server.log());

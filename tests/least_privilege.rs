@@ -20,10 +20,7 @@ fn recommended(file: &str) -> String {
         return text;
     }
     let mut blocks = text.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    blocks
-        .find(|block| block.contains("CREATE ROLE pgcache "))
-        .expect("a block that makes the role")
-        .to_owned()
+    blocks.find(|block| block.contains("CREATE ROLE pgcache ")).expect("a block that makes the role").to_owned()
 }
 
 /// A PostgreSQL with the shop that the documents speak of, where roles need their passwords.
@@ -45,8 +42,7 @@ impl Shop {
              INSERT INTO salaries VALUES (1); RESET ROLE; {sql}; ALTER ROLE pgcache PASSWORD '{}'",
             PASSWORD.replace('\'', "''")
         ));
-        shop.postgres
-            .set_hba("host all pgcache 127.0.0.1/32 scram-sha-256\nhost all postgres 127.0.0.1/32 trust\n");
+        shop.postgres.set_hba("host all pgcache 127.0.0.1/32 scram-sha-256\nhost all postgres 127.0.0.1/32 trust\n");
         shop
     }
 
@@ -57,12 +53,7 @@ impl Shop {
     /// A session of the role.
     fn connect(&self) -> postgres::Client {
         let mut options = postgres::Config::new();
-        options
-            .host("127.0.0.1")
-            .port(self.postgres.port())
-            .dbname("shop")
-            .user("pgcache")
-            .password(PASSWORD);
+        options.host("127.0.0.1").port(self.postgres.port()).dbname("shop").user("pgcache").password(PASSWORD);
         options.connect(postgres::NoTls).unwrap()
     }
 
@@ -104,9 +95,7 @@ fn everything_works(shop: &Shop, client: &mut Client, mode: &str) {
     await_result(client, &[sql], &serde_json::json!([{ "name": "new" }]));
     // A changed definition too.
     shop.database().execute("SET ROLE shop; ALTER TABLE users ADD extra int DEFAULT 7");
-    support::eventually("the column is there", || {
-        (client.read("users", ONE).json()["extra"] == 7).then_some(())
-    });
+    support::eventually("the column is there", || (client.read("users", ONE).json()["extra"] == 7).then_some(()));
     assert_eq!(client.call(&["PGCACHE.HEALTH"]).field("status").text(), "healthy", "{:?}", health(client));
 }
 

@@ -264,10 +264,7 @@ fn notices_come_at_once() {
             })
             .collect();
         took.sort_unstable();
-        println!(
-            "{way:?}: p10 {:?}, p50 {:?}, p99 {:?}, max {:?}",
-            took[30], took[150], took[297], took[299]
-        );
+        println!("{way:?}: p10 {:?}, p50 {:?}, p99 {:?}, max {:?}", took[30], took[150], took[297], took[299]);
         // Notices that wait for something wait nearly every time; those that wait for a processor do not.
         assert!(took[30] < Duration::from_millis(50), "{way:?}: {took:?}");
     }
@@ -434,9 +431,7 @@ fn a_standby_is_refused_until_it_is_promoted() {
         standby.stop();
         standby.use_port(primary.port());
         standby.start_again();
-        subscriber.until("the standby is refused", |event| {
-            format!("{event:?}").contains("is a standby").then_some(())
-        });
+        subscriber.until("the standby is refused", |event| format!("{event:?}").contains("is a standby").then_some(()));
         // Its port is the primary's.
         primary.connect("postgres").unwrap().batch_execute("SELECT pg_promote()").unwrap();
         assert_eq!(subscriber.opened(), Some(Gap::FailedOver), "{way:?}");
@@ -549,14 +544,10 @@ fn rows_that_everybody_has_read_are_removed() {
          SET trimmed_at = now() - interval '61 s', trim_snapshot = pg_current_snapshot()",
     );
     Way::Outbox.say(&database, 7);
-    eventually("the old rows are gone", || {
-        (database.number("SELECT count(*) FROM pgcache.outbox") == 1).then_some(())
-    });
+    eventually("the old rows are gone", || (database.number("SELECT count(*) FROM pgcache.outbox") == 1).then_some(()));
     assert!(database.number("SELECT last_value FROM pgcache.outbox_state_low_seq") >= 5000);
     assert_eq!(
-        database
-            .text("SELECT (trimmed_at > now() - interval '50 s')::text FROM pgcache.outbox_state")
-            .as_deref(),
+        database.text("SELECT (trimmed_at > now() - interval '50 s')::text FROM pgcache.outbox_state").as_deref(),
         Some("true")
     );
     subscriber.catch_up();
@@ -591,11 +582,8 @@ fn notify_does_not_become_live_through_a_pooler() {
     // One connection to the server: then a heartbeat sent on the session itself would come back.
     for pool_size in [1, 3] {
         let pooler = PgBouncer::start(&postgres, pool_size);
-        let mut subscriber = Subscriber::at(
-            pooler.port(),
-            &database.name,
-            &[("invalidation", "notify"), ("max_staleness_ms", "500")],
-        );
+        let mut subscriber =
+            Subscriber::at(pooler.port(), &database.name, &[("invalidation", "notify"), ("max_staleness_ms", "500")]);
         assert!(subscriber.closed().contains("LISTEN does not get through"), "{:?}", subscriber.heard);
         subscriber.listen_for(Duration::from_secs(2));
         assert!(subscriber.beats().is_empty() && subscriber.gaps().is_empty(), "{:?}", subscriber.heard);
@@ -652,9 +640,7 @@ fn a_role_with_the_rights_that_watch_add_grants_is_enough() {
 fn fingerprint(subscriber: &mut Subscriber, oid: u32) -> Option<i64> {
     subscriber.compare();
     let found = subscriber.heard.iter().rev().find_map(|event| match event {
-        FeedEvent::Fingerprints(seen) => {
-            seen.iter().find(|(known, _)| *known == oid).map(|(_, print)| *print)
-        }
+        FeedEvent::Fingerprints(seen) => seen.iter().find(|(known, _)| *known == oid).map(|(_, print)| *print),
         _ => None,
     });
     found.unwrap()
@@ -842,8 +828,7 @@ fn what_has_not_changed_is_not_compared_again() {
             eventually(what, || {
                 writer.batch_execute(change).unwrap();
                 subscriber.compare();
-                let last =
-                    "SELECT query FROM pg_stat_activity WHERE application_name = 'pgcache/definitions'";
+                let last = "SELECT query FROM pg_stat_activity WHERE application_name = 'pgcache/definitions'";
                 let last: String = writer.query_one(last, &[]).unwrap().get(0);
                 assert!(may_compare || !last.contains("wanted"), "{way:?}: after {change}: {last}");
                 last.contains(what).then_some(())
@@ -906,22 +891,23 @@ fn comparing_a_thousand_relations_is_cheap() {
          END LOOP; END $$",
     );
     database.execute("ANALYZE");
-    let rows = database
-        .connect()
-        .query("SELECT oid, relname::text FROM pg_class WHERE relname ~ '^t[0-9]+$'", &[])
-        .unwrap();
+    let rows =
+        database.connect().query("SELECT oid, relname::text FROM pg_class WHERE relname ~ '^t[0-9]+$'", &[]).unwrap();
     let mut subscriber = live(&database, Way::Notify);
     subscriber.known.set(rows.iter().map(|row| (row.get(0), row.get(1))).collect());
     subscriber.heard.clear();
     let began = Instant::now();
     let heard = |subscriber: &Subscriber| {
-        let slices = subscriber.heard.iter().map(|event| {
-            if let FeedEvent::Fingerprints(slice) = event {
-                slice.len()
-            } else {
-                0
-            }
-        });
+        let slices =
+            subscriber.heard.iter().map(
+                |event| {
+                    if let FeedEvent::Fingerprints(slice) = event {
+                        slice.len()
+                    } else {
+                        0
+                    }
+                },
+            );
         slices.sum::<usize>()
     };
     while heard(&subscriber) < 3_000 {
@@ -965,7 +951,9 @@ fn describe(database: &Database<'_>, name: &str, invalidation: Invalidation) -> 
 
 /// The triggers that WATCH ADD makes.
 fn fake_triggers(database: &Database<'_>, table: &str, body: &str) {
-    database.execute(&format!("CREATE OR REPLACE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body} RETURN NULL; END$$"));
+    database.execute(&format!(
+        "CREATE OR REPLACE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body} RETURN NULL; END$$"
+    ));
     for event in ["insert", "update", "delete", "truncate"] {
         database.execute(&format!(
             "CREATE TRIGGER pgcache_{event} AFTER {event} ON {table} EXECUTE FUNCTION told();
@@ -1069,11 +1057,12 @@ fn triggers_of_the_other_way_do_not_count() {
     let database = Postgres::shared().database();
     database.execute(&format!("{MAKE_OUTBOX} CREATE TABLE t (id int PRIMARY KEY)"));
     make_secret(&database);
-    let ways =
-        || [Invalidation::Notify, Invalidation::Outbox].map(|way| describe(&database, "t", way).is_watched);
+    let ways = || [Invalidation::Notify, Invalidation::Outbox].map(|way| describe(&database, "t", way).is_watched);
     fake_triggers(&database, "t", WRITES);
     assert_eq!(ways(), [false, true]);
-    database.execute(&format!("CREATE OR REPLACE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {NOTIFIES} RETURN NULL; END$$"));
+    database.execute(&format!(
+        "CREATE OR REPLACE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {NOTIFIES} RETURN NULL; END$$"
+    ));
     assert_eq!(ways(), [true, false]);
 }
 

@@ -125,9 +125,8 @@ fn one_bad_key_fails_the_whole_with_its_error() {
 #[test]
 fn keys_of_one_multiread_may_name_different_columns() {
     with_server(|database, client| {
-        let row = |id: u32| {
-            database.text(&format!("SELECT row_to_json(t)::text FROM users t WHERE id = {id}")).unwrap()
-        };
+        let row =
+            |id: u32| database.text(&format!("SELECT row_to_json(t)::text FROM users t WHERE id = {id}")).unwrap();
         let keys = r#"[{"id":1},{"email":"user2@example.com"},{"name":"User 3"},{"email":"user1@example.com","id":1}]"#;
         let rows = array([row(1), row(2), row(3), row(1)]);
         assert_eq!(client.multiread("users", keys).text(), rows);
@@ -190,8 +189,7 @@ fn a_large_row_asked_for_many_times_takes_no_memory() {
 #[test]
 fn ten_thousand_keys_are_one_statement() {
     with_server(|database, client| {
-        database
-            .execute("INSERT INTO users SELECT n, 'e' || n, 'name ' || n FROM generate_series(11, 8000) n");
+        database.execute("INSERT INTO users SELECT n, 'e' || n, 'name ' || n FROM generate_series(11, 8000) n");
         client.read("users", r#"{"id":1}"#);
         client.invalidate("users", r#"{"id":1}"#);
         let before = client.figure("statements");
@@ -257,20 +255,16 @@ fn one_key_with_two_rows_fails_many_as_it_fails_few() {
 #[test]
 fn a_key_column_that_changes_its_type_or_name_between_two_multireads() {
     with_server(|database, client| {
-        database.execute("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT n, n FROM generate_series(1, 200) AS n");
+        database.execute(
+            "CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT n, n FROM generate_series(1, 200) AS n",
+        );
         for (first, change) in [
             (1, "SELECT"),
             (31, "ALTER TABLE t ALTER id TYPE int8"),
             (61, "ALTER TABLE t ALTER id TYPE numeric"),
             (91, "ALTER TABLE t ALTER id TYPE int2"),
-            (
-                121,
-                "ALTER TABLE t RENAME id TO was; ALTER TABLE t RENAME v TO id; ALTER TABLE t ADD UNIQUE (id)",
-            ),
-            (
-                151,
-                "DROP TABLE t; CREATE TABLE t (v bool, id int PRIMARY KEY); INSERT INTO t VALUES (true, 170)",
-            ),
+            (121, "ALTER TABLE t RENAME id TO was; ALTER TABLE t RENAME v TO id; ALTER TABLE t ADD UNIQUE (id)"),
+            (151, "DROP TABLE t; CREATE TABLE t (v bool, id int PRIMARY KEY); INSERT INTO t VALUES (true, 170)"),
         ] {
             database.execute(change);
             let keys = ids(first..first + 30);
@@ -338,12 +332,10 @@ fn random_sets_of_keys_are_what_sql_says() {
                 "CREATE TABLE {table} ({definition}, note text, PRIMARY KEY ({columns}));
                  INSERT INTO {table} SELECT {rows}, 'row ' || n FROM generate_series(0, {ROWS} - 1) n"
             ));
-            let sql =
-                format!("SELECT row_to_json(k)::text FROM (SELECT {columns} FROM {table}) k ORDER BY 1");
+            let sql = format!("SELECT row_to_json(k)::text FROM (SELECT {columns} FROM {table}) k ORDER BY 1");
             let mut connection = database.connect();
             connection.batch_execute("SET TimeZone = 'UTC'").unwrap();
-            let keys: Vec<String> =
-                connection.query(&sql, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+            let keys: Vec<String> = connection.query(&sql, &[]).unwrap().iter().map(|row| row.get(0)).collect();
             assert_eq!(keys.len(), ROWS);
             database.execute(&format!(
                 "DELETE FROM {table} WHERE ctid IN

@@ -76,9 +76,7 @@ fn forged_notices_drop_nothing_and_are_counted() {
         for payload in &forged {
             stranger.execute(NOTIFY, &[payload]).unwrap();
         }
-        eventually("each is counted", || {
-            (foreign_notices(&mut client) == before + forged.len() as i64).then_some(())
-        });
+        eventually("each is counted", || (foreign_notices(&mut client) == before + forged.len() as i64).then_some(()));
         assert_eq!(health(&mut client).field("gaps"), gaps);
         assert_eq!([1, 2].map(|id| client.key("users", &user(id))), keys, "the same generation");
         assert!([1, 2].iter().all(|id| is_cached(&mut client, "users", &user(*id))));

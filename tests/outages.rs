@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 
 use support::outage::{await_status, bring_back, status, take_away};
 use support::server::Setup;
-use support::{
-    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
-};
+use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS};
 
 /// The bound of the project: nothing that happens to PostgreSQL keeps a client of the server waiting longer.
 const PING_MAX: Duration = Duration::from_millis(100);
@@ -93,9 +91,7 @@ fn kept_waiting(server: &Server) -> Duration {
         let figures = std::fs::read_to_string(&path).unwrap();
         Duration::from_nanos(figures.split_whitespace().nth(1).unwrap().parse().unwrap())
     };
-    waited(format!("/proc/{pid}/task/{pid}/schedstat"))
-        + waited("/proc/thread-self/schedstat".into())
-        + stolen()
+    waited(format!("/proc/{pid}/task/{pid}/schedstat")) + waited("/proc/thread-self/schedstat".into()) + stolen()
 }
 
 /// What a hypervisor has kept from the processors of this machine, counted in hundredths of a second.
@@ -363,10 +359,7 @@ fn a_refused_password_is_told_and_a_rotated_one_is_used() {
         let mut client = server.client();
         let reply = client.read("users", &user(1));
         assert_eq!(reply.code(), "PGDOWN");
-        assert!(
-            matches!(&reply, Reply::Error(text) if text.contains("password authentication")),
-            "{reply:?}"
-        );
+        assert!(matches!(&reply, Reply::Error(text) if text.contains("password authentication")), "{reply:?}");
         assert!(reason(&mut client).text().contains("password authentication"));
         assert_shows_no_secret(&server, &mut client, &reply);
         postgres.write_private("password", "right-secret\n");
@@ -456,8 +449,7 @@ fn a_server_that_gets_no_connection_at_all_says_so_and_recovers() {
         let options = format!("host=127.0.0.1 port={} user=app dbname={}", postgres.port(), database.name);
         let connect = || postgres::Client::connect(&options, postgres::NoTls);
         // Connections that have just ended may still have their place.
-        let others: Vec<postgres::Client> =
-            (0..3).map(|_| eventually("a connection", || connect().ok())).collect();
+        let others: Vec<postgres::Client> = (0..3).map(|_| eventually("a connection", || connect().ok())).collect();
         let server = Server::setup(&kind).on(&database).setting("pg_user", "app").start();
         let mut client = server.client();
         let reply = client.read("users", &user(1));
@@ -565,8 +557,7 @@ impl Refusing {
     /// One that leaves whoever connects without an answer until it is to begin.
     fn silent() -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let (port, attempts) =
-            (listener.local_addr().unwrap().port(), std::sync::Arc::new(AtomicU64::new(0)));
+        let (port, attempts) = (listener.local_addr().unwrap().port(), std::sync::Arc::new(AtomicU64::new(0)));
         let count = std::sync::Arc::clone(&attempts);
         let (begin, begun) = std::sync::mpsc::channel();
         // Ends with the process.
@@ -738,11 +729,8 @@ fn a_locked_table_that_takes_every_connection_for_long_is_no_outage_either() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(100).execute("CREATE TABLE other AS SELECT * FROM users");
-        let server = Server::setup(&kind)
-            .on(&database)
-            .setting("connect_timeout_ms", "5000")
-            .setting("pool_size", "2")
-            .start();
+        let server =
+            Server::setup(&kind).on(&database).setting("connect_timeout_ms", "5000").setting("pool_size", "2").start();
         let mut client = server.client();
         assert_reads(&mut client, [1]);
         client.key("other", &user(1));
@@ -760,9 +748,7 @@ fn a_locked_table_that_takes_every_connection_for_long_is_no_outage_either() {
         }
         lock.release();
         client.set("load_timeout_ms", FOREVER_MS);
-        eventually("a connection is free", || {
-            matches!(client.read("other", &user(1)), Reply::Bulk(_)).then_some(())
-        });
+        eventually("a connection is free", || matches!(client.read("other", &user(1)), Reply::Bulk(_)).then_some(()));
         assert_is_user(&client.read("users", &user(id)), id);
     });
 }
@@ -784,9 +770,7 @@ fn loads_that_end_their_own_connection_are_no_outage() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(1_000);
-        database.execute(
-            "CREATE VIEW deadly AS SELECT id, pg_terminate_backend(pg_backend_pid()) AS gone FROM users",
-        );
+        database.execute("CREATE VIEW deadly AS SELECT id, pg_terminate_backend(pg_backend_pid()) AS gone FROM users");
         let server = Server::setup(&kind).on(&database).start();
         server.client().key("deadly", &user(1));
         others_go_on(&server, "deadly", "PGDOWN");

@@ -25,17 +25,10 @@ impl Browser {
     fn run(&self, options: &[&str], url: &str) -> String {
         let profile = format!("--user-data-dir={}", self.profile.path().display());
         // The sandbox does not run as root, which tests in containers do.
-        let always = [
-            "--no-sandbox",
-            "--disable-gpu",
-            "--hide-scrollbars",
-            "--no-first-run",
-            "--virtual-time-budget=4000",
-        ];
-        let output =
-            Command::new("chromium-headless-shell").args(always).arg(profile).args(options).arg(url).output();
-        let output =
-            output.unwrap_or_else(|error| panic!("chromium-headless-shell: {error}; see scripts/install.sh"));
+        let always =
+            ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--virtual-time-budget=4000"];
+        let output = Command::new("chromium-headless-shell").args(always).arg(profile).args(options).arg(url).output();
+        let output = output.unwrap_or_else(|error| panic!("chromium-headless-shell: {error}; see scripts/install.sh"));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }

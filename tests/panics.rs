@@ -26,8 +26,7 @@ fn assert_answers(database: &Database<'_>, server: &Server, client: &mut Client,
         assert_eq!(client.figure("hits"), hits + 1);
         *next_id += 3;
         let (a, b) = (*next_id, *next_id + 1);
-        let expected =
-            database.text(&format!("SELECT row_to_json(u)::text FROM users u WHERE id = {a}")).unwrap();
+        let expected = database.text(&format!("SELECT row_to_json(u)::text FROM users u WHERE id = {a}")).unwrap();
         let misses = client.figure("misses");
         assert_eq!(client.read("users", &format!(r#"{{"id":{a}}}"#)).text(), expected);
         let rows = client.multiread("users", &format!(r#"[{{"id":{b}}},{{"id":{a}}},{{"id":999999{a}}}]"#));

@@ -170,7 +170,8 @@ fn an_address_that_leads_to_another_server_is_used_when_all_of_the_first_one_sta
 
 /// The server processes that the module's connections of this name have.
 fn processes(database: &Database<'_>, name: &str) -> Vec<u32> {
-    let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE $1 ORDER BY pid";
+    let sql =
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE $1 ORDER BY pid";
     let rows = database.connect().query(sql, &[&name]).unwrap();
     rows.iter().map(|row| row.get::<_, i32>(0) as u32).collect()
 }
@@ -279,9 +280,7 @@ fn notices_of_changes_are_heard_again_whatever_the_peer_did() {
                 });
                 proxy.set(Mode::Pass);
                 let began = Instant::now();
-                eventually("it is live", || {
-                    (health(&mut client).field("freshness").text() == "live").then_some(())
-                });
+                eventually("it is live", || (health(&mut client).field("freshness").text() == "live").then_some(()));
                 eprintln!("{mode}, {bad:?}: live after {} ms", began.elapsed().as_millis());
                 // The pool tries by itself.
                 eventually("a row", || (client.read("users", &user(1)).code() == "").then_some(()));

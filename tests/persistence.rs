@@ -136,10 +136,7 @@ fn hits_and_reads_through_write_nothing_of_the_modules_commands() {
             client.multiread("users", r#"[{"id":1},{"id":2}]"#);
         }
         let verbs: Vec<String> = logged(&server).into_iter().map(|words| words[0].clone()).collect();
-        assert!(
-            verbs.iter().all(|verb| ["SELECT", "SET", "MULTI", "EXEC"].contains(&verb.as_str())),
-            "{verbs:?}"
-        );
+        assert!(verbs.iter().all(|verb| ["SELECT", "SET", "MULTI", "EXEC"].contains(&verb.as_str())), "{verbs:?}");
         assert_eq!(verbs.iter().filter(|verb| *verb == "SET").count(), 2);
     });
 }
@@ -201,7 +198,9 @@ fn a_rewritten_append_only_file_keeps_the_entries() {
 /// A table whose key is a type with several spellings for one value.
 fn spans() -> Database<'static> {
     let database = Postgres::shared().database();
-    database.execute("CREATE TABLE spans (span interval PRIMARY KEY, name text); INSERT INTO spans VALUES ('1 day', 'one')");
+    database.execute(
+        "CREATE TABLE spans (span interval PRIMARY KEY, name text); INSERT INTO spans VALUES ('1 day', 'one')",
+    );
     database
 }
 
@@ -286,9 +285,7 @@ fn a_swap_or_a_flush_leaves_master_and_replica_with_one_generation() {
         on_replica.read("users", ONE);
         for command in [&["SWAPDB", "0", "1"][..], &["FLUSHALL"]] {
             on_master.call(command);
-            eventually("the generation is recorded", || {
-                on_master.exists("pg_cache:@epoch:users").then_some(())
-            });
+            eventually("the generation is recorded", || on_master.exists("pg_cache:@epoch:users").then_some(()));
             on_master.read("users", ONE);
             same_data(&mut on_master, &mut on_replica);
             let hits = on_replica.figure("hits");
@@ -531,9 +528,7 @@ fn a_load_that_lands_during_a_failover_changes_no_data() {
         assert_eq!(reader.receive().json()["id"], 2);
         assert!(!on_master.exists(KEY_TWO));
         support::process::kill(replica.pid(), libc::SIGCONT);
-        eventually("the replica takes over", || {
-            (on_replica.info("replication", "role") == "master").then_some(())
-        });
+        eventually("the replica takes over", || (on_replica.info("replication", "role") == "master").then_some(()));
         eventually("the master follows", || {
             (on_master.info("replication", "role") == "slave"
                 && on_master.info("replication", "master_link_status") == "up")

@@ -125,9 +125,7 @@ fn others_find_their_sessions_as_they_were() {
             }
             assert_eq!(client.read("events", r#"{"at":"2024-05-01T12:00:00Z"}"#).text(), EVENT);
             assert_eq!(client.read("users", r#"{"id":"x"}"#).code(), "PGBADVALUE");
-            for sql in
-                ["SELECT name FROM users WHERE id = $1", "SELECT name FROM users WHERE id = 1 / ($1 - 1)"]
-            {
+            for sql in ["SELECT name FROM users WHERE id = $1", "SELECT name FROM users WHERE id = 1 / ($1 - 1)"] {
                 client.call(&["PGCACHE.QUERY", sql, "[1]"]);
                 client.call(&["PGCACHE.QUERY", sql, "[2]"]);
             }
@@ -184,12 +182,9 @@ fn changes_are_told_by_an_outbox() {
         for round in 0..5 {
             application.batch_execute(&format!("UPDATE users SET name = 'R{round}' WHERE id = 5")).unwrap();
             let wanted = format!("R{round}");
-            eventually("the row follows", || {
-                (name_of(&client.read("users", r#"{"id":5}"#)) == wanted).then_some(())
-            });
+            eventually("the row follows", || (name_of(&client.read("users", r#"{"id":5}"#)) == wanted).then_some(()));
             eventually("the result follows", || {
-                (rows(&query(&mut client, &[sql, "[5]"])) == [format!(r#"{{"name":"{wanted}"}}"#)])
-                    .then_some(())
+                (rows(&query(&mut client, &[sql, "[5]"])) == [format!(r#"{{"name":"{wanted}"}}"#)]).then_some(())
             });
             assert_eq!(name_of(&client.read("users", r#"{"id":5}"#)), wanted);
         }
@@ -202,8 +197,7 @@ fn a_pooler_in_session_mode_will_do_for_notify() {
     on_every_server(|kind| {
         let database = odd(Postgres::shared());
         database.with_users(10).execute(TABLES);
-        let pooler =
-            PgBouncer::start_in("session", database.postgres, 20, "ignore_startup_parameters=options");
+        let pooler = PgBouncer::start_in("session", database.postgres, 20, "ignore_startup_parameters=options");
         let server = behind(&pooler, &kind, &database, &[]);
         let mut client = server.client();
         await_freshness(&mut client, "live");
@@ -211,9 +205,7 @@ fn a_pooler_in_session_mode_will_do_for_notify() {
         assert_eq!(client.read("events", r#"{"at":"2024-05-01T12:00:00Z"}"#).text(), EVENT);
         assert_eq!(name_of(&client.read("users", r#"{"id":5}"#)), "User 5");
         database.execute("UPDATE users SET name = 'new' WHERE id = 5");
-        eventually("the row follows", || {
-            (name_of(&client.read("users", r#"{"id":5}"#)) == "new").then_some(())
-        });
+        eventually("the row follows", || (name_of(&client.read("users", r#"{"id":5}"#)) == "new").then_some(()));
     });
 }
 
@@ -227,9 +219,7 @@ fn a_pooler_that_goes_down_is_a_source_that_is_down() {
         let mut client = server.client();
         assert_eq!(name_of(&client.read("users", r#"{"id":1}"#)), "User 1");
         drop(pooler);
-        eventually("the source is down", || {
-            (health(&mut client).field("status").text() == "down").then_some(())
-        });
+        eventually("the source is down", || (health(&mut client).field("status").text() == "down").then_some(()));
         assert_eq!(client.read("users", r#"{"id":2}"#).code(), "PGDOWN");
         assert_eq!(name_of(&client.read("users", r#"{"id":1}"#)), "User 1");
     });

@@ -123,17 +123,14 @@ fn pipelined_commands_are_answered_in_order() {
 #[test]
 fn inspect_is_a_map_of_its_eleven_fields() {
     with_server(|_, server| {
-        let names = "key cached ttl_ms bytes negative stale in_flight waiters epoch source sql"
-            .split(' ')
-            .collect::<Vec<_>>();
+        let names =
+            "key cached ttl_ms bytes negative stale in_flight waiters epoch source sql".split(' ').collect::<Vec<_>>();
         let mut client = server.client3();
         let Reply::Map(fields) = client.call(&["PGCACHE.INSPECT", "users", USER_1]) else { panic!("no map") };
         let found: Vec<String> = fields.iter().map(|(name, _)| name.text()).collect();
         assert_eq!(found, names);
         let mut client = server.client();
-        let Reply::Array(flat) = client.call(&["PGCACHE.INSPECT", "users", USER_1]) else {
-            panic!("no array")
-        };
+        let Reply::Array(flat) = client.call(&["PGCACHE.INSPECT", "users", USER_1]) else { panic!("no array") };
         let found: Vec<String> = flat.chunks(2).map(|pair| pair[0].text()).collect();
         assert_eq!(found, names);
     });
@@ -352,8 +349,7 @@ fn a_wrong_number_of_arguments_is_told_for_every_command() {
         for (name, arguments, ..) in COMMANDS {
             let words: Vec<&str> = arguments.split_whitespace().collect();
             let required = words.iter().filter(|word| word.starts_with('<')).count();
-            let too_many =
-                if arguments.ends_with("...]") { vec![] } else { vec![words.len() + 1, words.len() + 21] };
+            let too_many = if arguments.ends_with("...]") { vec![] } else { vec![words.len() + 1, words.len() + 21] };
             for count in (0..required).chain(too_many) {
                 let command: Vec<&str> = [name].into_iter().chain(std::iter::repeat_n("{}", count)).collect();
                 let refusal = client.call(&command);
@@ -400,10 +396,7 @@ fn events_are_published_as_the_setting_says() {
             ("all", &["cache_miss", "cache_load", "cache_hit", "cache_write", "cache_invalidate"]),
         ] {
             assert_eq!(client.call(&["CONFIG", "SET", "pgcache.events", value]).text(), "OK");
-            assert_eq!(
-                client.call(&["CONFIG", "GET", "pgcache.events"]).field("pgcache.events").text(),
-                value
-            );
+            assert_eq!(client.call(&["CONFIG", "GET", "pgcache.events"]).field("pgcache.events").text(), value);
             assert_eq!(published(server, read_twice_write_and_invalidate), types, "{value}");
         }
         for bad in ["hits", "cache_hit,", "all,none", "cache_hit\r\n"] {

@@ -232,9 +232,7 @@ fn the_time_to_live_is_that_of_the_call_or_of_the_definition_or_the_default() {
             });
             let left = left_ms(&mut client, words);
             assert!(left <= seconds * 1000 && left > seconds * 1000 - 50_000, "{words:?}: {left} ms");
-            let Reply::Integer(said) = inspect(&mut client, words).field("ttl_ms") else {
-                panic!("no number")
-            };
+            let Reply::Integer(said) = inspect(&mut client, words).field("ttl_ms") else { panic!("no number") };
             assert!(said <= left && said > seconds * 1000 - 50_000, "{words:?}: {said} ms");
         }
     });
@@ -267,14 +265,8 @@ fn what_is_not_watched_is_kept_until_it_ends_and_inspect_says_why() {
         assert!(tables.len() == 1 && tables[0].ends_with("users"), "{tables:?}");
         let Reply::Integer(bytes) = after.field("bytes") else { panic!("no number") };
         assert!(bytes >= answer.text().len() as i64, "{bytes}");
-        assert_eq!(
-            (after.field("in_flight"), after.field("waiters")),
-            (Reply::Integer(0), Reply::Integer(0))
-        );
-        assert_eq!(
-            (after.field("stale"), after.field("source").text()),
-            (Reply::Integer(0), "default".into())
-        );
+        assert_eq!((after.field("in_flight"), after.field("waiters")), (Reply::Integer(0), Reply::Integer(0)));
+        assert_eq!((after.field("stale"), after.field("source").text()), (Reply::Integer(0), "default".into()));
         assert!(after.field("sql").text().contains("FROM users"), "{after:?}");
     });
 }
@@ -309,8 +301,7 @@ fn what_a_client_puts_under_the_key_is_replaced_by_a_load() {
             let old = store(client, &[ALL]);
             let key = key_of(client, &[ALL]);
             assert_eq!(client.call(&["DEL", &key]), Reply::Integer(1));
-            let command: Vec<&str> =
-                command.iter().map(|word| if *word == "{key}" { &*key } else { word }).collect();
+            let command: Vec<&str> = command.iter().map(|word| if *word == "{key}" { &*key } else { word }).collect();
             assert!(!matches!(client.call(&command), Reply::Error(_)), "{command:?}");
             database.execute("UPDATE users SET name = name || '+'");
             let new = query(client, &[ALL]).json();
@@ -341,10 +332,7 @@ fn whatever_database_a_client_has_selected_it_meets_the_same_entries() {
         let mut elsewhere = server.client();
         elsewhere.call(&["SELECT", "3"]);
         assert_eq!(query(&mut elsewhere, &[ALL]).json(), old);
-        assert!(
-            query(&mut elsewhere, &[ONE, "[1]"]).json()[0]["name"] == "new"
-                && is_stored(client, &[ONE, "[1]"])
-        );
+        assert!(query(&mut elsewhere, &[ONE, "[1]"]).json()[0]["name"] == "new" && is_stored(client, &[ONE, "[1]"]));
         assert_eq!(elsewhere.call(&["DBSIZE"]), Reply::Integer(0));
     });
 }

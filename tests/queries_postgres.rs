@@ -37,8 +37,7 @@ fn open(database: &Database<'_>, user: &str) -> Arc<Source> {
         ("pool_size", "1"),
         ("connect_timeout_ms", FOREVER_MS),
     ];
-    let args: Vec<String> =
-        args.iter().flat_map(|(name, value)| [name.to_string(), value.to_string()]).collect();
+    let args: Vec<String> = args.iter().flat_map(|(name, value)| [name.to_string(), value.to_string()]).collect();
     let settings = settings::load(&args, []).unwrap().settings;
     Source::open(Arc::clone(&settings.sources[0]), Box::new(|_| {})).unwrap()
 }
@@ -213,10 +212,7 @@ fn too_many_rows_or_bytes_are_refused() {
         let few = QueryLimits { max_rows: 10, max_bytes: 1 << 20 };
         assert!(limited(session, sql, "[10]", few).is_ok());
         let error = limited(session, sql, "[11]", few).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "ERR the query returns more than 10 rows: add a LIMIT or raise max_query_rows"
-        );
+        assert_eq!(error.to_string(), "ERR the query returns more than 10 rows: add a LIMIT or raise max_query_rows");
         let small = QueryLimits { max_rows: 100_000, max_bytes: 17 };
         assert_eq!(text(&limited(session, sql, "[2]", small).unwrap()), r#"[{"n":1},{"n":2}]"#);
         let smaller = QueryLimits { max_rows: 100_000, max_bytes: 16 };
@@ -246,8 +242,7 @@ fn values_that_read_the_clock_are_told() {
             ("text", json!("now"), false),
             ("date", json!(null), false),
         ] {
-            let ran =
-                query(session, &format!("SELECT $1::{kind} AS v"), &json!([value]).to_string()).unwrap();
+            let ran = query(session, &format!("SELECT $1::{kind} AS v"), &json!([value]).to_string()).unwrap();
             assert_eq!(ran.reads_clock, reads, "{kind} {value}");
         }
     });
@@ -255,7 +250,8 @@ fn values_that_read_the_clock_are_told() {
 
 #[test]
 fn parameters_of_many_types() {
-    let sql = "CREATE TYPE mood AS ENUM ('sad', 'so \"so\"'); CREATE DOMAIN tags AS text[] CHECK (cardinality(value) < 5);
+    let sql =
+        "CREATE TYPE mood AS ENUM ('sad', 'so \"so\"'); CREATE DOMAIN tags AS text[] CHECK (cardinality(value) < 5);
         CREATE DOMAIN positive AS int NOT NULL CHECK (value > 0); CREATE TYPE pair AS (a int, b text)";
     with(sql, |_, session| {
         for (kind, value, printed) in [
@@ -365,10 +361,7 @@ fn errors_of_expressions_are_no_errors_of_values() {
             ("SELECT (age - 1000)::positive FROM users", "[]", "PGERR 23514"),
         ] {
             let error = error(session, sql, params);
-            assert!(
-                error.starts_with(code) && !error.contains("Ann") && !error.contains("secret"),
-                "{error}"
-            );
+            assert!(error.starts_with(code) && !error.contains("Ann") && !error.contains("secret"), "{error}");
         }
     });
 }
@@ -399,16 +392,10 @@ fn tables_joins_and_views_are_found() {
     with(&sql, |_, session| {
         assert_eq!(tables(session, "SELECT 1"), [""; 0]);
         assert_eq!(tables(session, "SELECT * FROM users"), ["users"]);
-        assert_eq!(
-            tables(session, "SELECT * FROM users JOIN orders ON user_id = users.id"),
-            ["orders", "users"]
-        );
+        assert_eq!(tables(session, "SELECT * FROM users JOIN orders ON user_id = users.id"), ["orders", "users"]);
         assert_eq!(tables(session, "SELECT * FROM richest"), ["orders", "rich", "richest", "users"]);
         assert_eq!(tables(session, "SELECT (SELECT count(*) FROM orders)"), ["orders"]);
-        assert_eq!(
-            tables(session, "WITH o AS (SELECT * FROM orders) SELECT * FROM users"),
-            ["orders", "users"]
-        );
+        assert_eq!(tables(session, "WITH o AS (SELECT * FROM orders) SELECT * FROM users"), ["orders", "users"]);
         assert_eq!(tables(session, "SELECT * FROM users WHERE false"), ["users"]);
         assert_eq!(
             tables(session, "SELECT id FROM users WHERE false AND id IN (SELECT user_id FROM orders)"),
@@ -425,9 +412,8 @@ fn tables_joins_and_views_are_found() {
 
 #[test]
 fn a_prepared_query_reads_what_it_read_at_first() {
-    let sql = format!(
-        "{USERS} CREATE VIEW both_of AS SELECT u.id, o.total FROM users u JOIN orders o ON o.user_id = u.id"
-    );
+    let sql =
+        format!("{USERS} CREATE VIEW both_of AS SELECT u.id, o.total FROM users u JOIN orders o ON o.user_id = u.id");
     with(&sql, |database, session| {
         let sql = "WITH o AS (SELECT * FROM orders) SELECT * FROM both_of WHERE id = $1";
         let views = ["both_of", "users", "orders"].map(|name| oid(database, name));
@@ -502,8 +488,7 @@ fn queries_that_only_read_tables_are_plain() {
 #[test]
 fn no_query_is_plain_that_runs_functions_without_calling_them() {
     let reads = "BEGIN RETURN EXISTS (SELECT FROM orders); END";
-    let function =
-        format!("CREATE FUNCTION f(text, text) RETURNS bool STABLE LANGUAGE plpgsql AS '{reads}';");
+    let function = format!("CREATE FUNCTION f(text, text) RETURNS bool STABLE LANGUAGE plpgsql AS '{reads}';");
     for (hidden, sql) in [
         (
             format!("{function} CREATE OPERATOR === (LEFTARG = text, RIGHTARG = text, FUNCTION = f)"),
@@ -553,8 +538,7 @@ fn what_functions_read_is_found_where_workers_would_run_them() {
     let source = open(&database, "postgres");
     let mut session = session(&source);
     let sql = "SELECT max(total(n)) AS most FROM large WHERE n > $1";
-    let would_be =
-        database.connect().simple_query(&format!("EXPLAIN {}", sql.replace("$1", "19990"))).unwrap();
+    let would_be = database.connect().simple_query(&format!("EXPLAIN {}", sql.replace("$1", "19990"))).unwrap();
     assert!(format!("{would_be:?}").contains("Workers Planned"), "{would_be:?}");
     for _ in 0..2 {
         let ran = query(&mut session, sql, "[19990]").unwrap();
@@ -611,10 +595,7 @@ fn what_keeps_no_account_of_changes_is_told() {
     );
     with(&sql, |_, session| {
         let kept = described(session, "SELECT * FROM kept");
-        assert_eq!(
-            (names(&kept), kept.untracked),
-            (vec!["kept".into()], vec!["kept is a materialised view".into()])
-        );
+        assert_eq!((names(&kept), kept.untracked), (vec!["kept".into()], vec!["kept is a materialised view".into()]));
         assert_eq!(untracked(session, "SELECT * FROM abroad"), ["abroad is a foreign table"]);
         assert_eq!(untracked(session, "SELECT last_value FROM counter"), ["counter is a sequence"]);
         assert_eq!(
@@ -764,9 +745,7 @@ fn a_wrong_statement_is_explained_without_its_literals() {
     with(USERS, |_, session| {
         let told = error(session, "SELECT * FORM users", "[]");
         assert_eq!(told, "PGERR 42601 the query: syntax error at or near \"FORM\"");
-        assert!(
-            error(session, "SELECT nosuch(1)", "[]").starts_with("PGERR 42883 the query: function nosuch")
-        );
+        assert!(error(session, "SELECT nosuch(1)", "[]").starts_with("PGERR 42883 the query: function nosuch"));
         assert!(error(session, "SELECT * FROM nosuch", "[]").starts_with("PGNOTABLE "));
         assert!(error(session, "SELECT nosuch FROM users", "[]").starts_with("PGNOCOLUMN "));
         assert!(!error(session, "SELECT 1 'secret'", "[]").contains("secret"));
@@ -899,8 +878,7 @@ fn relations_that_are_gone_are_left_out() {
 
 #[test]
 fn a_description_that_fails_leaves_nothing_behind() {
-    let sql =
-        "CREATE DOMAIN positive AS int NOT NULL CHECK (value > 0); CREATE TABLE t (v positive, w positive[])";
+    let sql = "CREATE DOMAIN positive AS int NOT NULL CHECK (value > 0); CREATE TABLE t (v positive, w positive[])";
     with(sql, |_, session| {
         assert!(describe(session, "SELECT 1 / 0", Invalidation::Off).unwrap().is_err());
         assert_eq!(names(&described(session, "SELECT * FROM t WHERE v = $1::positive AND w = $2")), ["t"]);

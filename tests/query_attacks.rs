@@ -38,13 +38,7 @@ fn start(kind: &Kind, database: &Database<'_>, settings: &[(&str, &str)]) -> Ser
 }
 
 /// Attacks servers with these settings, and fails with everything that went wrong.
-fn attack(
-    kind: &Kind,
-    database: &Database<'_>,
-    settings: &[(&str, &str)],
-    clients: usize,
-    sql: &[String],
-) -> Tally {
+fn attack(kind: &Kind, database: &Database<'_>, settings: &[(&str, &str)], clients: usize, sql: &[String]) -> Tally {
     let is_secret = settings.iter().any(|(name, _)| *name == "allow_tables");
     let attack = Attack {
         database,
@@ -99,9 +93,7 @@ fn types_in_every_clause() {
 fn forbidden_tables_stay_forbidden() {
     let database = database(&[stage::tables(), stage::functions()]);
     let mut sql = owned(&FORBIDDEN);
-    sql.extend(
-        statements(By::Name, SEED + 3, amount(1000)).into_iter().filter(|sql| sql.contains("_secret")),
-    );
+    sql.extend(statements(By::Name, SEED + 3, amount(1000)).into_iter().filter(|sql| sql.contains("_secret")));
     let settings = [("pool_size", "4"), ("allow_tables", "plain, other, parent, vw_*")];
     on_every_server(|kind| drop(attack(&kind, &database, &settings, 4, &sql)));
 }

@@ -66,24 +66,14 @@ fn follows(database: &Database<'_>, client: &mut Client, words: &[&str], changes
 }
 
 /// The same for a query with a function of somebody's: it follows what it was seen to read, and promises nothing.
-fn follows_untracked(
-    database: &Database<'_>,
-    client: &mut Client,
-    words: &[&str],
-    changes: &[(&str, Value)],
-) {
+fn follows_untracked(database: &Database<'_>, client: &mut Client, words: &[&str], changes: &[(&str, Value)]) {
     let told = followed(database, client, words, changes);
     assert_eq!(told.field("tracked"), Reply::Integer(0), "{words:?}: {told:?}");
     let reasons = list(&told, "untracked");
     assert!(reasons.iter().all(|reason| reason.contains("own functions")), "{words:?}: {told:?}");
 }
 
-fn followed(
-    database: &Database<'_>,
-    client: &mut Client,
-    words: &[&str],
-    changes: &[(&str, Value)],
-) -> Reply {
+fn followed(database: &Database<'_>, client: &mut Client, words: &[&str], changes: &[(&str, Value)]) -> Reply {
     for (change, wanted) in changes {
         assert_ne!(store(client, words), *wanted, "{change}");
         database.execute(change);
@@ -107,7 +97,10 @@ fn every_kind_of_change_is_seen() {
             ("UPDATE users SET id = 4 WHERE id = 2", json!([one, three, row(4, "User 2")])),
             ("TRUNCATE users", json!([])),
             ("COPY users FROM PROGRAM 'echo 1,x,copied' CSV", json!([row(1, "copied")])),
-            ("INSERT INTO users SELECT n FROM generate_series(2000, 4000) n; DELETE FROM users WHERE id < 4000", json!([{"id": 4000, "name": null}])),
+            (
+                "INSERT INTO users SELECT n FROM generate_series(2000, 4000) n; DELETE FROM users WHERE id < 4000",
+                json!([{"id": 4000, "name": null}]),
+            ),
         ];
         follows(database, client, query, &changes);
     });
@@ -131,9 +124,7 @@ fn a_change_of_one_table_leaves_the_results_of_others() {
 fn who_asks_again_and_again_never_sees_an_older_state() {
     const LAST: i64 = 200;
     with_watched(|database, server, client| {
-        database.execute(
-            "CREATE TABLE counter (id bigint PRIMARY KEY, n bigint); INSERT INTO counter VALUES (1, 0)",
-        );
+        database.execute("CREATE TABLE counter (id bigint PRIMARY KEY, n bigint); INSERT INTO counter VALUES (1, 0)");
         watch(client, "counter");
         let words = &["SELECT n FROM counter WHERE id = 1"];
         std::thread::scope(|scope| {
@@ -174,7 +165,8 @@ fn a_join_follows_each_of_its_tables() {
                 ("DELETE FROM orders WHERE id = 3", json!([])),
             ],
         );
-        let exists = &["SELECT id FROM users u WHERE NOT EXISTS (SELECT FROM orders o WHERE o.user_id = u.id) ORDER BY id"];
+        let exists =
+            &["SELECT id FROM users u WHERE NOT EXISTS (SELECT FROM orders o WHERE o.user_id = u.id) ORDER BY id"];
         let added = "INSERT INTO orders VALUES (9, 3, 'x')";
         follows(database, client, exists, &[(added, json!([{"id": 2}]))]);
     });
@@ -217,12 +209,7 @@ fn functions_that_read_tables_are_followed() {
         ];
         for (number, sql) in calls.iter().enumerate() {
             let change = format!("UPDATE users SET name = 'name {number}' WHERE id = 1");
-            follows_untracked(
-                database,
-                client,
-                &[sql],
-                &[(&change, json!([{"name": format!("name {number}")}]))],
-            );
+            follows_untracked(database, client, &[sql], &[(&change, json!([{"name": format!("name {number}")}]))]);
         }
     });
 }
@@ -425,10 +412,7 @@ fn what_cannot_be_tracked_is_said_and_kept() {
         let told = inspect(client, USERS);
         assert_eq!(told.field("tracked"), Reply::Integer(1));
         let tables = list(&told, "tables");
-        assert!(
-            list(&told, "untracked").is_empty() && tables.len() == 1 && tables[0].ends_with("users"),
-            "{tables:?}"
-        );
+        assert!(list(&told, "untracked").is_empty() && tables.len() == 1 && tables[0].ends_with("users"), "{tables:?}");
     });
 }
 
@@ -493,9 +477,7 @@ fn what_row_security_shows_is_not_tracked() {
         };
         eventually("the triggers are known", || tracked(&mut client, USERS).then_some(()));
         assert_eq!(store(&mut client, ORDERS).as_array().unwrap().len(), 2);
-        assert!(
-            !tracked(&mut client, ORDERS) && !list(&inspect(&mut client, ORDERS), "untracked").is_empty()
-        );
+        assert!(!tracked(&mut client, ORDERS) && !list(&inspect(&mut client, ORDERS), "untracked").is_empty());
     });
 }
 
@@ -518,9 +500,7 @@ fn a_table_that_is_watched_later_is_followed_from_then_on() {
 #[test]
 fn a_table_that_takes_anothers_name_while_a_query_is_described_is_followed() {
     with_watched(|database, server, client| {
-        database.execute(
-            "CREATE TABLE later (LIKE users INCLUDING ALL); INSERT INTO later VALUES (1, '', 'later')",
-        );
+        database.execute("CREATE TABLE later (LIKE users INCLUDING ALL); INSERT INTO later VALUES (1, '', 'later')");
         watch(client, "later");
         let words = &["SELECT name FROM users WHERE id = 1"];
         let mut lock = Lock::on(database, "pg_catalog.pg_inherits");

@@ -5,9 +5,7 @@ mod support;
 
 use serde_json::json;
 use support::queries::{any, asking, await_result, define, is_stored, key_of, list, query, store};
-use support::{
-    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
-};
+use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS};
 
 const RECORD: &str = "pg_cache:@queries";
 const TOP: &[&str] = &["NAME", "top"];
@@ -37,8 +35,7 @@ fn definitions(client: &mut Client) -> Vec<Reply> {
 }
 
 fn names(client: &mut Client) -> Vec<String> {
-    let mut names: Vec<String> =
-        definitions(client).iter().map(|definition| definition.field("name").text()).collect();
+    let mut names: Vec<String> = definitions(client).iter().map(|definition| definition.field("name").text()).collect();
     names.sort();
     names
 }
@@ -62,9 +59,7 @@ fn list_shows_what_was_defined() {
         assert_eq!(list(&all[0], "tags"), ["a", "b c"]);
         assert_eq!((all[1].field("name").text(), all[1].field("sql").text()), ("top".into(), NAMES.into()));
         assert!(list(&all[1], "tags").is_empty());
-        let Reply::Array(maps) = server.client3().call(&["PGCACHE.DEFINE", "LIST"]) else {
-            panic!("no list")
-        };
+        let Reply::Array(maps) = server.client3().call(&["PGCACHE.DEFINE", "LIST"]) else { panic!("no list") };
         assert!(maps.iter().all(|map| matches!(map, Reply::Map(_))), "{maps:?}");
         assert!(matches!(client.call(&["PGCACHE.DEFINE", "HELP"]), Reply::Array(_)));
     });
@@ -276,11 +271,7 @@ fn each_source_answers_by_its_own_tables() {
             assert_eq!(store(&mut client, &there), two);
             assert_eq!(query(&mut client, &here).json(), one);
             assert_ne!(key_of(&mut client, words), key_of(&mut client, &there));
-            assert_eq!(
-                key_of(&mut client, words),
-                key_of(&mut client, &here),
-                "the first one's name adds nothing"
-            );
+            assert_eq!(key_of(&mut client, words), key_of(&mut client, &here), "the first one's name adds nothing");
         }
         let nowhere = query(&mut client, &["NAME", "top", "SOURCE", "nothing"]);
         assert!(["ERR", "PGNOTABLE"].contains(&nowhere.code()), "{nowhere:?}");
@@ -301,11 +292,7 @@ fn a_name_that_looks_like_anothers_key_gets_nothing_of_it() {
         for name in ["analytics/top", "top:", "top:[]", "top:[1]:", "@sql", "top@1"] {
             // It may be refused; where it is not, it is a query of its own.
             if client.call(&["PGCACHE.DEFINE", name, NAMES]).code() != "ERR" {
-                assert_eq!(
-                    query(&mut client, &["NAME", name]).json(),
-                    json!([{"name": "changed"}]),
-                    "{name}"
-                );
+                assert_eq!(query(&mut client, &["NAME", name]).json(), json!([{"name": "changed"}]), "{name}");
             }
         }
         assert_eq!(query(&mut client, TOP).json(), json!([{"name": "User 1"}]));
@@ -341,8 +328,7 @@ fn what_is_no_definition_is_refused_and_changes_nothing() {
             &[b"top", b"SELECT '\0'"],
         ];
         for words in refused {
-            let command: Vec<&[u8]> =
-                [&b"PGCACHE.DEFINE"[..]].into_iter().chain(words.iter().copied()).collect();
+            let command: Vec<&[u8]> = [&b"PGCACHE.DEFINE"[..]].into_iter().chain(words.iter().copied()).collect();
             let reply = client.call(&command);
             assert_eq!(reply.code(), "ERR", "{words:?}: {reply:?}");
             assert_eq!(client.call(&["PING"]), Reply::Simple("PONG".into()), "out of step: {words:?}");

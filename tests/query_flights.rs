@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use support::process::{freeze, kill};
 use support::queries::{
-    any, asking, await_result, await_waiting, during_a_load, flush_tags, inspect, is_stored, query, store,
-    Gate,
+    any, asking, await_result, await_waiting, during_a_load, flush_tags, inspect, is_stored, query, store, Gate,
 };
 use support::watched::{await_freshness, start_listening, watch, MODES, UNTOLD};
 use support::{eventually, on_every_server, Client, Database, Lock, Postgres, Reply, Server};
@@ -63,11 +62,7 @@ fn fifty_clients_that_ask_what_nobody_has_asked_before_cost_one_statement() {
         let mut clients: Vec<Client> = (0..50).map(|_| asking(server, ONE)).collect();
         await_waiting(client, 50);
         lock.await_arrivals(1);
-        assert_eq!(
-            (database.number(STATEMENTS), client.figure("flights")),
-            (1, 0),
-            "it is asked what it reads"
-        );
+        assert_eq!((database.number(STATEMENTS), client.figure("flights")), (1, 0), "it is asked what it reads");
         lock.release();
         for client in &mut clients {
             assert_eq!(client.receive().json(), user(1));
@@ -83,7 +78,8 @@ fn a_table_that_is_emptied_and_filled_in_one_transaction_is_not_seen_empty() {
         store(client, ONE);
         client.call(&["PGCACHE.FLUSH", "ALL"]);
         let mut writer = database.connect();
-        let refill = "CREATE TEMPORARY TABLE kept AS SELECT * FROM users; BEGIN; TRUNCATE users; INSERT INTO users TABLE kept";
+        let refill =
+            "CREATE TEMPORARY TABLE kept AS SELECT * FROM users; BEGIN; TRUNCATE users; INSERT INTO users TABLE kept";
         writer.batch_execute(refill).unwrap();
         let mut early = asking(server, ONE);
         eventually("it waits for the table", || (database.number(STATEMENTS) == 1).then_some(()));
@@ -336,16 +332,13 @@ fn sessions_are_left_as_they_were_found() {
         ];
         for (number, sql) in attempts.into_iter().enumerate() {
             query(&mut client, &[sql]);
-            let after = "SELECT current_setting('search_path') AS path, current_setting('TimeZone') AS zone, current_user,
+            let after =
+                "SELECT current_setting('search_path') AS path, current_setting('TimeZone') AS zone, current_user,
                 current_setting('statement_timeout') <> '1ms' AS patient, 0.1::float8 + 0.2 AS sum, $1::text AS asked";
             let found = query(&mut client, &[after, &format!("[\"{number}\"]")]).json()[0].clone();
             assert_ne!(found["path"], "nowhere", "{sql}");
             assert_ne!(found["zone"], "Asia/Tokyo", "{sql}");
-            assert_eq!(
-                (&found["current_user"], &found["patient"]),
-                (&json!("postgres"), &json!(true)),
-                "{sql}"
-            );
+            assert_eq!((&found["current_user"], &found["patient"]), (&json!("postgres"), &json!(true)), "{sql}");
             assert_eq!(found["sum"], json!(0.1 + 0.2), "{sql}");
             assert_eq!(client.read("users", r#"{"id":1}"#).json()["id"], 1, "{sql}");
             client.invalidate("users", r#"{"id":1}"#);
@@ -374,8 +367,7 @@ fn what_waits_for_one_quick_query_shares_transactions_and_gets_its_own_answers()
         database.with_users(40);
         let server = any(&kind, &database).setting("pool_size", "1").start();
         let mut client = server.client();
-        let sql =
-            "SELECT id, 12 / ($1::int - 5) AS v FROM users WHERE id <= $1::int ORDER BY id DESC LIMIT 1";
+        let sql = "SELECT id, 12 / ($1::int - 5) AS v FROM users WHERE id <= $1::int ORDER BY id DESC LIMIT 1";
         query(&mut client, &[sql, "[1]"]);
         let mut lock = Lock::on(&database, "users");
         let mut first = asking(&server, &[sql, "[2]"]);

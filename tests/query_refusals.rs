@@ -5,9 +5,7 @@ mod support;
 
 use serde_json::json;
 use support::queries::{any, define, inspect, is_stored, query, store};
-use support::{
-    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
-};
+use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -28,29 +26,19 @@ fn with_any(test: impl Fn(&Database<'_>, &Server, &mut Client)) {
         test(&database, &server, &mut server.client());
         server.assert_alive();
         assert_eq!(database.number("SELECT count(*) FROM users WHERE name LIKE 'User %'"), 10);
-        assert_eq!(
-            database.number("SELECT count(*) FROM pg_class WHERE relname IN ('made', 'users', 'orders')"),
-            2
-        );
+        assert_eq!(database.number("SELECT count(*) FROM pg_class WHERE relname IN ('made', 'users', 'orders')"), 2);
         assert_eq!(database.text("SELECT is_called::text FROM numbers"), Some("false".into()));
-        assert_eq!(
-            query(&mut server.client(), &["SELECT item FROM orders"]).json(),
-            json!([{"item": "pen"}])
-        );
+        assert_eq!(query(&mut server.client(), &["SELECT item FROM orders"]).json(), json!([{"item": "pen"}]));
     });
 }
 
 /// Sends words to which there is no right answer: one line of a typed error, and the server in step.
 fn refused<W: AsRef<[u8]>>(client: &mut Client, words: &[W]) -> String {
-    let shown =
-        |word: &W| String::from_utf8_lossy(&word.as_ref()[..word.as_ref().len().min(60)]).into_owned();
+    let shown = |word: &W| String::from_utf8_lossy(&word.as_ref()[..word.as_ref().len().min(60)]).into_owned();
     let shown = words.iter().map(shown).collect::<Vec<_>>();
     let reply = query(client, words);
     let Reply::Error(text) = &reply else { panic!("{shown:?} -> {:.300}", format!("{reply:?}")) };
-    assert!(
-        ["ERR", "NOPERM", "PGNOTABLE", "PGBADVALUE", "PGERR"].contains(&reply.code()),
-        "{shown:?} -> {text:.300}"
-    );
+    assert!(["ERR", "NOPERM", "PGNOTABLE", "PGBADVALUE", "PGERR"].contains(&reply.code()), "{shown:?} -> {text:.300}");
     assert!(!text.contains("internal error") && !text.starts_with("PGERR XX"), "{shown:?} -> {text}");
     assert!(text.len() <= 1100 && !text.contains(char::is_control), "{shown:?} -> {text:.300}");
     assert_eq!(client.call(&["PING"]), Reply::Simple("PONG".into()), "out of step: {shown:?}");
@@ -169,8 +157,8 @@ fn parameters_that_are_no_list_are_refused() {
         let open = "[".repeat(MEGABYTE);
         let many = format!("[{}]", vec!["1"; 70_000].join(","));
         for parameters in [
-            "{}", "1", "null", "\"x\"", "", " ", "[", "[1]]", "[1,]", "[,1]", "['x']", "[1] x", "[01]",
-            "NaN", "[nul]", &deep, &open, &many,
+            "{}", "1", "null", "\"x\"", "", " ", "[", "[1]]", "[1,]", "[,1]", "['x']", "[1] x", "[01]", "NaN", "[nul]",
+            &deep, &open, &many,
         ] {
             refused(client, &[all, parameters]);
             refused(client, &["SELECT $1::json AS j", parameters]);
@@ -220,15 +208,11 @@ fn options_that_make_no_sense_are_refused() {
         for options in cases {
             refused(client, &[&["SELECT 1 AS one"], options].concat());
         }
-        for words in
-            [&["NAME"][..], &["NAME", ""], &["NAME", "nothing"], &["NAME", "nothing", "[]", "TTL", "5"]]
-        {
+        for words in [&["NAME"][..], &["NAME", ""], &["NAME", "nothing"], &["NAME", "nothing", "[]", "TTL", "5"]] {
             assert!(refused(client, words).starts_with("ERR "), "{words:?}");
         }
         assert_eq!(query::<&str>(client, &[]).code(), "ERR");
-        for words in
-            [&[][..], &["NAME"], &["SELECT 1", "TAGS", "2", "a"], &["SELECT 1", "{}"], &["NAME", "nothing"]]
-        {
+        for words in [&[][..], &["NAME"], &["SELECT 1", "TAGS", "2", "a"], &["SELECT 1", "{}"], &["NAME", "nothing"]] {
             assert_eq!(inspect(client, words).code(), "ERR", "{words:?}");
         }
     });
@@ -296,9 +280,7 @@ fn a_query_that_takes_too_long_is_a_timeout() {
         assert_eq!(query(client, &["SELECT id FROM users"]).code(), "PGTIMEOUT");
         client.set("load_timeout_ms", "600000");
         lock.release();
-        eventually("it is answered again", || {
-            (query(client, &["SELECT id FROM users"]).code() == "").then_some(())
-        });
+        eventually("it is answered again", || (query(client, &["SELECT id FROM users"]).code() == "").then_some(()));
     });
 }
 
@@ -430,8 +412,7 @@ fn a_user_may_ask_what_its_keys_allow_and_nothing_else() {
             assert_eq!(query(&mut eve, &["NAME", "top", "[1]"]).json(), json!([{"item": "pen"}]));
             assert!(matches!(inspect(&mut eve, &["NAME", "top", "[1]"]), Reply::Array(_)));
             for words in others {
-                let codes: &[&str] =
-                    if words.contains(&"top:secret") { &["NOPERM", "ERR"] } else { &["NOPERM"] };
+                let codes: &[&str] = if words.contains(&"top:secret") { &["NOPERM", "ERR"] } else { &["NOPERM"] };
                 for reply in [query(&mut eve, words), inspect(&mut eve, words)] {
                     assert!(codes.contains(&reply.code()), "{words:?}: {reply:?}");
                 }
@@ -460,8 +441,7 @@ fn errors_and_logs_hold_no_values() {
     with_any(|_, server, client| {
         const SECRET: &str = "hunter2";
         let by_id = "SELECT id FROM users WHERE id = $1";
-        for parameters in [format!("[\"{SECRET}\"]"), format!("[{{\"{SECRET}\":1}}]"), format!("[{SECRET}]")]
-        {
+        for parameters in [format!("[\"{SECRET}\"]"), format!("[{{\"{SECRET}\":1}}]"), format!("[{SECRET}]")] {
             let error = refused(client, &[by_id, &parameters]);
             assert!(!error.contains(SECRET), "{error}");
         }

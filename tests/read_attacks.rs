@@ -90,12 +90,8 @@ fn a_plain_table_that_becomes_hostile_is_isolated_once_that_is_noticed() {
         }
         assert_eq!(invariant.violations(), Vec::<String>::new());
         let before = client.key("t", &relation.shape.key(1));
-        stage
-            .database
-            .execute(&format!("SET ROLE {}; CREATE INDEX ON t ((id + hx_tenant_i(1)))", stage.villain));
-        eventually("the index is noticed", || {
-            (client.key("t", &relation.shape.key(1)) != before).then_some(())
-        });
+        stage.database.execute(&format!("SET ROLE {}; CREATE INDEX ON t ((id + hx_tenant_i(1)))", stage.villain));
+        eventually("the index is noticed", || (client.key("t", &relation.shape.key(1)) != before).then_some(()));
         let mut invariant = Invariant::of(&server, &stage.database);
         stage.arm(hostile, true);
         for reply in loads(&mut client, &relation) {
@@ -174,10 +170,7 @@ fn operators_and_functions_of_others_stand_in_for_none_of_postgresqls_own() {
             let Reply::Array(listed) = client.call(&["PGCACHE.WATCH", "LIST"]) else { panic!("no list") };
             assert_eq!(listed.len(), 5, "{listed:?}");
             cache(&mut client, "mine", r#"{"id":1}"#);
-            database.execute(&format!(
-                "SET SESSION AUTHORIZATION {}; UPDATE mine SET name = 'new'",
-                stage.reader
-            ));
+            database.execute(&format!("SET SESSION AUTHORIZATION {}; UPDATE mine SET name = 'new'", stage.reader));
             await_name(&mut client, "mine", r#"{"id":1}"#, "new");
             for table in ["seen", "parts", "moods", "moments", "pairs"] {
                 let reply = client.call(&["PGCACHE.WATCH", "DEL", table]);
@@ -185,10 +178,8 @@ fn operators_and_functions_of_others_stand_in_for_none_of_postgresqls_own() {
             }
             assert_eq!(refused(database), None, "{mode}");
             // They do stand in where nobody takes care.
-            let careless = format!(
-                "SET log_min_messages = panic; SET SESSION AUTHORIZATION {}; SELECT 1::oid < 2",
-                stage.reader
-            );
+            let careless =
+                format!("SET log_min_messages = panic; SET SESSION AUTHORIZATION {}; SELECT 1::oid < 2", stage.reader);
             let error = database.connect().batch_execute(&careless).unwrap_err();
             assert_eq!(error.code().unwrap().code(), "42501");
         }

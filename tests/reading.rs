@@ -104,9 +104,7 @@ fn a_changed_row_is_seen_when_its_time_to_live_has_passed() {
         client.call(&["PGCACHE.READ", "users", &user(1), "1"]);
         database.execute("UPDATE users SET name = 'new' WHERE id = 1");
         let expected = row(database, "users", "id = 1");
-        eventually("the new row is seen", || {
-            (client.read("users", &user(1)).text() == expected).then_some(())
-        });
+        eventually("the new row is seen", || (client.read("users", &user(1)).text() == expected).then_some(()));
     });
 }
 
@@ -290,7 +288,9 @@ fn a_row_of_every_type_is_what_postgresql_writes() {
         let expected = |id: i32| {
             let mut connection = database.connect();
             connection
-                .batch_execute("SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET bytea_output = 'hex'; SET extra_float_digits = 1")
+                .batch_execute(
+                    "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET bytea_output = 'hex'; SET extra_float_digits = 1",
+                )
                 .unwrap();
             let sql = "SELECT row_to_json(w.*)::text FROM wide w WHERE id = $1";
             connection.query_one(sql, &[&id]).unwrap().get::<_, String>(0)
@@ -379,9 +379,7 @@ fn the_cache_is_in_database_0_whichever_the_client_has_selected() {
 fn a_table_that_changes_is_read_as_it_is_now() {
     with_users(|database, client| {
         client.read("users", &user(1));
-        database.execute(
-            "ALTER TABLE users RENAME COLUMN name TO title; ALTER TABLE users ADD extra int DEFAULT 5",
-        );
+        database.execute("ALTER TABLE users RENAME COLUMN name TO title; ALTER TABLE users ADD extra int DEFAULT 5");
         assert_eq!(client.read("users", &user(2)).text(), row(database, "users", "id = 2"));
         database.execute("DROP TABLE users");
         assert_eq!(client.read("users", &user(3)).code(), "PGNOTABLE");

@@ -36,8 +36,7 @@ fn compare(database: &Database<'_>, client: &mut Client) -> usize {
 
 /// A table with a row for each of `values`, which are SQL of the type `kind`.
 fn table_of(kind: &str, values: &[&str]) -> String {
-    let rows: Vec<String> =
-        values.iter().enumerate().map(|(n, value)| format!("({n}, ({value})::{kind})")).collect();
+    let rows: Vec<String> = values.iter().enumerate().map(|(n, value)| format!("({n}, ({value})::{kind})")).collect();
     format!("CREATE TABLE t (n int PRIMARY KEY, v {kind}); INSERT INTO t VALUES {}", rows.join(", "))
 }
 
@@ -186,8 +185,7 @@ fn names_and_domains() {
     let sql = r#"CREATE DOMAIN positive AS int CHECK (value > 0); CREATE DOMAIN more AS positive;
         CREATE TABLE t (n int PRIMARY KEY, "a ""b"" \ c" positive, "é" more, dropped text)"#;
     with_table(sql, |database, client| {
-        database
-            .execute("ALTER TABLE t DROP COLUMN dropped; INSERT INTO t VALUES (1, 2, 3), (2, NULL, NULL)");
+        database.execute("ALTER TABLE t DROP COLUMN dropped; INSERT INTO t VALUES (1, 2, 3), (2, NULL, NULL)");
         assert_eq!(compare(database, client), 2);
         assert!(loads_columns(client));
     });

@@ -62,10 +62,7 @@ fn in_multi_writes_and_invalidations_take_effect() {
         client.call(&["PGCACHE.INVALIDATE", "users", USER_1]);
         client.call(&["PGCACHE.READ", "users", USER_1]);
         let Reply::Array(replies) = client.call(&["EXEC"]) else { panic!("no list") };
-        assert_eq!(
-            (replies[0].text(), replies[1].text(), replies[2].text()),
-            ("OK".into(), "{}".into(), "OK".into())
-        );
+        assert_eq!((replies[0].text(), replies[1].text(), replies[2].text()), ("OK".into(), "{}".into(), "OK".into()));
         assert_eq!(replies[3].code(), "PGMISS");
         assert_eq!(client.read("users", USER_1).text(), row);
     });
@@ -94,8 +91,7 @@ fn in_lua_hits_answer_and_a_miss_is_pgmiss() {
             assert_eq!(absent, Reply::Nil);
             let miss = client.call(&[eval, script, "0", "PGCACHE.READ", "users", USER_2]);
             assert_eq!(miss.code(), "PGMISS", "{miss:?}");
-            let caught =
-                client.call(&[eval, "return redis.pcall('PGCACHE.READ', 'users', ARGV[1]).err", "0", USER_2]);
+            let caught = client.call(&[eval, "return redis.pcall('PGCACHE.READ', 'users', ARGV[1]).err", "0", USER_2]);
             assert!(caught.text().starts_with("PGMISS "), "{caught:?}");
         }
     });

@@ -96,9 +96,7 @@ fn a_user_without_rights_to_a_name_does_not_learn_what_it_names() {
         let mut bob = user(&server, "~pg_cache:orders:* +@all");
         let refusal = bob.read("users", ONE);
         assert_eq!(refusal.code(), "NOPERM");
-        for table in
-            ["users", "nothing", "closed", "public.nothing", "elsewhere:users", "pg_class", "\"users"]
-        {
+        for table in ["users", "nothing", "closed", "public.nothing", "elsewhere:users", "pg_class", "\"users"] {
             for key in [ONE, r#"{"nothing":1}"#, r#"{"id":"x"}"#, r#"{"name":"x"}"#, "{}", "{"] {
                 for attempt in attempts(table, key, &format!("[{key}]")) {
                     assert_eq!(bob.call(&attempt), refusal, "{attempt:?}");
@@ -122,9 +120,7 @@ fn a_user_without_rights_to_a_query_does_not_learn_whether_there_is_one() {
         let mut bob = user(&server, "~pg_cache:@query:mine:* +@all");
         let refusal = bob.call(&["PGCACHE.QUERY", "NAME", "top"]);
         assert_eq!(refusal.code(), "NOPERM");
-        for words in
-            [&["NAME", "nothing"][..], &["NAME", "top", "[1]"], &["NAME", "top", "SOURCE", "elsewhere"]]
-        {
+        for words in [&["NAME", "nothing"][..], &["NAME", "top", "[1]"], &["NAME", "top", "SOURCE", "elsewhere"]] {
             assert_eq!(bob.call(&[&["PGCACHE.QUERY"], words].concat()), refusal, "{words:?}");
             assert_eq!(bob.call(&[&["PGCACHE.INSPECT", "QUERY"], words].concat()), refusal, "{words:?}");
         }
@@ -157,8 +153,7 @@ fn one_forbidden_key_refuses_the_whole_multiread() {
 fn other_spellings_of_a_forbidden_key_are_forbidden() {
     on_every_server(|kind| {
         let database = shop();
-        database
-            .execute("CREATE TABLE spans (span interval PRIMARY KEY); INSERT INTO spans VALUES ('1 day')");
+        database.execute("CREATE TABLE spans (span interval PRIMARY KEY); INSERT INTO spans VALUES ('1 day')");
         let server = Server::start(&kind, &database);
         let mut bob = user(
             &server,
@@ -265,8 +260,7 @@ fn what_the_default_user_may_do_changes_at_once_however_it_is_changed() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("users.acl");
         let admin = "user admin on nopass ~* &* +@all";
-        let default =
-            |keys: &str| fs::write(&file, format!("user default on nopass {keys} &* +@all\n{admin}\n"));
+        let default = |keys: &str| fs::write(&file, format!("user default on nopass {keys} &* +@all\n{admin}\n"));
         default("~*").unwrap();
         let server = Server::setup(&kind).on(&database).config("aclfile", file.to_str().unwrap()).start();
         let mut client = server.client();
@@ -510,8 +504,7 @@ fn a_password_file_that_others_can_read_is_warned_about() {
         fs::write(&file, PASSWORD).unwrap();
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         fs::set_permissions(&file, open).unwrap();
-        let server =
-            Server::setup(&kind).on(&database).setting("pg_password_file", file.to_str().unwrap()).start();
+        let server = Server::setup(&kind).on(&database).setting("pg_password_file", file.to_str().unwrap()).start();
         assert!(server.log().contains("can be read by others"), "{}", server.log());
     });
 }
@@ -544,9 +537,7 @@ fn a_password_that_is_refused_is_not_shown() {
         let source = client.call(&["PGCACHE.HEALTH"]).field("sources").field("default");
         assert!(source.field("reason").text().contains("password authentication failed"), "{source:?}");
         // HEALTH knows it a little earlier than the log.
-        eventually("the log says why", || {
-            server.log().contains("password authentication failed").then_some(())
-        });
+        eventually("the log says why", || server.log().contains("password authentication failed").then_some(()));
     });
 }
 
@@ -630,8 +621,7 @@ fn try_mode(
     let source = client.call(&["PGCACHE.HEALTH"]).field("sources").field("default");
     let outcome = if status == "up" {
         assert_eq!(client.read("users", ONE).json()["id"], 1);
-        let kinds =
-            "SELECT string_agg(DISTINCT ssl::text, ' ') FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+        let kinds = "SELECT string_agg(DISTINCT ssl::text, ' ') FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
                      WHERE application_name = 'pgcache/load' AND datname = current_database()";
         let kinds = database.text(kinds).unwrap();
         assert!(["true", "false"].contains(&kinds.as_str()), "{kinds}");

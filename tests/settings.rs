@@ -8,9 +8,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
-use support::{
-    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
-};
+use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS};
 
 const ONE: &str = r#"{"id":1}"#;
 const KEY_ONE: &str = r#"pg_cache:users:{"id":1}"#;
@@ -97,10 +95,8 @@ const SETTINGS: [(&str, &str, Option<&str>); 39] = [
 fn every_setting_is_shown_with_its_default_and_no_other_is() {
     on_every_server(|kind| {
         let server = Server::setup(&kind).start();
-        let expected: BTreeMap<String, String> = SETTINGS
-            .iter()
-            .map(|(name, default, _)| (format!("pgcache.{name}"), (*default).into()))
-            .collect();
+        let expected: BTreeMap<String, String> =
+            SETTINGS.iter().map(|(name, default, _)| (format!("pgcache.{name}"), (*default).into())).collect();
         assert_eq!(shown(&mut server.client()), expected);
     });
 }
@@ -118,10 +114,7 @@ fn run_time_settings_change_and_the_others_do_not() {
                 }
                 None => {
                     let refusal = set(&mut client, name, default);
-                    assert!(
-                        matches!(&refusal, Reply::Error(text) if text.contains("immutable")),
-                        "{name} {refusal:?}"
-                    );
+                    assert!(matches!(&refusal, Reply::Error(text) if text.contains("immutable")), "{name} {refusal:?}");
                 }
             }
         }
@@ -170,15 +163,9 @@ fn several_changes_are_made_together_or_not_at_all() {
         let mut client = server.client();
         let both = |ttl, events| ["CONFIG", "SET", "pgcache.default_ttl", ttl, "pgcache.events", events];
         assert_eq!(client.call(&both("5", "all")).text(), "OK");
-        assert_eq!(
-            (get(&mut client, "default_ttl").as_str(), get(&mut client, "events").as_str()),
-            ("5", "all")
-        );
+        assert_eq!((get(&mut client, "default_ttl").as_str(), get(&mut client, "events").as_str()), ("5", "all"));
         assert_eq!(client.call(&both("6", "nothing")).code(), "ERR");
-        assert_eq!(
-            (get(&mut client, "default_ttl").as_str(), get(&mut client, "events").as_str()),
-            ("5", "all")
-        );
+        assert_eq!((get(&mut client, "default_ttl").as_str(), get(&mut client, "events").as_str()), ("5", "all"));
     });
 }
 
@@ -267,10 +254,7 @@ fn a_line_of_the_configuration_file_wins_over_arguments_and_environment() {
             .line("pgcache.batch_max 6")
             .start();
         let mut client = server.client();
-        assert_eq!(
-            (get(&mut client, "default_ttl").as_str(), get(&mut client, "batch_max").as_str()),
-            ("5", "6")
-        );
+        assert_eq!((get(&mut client, "default_ttl").as_str(), get(&mut client, "batch_max").as_str()), ("5", "6"));
     });
 }
 
@@ -306,8 +290,8 @@ fn bare(kind: &Kind) -> Server {
 
 fn module() -> String {
     std::env::var("PGCACHE_MODULE").unwrap_or_else(|_| {
-        let target = std::env::var("CARGO_TARGET_DIR")
-            .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/target").into());
+        let target =
+            std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/target").into());
         format!("{target}/release/libpgcache.so")
     })
 }
@@ -421,8 +405,7 @@ fn a_server_without_the_commands_that_write_entries_stops_the_load() {
             assert!(log.contains(&format!("not loaded: this server has no command {command}")), "{log}");
         }
         // The module does without those that are often taken away.
-        let setup =
-            Server::setup(&kind).line("rename-command CONFIG \"\"").line("rename-command FLUSHALL \"\"");
+        let setup = Server::setup(&kind).line("rename-command CONFIG \"\"").line("rename-command FLUSHALL \"\"");
         setup.start().assert_alive();
     });
 }
@@ -447,10 +430,8 @@ fn an_argument_without_a_value_stops_the_load() {
 #[test]
 fn settings_that_exclude_each_other_stop_the_load() {
     on_every_server(|kind| {
-        let log = Server::setup(&kind)
-            .setting("pg_password", "open-sesame")
-            .setting("pg_password_file", "/x")
-            .refused();
+        let log =
+            Server::setup(&kind).setting("pg_password", "open-sesame").setting("pg_password_file", "/x").refused();
         assert!(log.contains("pg_password and pg_password_file exclude each other"), "{log}");
         assert!(!log.contains("open-sesame"), "{log}");
         let log = Server::setup(&kind).setting("pg_sslcert", "/x").refused();
@@ -485,10 +466,7 @@ fn an_unknown_variable_is_only_warned_about() {
             .start();
         let log = server.log();
         for name in ["PGCACHE_SERVICE_HOST", "PGCACHE_PORT_6379_TCP"] {
-            assert!(
-                log.lines().any(|line| line.contains(name) && line.contains("is not a setting")),
-                "{log}"
-            );
+            assert!(log.lines().any(|line| line.contains(name) && line.contains("is not a setting")), "{log}");
         }
     });
 }
@@ -500,10 +478,8 @@ fn a_certificate_file_that_is_no_use_stops_the_load() {
         let empty = folder.path().join("empty.pem");
         fs::write(&empty, "nothing\n").unwrap();
         for path in ["/nonexistent/ca.pem", empty.to_str().unwrap()] {
-            let log = Server::setup(&kind)
-                .setting("pg_sslmode", "verify-full")
-                .setting("pg_sslrootcert", path)
-                .refused();
+            let log =
+                Server::setup(&kind).setting("pg_sslmode", "verify-full").setting("pg_sslrootcert", path).refused();
             assert!(log.lines().any(|line| line.contains("pg_sslrootcert") && line.contains(path)), "{log}");
             let log = Server::setup(&kind)
                 .setting("pg_sslmode", "require")
@@ -519,14 +495,17 @@ fn a_certificate_file_that_is_no_use_stops_the_load() {
 fn values_may_hold_spaces_quotes_and_percents() {
     on_every_server(|kind| {
         let database = users();
-        database.execute("CREATE SCHEMA app; CREATE TABLE app.things (id bigint PRIMARY KEY); INSERT INTO app.things VALUES (1)");
+        database.execute(
+            "CREATE SCHEMA app; CREATE TABLE app.things (id bigint PRIMARY KEY); INSERT INTO app.things VALUES (1)",
+        );
         let server = Server::setup(&kind)
             .on(&database)
             .setting("pg_options", "-c search_path=app,public -c application_name=%n%s")
             .start();
         let mut client = server.client();
         assert_eq!(client.read("things", ONE).json()["id"], 1);
-        let named = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '%n%s' AND datname = current_database()";
+        let named =
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = '%n%s' AND datname = current_database()";
         assert!(database.number(named) > 0);
     });
 }
@@ -600,10 +579,7 @@ fn max_entry_bytes_bounds_what_is_stored() {
         must_set(&mut client, "max_entry_bytes", "20");
         assert_eq!(client.read("users", ONE).json()["id"], 1);
         assert!(!client.exists(KEY_ONE));
-        assert_eq!(
-            client.call(&["PGCACHE.WRITE", "users", ONE, r#"{"id":1,"email":"too long"}"#]).code(),
-            "ERR"
-        );
+        assert_eq!(client.call(&["PGCACHE.WRITE", "users", ONE, r#"{"id":1,"email":"too long"}"#]).code(), "ERR");
         must_set(&mut client, "max_entry_bytes", "1000");
         client.read("users", ONE);
         assert!(client.exists(KEY_ONE));

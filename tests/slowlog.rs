@@ -133,8 +133,7 @@ fn five_arguments_are_kept_and_128_bytes_of_each() {
         let server = server(&kind, &database);
         let mut client = server.client();
         let long = "x".repeat(500);
-        let flush: Vec<&str> =
-            ["PGCACHE.FLUSH", "TABLE", "users", "a", "b", &long, "d", "e"].into_iter().collect();
+        let flush: Vec<&str> = ["PGCACHE.FLUSH", "TABLE", "users", "a", "b", &long, "d", "e"].into_iter().collect();
         client.call(&flush);
         let slow = find(&mut client, "pgcache.flush", &["TABLE"]);
         assert_eq!(arguments(&slow), ["TABLE", "users", "a", "b", &long[..128]]);

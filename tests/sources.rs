@@ -4,9 +4,7 @@
 mod support;
 
 use support::server::Setup;
-use support::{
-    eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS,
-};
+use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS};
 
 const ONE: &str = r#"{"id":1}"#;
 
@@ -63,27 +61,20 @@ fn each_source_hears_of_its_own_changes_in_its_own_way() {
         let server = with_two(&kind, &first, &second).setting("analytics.invalidation", "outbox").start();
         let mut client = server.client();
         for (table, source) in [("users", "default"), ("analytics:users", "analytics")] {
-            eventually("it is live", || {
-                (of_source(&mut client, source, "freshness").text() == "live").then_some(())
-            });
+            eventually("it is live", || (of_source(&mut client, source, "freshness").text() == "live").then_some(()));
             assert_eq!(client.call(&["PGCACHE.WATCH", "ADD", table]), Reply::Simple("OK".into()));
         }
         let Reply::Array(listed) = client.call(&["PGCACHE.WATCH", "LIST"]) else { panic!("no list") };
-        let told: Vec<_> =
-            listed.iter().map(|it| (it.field("source").text(), it.field("mode").text())).collect();
+        let told: Vec<_> = listed.iter().map(|it| (it.field("source").text(), it.field("mode").text())).collect();
         let told: Vec<_> = told.iter().map(|(source, mode)| (source.as_str(), mode.as_str())).collect();
         assert_eq!(told.len(), 2);
         assert!(told.contains(&("default", "notify")) && told.contains(&("analytics", "outbox")), "{told:?}");
-        for (database, table, other) in
-            [(&first, "users", "analytics:users"), (&second, "analytics:users", "users")]
-        {
+        for (database, table, other) in [(&first, "users", "analytics:users"), (&second, "analytics:users", "users")] {
             eventually("both are cached", || {
                 [table, other].iter().all(|name| is_cached(&mut client, name)).then_some(())
             });
             database.execute("UPDATE users SET name = 'new' WHERE id = 1");
-            eventually("the change is seen", || {
-                (client.read(table, ONE).json()["name"] == "new").then_some(())
-            });
+            eventually("the change is seen", || (client.read(table, ONE).json()["name"] == "new").then_some(()));
             assert!(is_cached(&mut client, other), "the other source's row is as it was");
             database.execute("UPDATE users SET name = 'old' WHERE id = 1");
         }
@@ -129,10 +120,7 @@ fn each_source_has_cache_keys_of_its_own() {
         assert_eq!(client.key("users", ONE), r#"pg_cache:users:{"id":1}"#);
         let row = client.read("analytics:users", ONE).text();
         assert_eq!(client.call(&["GET", key]).text(), row);
-        assert_eq!(
-            client.call(&["PGCACHE.INSPECT", "analytics:users", ONE]).field("source").text(),
-            "analytics"
-        );
+        assert_eq!(client.call(&["PGCACHE.INSPECT", "analytics:users", ONE]).field("source").text(), "analytics");
         client.read("users", ONE);
         assert_eq!(client.invalidate("analytics:users", ONE).text(), "OK");
         assert!(!client.exists(key) && client.exists(r#"pg_cache:users:{"id":1}"#));
@@ -232,10 +220,8 @@ fn a_further_source_inherits_nothing_from_the_first() {
 fn each_source_has_a_pool_of_its_own() {
     on_every_server(|kind| {
         let (first, second) = two_databases();
-        let server = with_two(&kind, &first, &second)
-            .setting("pool_size", "1")
-            .setting("analytics.pool_size", "3")
-            .start();
+        let server =
+            with_two(&kind, &first, &second).setting("pool_size", "1").setting("analytics.pool_size", "3").start();
         let mut client = server.client();
         for database in [&first, &second] {
             database.execute("CREATE VIEW people AS SELECT * FROM users");
@@ -311,9 +297,7 @@ fn all_sources_down_is_unhealthy() {
             .start();
         let mut client = server.client();
         let down = |client: &mut Client, source| of_source(client, source, "status").text() == "down";
-        eventually("both are down", || {
-            (down(&mut client, "default") && down(&mut client, "analytics")).then_some(())
-        });
+        eventually("both are down", || (down(&mut client, "default") && down(&mut client, "analytics")).then_some(()));
         assert_eq!(health(&mut client), "unhealthy");
     });
 }
@@ -337,10 +321,7 @@ fn a_source_that_is_silent_does_not_hold_up_the_other() {
         postgres.thaw();
         for one in &mut waiting {
             let reply = one.receive();
-            assert!(
-                matches!(reply, Reply::Bulk(_)) || ["PGDOWN", "PGTIMEOUT"].contains(&reply.code()),
-                "{reply:?}"
-            );
+            assert!(matches!(reply, Reply::Bulk(_)) || ["PGDOWN", "PGTIMEOUT"].contains(&reply.code()), "{reply:?}");
         }
     });
 }
@@ -404,18 +385,14 @@ fn a_password_of_a_further_source_is_not_shown() {
             .start();
         let mut client = server.client();
         client.read("analytics:users", ONE);
-        for command in
-            [&["CONFIG", "GET", "*"][..], &["INFO", "everything"], &["PGCACHE.HEALTH"], &["MODULE", "LIST"]]
+        for command in [&["CONFIG", "GET", "*"][..], &["INFO", "everything"], &["PGCACHE.HEALTH"], &["MODULE", "LIST"]]
         {
             client.send(command);
             let reply = client.receive();
             let shown = format!("{reply:?}");
             // As Debug shows the bytes of a bulk string.
             let secret = format!("{:?}", b"open-sesame");
-            assert!(
-                !shown.contains(secret.trim_matches(['[', ']'])) && !shown.contains("open-sesame"),
-                "{command:?}"
-            );
+            assert!(!shown.contains(secret.trim_matches(['[', ']'])) && !shown.contains("open-sesame"), "{command:?}");
         }
         assert!(!server.log().contains("open-sesame"));
     });
@@ -441,7 +418,9 @@ fn both_sources_come_back_after_a_restart() {
 fn a_table_that_is_called_like_a_source_is_warned_about() {
     on_every_server(|kind| {
         let (first, second) = two_databases();
-        first.execute("CREATE TABLE analytics (id bigint PRIMARY KEY); CREATE TABLE analytics_of (id bigint PRIMARY KEY)");
+        first.execute(
+            "CREATE TABLE analytics (id bigint PRIMARY KEY); CREATE TABLE analytics_of (id bigint PRIMARY KEY)",
+        );
         second.execute("CREATE TABLE analytics (id bigint PRIMARY KEY)");
         let server = with_two(&kind, &first, &second).start();
         let mut client = server.client();

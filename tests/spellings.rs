@@ -67,13 +67,7 @@ fn types() -> Vec<Type> {
 }
 
 fn builtin(typname: &str) -> Rule {
-    rule_for(&TypeFacts {
-        typname,
-        is_builtin: true,
-        typtype: 'b',
-        element: None,
-        deterministic_collation: true,
-    })
+    rule_for(&TypeFacts { typname, is_builtin: true, typtype: 'b', element: None, deterministic_collation: true })
 }
 
 impl Type {
@@ -217,14 +211,7 @@ fn fill(database: &Database<'_>, n: usize, kind: &Type, spellings: &[String]) {
 }
 
 /// Reads every spelling twice, and counts the entries that this leaves.
-fn read_all(
-    server: &Server,
-    database: &Database<'_>,
-    n: usize,
-    kind: &Type,
-    spellings: &[String],
-    judged: &[Judged],
-) {
+fn read_all(server: &Server, database: &Database<'_>, n: usize, kind: &Type, spellings: &[String], judged: &[Judged]) {
     let table = format!("t{n}");
     let rows = rows(database, n, kind, spellings);
     let mut client = server.client();
@@ -242,8 +229,7 @@ fn read_all(
     let entries = client.call(&["KEYS", &format!("pg_cache:{table}:*")]);
     let is_stored = |row: &Option<String>| row.is_some() || kind.rule.text_is_unique();
     let pairs = judged.iter().zip(&rows);
-    let stored: HashSet<_> =
-        pairs.filter(|(_, row)| is_stored(row)).filter_map(|(judged, _)| judged.class).collect();
+    let stored: HashSet<_> = pairs.filter(|(_, row)| is_stored(row)).filter_map(|(judged, _)| judged.class).collect();
     let Reply::Array(entries) = entries else { panic!("KEYS answers an array") };
     assert_eq!(entries.len(), stored.len(), "{}: {entries:?}", kind.sql);
 }
@@ -311,9 +297,7 @@ fn scalar(rng: &mut Rng, content: &str) -> String {
 fn spoilt(rng: &mut Rng, content: &str) -> String {
     let mut content = content.to_owned();
     if rng.u8(..16) == 0 {
-        let c = *rng
-            .choice(&[' ', '_', 'x', '-', '+', '.', 'e', '0', '\t', '\u{a0}', 'é', '\u{b}', '\''])
-            .unwrap();
+        let c = *rng.choice(&[' ', '_', 'x', '-', '+', '.', 'e', '0', '\t', '\u{a0}', 'é', '\u{b}', '\'']).unwrap();
         let places: Vec<usize> = content.char_indices().map(|(at, _)| at).chain([content.len()]).collect();
         content.insert(*rng.choice(&places).unwrap(), c);
     }
@@ -325,15 +309,12 @@ fn blanks(rng: &mut Rng) -> &'static str {
 }
 
 fn integer(rng: &mut Rng) -> String {
-    let digits =
-        match rng.u8(..8) {
-            0 => pick(rng, &["32767", "32768", "2147483647", "2147483648", "9007199254740993"]).to_owned(),
-            1 => pick(rng, &["9223372036854775807", "9223372036854775808", "18446744073709551616", ""])
-                .to_owned(),
-            2 => pick(rng, &["0x1F", "0b11", "0o17", "1_000", "1.0", "1e2", "abc", "true", "[1]", "{}"])
-                .to_owned(),
-            _ => rng.u16(..40).to_string(),
-        };
+    let digits = match rng.u8(..8) {
+        0 => pick(rng, &["32767", "32768", "2147483647", "2147483648", "9007199254740993"]).to_owned(),
+        1 => pick(rng, &["9223372036854775807", "9223372036854775808", "18446744073709551616", ""]).to_owned(),
+        2 => pick(rng, &["0x1F", "0b11", "0o17", "1_000", "1.0", "1e2", "abc", "true", "[1]", "{}"]).to_owned(),
+        _ => rng.u16(..40).to_string(),
+    };
     let sign = pick(rng, &["", "", "", "-", "-", "+", "+-"]);
     let zeros = pick(rng, &["", "", "", "0", "000"]);
     let content = format!("{}{sign}{zeros}{digits}{}", blanks(rng), blanks(rng));
@@ -342,35 +323,26 @@ fn integer(rng: &mut Rng) -> String {
 
 fn number(rng: &mut Rng) -> String {
     if rarely(rng) {
-        let word = pick(
-            rng,
-            &["NaN", "nan", "Infinity", "-inf", "+INF", "inf", "-Infinity", "infin", "true", "[1]", "-nan"],
-        );
+        let word =
+            pick(rng, &["NaN", "nan", "Infinity", "-inf", "+INF", "inf", "-Infinity", "infin", "true", "[1]", "-nan"]);
         let content = format!("{}{word}{}", blanks(rng), blanks(rng));
         return spoilt(rng, &content);
     }
     let digits = match rng.u8(..6) {
-        0 => {
-            pick(rng, &["123456789012345678901234567890", "0.1", "0.100000001490116", "16777217"]).to_owned()
+        0 => pick(rng, &["123456789012345678901234567890", "0.1", "0.100000001490116", "16777217"]).to_owned(),
+        1 => {
+            pick(rng, &["3.4028235", "3.4028236", "1.7976931348623157", "1.7976931348623159", "4.9", "2.4"]).to_owned()
         }
-        1 => pick(rng, &["3.4028235", "3.4028236", "1.7976931348623157", "1.7976931348623159", "4.9", "2.4"])
-            .to_owned(),
         2 => format!("{}.{}", rng.u8(..3), rng.u16(..300)),
         3 => format!("0.{:0>width$}", rng.u8(..20), width = rng.usize(1..12)),
         _ => rng.u16(..30).to_string(),
     };
-    let zeros = if digits.contains('.') {
-        pick(rng, &["", "0", "000"])
-    } else {
-        pick(rng, &["", "", ".", ".0", ".000"])
-    };
+    let zeros =
+        if digits.contains('.') { pick(rng, &["", "0", "000"]) } else { pick(rng, &["", "", ".", ".0", ".000"]) };
     let exponent = match rng.u8(..8) {
-        0 => {
-            pick(rng, &["e38", "e39", "e308", "e309", "e-45", "e-46", "e-324", "e-325", "e131071", "e131073"])
-                .to_owned()
-        }
-        1 => pick(rng, &["e", "e+", "E-16383", "e-16384", "e-17000", "e99999999999", "e-99999999999"])
+        0 => pick(rng, &["e38", "e39", "e308", "e309", "e-45", "e-46", "e-324", "e-325", "e131071", "e131073"])
             .to_owned(),
+        1 => pick(rng, &["e", "e+", "E-16383", "e-16384", "e-17000", "e99999999999", "e-99999999999"]).to_owned(),
         2 | 3 => {
             format!("{}{}{}", pick(rng, &["e", "E"]), pick(rng, &["", "+", "-", "+0", "-00"]), rng.u8(..4))
         }
@@ -384,8 +356,8 @@ fn number(rng: &mut Rng) -> String {
 
 fn boolean(rng: &mut Rng) -> String {
     let words = [
-        "true", "t", "tr", "TRUE", "yes", "y", "Ye", "on", "1", "false", "f", "FALS", "no", "n", "off", "of",
-        "0", "o", "2", "10", "00", "tru e", "", "yess", "[true]", "{}", "1.0",
+        "true", "t", "tr", "TRUE", "yes", "y", "Ye", "on", "1", "false", "f", "FALS", "no", "n", "off", "of", "0", "o",
+        "2", "10", "00", "tru e", "", "yess", "[true]", "{}", "1.0",
     ];
     let content = format!("{}{}{}", blanks(rng), pick(rng, &words), blanks(rng));
     spoilt(rng, &content)
@@ -463,8 +435,7 @@ fn date(rng: &mut Rng) -> String {
         2 => format!("{name} {day}, 2024"),
         3 => format!("2024-{month}-{day}"),
         4 => format!("2024/{month:02}/{day:02} 10:00"),
-        5 => pick(rng, &["infinity", "-infinity", "epoch", "1970-01-01", "0044-03-15 BC", "J2460000"])
-            .to_owned(),
+        5 => pick(rng, &["infinity", "-infinity", "epoch", "1970-01-01", "0044-03-15 BC", "J2460000"]).to_owned(),
         _ => format!("2024-{month:02}-{day:02}"),
     };
     spoilt(rng, &content)
@@ -483,8 +454,7 @@ fn time(rng: &mut Rng) -> String {
     spoilt(rng, &content)
 }
 
-const ZONES: [&str; 10] =
-    ["+00", "Z", "+01", "+01:00", "-05:30", " UTC", "+0530", " -0530", "+01:00:00", "-00"];
+const ZONES: [&str; 10] = ["+00", "Z", "+01", "+01:00", "-05:30", " UTC", "+0530", " -0530", "+01:00:00", "-00"];
 
 fn timetz(rng: &mut Rng) -> String {
     let content = format!("{:02}:{:02}{}", rng.u8(10..13), rng.u8(..3), pick(rng, &ZONES));
@@ -601,9 +571,8 @@ fn range(rng: &mut Rng) -> String {
 }
 
 fn array(rng: &mut Rng) -> String {
-    let elements: Vec<String> = (0..rng.u8(..3))
-        .map(|_| pick(rng, &["1", "2", "\"1\"", "\" 02\"", "null", "\"x\""]).to_owned())
-        .collect();
+    let elements: Vec<String> =
+        (0..rng.u8(..3)).map(|_| pick(rng, &["1", "2", "\"1\"", "\" 02\"", "null", "\"x\""]).to_owned()).collect();
     match rng.u8(..8) {
         0 => pick(rng, &["[[1,2]]", "[[1],[2]]", "[[1],2]", "5", "\"x\"", "{}"]).to_owned(),
         1 => format!("[ {} ]", elements.join(" , ")),
@@ -612,9 +581,7 @@ fn array(rng: &mut Rng) -> String {
 }
 
 fn jsonb(rng: &mut Rng) -> String {
-    let value = |rng: &mut Rng| {
-        pick(rng, &["1", "1.0", "10e-1", "\"1\"", "\"\\u0031\"", "[1, 1.00]", "true", "null"])
-    };
+    let value = |rng: &mut Rng| pick(rng, &["1", "1.0", "10e-1", "\"1\"", "\"\\u0031\"", "[1, 1.00]", "true", "null"]);
     let (a, b) = (value(rng), value(rng));
     match rng.u8(..6) {
         0 => format!("{{\"a\":{a},\"b\":{b}}}"),

@@ -59,8 +59,7 @@ fn totals_agree_with_what_was_done() {
         assert_eq!((double(&told, "hit_ratio") * 9.0).round() as i64, 5);
         assert_eq!((double(&told, "keys_per_statement") * 3.0).round() as i64, 4);
         let table = client.call(&["PGCACHE.STATS", "TABLE", "users"]);
-        let fields =
-            ["hits", "negative_hits", "misses", "loads", "errors", "writes", "invalidations", "flushes"];
+        let fields = ["hits", "negative_hits", "misses", "loads", "errors", "writes", "invalidations", "flushes"];
         assert_eq!(integers(&table, fields), [5, 2, 4, 4, 0, 1, 2, 0]);
         assert_eq!(told.field("busiest_tables").field("users"), table);
         for (command, calls) in [("READ", 5), ("pgcache.multiread", 1), ("Write", 1), ("invalidate", 2)] {
@@ -104,8 +103,7 @@ fn readers_of_one_load_and_superseded_loads_are_counted() {
 #[test]
 fn errors_are_counted_by_code_and_by_command() {
     with_users(|_, _, client| {
-        for (key, code) in
-            [("x", "ERR"), ("x", "ERR"), (r#"{"id":"x"}"#, "PGBADVALUE"), (r#"{"no":1}"#, "PGNOCOLUMN")]
+        for (key, code) in [("x", "ERR"), ("x", "ERR"), (r#"{"id":"x"}"#, "PGBADVALUE"), (r#"{"no":1}"#, "PGNOCOLUMN")]
         {
             assert_eq!(client.read("users", key).code(), code);
         }
@@ -126,8 +124,7 @@ fn the_rate_is_of_whole_seconds() {
                 client.read("users", &user(1));
             }
             let told = stats(client);
-            (integer(&told, "commands_last_second") > 0
-                && double(&told, "commands_per_second_last_minute") > 0.0)
+            (integer(&told, "commands_last_second") > 0 && double(&told, "commands_per_second_last_minute") > 0.0)
                 .then_some(())
         });
     });

@@ -82,8 +82,7 @@ fn known_tags_are_counted_once() {
 fn tags_of_the_definition_and_of_the_call_both_count() {
     with_any(|database, _, client| {
         define(client, &["one", NAMES, "TAGS", "2", "always", "users"]);
-        let (plain, called): (&[&str], &[&str]) =
-            (&["NAME", "one"], &["NAME", "one", "[]", "TAGS", "1", "mine"]);
+        let (plain, called): (&[&str], &[&str]) = (&["NAME", "one"], &["NAME", "one", "[]", "TAGS", "1", "mine"]);
         for (tag, drops_plain, old, new) in
             [("mine", false, "User 1", "a"), ("always", true, "a", "b"), ("users", true, "b", "c")]
         {

@@ -53,12 +53,7 @@ impl<'p> Case<'p> {
         match self.mode {
             Mode::Notify => self.notified(),
             Mode::Outbox => {
-                if self
-                    .subscriber
-                    .query_one("SELECT to_regclass('pgcache.outbox') IS NULL", &[])
-                    .unwrap()
-                    .get(0)
-                {
+                if self.subscriber.query_one("SELECT to_regclass('pgcache.outbox') IS NULL", &[]).unwrap().get(0) {
                     return Vec::new();
                 }
                 let sql = "SELECT id, notice FROM pgcache.outbox WHERE id > $1 ORDER BY id";
@@ -141,8 +136,7 @@ fn with(sql: &str, tables: &[&str], test: impl Fn(&mut Case<'_>)) {
     }
 }
 
-const USERS: &str =
-    "CREATE TABLE users (id bigint PRIMARY KEY, email text UNIQUE, name text, v int DEFAULT 0);
+const USERS: &str = "CREATE TABLE users (id bigint PRIMARY KEY, email text UNIQUE, name text, v int DEFAULT 0);
     INSERT INTO users SELECT n, 'u' || n, 'x' FROM generate_series(1, 5) n";
 const ALL: Option<&[&str]> = None;
 
@@ -165,16 +159,8 @@ fn a_statement_is_heard_as_the_keys_of_its_rows() {
         hears(case, "DELETE FROM users WHERE id BETWEEN 2 AND 4", &rows);
         let rows = [r#"{"email":"a","id":2}"#, r#"{"email":"b","id":3}"#];
         hears(case, "INSERT INTO users VALUES (2, 'a'), (3, 'b')", &rows);
-        hears(
-            case,
-            "WITH x AS (SELECT 8, 'w') INSERT INTO users SELECT * FROM x",
-            &[r#"{"email":"w","id":8}"#],
-        );
-        hears(
-            case,
-            "COPY users (id, email) FROM PROGRAM 'echo 9,c' (FORMAT csv)",
-            &[r#"{"email":"c","id":9}"#],
-        );
+        hears(case, "WITH x AS (SELECT 8, 'w') INSERT INTO users SELECT * FROM x", &[r#"{"email":"w","id":8}"#]);
+        hears(case, "COPY users (id, email) FROM PROGRAM 'echo 9,c' (FORMAT csv)", &[r#"{"email":"c","id":9}"#]);
     });
 }
 
@@ -317,9 +303,7 @@ fn a_partition_that_comes_later_is_watched_from_then_on() {
         case.hear("ALTER TABLE p DETACH PARTITION p_asia");
         case.assert_hears("UPDATE p_asia SET v = 1", &[("p_asia", Some(&[asia]))]);
         // Without the event triggers the root says that it is watched in parts only.
-        case.hear(
-            "ALTER EVENT TRIGGER pgcache_ddl DISABLE; CREATE TABLE p_x PARTITION OF p FOR VALUES IN ('x')",
-        );
+        case.hear("ALTER EVENT TRIGGER pgcache_ddl DISABLE; CREATE TABLE p_x PARTITION OF p FOR VALUES IN ('x')");
         assert_eq!(case.watched("p"), None);
         assert!(!case.list()[0].is_whole);
         case.watch(&["p"]);
@@ -384,16 +368,8 @@ fn names_may_hold_anything() {
         r#""@relation@ %I $1 \x""#,
         "\"line\n; DROP TABLE victim; --\"",
     ];
-    let columns = [
-        r#""Key""#,
-        r#""a""b\c""#,
-        r#""$pgcache$""#,
-        r#""it's""#,
-        "\"l\nf\"",
-        "\"o\"",
-        "\"keys\"",
-        "\"100%s\"",
-    ];
+    let columns =
+        [r#""Key""#, r#""a""b\c""#, r#""$pgcache$""#, r#""it's""#, "\"l\nf\"", "\"o\"", "\"keys\"", "\"100%s\""];
     let columns = columns.map(|name| format!("{name} int UNIQUE DEFAULT 1")).join(", ");
     let ddl: String = tables.iter().map(|name| format!("CREATE TABLE {name} ({columns});")).collect();
     with(&format!("CREATE TABLE victim (); CREATE SCHEMA \"s.s\"; {ddl}"), &tables, |case| {
@@ -437,7 +413,8 @@ fn values_are_spelled_the_same_whatever_the_writers_settings() {
          'null', 'a    ', NULL, NULL, NULL, NULL, '\"x\"', '10.0.0.1', NULL, NULL, NULL, NULL, NULL, NULL, NULL",
     ];
     with(&sql, &["t"], |case| {
-        let expected = "SELECT '{' || string_agg(to_json(c.key)::text || ':' || c.value::text, ',' ORDER BY c.key COLLATE \"C\")
+        let expected =
+            "SELECT '{' || string_agg(to_json(c.key)::text || ':' || c.value::text, ',' ORDER BY c.key COLLATE \"C\")
                 || '}' FROM t AS whole, json_each(row_to_json(whole)) c WHERE whole.id = $1";
         let oid = case.oid("t");
         case.subscriber
@@ -484,8 +461,7 @@ fn a_hostile_search_path_changes_nothing() {
 
 #[test]
 fn wide_rows_and_wide_keys_never_fail() {
-    let sql =
-        "CREATE TABLE wide (id int PRIMARY KEY, body text); CREATE TABLE keys (key text PRIMARY KEY, v int)";
+    let sql = "CREATE TABLE wide (id int PRIMARY KEY, body text); CREATE TABLE keys (key text PRIMARY KEY, v int)";
     with(sql, &["wide", "keys"], |case| {
         let key = [r#"{"id":1}"#];
         let megabyte = "(SELECT string_agg(md5(n::text), '') FROM generate_series(1, 32768) n)";
@@ -507,8 +483,7 @@ fn wide_rows_and_wide_keys_never_fail() {
 #[test]
 fn keys_of_several_rows_fill_few_notices() {
     with(USERS, &["users"], |case| {
-        let insert =
-            "INSERT INTO users SELECT n, 'user' || n || '@example.com' FROM generate_series(1001, 2000) n";
+        let insert = "INSERT INTO users SELECT n, 'user' || n || '@example.com' FROM generate_series(1001, 2000) n";
         let notices = case.hear(insert);
         assert!((2..=8).contains(&notices.len()), "{} notices", notices.len());
         assert!(notices.iter().all(|notice| notice.len() <= 7900));
@@ -518,10 +493,7 @@ fn keys_of_several_rows_fill_few_notices() {
         case.hear(rows);
         case.watch(&["k"]);
         // 100 notices would be too many.
-        case.assert_hears(
-            "INSERT INTO k SELECT repeat('k', 5000) || n FROM generate_series(1, 100) n",
-            &[("k", ALL)],
-        );
+        case.assert_hears("INSERT INTO k SELECT repeat('k', 5000) || n FROM generate_series(1, 100) n", &[("k", ALL)]);
         let notices = case.hear("DELETE FROM k WHERE right(key, 1) = '1'");
         assert_eq!(notices.len(), 10);
     });
@@ -529,8 +501,7 @@ fn keys_of_several_rows_fill_few_notices() {
 
 #[test]
 fn a_statement_with_100_000_rows_is_one_notice() {
-    let sql =
-        "CREATE TABLE big (id int PRIMARY KEY, v int); INSERT INTO big SELECT generate_series(1, 100000), 0";
+    let sql = "CREATE TABLE big (id int PRIMARY KEY, v int); INSERT INTO big SELECT generate_series(1, 100000), 0";
     with(sql, &["big"], |case| {
         for sql in ["UPDATE big SET v = 1", "UPDATE big SET id = -id", "DELETE FROM big"] {
             case.assert_hears(sql, &[("big", ALL)]);
@@ -548,8 +519,7 @@ fn a_copy_of_a_million_rows_is_one_notice() {
 #[test]
 fn writers_with_the_role_of_a_replica_are_heard() {
     with(USERS, &["users"], |case| {
-        let sql =
-            "SET session_replication_role = replica; UPDATE users SET v = 1 WHERE id = 1; TRUNCATE users";
+        let sql = "SET session_replication_role = replica; UPDATE users SET v = 1 WHERE id = 1; TRUNCATE users";
         case.assert_hears(sql, &[("users", Some(&[r#"{"email":"u1","id":1}"#])), ("users", ALL)]);
     });
 }
@@ -603,10 +573,7 @@ fn a_table_that_changed_under_its_triggers_is_heard_as_a_whole_until_it_is_added
 fn a_dropped_index_and_a_renamed_table_change_nothing_for_the_application() {
     with(USERS, &["users"], |case| {
         case.hear("ALTER TABLE users DROP CONSTRAINT users_email_key");
-        case.assert_hears(
-            "UPDATE users SET v = 1 WHERE id = 1",
-            &[("users", Some(&[r#"{"email":"u1","id":1}"#]))],
-        );
+        case.assert_hears("UPDATE users SET v = 1 WHERE id = 1", &[("users", Some(&[r#"{"email":"u1","id":1}"#]))]);
         case.hear("ALTER TABLE users RENAME TO people; CREATE SCHEMA app; ALTER TABLE people SET SCHEMA app");
         let key = [r#"{"email":"u1","id":1}"#];
         case.assert_hears("UPDATE app.people SET v = 1 WHERE id = 1", &[("app.people", Some(&key))]);
@@ -664,8 +631,7 @@ fn transactions_may_be_prepared_in_outbox_mode() {
     let mut case = Case::new(&database, Mode::Outbox);
     case.watch(&["users"]);
     let key = [r#"{"email":"u1","id":1}"#];
-    let prepare =
-        "BEGIN; UPDATE users SET v = 1 WHERE id = 1; ALTER TABLE users ADD c int; PREPARE TRANSACTION 'x'";
+    let prepare = "BEGIN; UPDATE users SET v = 1 WHERE id = 1; ALTER TABLE users ADD c int; PREPARE TRANSACTION 'x'";
     assert!(case.hear(prepare).is_empty());
     let heard = case.hear("COMMIT PREPARED 'x'");
     assert_eq!(read(&heard[0]).1.unwrap().into_iter().collect::<Vec<_>>(), key);
@@ -683,8 +649,7 @@ fn a_full_outbox_takes_no_more_and_fails_nobody() {
     case.assert_hears("UPDATE users SET v = 1 WHERE id = 1", &[("users", Some(&[key]))]);
     // A transaction that reads as of now, and writes when there is room again.
     let mut early = database.connect();
-    let mut early =
-        early.build_transaction().isolation_level(IsolationLevel::RepeatableRead).start().unwrap();
+    let mut early = early.build_transaction().isolation_level(IsolationLevel::RepeatableRead).start().unwrap();
     case.hear("SELECT setval('pgcache.outbox_id_seq', 2000000)");
     early.query("SELECT 1", &[]).unwrap();
     for sql in [
@@ -722,16 +687,12 @@ fn the_outbox_tells_each_change_once_whatever_the_order_of_commits() {
     let (mut slow, mut quick) = (database.connect(), database.connect());
     slow.batch_execute("BEGIN; UPDATE users SET v = 1 WHERE id = 1").unwrap();
     quick.batch_execute("UPDATE users SET v = 1 WHERE id = 2").unwrap();
-    let told =
-        |notices: Vec<String>| -> Vec<String> { notices.iter().flat_map(|n| read(n).1.unwrap()).collect() };
+    let told = |notices: Vec<String>| -> Vec<String> { notices.iter().flat_map(|n| read(n).1.unwrap()).collect() };
     assert_eq!(told(poll(&mut case.subscriber, &mut seen)), [r#"{"email":"u2","id":2}"#]);
     assert!(poll(&mut case.subscriber, &mut seen).is_empty());
     slow.batch_execute("SAVEPOINT s; UPDATE users SET v = 1 WHERE id = 4; ROLLBACK TO s").unwrap();
     slow.batch_execute("SAVEPOINT s; UPDATE users SET v = 1 WHERE id = 3; RELEASE s; COMMIT").unwrap();
-    assert_eq!(
-        told(poll(&mut case.subscriber, &mut seen)),
-        [r#"{"email":"u1","id":1}"#, r#"{"email":"u3","id":3}"#]
-    );
+    assert_eq!(told(poll(&mut case.subscriber, &mut seen)), [r#"{"email":"u1","id":1}"#, r#"{"email":"u3","id":3}"#]);
     assert!(poll(&mut case.subscriber, &mut seen).is_empty());
 }
 
@@ -745,8 +706,7 @@ fn adding_twice_is_the_same_as_once() {
             UNION ALL SELECT relname::text || coalesce(relacl::text, '') FROM pg_class
                        WHERE relnamespace = 'pgcache'::regnamespace) y";
         let (before, list) = (case.database.text(state), case.list());
-        let script =
-            install::sql(&mut case.subscriber, "users", case.mode, &AllowTables::default()).unwrap().unwrap();
+        let script = install::sql(&mut case.subscriber, "users", case.mode, &AllowTables::default()).unwrap().unwrap();
         case.watch(&["users", "p", "users"]);
         assert_eq!((case.database.text(state), case.list()), (before.clone(), list));
         assert_eq!(
@@ -767,10 +727,7 @@ fn another_mode_takes_the_place_of_the_first() {
         case.watch(&["users"]);
         assert_eq!(case.watched("users"), Some(other.name().into()));
         assert_eq!(case.list()[0].mode, other);
-        case.assert_hears(
-            "UPDATE users SET v = 1 WHERE id = 1",
-            &[("users", Some(&[r#"{"email":"u1","id":1}"#]))],
-        );
+        case.assert_hears("UPDATE users SET v = 1 WHERE id = 1", &[("users", Some(&[r#"{"email":"u1","id":1}"#]))]);
     });
 }
 
@@ -801,10 +758,7 @@ fn removing_the_watch_leaves_nothing_behind() {
         case.watch(&["users"]);
         case.writer.batch_execute("CREATE TABLE pgcache.mine ()").unwrap();
         install::del(&mut case.subscriber, "users", &AllowTables::default()).unwrap().unwrap();
-        assert_eq!(
-            case.database.text("SELECT to_regclass('pgcache.mine')::text"),
-            Some("pgcache.mine".into())
-        );
+        assert_eq!(case.database.text("SELECT to_regclass('pgcache.mine')::text"), Some("pgcache.mine".into()));
     });
 }
 
@@ -859,8 +813,7 @@ fn what_nothing_tells_of_is_refused() {
             let error = refused(install::add(&mut case.subscriber, name, case.mode, &AllowTables::default()));
             assert!(error.starts_with("PGNOTABLE "), "{name}: {error}");
             assert!(
-                refused(install::del(&mut case.subscriber, name, &AllowTables::default()))
-                    .starts_with("PGNOTABLE "),
+                refused(install::del(&mut case.subscriber, name, &AllowTables::default())).starts_with("PGNOTABLE "),
                 "{name}"
             );
         }
@@ -892,8 +845,7 @@ fn waiting_for_a_busy_table_ends_soon_and_changes_nothing() {
                 other.batch_execute("UPDATE users SET v = 1 WHERE id = 2").unwrap();
                 Some(start.elapsed())
             });
-            let error =
-                refused(install::add(&mut case.subscriber, "users", Mode::Notify, &AllowTables::default()));
+            let error = refused(install::add(&mut case.subscriber, "users", Mode::Notify, &AllowTables::default()));
             is_refused.store(true, Ordering::Relaxed);
             assert!(error.starts_with("PGERR 55P03 users: "), "{error}");
             other.join().unwrap()
@@ -946,11 +898,7 @@ fn changed_definitions_are_heard() {
         ddl(case, "DROP INDEX by_name", &[]);
         ddl(case, "ALTER TABLE p_us_1 ALTER v SET DEFAULT 1", &["p_us_1", "p_us", "p"]);
         ddl(case, "ALTER TABLE p DETACH PARTITION p_eu", &["p"]);
-        ddl(
-            case,
-            "CREATE OR REPLACE VIEW v AS SELECT id, email, full_name AS name, v, 1 AS one FROM users",
-            &["v"],
-        );
+        ddl(case, "CREATE OR REPLACE VIEW v AS SELECT id, email, full_name AS name, v, 1 AS one FROM users", &["v"]);
         ddl(case, "CREATE POLICY mine ON users USING (true)", &["users"]);
         ddl(case, "DROP POLICY mine ON users", &[]);
         ddl(case, "CREATE TYPE mood AS ENUM ('a'); ALTER TYPE mood ADD VALUE 'b'", &[]);
@@ -983,23 +931,16 @@ fn the_owner_of_a_table_may_watch_it_without_event_triggers() {
         ));
         let mut case = Case::new(&database, mode);
         case.subscriber
-            .batch_execute(&format!(
-                "SET SESSION AUTHORIZATION {role}; SET default_transaction_read_only = on"
-            ))
+            .batch_execute(&format!("SET SESSION AUTHORIZATION {role}; SET default_transaction_read_only = on"))
             .unwrap();
         case.watch(&["users"]);
         assert_eq!(case.watched("users"), Some(mode.name().into()));
         assert!(case.list()[0].is_whole && !case.list()[0].has_event_triggers);
-        case.assert_hears(
-            "UPDATE users SET v = 1 WHERE id = 1",
-            &[("users", Some(&[r#"{"email":"u1","id":1}"#]))],
-        );
+        case.assert_hears("UPDATE users SET v = 1 WHERE id = 1", &[("users", Some(&[r#"{"email":"u1","id":1}"#]))]);
         install::del(&mut case.subscriber, "users", &AllowTables::default()).unwrap().unwrap();
         assert_nothing_left(&mut case);
         case.subscriber.batch_execute("RESET SESSION AUTHORIZATION").unwrap();
-        database.execute(&format!(
-            "REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}; DROP ROLE {role}"
-        ));
+        database.execute(&format!("REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}; DROP ROLE {role}"));
     }
 }
 
@@ -1010,18 +951,13 @@ fn a_role_with_the_least_rights_can_poll_what_a_dba_installed() {
     database.execute(&format!("CREATE ROLE {role} LOGIN; {USERS}; GRANT SELECT ON users TO {role}"));
     let mut case = Case::new(&database, Mode::Outbox);
     case.subscriber.batch_execute(&format!("SET SESSION AUTHORIZATION {role}")).unwrap();
-    let error =
-        install::add(&mut case.subscriber, "users", Mode::Outbox, &AllowTables::default()).unwrap_err();
+    let error = install::add(&mut case.subscriber, "users", Mode::Outbox, &AllowTables::default()).unwrap_err();
     assert_eq!(error.code().unwrap().code(), "42501");
-    let script =
-        install::sql(&mut case.subscriber, "users", Mode::Outbox, &AllowTables::default()).unwrap().unwrap();
+    let script = install::sql(&mut case.subscriber, "users", Mode::Outbox, &AllowTables::default()).unwrap().unwrap();
     case.writer.batch_execute(&script.to_string()).unwrap();
     case.notices();
     assert_eq!(case.watched("users"), Some("outbox".into()));
-    case.assert_hears(
-        "UPDATE users SET v = 1 WHERE id = 1",
-        &[("users", Some(&[r#"{"email":"u1","id":1}"#]))],
-    );
+    case.assert_hears("UPDATE users SET v = 1 WHERE id = 1", &[("users", Some(&[r#"{"email":"u1","id":1}"#]))]);
     case.subscriber
         .batch_execute(
             "DELETE FROM pgcache.outbox; SELECT last_value FROM pgcache.outbox_id_seq;
@@ -1029,9 +965,7 @@ fn a_role_with_the_least_rights_can_poll_what_a_dba_installed() {
             INSERT INTO pgcache.outbox_state DEFAULT VALUES ON CONFLICT DO NOTHING",
         )
         .unwrap();
-    for forbidden in
-        ["UPDATE pgcache.outbox SET notice = ''", "DELETE FROM users", "DROP TABLE pgcache.outbox"]
-    {
+    for forbidden in ["UPDATE pgcache.outbox SET notice = ''", "DELETE FROM users", "DROP TABLE pgcache.outbox"] {
         assert_eq!(case.subscriber.batch_execute(forbidden).unwrap_err().code().unwrap().code(), "42501");
     }
     case.subscriber.batch_execute("RESET SESSION AUTHORIZATION").unwrap();
@@ -1046,12 +980,8 @@ fn what_a_subscription_writes_is_heard() {
         let tables = format!("{USERS}; {PARTS}");
         publisher.execute(&tables);
         subscriber.execute(&tables);
-        publisher
-            .execute("CREATE PUBLICATION all_of FOR TABLE users, p WITH (publish_via_partition_root = true)");
-        publisher.text(&format!(
-            "SELECT pg_create_logical_replication_slot('{}', 'pgoutput')::text",
-            publisher.name
-        ));
+        publisher.execute("CREATE PUBLICATION all_of FOR TABLE users, p WITH (publish_via_partition_root = true)");
+        publisher.text(&format!("SELECT pg_create_logical_replication_slot('{}', 'pgoutput')::text", publisher.name));
         let mut case = Case::new(&subscriber, mode);
         case.watch(&["users", "p"]);
         subscriber.execute(&format!(
@@ -1077,10 +1007,7 @@ fn what_a_subscription_writes_is_heard() {
         let oid = |table: &str| subscriber.number(&format!("SELECT '{table}'::regclass::oid::bigint")) as u32;
         let keys = |keys: &[&str]| Some(keys.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>());
         let (old, new) = (r#"{"email":"u1","id":1}"#, r#"{"email":"u1","id":10}"#);
-        assert_eq!(
-            heard("UPDATE users SET id = 10 WHERE id = 1", 1),
-            [(oid("users"), keys(&[old, new]))].into()
-        );
+        assert_eq!(heard("UPDATE users SET id = 10 WHERE id = 1", 1), [(oid("users"), keys(&[old, new]))].into());
         assert_eq!(heard("DELETE FROM users WHERE id = 10", 1), [(oid("users"), keys(&[new]))].into());
         let eu = r#"{"id":1,"region":"eu"}"#;
         assert_eq!(heard("INSERT INTO p VALUES (1, 'eu', 0)", 1), [(oid("p_eu"), keys(&[eu]))].into());
@@ -1089,10 +1016,7 @@ fn what_a_subscription_writes_is_heard() {
         let many = heard("INSERT INTO users SELECT n, n FROM generate_series(1, 3000) n", 1001);
         assert!(many.len() == 1001 && many.contains(&(oid("users"), None)));
         // Ordinary statements fire the same triggers.
-        case.assert_hears(
-            "UPDATE users SET v = 1 WHERE id = 1",
-            &[("users", Some(&[r#"{"email":"1","id":1}"#]))],
-        );
+        case.assert_hears("UPDATE users SET v = 1 WHERE id = 1", &[("users", Some(&[r#"{"email":"1","id":1}"#]))]);
         subscriber.execute(&format!("ALTER SUBSCRIPTION from_{0} DISABLE", publisher.name));
         install::del(&mut case.subscriber, "users", &AllowTables::default()).unwrap().unwrap();
         install::del(&mut case.subscriber, "p", &AllowTables::default()).unwrap().unwrap();

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use support::server::module;
 use support::watched::await_freshness;
 use support::{
-    eventually, on_every_server, Client, Database, Kind, Lock, Mode, Postgres, Proxy, Reply, Server,
-    FOREVER_MS,
+    eventually, on_every_server, Client, Database, Kind, Lock, Mode, Postgres, Proxy, Reply, Server, FOREVER_MS,
 };
 
 /// Shorter than any wait for PostgreSQL is in these tests, and longer than a busy machine takes without one.
@@ -239,9 +238,7 @@ impl Silence {
                 ask_in_vain(&server, &mut client);
             }
             Self::Refused => {
-                eventually("the source is down", || {
-                    (client.read("users", &user(1)).code() == "PGDOWN").then_some(())
-                });
+                eventually("the source is down", || (client.read("users", &user(1)).code() == "PGDOWN").then_some(()));
             }
         }
         server

@@ -307,8 +307,7 @@ fn rows_that_row_security_hides_are_not_served_once_the_role_is_no_longer_exempt
 
 #[test]
 fn a_view_with_the_rights_of_whoever_reads_shows_what_these_may_see() {
-    let version: i64 =
-        Postgres::shared().database().number("SELECT current_setting('server_version_num')::bigint");
+    let version: i64 = Postgres::shared().database().number("SELECT current_setting('server_version_num')::bigint");
     if version < 150_000 {
         return;
     }
@@ -332,10 +331,8 @@ fn a_view_with_the_rights_of_whoever_reads_shows_what_these_may_see() {
                 let row = wanted.as_array().unwrap().iter().find(|row| row["id"] == *id);
                 eventually(&format!("{view} {}", index + 1), || {
                     let reply = client.read(view, &format!(r#"{{"id":{id}}}"#));
-                    (row.map_or(reply == Reply::Nil, |row| {
-                        matches!(reply, Reply::Bulk(_)) && reply.json() == *row
-                    }))
-                    .then_some(())
+                    (row.map_or(reply == Reply::Nil, |row| matches!(reply, Reply::Bulk(_)) && reply.json() == *row))
+                        .then_some(())
                 });
             }
         };
@@ -352,9 +349,7 @@ fn a_view_with_the_rights_of_whoever_reads_shows_what_these_may_see() {
         ["through", "over", "own"].iter().for_each(|view| seen(&mut client, view, &all));
 
         // Policies count for whoever reads, but where the view reads as its owner.
-        database.execute(
-            "CREATE POLICY own ON users USING (id = 1); ALTER TABLE users ENABLE ROW LEVEL SECURITY",
-        );
+        database.execute("CREATE POLICY own ON users USING (id = 1); ALTER TABLE users ENABLE ROW LEVEL SECURITY");
         let one = serde_json::json!([all[0]]);
         seen(&mut client, "through", &one);
         seen(&mut client, "own", &all);

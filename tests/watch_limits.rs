@@ -28,7 +28,8 @@ fn answers(server: &Server) -> Vec<Reply> {
 
 /// The server process of the transaction that holds a lock on `table`.
 fn holder(database: &Database<'_>, table: &str) -> i64 {
-    let sql = "SELECT pid::int8 FROM pg_locks WHERE granted AND mode = 'AccessExclusiveLock' AND relation = '@'::regclass";
+    let sql =
+        "SELECT pid::int8 FROM pg_locks WHERE granted AND mode = 'AccessExclusiveLock' AND relation = '@'::regclass";
     database.number(&sql.replace('@', table))
 }
 
@@ -45,10 +46,7 @@ fn who_watches_a_table_in_use_is_told_by_whom() {
             let process = format!("process {} uses the table", holder(&database, "users"));
             let [added, deleted, sql, list] = answers(&server).try_into().unwrap();
             for reply in [added, deleted] {
-                assert!(
-                    matches!(&reply, Reply::Error(text) if text.starts_with("PGERR 55P03 users: ")),
-                    "{reply:?}"
-                );
+                assert!(matches!(&reply, Reply::Error(text) if text.starts_with("PGERR 55P03 users: ")), "{reply:?}");
                 assert!(matches!(&reply, Reply::Error(text) if text.contains(&process)), "{reply:?}");
             }
             assert!(matches!(sql, Reply::Bulk(_)), "{sql:?}");
@@ -88,9 +86,7 @@ fn a_locked_catalog_holds_up_no_watch_command() {
         let database = postgres.database();
         database.with_users(1);
         let server = Server::setup(&kind).on(&database).setting("load_timeout_ms", "2000").start();
-        eventually("the source is up", || {
-            (server.client().read("users", r#"{"id":1}"#).code() == "").then_some(())
-        });
+        eventually("the source is up", || (server.client().read("users", r#"{"id":1}"#).code() == "").then_some(()));
         let _lock = Lock::on(&database, "pg_catalog.pg_trigger");
         for reply in answers(&server) {
             assert!(["PGERR", "PGTIMEOUT"].contains(&reply.code()), "{reply:?}");
@@ -106,9 +102,7 @@ fn a_silent_postgresql_holds_up_no_watch_command() {
         database.with_users(1);
         let setup = Server::setup(&kind).on(&database).setting("connect_timeout_ms", "1000");
         let server = setup.setting("load_timeout_ms", "2000").start();
-        eventually("the source is up", || {
-            (server.client().read("users", r#"{"id":1}"#).code() == "").then_some(())
-        });
+        eventually("the source is up", || (server.client().read("users", r#"{"id":1}"#).code() == "").then_some(()));
         // While an installation is under way.
         let mut lock = Lock::on(&database, "users");
         let mut client = server.client();

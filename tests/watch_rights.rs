@@ -188,14 +188,11 @@ fn the_functions_of_the_event_triggers_belong_to_a_superuser() {
     let database = Postgres::shared().database();
     let attacker = Attacker::new(&database);
     database.execute("CREATE TABLE users (id bigint PRIMARY KEY)");
-    let script = install::sql(&mut database.connect(), "users", Mode::Notify, &AllowTables::default())
-        .unwrap()
-        .unwrap();
+    let script =
+        install::sql(&mut database.connect(), "users", Mode::Notify, &AllowTables::default()).unwrap().unwrap();
     database.execute(&script.triggers);
     database.execute(&format!("GRANT ALL ON SCHEMA pgcache TO {}", attacker.role));
-    attacker.execute(
-        "CREATE FUNCTION pgcache.tell_of_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
-    );
+    attacker.execute("CREATE FUNCTION pgcache.tell_of_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'");
     let error = database.connect().batch_execute(&script.event_triggers).unwrap_err();
     assert_eq!(error.code().unwrap().code(), "42501");
 }
@@ -214,10 +211,8 @@ fn cast_shadows(attacker: &Attacker<'_>) {
 
 /// A DBA whose search path begins with the attacker's schema watches `table` by psql.
 fn watch_by_dba(database: &Database<'_>, table: &str, mode: Mode) {
-    let script = install::sql(&mut database.connect(), table, mode, &AllowTables::default())
-        .unwrap()
-        .unwrap()
-        .to_string();
+    let script =
+        install::sql(&mut database.connect(), table, mode, &AllowTables::default()).unwrap().unwrap().to_string();
     for _ in 0..2 {
         database.psql(&["search_path=evil,public"], &script);
     }
@@ -249,10 +244,7 @@ fn what_a_dba_runs_in_psql_does_what_it_says_whatever_names_say() {
         assert_eq!(database.number("SELECT count(*) FROM effects"), 0);
         assert!(!attacker.is_superuser(), "{mode}");
         let listed = install::list(&mut database.connect()).unwrap();
-        assert_eq!(
-            listed.iter().filter(|table| table.is_whole && table.has_event_triggers).count(),
-            AS_NAMES.len()
-        );
+        assert_eq!(listed.iter().filter(|table| table.is_whole && table.has_event_triggers).count(), AS_NAMES.len());
     }
 }
 

@@ -146,12 +146,8 @@ fn keys_of_awkward_types_are_dropped_by_their_own_text() {
         );
         let table = r#""Odd ""Name""""#;
         watch(client, table);
-        let keys = [
-            r#"{"at":"2024-05-01 10:00:00Z"}"#,
-            r#"{"n":1.5}"#,
-            r#"{"span":"24:00:00"}"#,
-            r#"{"tags":["a","b c"]}"#,
-        ];
+        let keys =
+            [r#"{"at":"2024-05-01 10:00:00Z"}"#, r#"{"n":1.5}"#, r#"{"span":"24:00:00"}"#, r#"{"tags":["a","b c"]}"#];
         for key in keys {
             assert_eq!(name_of(&client.read(table, key)), "old", "{key}");
         }
@@ -262,9 +258,7 @@ fn what_cannot_be_watched_is_refused_with_its_reason() {
         database.with_users(5).execute("CREATE MATERIALIZED VIEW copy AS SELECT * FROM users");
         let server = listening(&kind, &database, "notify");
         let mut client = server.client();
-        for (table, code) in
-            [("nothing", "PGNOTABLE"), ("copy", "PGERR"), ("a b", "ERR"), ("x:users", "PGNOTABLE")]
-        {
+        for (table, code) in [("nothing", "PGNOTABLE"), ("copy", "PGERR"), ("a b", "ERR"), ("x:users", "PGNOTABLE")] {
             let reply = client.call(&["PGCACHE.WATCH", "ADD", table]);
             assert_eq!(reply.code(), code, "{table}: {reply:?}");
         }

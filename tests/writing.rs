@@ -81,13 +81,10 @@ fn a_write_lives_for_its_ttl() {
 fn bad_data_is_refused_and_changes_nothing() {
     with_users(|database, _, client| {
         client.read("users", USER_1);
-        for data in
-            ["", "{", "1", "[]", "\"x\"", "true", "{} {}", "{}x", "nul", "NULL", "{'a':1}", "{\"a\":NaN}"]
-        {
+        for data in ["", "{", "1", "[]", "\"x\"", "true", "{} {}", "{}x", "nul", "NULL", "{'a':1}", "{\"a\":NaN}"] {
             assert_eq!(write(client, USER_1, data).code(), "ERR", "{data}");
         }
-        let not_utf8 =
-            client.call(&[&b"PGCACHE.WRITE"[..], b"users", USER_1.as_bytes(), b"{\"a\":\"\xff\"}"]);
+        let not_utf8 = client.call(&[&b"PGCACHE.WRITE"[..], b"users", USER_1.as_bytes(), b"{\"a\":\"\xff\"}"]);
         assert_eq!(not_utf8.code(), "ERR");
         for ttl in ["0", "-1", "x", "2147483648", "1.5", "", " 1"] {
             assert_eq!(client.call(&["PGCACHE.WRITE", "users", USER_1, "{}", ttl]).code(), "ERR", "{ttl}");
@@ -240,16 +237,8 @@ fn key_is_where_the_entry_stands() {
             ("users", r#"{"id":1}"#, r#"pg_cache:users:{"id":1}"#),
             ("public.USERS", r#"{ "id" : "01" }"#, r#"pg_cache:users:{"id":1}"#),
             ("users", r#"{"email":"user2@example.com"}"#, r#"pg_cache:users:{"email":"user2@example.com"}"#),
-            (
-                "app.\"Mixed Case\"",
-                r#"{"b":"1","a":"x{y}"}"#,
-                r#"pg_cache:app."Mixed Case":{"a":"x{y}","b":1}"#,
-            ),
-            (
-                "seen",
-                r#"{"at":"2024-01-01 13:00:00+01"}"#,
-                r#"pg_cache:seen:{"at":"2024-01-01T12:00:00+00:00"}"#,
-            ),
+            ("app.\"Mixed Case\"", r#"{"b":"1","a":"x{y}"}"#, r#"pg_cache:app."Mixed Case":{"a":"x{y}","b":1}"#),
+            ("seen", r#"{"at":"2024-01-01 13:00:00+01"}"#, r#"pg_cache:seen:{"at":"2024-01-01T12:00:00+00:00"}"#),
         ];
         for (table, key, expected) in cases {
             assert_eq!(client.key(table, key), expected);

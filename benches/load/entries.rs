@@ -32,8 +32,7 @@ pub fn clear(client: &mut Client, prefix: &str) {
         let Reply::Array(parts) = reply else { panic!("SCAN: {reply:?}") };
         let [next, Reply::Array(keys)] = &parts[..] else { panic!("SCAN: {parts:?}") };
         if !keys.is_empty() {
-            let command: Vec<String> =
-                ["UNLINK".to_owned()].into_iter().chain(keys.iter().map(Reply::text)).collect();
+            let command: Vec<String> = ["UNLINK".to_owned()].into_iter().chain(keys.iter().map(Reply::text)).collect();
             client.call(&command);
         }
         cursor = next.text();

@@ -57,8 +57,7 @@ impl Load {
     /// Requests a second. Panics when the server answered with an error.
     pub fn run(&self, command: &[&str]) -> f64 {
         let start = |_| self.process(command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let processes: Vec<_> =
-            (0..self.processes).map(start).collect::<Result<_, _>>().expect("redis-benchmark");
+        let processes: Vec<_> = (0..self.processes).map(start).collect::<Result<_, _>>().expect("redis-benchmark");
         processes.into_iter().map(|process| rate(&process.wait_with_output().unwrap())).sum()
     }
 

@@ -47,8 +47,7 @@ pub fn svg(record: &Record) -> String {
     );
     for tick in scale.ticks() {
         let (x, class) = (scale.x(tick), if tick == 1.0 { "one" } else { "grid" });
-        svg +=
-            &format!("<line class=\"{class}\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom}\"/>\n");
+        svg += &format!("<line class=\"{class}\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom}\"/>\n");
         svg += &format!(
             "<text class=\"soft\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{tick}</text>\n",
             bottom + 20.0

@@ -64,9 +64,8 @@ impl Select {
     /// By clients of `stage`'s database.
     pub fn on(stage: &Stage, clients: Clients) -> Self {
         let last = FIRST_ID + u64::from(ROWS) - 1;
-        let script = format!(
-            "\\set id random({FIRST_ID}, {last})\nSELECT id, email, name, bio FROM users WHERE id = :id;\n"
-        );
+        let script =
+            format!("\\set id random({FIRST_ID}, {last})\nSELECT id, email, name, bio FROM users WHERE id = :id;\n");
         let script = stage.database().postgres.write_private("select.sql", &script);
         Self { stage: Stage { kind: stage.kind.clone() }, script, clients }
     }

@@ -67,9 +67,7 @@ impl Figure {
         match self.goal {
             Goal::None => [ratio, String::new(), String::new()],
             Goal::AtLeast(least, aim) => [ratio, format!("{least:.2}"), format!("{aim:.2}")],
-            Goal::AtMost(most, aim) => {
-                [format!("{:.3}", self.pair.ratio), format!("≤ {most:.2}"), format!("{aim:.2}")]
-            }
+            Goal::AtMost(most, aim) => [format!("{:.3}", self.pair.ratio), format!("≤ {most:.2}"), format!("{aim:.2}")],
         }
     }
 

@@ -43,11 +43,7 @@ fn entries(stage: &Stage) -> Vec<Figure> {
     let prefix = prefix(&mut client, "users");
     let mut filled = 0;
     let mut with = |count: u32| {
-        entries::fill(
-            &mut client,
-            (filled..count).map(|number| format!("{prefix}{}", key_of(number))),
-            &value,
-        );
+        entries::fill(&mut client, (filled..count).map(|number| format!("{prefix}{}", key_of(number))), &value);
         filled = count;
         let load = pipelined(&server, count);
         let cache_key = format!("{prefix}{ANY_KEY}");
@@ -79,11 +75,7 @@ fn tables(stage: &Stage) -> Vec<Figure> {
     let cache_key = client.key("t000000000000", key).replace("000000000000", "__rand_int__");
     let with = |count: u32| {
         let load = pipelined(&server, count);
-        Pair::of(
-            ROUNDS,
-            || load.run(&["PGCACHE.READ", "t__rand_int__", key]),
-            || load.run(&["GET", &cache_key]),
-        )
+        Pair::of(ROUNDS, || load.run(&["PGCACHE.READ", "t__rand_int__", key]), || load.run(&["GET", &cache_key]))
     };
     compared(("1 table", with(1)), ("1,000 tables", with(TABLES)))
 }

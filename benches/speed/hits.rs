@@ -52,11 +52,7 @@ pub fn figures(stage: &Stage) -> Vec<Figure> {
 fn pair(client: &mut Client, load: Load, asked: &Asked<'_>) -> Pair {
     let load = asked.range.map_or(load, |range| load.range(range));
     let cache_key = format!("{}{}", prefix(client, asked.table), asked.key);
-    Pair::of(
-        ROUNDS,
-        || load.run(&["PGCACHE.READ", asked.table, asked.key]),
-        || load.run(&["GET", &cache_key]),
-    )
+    Pair::of(ROUNDS, || load.run(&["PGCACHE.READ", asked.table, asked.key]), || load.run(&["GET", &cache_key]))
 }
 
 /// A table of the first row alone, whose changes are told.

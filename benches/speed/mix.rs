@@ -56,18 +56,8 @@ pub fn figures(stage: &Stage) -> Vec<Figure> {
     };
     let hits = Pair { ours: ratio.ratio() * 100.0, theirs: f64::NAN, ratio: f64::NAN };
     vec![
-        Figure::new(
-            "mix",
-            "zipf mix: reads with 1,000 updates/s against none",
-            "/s",
-            against(|round| round.0),
-        ),
-        Figure::new(
-            "mix",
-            "zipf mix with 1,000 updates/s against cache-aside",
-            "/s",
-            against(|round| round.2),
-        ),
+        Figure::new("mix", "zipf mix: reads with 1,000 updates/s against none", "/s", against(|round| round.0)),
+        Figure::new("mix", "zipf mix with 1,000 updates/s against cache-aside", "/s", against(|round| round.2)),
         Figure::new("mix", "zipf mix: reads that are hits", "%", hits),
     ]
 }

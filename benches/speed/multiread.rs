@@ -35,13 +35,8 @@ fn hits(stage: &Stage) -> Figure {
     let array = format!("[{}]", keys.join(","));
     let mget: Vec<&str> = ["MGET"].into_iter().chain(cache_keys.iter().map(String::as_str)).collect();
     let pair = Pair::of(ROUNDS, || load.run(&["PGCACHE.MULTIREAD", "users", &array]), || load.run(&mget));
-    Figure::new(
-        "multiread",
-        "MULTIREAD of 100 hits against MGET, 50 clients",
-        "rows/s",
-        pair.times(KEYS.into()),
-    )
-    .goal(Goal::AtLeast(0.60, 0.8))
+    Figure::new("multiread", "MULTIREAD of 100 hits against MGET, 50 clients", "rows/s", pair.times(KEYS.into()))
+        .goal(Goal::AtLeast(0.60, 0.8))
 }
 
 fn misses(stage: &Stage, clients: Clients) -> Figure {
@@ -51,10 +46,7 @@ fn misses(stage: &Stage, clients: Clients) -> Figure {
     let select = Select::on(stage, clients);
     let pair = Pair::of(
         COLD_ROUNDS,
-        || {
-            cold_run(&server, load, COLD_REQUESTS * KEYS, &["PGCACHE.MULTIREAD", "users", &array])
-                * f64::from(KEYS)
-        },
+        || cold_run(&server, load, COLD_REQUESTS * KEYS, &["PGCACHE.MULTIREAD", "users", &array]) * f64::from(KEYS),
         || select.rows_per_second(),
     );
     Figure::new("multiread", format!("MULTIREAD of 100 misses against pgbench, {clients}"), "rows/s", pair)

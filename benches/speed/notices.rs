@@ -31,18 +31,8 @@ pub fn figures(stage: &Stage) -> Vec<Figure> {
     let single = applied(stage, &mut client, SINGLE_ROWS, 1);
     let pair = hits(stage, &server);
     vec![
-        Figure::alone(
-            "notices",
-            "rows forgotten, from the commit of 100 UPDATEs of 1,000 rows",
-            "rows/s",
-            bulk,
-        ),
-        Figure::alone(
-            "notices",
-            "rows forgotten, from the commit of 20,000 UPDATEs of one row",
-            "rows/s",
-            single,
-        ),
+        Figure::alone("notices", "rows forgotten, from the commit of 100 UPDATEs of 1,000 rows", "rows/s", bulk),
+        Figure::alone("notices", "rows forgotten, from the commit of 20,000 UPDATEs of one row", "rows/s", single),
         Figure::new("notices", "hits while 2,000 changes/s are told, against while they are not", "/s", pair),
     ]
 }

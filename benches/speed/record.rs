@@ -17,15 +17,13 @@ impl Record {
     /// What the file holds; nothing when there is none.
     pub fn read() -> Self {
         let text = fs::read_to_string(path()).unwrap_or_else(|_| "{}".into());
-        let value: Value =
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path().display()));
+        let value: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path().display()));
         let figures = |value: &Value| {
             let figures = value["figures"].as_array();
             figures.into_iter().flatten().filter_map(Figure::from_json).collect()
         };
         let servers = value.as_object().cloned().unwrap_or_default();
-        let mut servers: Vec<_> =
-            servers.iter().map(|(name, value)| (name.clone(), figures(value))).collect();
+        let mut servers: Vec<_> = servers.iter().map(|(name, value)| (name.clone(), figures(value))).collect();
         // Redis 7.0 first: that is what stands alone in the chart.
         servers.sort_by_key(|(name, _)| (name != "redis-7.0", name.clone()));
         Self { servers }

@@ -30,8 +30,7 @@ fn cells(texts: &[String; 6]) -> String {
 /// For `docs/performance.md`: the first server's figures, and the ratios of the others.
 pub fn markdown(record: &Record) -> String {
     let Some(((first, figures), others)) = record.servers().split_first() else { return String::new() };
-    let mut heads =
-        vec!["figure".to_owned(), "pgcache".into(), "other side".into(), format!("ratio, {first}")];
+    let mut heads = vec!["figure".to_owned(), "pgcache".into(), "other side".into(), format!("ratio, {first}")];
     heads.extend(others.iter().map(|(name, _)| name.clone()));
     heads.extend(["at least".into(), "aim".into()]);
     let mut text = line(&heads) + &line(&vec!["---".to_owned(); heads.len()]);

@@ -34,9 +34,7 @@ mod tests {
         assert_eq!(Entry::classify(b"{\"id\":1}"), Entry::Row(b"{\"id\":1}"));
         assert_eq!(Entry::classify(b"{}"), Entry::Row(b"{}"));
         assert_eq!(Entry::classify(b"null"), Entry::Absent);
-        for foreign in
-            [&b""[..], b"{", b"}", b"null ", b"NULL", b"[1]", b"42", b"{\"id\":1", b" {}", b"\0\xff"]
-        {
+        for foreign in [&b""[..], b"{", b"}", b"null ", b"NULL", b"[1]", b"42", b"{\"id\":1", b" {}", b"\0\xff"] {
             assert_eq!(Entry::classify(foreign), Entry::Foreign);
         }
     }

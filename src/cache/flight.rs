@@ -217,8 +217,7 @@ impl<W> Flights<W> {
     /// Gives up every flight whose deadline is at or before `now_ms`. What they bring later is not used.
     pub fn expire(&mut self, now_ms: u64) -> Vec<CompletedFlight<W>> {
         let late = |flight: &CompletedFlight<W>| flight.plan.deadline_ms <= now_ms;
-        let mut ids: Vec<FlightId> =
-            self.live.iter().filter(|(_, flight)| late(flight)).map(|(id, _)| *id).collect();
+        let mut ids: Vec<FlightId> = self.live.iter().filter(|(_, flight)| late(flight)).map(|(id, _)| *id).collect();
         ids.sort_unstable();
         ids.into_iter().filter_map(|id| self.complete(id)).collect()
     }

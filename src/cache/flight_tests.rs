@@ -9,13 +9,7 @@ fn row(table: u64) -> RowTarget {
 }
 
 fn plan(table: u64) -> FlightPlan {
-    FlightPlan {
-        target: Target::Row(row(table)),
-        ttl_s: 60,
-        deadline_ms: 1000,
-        prefix_len: 0,
-        is_refresh: false,
-    }
+    FlightPlan { target: Target::Row(row(table)), ttl_s: 60, deadline_ms: 1000, prefix_len: 0, is_refresh: false }
 }
 
 #[test]
@@ -111,9 +105,7 @@ fn a_superseded_flights_readers_go_over_to_the_next_one_once() {
     let mut flights = Flights::default();
     let Joined::Started(first) = flights.join(b"k", plan(1), 'a') else { panic!() };
     flights.supersede_key(b"k");
-    let Joined::Started(second) = flights.join(b"k", FlightPlan { ttl_s: 90, ..plan(1) }, 'b') else {
-        panic!()
-    };
+    let Joined::Started(second) = flights.join(b"k", FlightPlan { ttl_s: 90, ..plan(1) }, 'b') else { panic!() };
     let mut completed = flights.complete(first).unwrap();
     assert!(!flights.hand_over(b"k", &mut completed));
     assert!(completed.waiters.is_empty());

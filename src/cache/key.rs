@@ -63,8 +63,7 @@ impl<'a> LookupKey<'a> {
     ///
     /// Every refusal is an `ERR`; it names the index of the element that is no lookup key, or `max_multiread_keys`.
     pub fn parse_many(json: &'a [u8], max: usize) -> Result<Vec<Self>, Error> {
-        let text =
-            std::str::from_utf8(json).map_err(|_| Error::malformed("lookup keys are not valid UTF-8"))?;
+        let text = std::str::from_utf8(json).map_err(|_| Error::malformed("lookup keys are not valid UTF-8"))?;
         many::parse(text, max)
     }
 
@@ -114,10 +113,8 @@ impl<'a> LookupKey<'a> {
     ///
     /// `PGBADVALUE` for `\u0000`, `ERR` for an index beyond the last column.
     pub fn text_of(&self, index: usize) -> Result<Cow<'a, str>, Error> {
-        let (name, value) = self
-            .members
-            .get(index)
-            .ok_or_else(|| Error::malformed(format!("lookup key has no column {index}")))?;
+        let (name, value) =
+            self.members.get(index).ok_or_else(|| Error::malformed(format!("lookup key has no column {index}")))?;
         Token::of(name, value).map(Token::into_text)
     }
 }

@@ -47,8 +47,7 @@ fn printable(argument: &[u8]) -> Result<&str, Error> {
     if argument.len() > MAX_NAME_BYTES {
         return Err(Error::malformed(format!("table name is longer than {MAX_NAME_BYTES} bytes")));
     }
-    let text =
-        std::str::from_utf8(argument).map_err(|_| Error::malformed("table name is not valid UTF-8"))?;
+    let text = std::str::from_utf8(argument).map_err(|_| Error::malformed("table name is not valid UTF-8"))?;
     if text.contains('\0') {
         return Err(Error::malformed("table name holds a NUL byte"));
     }
@@ -70,9 +69,7 @@ fn check_source(source: &str) -> Result<(), Error> {
     if begins && goes_on {
         return Ok(());
     }
-    Err(Error::malformed(
-        "source name before ':' must be lower-case letters, digits and '_', beginning with a letter",
-    ))
+    Err(Error::malformed("source name before ':' must be lower-case letters, digits and '_', beginning with a letter"))
 }
 
 /// Checks `[schema.]relation`. Strictly, because later PostgreSQL versions would read `16384` or `-` as an OID.
@@ -85,9 +82,7 @@ fn check_relation(relation: &str) -> Result<(), Error> {
     match rest.chars().next() {
         None => Ok(()),
         Some('.') => Err(Error::malformed("table name has more than the two parts schema.relation")),
-        Some(_) => {
-            Err(Error::malformed("table name needs double quotes around what is no plain SQL identifier"))
-        }
+        Some(_) => Err(Error::malformed("table name needs double quotes around what is no plain SQL identifier")),
     }
 }
 
@@ -103,9 +98,8 @@ fn after_identifier(text: &str) -> Result<&str, Error> {
 fn after_quoted(text: &str) -> Result<&str, Error> {
     let mut rest = text;
     loop {
-        let (_, after) = rest
-            .split_once('"')
-            .ok_or_else(|| Error::malformed("table name has an unclosed double quote"))?;
+        let (_, after) =
+            rest.split_once('"').ok_or_else(|| Error::malformed("table name has an unclosed double quote"))?;
         match after.strip_prefix('"') {
             Some(more) => rest = more,
             None if text.starts_with('"') && after.len() + 1 == text.len() => return Err(empty()),
@@ -165,8 +159,7 @@ mod tests {
 
     #[test]
     fn quotes_protect_every_character() {
-        for name in ["\"Mixed Case\"", "\"a:b\"", "\"a.b\".\"c\"\"d\"", "\"'; DROP TABLE x; --\"", "\"\"\"\""]
-        {
+        for name in ["\"Mixed Case\"", "\"a:b\"", "\"a.b\".\"c\"\"d\"", "\"'; DROP TABLE x; --\"", "\"\"\"\""] {
             assert_eq!(parts(name), ("default", name));
         }
     }
@@ -181,9 +174,7 @@ mod tests {
         assert!(refusal("Analytics:users").contains("source name"));
         assert!(refusal("1a:users").contains("source name"));
         assert!(refusal("\"a\":users").contains("source name"));
-        for name in
-            ["users; DROP TABLE x", "a b", "a::b", "users ", " users", "a-b", "\"a\"b", "-", "x'y", "a\r\nb"]
-        {
+        for name in ["users; DROP TABLE x", "a b", "a::b", "users ", " users", "a-b", "\"a\"b", "-", "x'y", "a\r\nb"] {
             assert!(refusal(name).contains("double quotes"), "{name}: {}", refusal(name));
         }
         assert!(refusal("16384").contains("digit"));

@@ -131,9 +131,7 @@ pub fn parse_sql(bytes: &[u8]) -> Result<&str, Error> {
     let text = Some(bytes).filter(|bytes| bytes.len() <= MAX_SQL_BYTES);
     let text = text.and_then(|bytes| std::str::from_utf8(bytes).ok()).filter(|text| !text.contains('\0'));
     text.filter(|text| !text.trim().is_empty()).ok_or_else(|| {
-        Error::malformed(format!(
-            "a query is one SQL statement: UTF-8 without NUL, at most {MAX_SQL_BYTES} bytes"
-        ))
+        Error::malformed(format!("a query is one SQL statement: UTF-8 without NUL, at most {MAX_SQL_BYTES} bytes"))
     })
 }
 
@@ -163,7 +161,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_left_out() {
-        let later = r#"[{"name":"a"},5,{"name":"b","sql":"SELECT 1","ttl":null,"tags":[]},{"name":"c:d","sql":"x","tags":[]}]"#;
+        let later =
+            r#"[{"name":"a"},5,{"name":"b","sql":"SELECT 1","ttl":null,"tags":[]},{"name":"c:d","sql":"x","tags":[]}]"#;
         let read = NamedQueries::read(later.as_bytes()).unwrap();
         assert_eq!(read.iter().map(|query| query.name.as_str()).collect::<Vec<_>>(), ["b"]);
         assert!(NamedQueries::read(b"{}").is_none());

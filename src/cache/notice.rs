@@ -78,12 +78,8 @@ impl Fields<'_> {
 
     fn row_trigger(self) -> Option<Notice> {
         let relation = Relation::Name(self.table?);
-        let rows: Vec<Box<str>> = [self.old_data, self.new_data]
-            .into_iter()
-            .flatten()
-            .filter(|data| is_object(data))
-            .map(text)
-            .collect();
+        let rows: Vec<Box<str>> =
+            [self.old_data, self.new_data].into_iter().flatten().filter(|data| is_object(data)).map(text).collect();
         Some(if rows.is_empty() { Notice::Table(relation) } else { Notice::Rows { relation, rows } })
     }
 }
@@ -129,32 +125,21 @@ mod tests {
     fn the_row_trigger_of_others_is_understood() {
         let users = || Relation::Name("users".into());
         assert_eq!(
-            Notice::parse(
-                r#"{"table":"users","operation":"UPDATE","old_data":{"id":1},"new_data":{"id":2}}"#
-            ),
+            Notice::parse(r#"{"table":"users","operation":"UPDATE","old_data":{"id":1},"new_data":{"id":2}}"#),
             rows(users(), &[r#"{"id":1}"#, r#"{"id":2}"#])
         );
         assert_eq!(
             Notice::parse(r#"{"table":"users","operation":"INSERT","old_data":null,"new_data":{"id":2}}"#),
             rows(users(), &[r#"{"id":2}"#])
         );
-        assert_eq!(
-            Notice::parse(r#"{"table":"users","operation":"TRUNCATE"}"#),
-            Some(Notice::Table(users()))
-        );
+        assert_eq!(Notice::parse(r#"{"table":"users","operation":"TRUNCATE"}"#), Some(Notice::Table(users())));
     }
 
     #[test]
     fn anything_else_is_no_notice() {
-        for text in [
-            "",
-            "users",
-            "{}",
-            "[]",
-            r#"{"pgcache":1}"#,
-            r#"{"operation":"UPDATE"}"#,
-            r#"{"pgcache":1,"rel":-1}"#,
-        ] {
+        for text in
+            ["", "users", "{}", "[]", r#"{"pgcache":1}"#, r#"{"operation":"UPDATE"}"#, r#"{"pgcache":1,"rel":-1}"#]
+        {
             assert_eq!(Notice::parse(text), None, "{text}");
         }
     }

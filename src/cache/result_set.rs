@@ -68,9 +68,7 @@ mod tests {
         for end in 0..good.len() {
             assert_eq!(read(&good[..end]), None, "{end}");
         }
-        for bad in
-            [&b""[..], b"[]", b"null", br#"{"run":"+000000000000001","began":"0000000000000002","rows":[]}"#]
-        {
+        for bad in [&b""[..], b"[]", b"null", br#"{"run":"+000000000000001","began":"0000000000000002","rows":[]}"#] {
             assert_eq!(read(bad), None);
         }
     }

@@ -78,9 +78,8 @@ impl Tags {
 /// Reads one tag: UTF-8 of 1 to 512 bytes without control characters.
 pub fn parse(bytes: &[u8]) -> Result<&str, Error> {
     let tag = std::str::from_utf8(bytes).ok();
-    tag.filter(|tag| (1..=MAX_BYTES).contains(&tag.len()) && !tag.contains(char::is_control)).ok_or_else(
-        || Error::malformed(format!("a tag is UTF-8 of 1 to {MAX_BYTES} bytes without control characters")),
-    )
+    tag.filter(|tag| (1..=MAX_BYTES).contains(&tag.len()) && !tag.contains(char::is_control))
+        .ok_or_else(|| Error::malformed(format!("a tag is UTF-8 of 1 to {MAX_BYTES} bytes without control characters")))
 }
 
 #[cfg(test)]

@@ -25,10 +25,7 @@ impl Timings {
 
     /// The longer of each: the parts of a MULTIREAD are waited for side by side.
     pub fn max(self, other: Self) -> Self {
-        Self {
-            queue_us: self.queue_us.max(other.queue_us),
-            postgres_us: self.postgres_us.max(other.postgres_us),
-        }
+        Self { queue_us: self.queue_us.max(other.queue_us), postgres_us: self.postgres_us.max(other.postgres_us) }
     }
 }
 

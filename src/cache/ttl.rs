@@ -80,9 +80,8 @@ fn decimal(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 10 || digits.starts_with(b"0") {
         return None;
     }
-    let number = digits
-        .iter()
-        .try_fold(0u64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))?;
+    let number =
+        digits.iter().try_fold(0u64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))?;
     u32::try_from(number).ok()
 }
 
@@ -100,21 +99,8 @@ mod tests {
 
     #[test]
     fn everything_else_is_an_invalid_ttl() {
-        let refused = [
-            "",
-            "0",
-            "00",
-            "-1",
-            "+1",
-            " 1",
-            "1 ",
-            "1.5",
-            "1e3",
-            "ten",
-            "2147483648",
-            "99999999999999999999",
-            "٣",
-        ];
+        let refused =
+            ["", "0", "00", "-1", "+1", " 1", "1 ", "1.5", "1e3", "ten", "2147483648", "99999999999999999999", "٣"];
         for argument in refused {
             let error = Ttl::parse(argument.as_bytes()).unwrap_err().to_string();
             assert!(error.starts_with("ERR invalid TTL: "), "{argument}: {error}");

@@ -22,8 +22,7 @@ impl FromStr for PgSnapshot {
         let mut number = || parts.next()?.parse::<u64>().ok();
         let (xmin, xmax) = (number().ok_or(())?, number().ok_or(())?);
         let listed = parts.next().ok_or(())?;
-        let running =
-            listed.split(',').filter(|xid| !xid.is_empty()).map(str::parse).collect::<Result<_, _>>();
+        let running = listed.split(',').filter(|xid| !xid.is_empty()).map(str::parse).collect::<Result<_, _>>();
         Ok(Self { xmin, xmax, running: running.map_err(drop)? })
     }
 }

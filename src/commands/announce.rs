@@ -33,8 +33,7 @@ impl Command for Announce {
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         if !ctx.flags().is_from_master() {
-            return Error::new(ErrorKind::Denied, "only a master sends PGCACHE.ANNOUNCE, to its replicas")
-                .into();
+            return Error::new(ErrorKind::Denied, "only a master sends PGCACHE.ANNOUNCE, to its replicas").into();
         }
         let name = RecordName::named(arguments.required(0));
         // What a later version may say more is none of an error.

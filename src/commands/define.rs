@@ -48,9 +48,7 @@ fn run(ctx: Context<'_>, words: &[&[u8]]) -> Result<Reply, Error> {
             let name = parse_name(name)?;
             change(ctx, |engine| engine.remove_query(ctx, name))
         }
-        (b"LIST", []) => {
-            engine::with(|engine| Some(list(engine, ctx))).unwrap_or_else(|| Ok(Reply::default()))
-        }
+        (b"LIST", []) => engine::with(|engine| Some(list(engine, ctx))).unwrap_or_else(|| Ok(Reply::default())),
         (b"HELP", []) => Ok(Reply::lines(Define::HELP)),
         (_, [sql, options @ ..]) => {
             let query = query(first, sql, options)?;

@@ -48,17 +48,14 @@ impl Command for Flush {
     }
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
-        let names: Vec<Box<[u8]>> =
-            (1..arguments.len()).map(|index| arguments.required(index).into()).collect();
+        let names: Vec<Box<[u8]>> = (1..arguments.len()).map(|index| arguments.required(index).into()).collect();
         match (arguments.required(0).to_ascii_uppercase().as_slice(), names.first()) {
             (b"ALL", None) => flush_all(ctx).into(),
             (b"TABLE", Some(first)) => run_on_table(ctx, arguments, &first.clone(), &FlushTables { names }),
             (b"TAG", Some(_)) => flush_tags(ctx, &names).unwrap_or_else(Reply::Error).into(),
             (b"HELP", None) => Reply::lines(Flush::HELP).into(),
-            _ => Error::malformed(
-                "FLUSH takes ALL, TABLE and at least one table, TAG and at least one tag, or HELP",
-            )
-            .into(),
+            _ => Error::malformed("FLUSH takes ALL, TABLE and at least one table, TAG and at least one tag, or HELP")
+                .into(),
         }
     }
 }
@@ -100,13 +97,7 @@ impl TableCommand for FlushTables {
         Keys::None
     }
 
-    fn run(
-        &self,
-        engine: &mut Engine,
-        ctx: Context<'_>,
-        _: &Rc<Table>,
-        caller: &mut Caller,
-    ) -> Result<Answer, Error> {
+    fn run(&self, engine: &mut Engine, ctx: Context<'_>, _: &Rc<Table>, caller: &mut Caller) -> Result<Answer, Error> {
         let mut tables: Vec<Rc<Table>> = Vec::with_capacity(self.names.len());
         for name in &self.names {
             let Some(table) = engine.known(ctx, name) else {

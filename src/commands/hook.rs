@@ -23,8 +23,7 @@ impl Command for Hook {
         flags: c"admin",
         categories: c"admin dangerous",
         accesses: &[],
-        summary:
-            c"Has functions called, messages published or streams written when something happens in the cache",
+        summary: c"Has functions called, messages published or streams written when something happens in the cache",
         complexity: c"O(N) for N hooks",
         arguments: &[
             Argument::required(c"ADD|DEL|LIST|ENABLE|DISABLE|HELP", ArgumentKind::Text),
@@ -56,8 +55,7 @@ impl Command for Hook {
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         let word = arguments.required(0).to_ascii_uppercase();
-        let words: Result<Vec<&str>, Error> =
-            (1..arguments.len()).map(|at| text(arguments.required(at))).collect();
+        let words: Result<Vec<&str>, Error> = (1..arguments.len()).map(|at| text(arguments.required(at))).collect();
         match words {
             Ok(words) => run(ctx, &word, &words).unwrap_or_else(Reply::Error).into(),
             Err(error) => error.into(),
@@ -72,8 +70,7 @@ fn run(ctx: Context<'_>, word: &[u8], words: &[&str]) -> Result<Reply, Error> {
             may_do(ctx, &definition.action)?;
             change(ctx, |engine| {
                 let prefix = &engine.settings().cache_prefix;
-                if matches!(&definition.action, Action::Stream { key, .. } if key.starts_with(prefix.as_str()))
-                {
+                if matches!(&definition.action, Action::Stream { key, .. } if key.starts_with(prefix.as_str())) {
                     return Err(Error::malformed("a stream must not stand among the cache's own keys"));
                 }
                 engine.plugins().hooks.registry_mut().add(definition)
@@ -90,9 +87,7 @@ fn run(ctx: Context<'_>, word: &[u8], words: &[&str]) -> Result<Reply, Error> {
         }),
         (b"LIST", []) => Ok(engine::with(|engine| Reply::Value(list(&engine.plugins().hooks.all())))),
         (b"HELP", []) => Ok(Reply::lines(Hook::HELP)),
-        _ => {
-            Err(Error::malformed("HOOK takes ADD, DEL, LIST, ENABLE, DISABLE or HELP; see PGCACHE.HOOK HELP"))
-        }
+        _ => Err(Error::malformed("HOOK takes ADD, DEL, LIST, ENABLE, DISABLE or HELP; see PGCACHE.HOOK HELP")),
     }
 }
 
@@ -102,12 +97,10 @@ fn may_do(ctx: Context<'_>, action: &Action) -> Result<(), Error> {
     let target = action.target();
     let is_allowed = match action {
         Action::Function(_) => {
-            user.may_run(&[b"FCALL", target.as_bytes(), b"0"])
-                && user.may_run(&[b"FCALL_RO", target.as_bytes(), b"0"])
+            user.may_run(&[b"FCALL", target.as_bytes(), b"0"]) && user.may_run(&[b"FCALL_RO", target.as_bytes(), b"0"])
         }
         Action::Publish(_) => {
-            user.may_run(&[b"PUBLISH", target.as_bytes(), b""])
-                && user.may_publish(&Text::new(target.as_bytes()))
+            user.may_run(&[b"PUBLISH", target.as_bytes(), b""]) && user.may_publish(&Text::new(target.as_bytes()))
         }
         Action::Stream { max_len, .. } => {
             let trims = user.may_run(&[b"XTRIM", target.as_bytes(), b"MAXLEN", b"0"]);
@@ -121,8 +114,7 @@ fn may_do(ctx: Context<'_>, action: &Action) -> Result<(), Error> {
 fn is_forbidden(ctx: Context<'_>, name: &str) -> bool {
     engine::with(|engine| {
         let hooks = engine.plugins().hooks.all();
-        let action =
-            hooks.iter().find(|hook| hook.definition.name == name).map(|hook| hook.definition.action.clone());
+        let action = hooks.iter().find(|hook| hook.definition.name == name).map(|hook| hook.definition.action.clone());
         action.is_some_and(|action| may_do(ctx, &action).is_err())
     })
 }
@@ -228,10 +220,7 @@ mod tests {
     #[test]
     fn a_hook_is_read_in_every_form() {
         let stream = parsed("a miss priority -5 TABLE sales.* stream s MAXLEN 10").unwrap();
-        assert_eq!(
-            (stream.event, stream.priority, stream.table.as_deref()),
-            (EventType::Miss, -5, Some("sales.*"))
-        );
+        assert_eq!((stream.event, stream.priority, stream.table.as_deref()), (EventType::Miss, -5, Some("sales.*")));
         assert_eq!(stream.action, Action::Stream { key: "s".into(), max_len: Some(10) });
         assert_eq!(parsed("a hit PUBLISH c").unwrap().action, Action::Publish("c".into()));
         assert_eq!(parsed("a HIT FUNCTION f").unwrap().action, Action::Function("f".into()));

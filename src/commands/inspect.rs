@@ -8,8 +8,7 @@ use crate::cache::{Age, Entry, Error, Stored, Value};
 use crate::engine::queries::{ask, Wanted};
 use crate::engine::requests::command::Veto;
 use crate::engine::{
-    command_names, run_on_table, Caller, Command, Engine, Keys, Outcome, ResolvedKey, Table,
-    TableCommand,
+    command_names, run_on_table, Caller, Command, Engine, Keys, Outcome, ResolvedKey, Table, TableCommand,
 };
 use crate::server::{keyspace, Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec};
 
@@ -56,8 +55,7 @@ impl Command for Inspect {
 
 /// Whether it is about a query: a table may be called so, but no SQL begins like a lookup key.
 fn is_query(arguments: Arguments<'_>) -> bool {
-    arguments.required(0).eq_ignore_ascii_case(b"QUERY")
-        && !arguments.required(1).trim_ascii_start().starts_with(b"{")
+    arguments.required(0).eq_ignore_ascii_case(b"QUERY") && !arguments.required(1).trim_ascii_start().starts_with(b"{")
 }
 
 /// The command on its table.
@@ -120,16 +118,14 @@ fn life(engine: &Engine, entry: Kind, left_ms: Option<u64>) -> (Option<u64>, boo
 }
 
 fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, resolved_key: &ResolvedKey) -> Value {
-    let ((bytes, entry), left_ms) =
-        keyspace::read_with_ttl(ctx, &resolved_key.cache_key, |stored| match stored {
-            Stored::Bytes(bytes) => (Some(bytes.len()), Kind::of(bytes)),
-            Stored::Nothing | Stored::OtherType => (None, Kind::Other),
-        });
+    let ((bytes, entry), left_ms) = keyspace::read_with_ttl(ctx, &resolved_key.cache_key, |stored| match stored {
+        Stored::Bytes(bytes) => (Some(bytes.len()), Kind::of(bytes)),
+        Stored::Nothing | Stored::OtherType => (None, Kind::Other),
+    });
     let (ttl_ms, is_stale) = life(engine, entry, left_ms);
     let waiters = engine.waiters_of(resolved_key.flight_key());
     let waiters = waiters.or_else(|| engine.waiters_of(resolved_key.cache_key.as_bytes()));
-    let group =
-        if resolved_key.needs_postgres { resolved_key.lookup.asking() } else { resolved_key.lookup.plain() };
+    let group = if resolved_key.needs_postgres { resolved_key.lookup.asking() } else { resolved_key.lookup.plain() };
     let source = engine.sources().get(table.source).map_or("", |source| &source.name);
     let number = |number: usize| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
     let fields = vec![
@@ -141,16 +137,12 @@ fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, resolved_key: &Res
         (
             "stale",
             Value::Bool(
-                is_stale
-                    || (bytes.is_some() && !engine.may_serve(ctx, table, resolved_key.cache_key.as_bytes())),
+                is_stale || (bytes.is_some() && !engine.may_serve(ctx, table, resolved_key.cache_key.as_bytes())),
             ),
         ),
         ("in_flight", Value::Bool(waiters.is_some())),
         ("waiters", number(waiters.unwrap_or_default())),
-        (
-            "epoch",
-            Value::Integer(table.epoch.and_then(|epoch| i64::try_from(epoch).ok()).unwrap_or_default()),
-        ),
+        ("epoch", Value::Integer(table.epoch.and_then(|epoch| i64::try_from(epoch).ok()).unwrap_or_default())),
         ("source", Value::from(source)),
         ("sql", Value::from(group.plan().sql())),
     ];

@@ -5,8 +5,7 @@ use std::rc::Rc;
 
 use crate::cache::{Error, ErrorKind};
 use crate::engine::{
-    run_on_table, Caller, Command, Engine, Keys, LoadedRow, Outcome, ResolvedKey, Table,
-    TableCommand,
+    run_on_table, Caller, Command, Engine, Keys, LoadedRow, Outcome, ResolvedKey, Table, TableCommand,
 };
 use crate::plugins::Event;
 use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, Text, User};
@@ -31,12 +30,7 @@ impl Command for Invalidate {
     };
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
-        run_on_table(
-            ctx,
-            arguments,
-            arguments.required(0),
-            &InvalidateRow { key: arguments.required(1).into() },
-        )
+        run_on_table(ctx, arguments, arguments.required(0), &InvalidateRow { key: arguments.required(1).into() })
     }
 }
 
@@ -104,9 +98,7 @@ fn drop_own_key(
         caller,
         Box::new(move |engine, ctx, loaded| {
             let done = match loaded {
-                Ok(loaded) if loaded.own_key.is_some() => {
-                    drop_brought(engine, ctx, &table_then, &user, loaded)
-                }
+                Ok(loaded) if loaded.own_key.is_some() => drop_brought(engine, ctx, &table_then, &user, loaded),
                 // No row can have such a value, so nothing is cached for it.
                 Err(error) if *error.kind() == ErrorKind::BadValue => Err(error.clone()),
                 Ok(_) | Err(_) => drop_table(engine, ctx, &table_then, &user),

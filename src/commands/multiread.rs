@@ -11,8 +11,7 @@ use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
 use crate::engine::loads::pending_multiread::PendingMultiread;
 use crate::engine::loads::rows::Rows;
 use crate::engine::{
-    command_names, run_on_table, Caller, Command, Engine, FlightWaiter, Keys, Outcome, ResolvedKey, Table,
-    TableCommand,
+    command_names, run_on_table, Caller, Command, Engine, FlightWaiter, Keys, Outcome, ResolvedKey, Table, TableCommand,
 };
 use crate::server::{reply, Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, User};
 
@@ -132,8 +131,7 @@ fn look_up_all(
     let mut looked_up = LookedUp { rows, missing: Vec::new(), to_refresh: Vec::new() };
     let LookedUp { rows, missing, to_refresh } = &mut looked_up;
     for (index, resolved_key) in keys.into_iter().enumerate() {
-        let (found, age) =
-            engine.look_up(ctx, table, is_reliable, &resolved_key.cache_key, ttl, |row| rows.add(row));
+        let (found, age) = engine.look_up(ctx, table, is_reliable, &resolved_key.cache_key, ttl, |row| rows.add(row));
         let is_negative = matches!(found, Found::Absent);
         match found {
             Found::Row(added) => added?,

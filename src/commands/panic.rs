@@ -30,8 +30,7 @@ impl Command for Panic {
                 Reply::Ok.into()
             }
             b"WORKER" => engine::with(|engine| {
-                let pushed =
-                    engine.sources().get(0).map(|active| active.queue.push_job(Job::Panic, usize::MAX));
+                let pushed = engine.sources().get(0).map(|active| active.queue.push_job(Job::Panic, usize::MAX));
                 if matches!(pushed, Some(Ok(()))) {
                     Reply::Ok
                 } else {

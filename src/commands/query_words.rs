@@ -75,9 +75,7 @@ pub fn asked(words: &[&[u8]]) -> Result<Asked, Error> {
         [] => return Err(Error::malformed("a query is missing")),
     };
     let (params, rest) = match rest {
-        [params, rest @ ..] if params.trim_ascii_start().starts_with(b"[") => {
-            (parameters::parse(params)?, rest)
-        }
+        [params, rest @ ..] if params.trim_ascii_start().starts_with(b"[") => (parameters::parse(params)?, rest),
         rest => (parameters::NONE.to_owned(), rest),
     };
     let Options { ttl, tags, source } = Options::parse(rest)?;

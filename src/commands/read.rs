@@ -6,8 +6,7 @@ use std::rc::Rc;
 use crate::cache::{Age, Error, Ttl};
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
 use crate::engine::{
-    command_names, run_on_table, Caller, Command, Engine, FlightWaiter, Keys, Outcome, Table,
-    TableCommand,
+    command_names, run_on_table, Caller, Command, Engine, FlightWaiter, Keys, Outcome, Table, TableCommand,
 };
 use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, User};
 
@@ -32,12 +31,9 @@ impl Command for Read {
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         match arguments.get(2).map(Ttl::parse).transpose() {
-            Ok(ttl) => run_on_table(
-                ctx,
-                arguments,
-                arguments.required(0),
-                &ReadRow { key: arguments.required(1).into(), ttl },
-            ),
+            Ok(ttl) => {
+                run_on_table(ctx, arguments, arguments.required(0), &ReadRow { key: arguments.required(1).into(), ttl })
+            }
             Err(error) => error.into(),
         }
     }
@@ -67,9 +63,7 @@ impl TableCommand for ReadRow<'_> {
     ) -> Result<Answer, Error> {
         let resolved_key = engine.checked_key(ctx, caller, Read::SPEC.purpose(), table, &self.key)?;
         let in_command = caller.is_in_command();
-        if let Some((reply, age)) =
-            engine.reply_from_cache(ctx, table, &resolved_key.cache_key, self.ttl, in_command)
-        {
+        if let Some((reply, age)) = engine.reply_from_cache(ctx, table, &resolved_key.cache_key, self.ttl, in_command) {
             let is_negative = matches!(reply, Reply::Nil);
             engine.emit_hit(ctx, table, &resolved_key, age, is_negative);
             if age != Age::Fresh {

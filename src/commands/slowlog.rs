@@ -18,7 +18,8 @@ impl Command for SlowLog {
         flags: c"admin allow-loading allow-stale",
         categories: c"admin dangerous",
         accesses: &[],
-        summary: c"Returns or forgets the commands that took longer than slowlog_log_slower_than, and where their time went",
+        summary:
+            c"Returns or forgets the commands that took longer than slowlog_log_slower_than, and where their time went",
         complexity: c"O(N) for N commands",
         arguments: &[
             Argument::required(c"GET|LEN|RESET|HELP", ArgumentKind::Text),
@@ -47,9 +48,7 @@ impl Command for SlowLog {
                 }),
                 Err(error) => error.into(),
             },
-            (b"LEN", None) => {
-                engine::with(|engine| Reply::Value(Value::from(engine.plugins().slowlog.len() as u64)))
-            }
+            (b"LEN", None) => engine::with(|engine| Reply::Value(Value::from(engine.plugins().slowlog.len() as u64))),
             (b"RESET", None) => engine::with(|engine| {
                 engine.plugins().slowlog.reset();
                 Reply::Ok

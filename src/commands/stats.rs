@@ -59,8 +59,7 @@ impl Command for Stats {
 fn of_table(engine: &Engine, spelling: &[u8]) -> Reply {
     let statistics = engine.plugins().stats.statistics();
     let by_id = engine.table_named(spelling).and_then(|table| statistics.table_by_id(table.id));
-    let found =
-        by_id.or_else(|| statistics.all_tables().iter().find(|table| table.name.as_bytes() == spelling));
+    let found = by_id.or_else(|| statistics.all_tables().iter().find(|table| table.name.as_bytes() == spelling));
     found.map_or_else(|| not_used("table"), |table| Reply::Value(report::of_table(table)))
 }
 
@@ -76,6 +75,5 @@ fn of_command(engine: &Engine, name: &[u8]) -> Reply {
 }
 
 fn not_used(what: &str) -> Reply {
-    Error::malformed(format!("no figures: the {what} is not known or has not been used since the last reset"))
-        .into()
+    Error::malformed(format!("no figures: the {what} is not known or has not been used since the last reset")).into()
 }

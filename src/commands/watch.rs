@@ -17,8 +17,7 @@ impl Command for Watch {
         flags: c"admin",
         categories: c"admin dangerous",
         accesses: &[],
-        summary:
-            c"Has PostgreSQL tell of a table's changes, removes that, lists it, or returns the SQL for it",
+        summary: c"Has PostgreSQL tell of a table's changes, removes that, lists it, or returns the SQL for it",
         complexity: c"O(N) for N partitions; PostgreSQL does the work",
         arguments: &[
             Argument::required(c"ADD|DEL|LIST|SQL|HELP", ArgumentKind::Text),

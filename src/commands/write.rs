@@ -45,8 +45,7 @@ impl Command for Write {
 /// The data as it will be stored: a JSON object, or `null` for a row known to be absent. White space around
 /// it is not kept.
 fn row(data: &[u8]) -> Result<&[u8], Error> {
-    let json: &RawValue =
-        serde_json::from_slice(data).map_err(|_| Error::malformed("the data is not valid JSON"))?;
+    let json: &RawValue = serde_json::from_slice(data).map_err(|_| Error::malformed("the data is not valid JSON"))?;
     let json = json.get();
     if json.starts_with('{') || json == "null" {
         return Ok(json.as_bytes());

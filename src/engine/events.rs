@@ -65,8 +65,7 @@ impl Engine {
         let what = what.key(&completed.key, completed.plan.prefix_len);
         if let Some(QueryLoad { query, .. }) = load {
             self.emit_for_query(store, query.source, query.name(), what);
-        } else if let Some(table) = completed.plan.row().and_then(|row| self.catalog.tables.by_id(row.table))
-        {
+        } else if let Some(table) = completed.plan.row().and_then(|row| self.catalog.tables.by_id(row.table)) {
             self.emit(store, &table, what);
         }
     }
@@ -97,12 +96,9 @@ impl Engine {
             Some(reason) => log::warn!("source {} is down: {reason}", transition.source),
             None => log::info!("source {} is up", transition.source),
         }
-        let what =
-            Event { source: &transition.source, reason: transition.reason.as_deref(), ..Event::new(kind) };
+        let what = Event { source: &transition.source, reason: transition.reason.as_deref(), ..Event::new(kind) };
         store.emit(&self.plugins, self.settings.get(), &what);
-        if let Some(source) =
-            self.sources.named(&transition.source).ok().and_then(|index| self.sources.get(index))
-        {
+        if let Some(source) = self.sources.named(&transition.source).ok().and_then(|index| self.sources.get(index)) {
             source.turned(transition.up);
         }
     }

@@ -219,12 +219,7 @@ impl Engine {
     }
 
     /// Has everyone who waited for a flight answered, in slices.
-    pub fn answer_all(
-        &mut self,
-        waiters: Vec<FlightWaiter>,
-        result: Result<LoadedRow, Error>,
-        timings: Timings,
-    ) {
+    pub fn answer_all(&mut self, waiters: Vec<FlightWaiter>, result: Result<LoadedRow, Error>, timings: Timings) {
         let answered = Rc::new(LoadAnswer { result, timings });
         self.loads.answers.extend(waiters.into_iter().map(|waiting| (waiting, Rc::clone(&answered))));
     }
@@ -340,8 +335,5 @@ impl Engine {
 
 /// `PGTIMEOUT`.
 pub fn timed_out() -> Error {
-    Error::new(
-        ErrorKind::Timeout,
-        "load_timeout_ms passed before PostgreSQL answered: try again, or raise it",
-    )
+    Error::new(ErrorKind::Timeout, "load_timeout_ms passed before PostgreSQL answered: try again, or raise it")
 }

@@ -20,8 +20,7 @@ use crate::cache::Error;
 use crate::settings::Settings;
 
 /// What clients may take.
-const LIMITS: Limits =
-    Limits { connections: 32, head: Duration::from_secs(5), answer: Duration::from_secs(10) };
+const LIMITS: Limits = Limits { connections: 32, head: Duration::from_secs(5), answer: Duration::from_secs(10) };
 /// When no connection can be accepted, because the process has too many files open, say.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -49,9 +48,8 @@ impl Endpoint {
         if port == 0 {
             return Ok(None);
         }
-        let endpoint = Self::listen(address, port, LIMITS).map_err(|error| {
-            Error::malformed(format!("http_port: cannot listen on {address} port {port}: {error}"))
-        })?;
+        let endpoint = Self::listen(address, port, LIMITS)
+            .map_err(|error| Error::malformed(format!("http_port: cannot listen on {address} port {port}: {error}")))?;
         log::info!("HTTP endpoint: listening on {}", endpoint.address);
         if !host::is_loopback(address) {
             log::warn!(

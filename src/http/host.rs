@@ -8,8 +8,7 @@ use hyper::{HeaderMap, Uri, Version};
 
 /// Whether a request to a loopback address may be answered: every host that it names is an address or `localhost`.
 pub fn is_ours(version: Version, uri: &Uri, headers: &HeaderMap) -> bool {
-    let hosts: Vec<&str> =
-        headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default()).collect();
+    let hosts: Vec<&str> = headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default()).collect();
     let is_complete = match hosts.len() {
         // No browser leaves it out; a simple check of a load balancer does.
         0 => version < Version::HTTP_11,
@@ -26,13 +25,11 @@ fn is_local(host: &str) -> bool {
         return address.parse::<Ipv6Addr>().is_ok() && (port.is_empty() || is_port(port));
     }
     let (name, port) = host.find(':').map_or((host, ""), |colon| host.split_at(colon));
-    (port.is_empty() || is_port(port))
-        && (name.eq_ignore_ascii_case("localhost") || name.parse::<Ipv4Addr>().is_ok())
+    (port.is_empty() || is_port(port)) && (name.eq_ignore_ascii_case("localhost") || name.parse::<Ipv4Addr>().is_ok())
 }
 
 fn is_port(text: &str) -> bool {
-    text.strip_prefix(':')
-        .is_some_and(|digits| digits.len() <= 5 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    text.strip_prefix(':').is_some_and(|digits| digits.len() <= 5 && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Whether only this machine can connect to `address`.
@@ -55,9 +52,7 @@ mod tests {
 
     #[test]
     fn addresses_and_localhost_are_ours() {
-        for host in
-            ["127.0.0.1", "127.0.0.1:9187", "[::1]", "[::1]:80", "localhost", "LocalHost:1", "10.0.0.1"]
-        {
+        for host in ["127.0.0.1", "127.0.0.1:9187", "[::1]", "[::1]:80", "localhost", "LocalHost:1", "10.0.0.1"] {
             assert!(asked(Version::HTTP_11, "/", &[host]), "{host}");
         }
     }
@@ -98,13 +93,9 @@ mod tests {
 
     #[test]
     fn loopback_is_loopback_in_every_spelling() {
-        for (address, wanted) in [
-            ("127.9.9.9", true),
-            ("::1", true),
-            ("::ffff:127.0.0.1", true),
-            ("0.0.0.0", false),
-            ("::", false),
-        ] {
+        for (address, wanted) in
+            [("127.9.9.9", true), ("::1", true), ("::ffff:127.0.0.1", true), ("0.0.0.0", false), ("::", false)]
+        {
             assert_eq!(is_loopback(address.parse().unwrap()), wanted, "{address}");
         }
     }

@@ -89,15 +89,9 @@ fn is_served(address: SocketAddr) -> bool {
 #[test]
 fn pages_are_served_with_what_browsers_have_to_know() {
     let endpoint = with_pages(PATIENT);
-    for (path, content_type) in
-        [("/", "text/html; charset=utf-8"), ("/x", JSON), ("/x?y=1", JSON), ("/health", JSON)]
-    {
+    for (path, content_type) in [("/", "text/html; charset=utf-8"), ("/x", JSON), ("/x?y=1", JSON), ("/health", JSON)] {
         let answer = ask(endpoint.address(), "GET", path);
-        assert_eq!(
-            (status(&answer), header(&answer, "content-type")),
-            ("200", Some(content_type)),
-            "{answer}"
-        );
+        assert_eq!((status(&answer), header(&answer, "content-type")), ("200", Some(content_type)), "{answer}");
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
             ("cache-control", "no-store"),
@@ -107,11 +101,7 @@ fn pages_are_served_with_what_browsers_have_to_know() {
             assert_eq!(header(&answer, name), Some(value), "{path}");
         }
         let policy = header(&answer, "content-security-policy").unwrap_or_default();
-        assert_eq!(
-            policy.starts_with("default-src 'none'; style-src 'unsafe-inline';"),
-            path == "/",
-            "{answer}"
-        );
+        assert_eq!(policy.starts_with("default-src 'none'; style-src 'unsafe-inline';"), path == "/", "{answer}");
     }
     assert_eq!(body(&ask(endpoint.address(), "GET", "/x")), "[0]");
 }
@@ -159,11 +149,7 @@ fn what_is_not_here_is_404_and_every_other_method_405() {
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT", "BREW"] {
         let target = if method == "CONNECT" { "localhost:80" } else { "/x" };
         let answer = ask(address, method, target);
-        assert_eq!(
-            (status(&answer), header(&answer, "allow")),
-            ("405", Some("GET, HEAD")),
-            "{method}: {answer}"
-        );
+        assert_eq!((status(&answer), header(&answer, "allow")), ("405", Some("GET, HEAD")), "{method}: {answer}");
     }
     assert_eq!(status(&ask(address, "OPTIONS", "*")), "405");
 }
@@ -194,8 +180,7 @@ fn a_body_is_not_read() {
     for (method, wanted) in [("GET", "413"), ("POST", "405")] {
         let answer = sent(endpoint.address(), format!("{method} /x HTTP/1.1\r\n{head}{body}").as_bytes());
         assert_eq!((status(&answer), answer.matches("HTTP/1.1 ").count()), (wanted, 1), "{answer}");
-        let chunked =
-            format!("{method} /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n");
+        let chunked = format!("{method} /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n");
         assert_eq!(status(&sent(endpoint.address(), chunked.as_bytes())), wanted);
     }
 }
@@ -233,8 +218,7 @@ fn hostile_bytes_harm_nobody() {
         assert!(["400", "none"].contains(&status(&answer)), "{bytes:?}: {answer}");
     }
     for _ in 0..100 {
-        let mut noise: Vec<u8> =
-            std::iter::repeat_with(|| fastrand::u8(..)).take(fastrand::usize(1..5000)).collect();
+        let mut noise: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(fastrand::usize(1..5000)).collect();
         noise.extend_from_slice(b"\r\n\r\n");
         let mut stream = connect(endpoint.address());
         let _ = stream.write_all(&noise);

@@ -21,13 +21,7 @@ impl Plugin for Acl {
         EventType::Access.into()
     }
 
-    fn may_access(
-        &self,
-        moment: EventContext<'_>,
-        user: &User,
-        keys: &[&Text],
-        purpose: Purpose,
-    ) -> Result<(), Error> {
+    fn may_access(&self, moment: EventContext<'_>, user: &User, keys: &[&Text], purpose: Purpose) -> Result<(), Error> {
         user.check(moment.ctx, keys, purpose, &self.words)
     }
 }

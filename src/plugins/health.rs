@@ -117,8 +117,7 @@ mod tests {
     }
 
     fn verdict(sources: &[SourceOverview]) -> (&'static str, Vec<String>) {
-        let Verdict { status, reasons } =
-            Verdict::of(&Overview { sources: sources.to_vec(), ..Overview::default() });
+        let Verdict { status, reasons } = Verdict::of(&Overview { sources: sources.to_vec(), ..Overview::default() });
         (status.name(), reasons)
     }
 

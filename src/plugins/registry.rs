@@ -89,9 +89,7 @@ impl Plugins {
         keys: &[&Text],
         purpose: Purpose,
     ) -> Result<(), Error> {
-        self.subscribers(EventType::Access)
-            .iter()
-            .try_for_each(|plugin| plugin.may_access(moment, user, keys, purpose))
+        self.subscribers(EventType::Access).iter().try_for_each(|plugin| plugin.may_access(moment, user, keys, purpose))
     }
 
     /// Tells that a command was answered.

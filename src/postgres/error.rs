@@ -38,10 +38,7 @@ pub fn is_lost(error: &::postgres::Error) -> bool {
 /// where PostgreSQL was told to refuse these.
 pub fn means_catalog_changed(error: &::postgres::Error) -> bool {
     let changed = |code: &str| {
-        matches!(
-            code,
-            "42703" | "42P01" | "42883" | "42804" | "0A000" | "3F000" | "42704" | "42501" | "55000"
-        )
+        matches!(code, "42703" | "42P01" | "42883" | "42804" | "0A000" | "3F000" | "42704" | "42501" | "55000")
     };
     // A column has another type than the one that its rows were to be read by.
     let is_retyped = error.source().is_some_and(|cause| cause.is::<WrongType>());
@@ -56,9 +53,8 @@ pub fn means_bad_data(error: &::postgres::Error) -> bool {
 /// Whether an input function may have said this of a value (tsquery, regclass, regtype …), as well as PostgreSQL of
 /// the statement: syntax error, invalid name, undefined object, function, table or schema.
 pub(crate) fn may_be_about_values(error: &::postgres::Error) -> bool {
-    let may = |code: &str| {
-        matches!(code, "42601" | "42602" | "42704" | "42883" | "42P01" | "3F000" | "42725" | "42939")
-    };
+    let may =
+        |code: &str| matches!(code, "42601" | "42602" | "42704" | "42883" | "42P01" | "3F000" | "42725" | "42939");
     error.code().is_some_and(|code| may(code.code()))
 }
 

@@ -133,8 +133,7 @@ impl User {
         }
         // As a rule a script's own client is in no list, but carries its caller's user. A call from a module carries none, nor does a
         // script that one calls, and asking for its name would end the server.
-        let name =
-            by_id.or_else(|| if ctx.flags().in_script() && has_user(ctx) { current_user(ctx) } else { None });
+        let name = by_id.or_else(|| if ctx.flags().in_script() && has_user(ctx) { current_user(ctx) } else { None });
         Self { name }
     }
 
@@ -154,13 +153,7 @@ impl User {
     }
 
     /// `NOPERM` unless the user may do that with each of `keys`. A refusal is entered in the server's ACL LOG.
-    pub fn check(
-        &self,
-        ctx: Context<'_>,
-        keys: &[&Text],
-        purpose: Purpose,
-        words: &AclWords,
-    ) -> Result<(), Error> {
+    pub fn check(&self, ctx: Context<'_>, keys: &[&Text], purpose: Purpose, words: &AclWords) -> Result<(), Error> {
         let Some(name) = &self.name else { return Ok(()) };
         // A user that has been deleted meanwhile may do nothing.
         let Some(user) = ModuleUser::named(name) else { return Err(denied()) };
@@ -263,11 +256,7 @@ impl ModuleUser {
         let mut words: Vec<_> = words.iter().map(|word| word.as_raw()).collect();
         // SAFETY: a live user and live strings, which are only read.
         let allowed = unsafe {
-            api!(RedisModule_ACLCheckCommandPermissions)(
-                self.raw.as_ptr(),
-                words.as_mut_ptr(),
-                words.len() as c_int,
-            )
+            api!(RedisModule_ACLCheckCommandPermissions)(self.raw.as_ptr(), words.as_mut_ptr(), words.len() as c_int)
         };
         allowed == raw::REDISMODULE_OK as c_int
     }
@@ -286,9 +275,8 @@ impl ModuleUser {
 
     fn may(&self, key: &Text, access: Access) -> bool {
         // SAFETY: a live user and string.
-        let allowed = unsafe {
-            api!(RedisModule_ACLCheckKeyPermissions)(self.raw.as_ptr(), key.as_raw(), access.flags())
-        };
+        let allowed =
+            unsafe { api!(RedisModule_ACLCheckKeyPermissions)(self.raw.as_ptr(), key.as_raw(), access.flags()) };
         allowed == raw::REDISMODULE_OK as c_int
     }
 

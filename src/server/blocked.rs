@@ -100,13 +100,9 @@ impl<K> BlockedClients<K> {
             return Err(Error::new(ErrorKind::Busy, "max_waiters clients are waiting already: try again"));
         }
         // SAFETY: a valid context of a client that may block. No timeout: the server's races with ours.
-        let handle =
-            unsafe { api!(RedisModule_BlockClient)(ctx.as_raw(), Some(on_reply), None, Some(on_free), 0) };
+        let handle = unsafe { api!(RedisModule_BlockClient)(ctx.as_raw(), Some(on_reply), None, Some(on_free), 0) };
         let Some(handle) = NonNull::new(handle) else {
-            return Err(Error::new(
-                ErrorKind::Miss,
-                "not in the cache, and the server does not let this client wait",
-            ));
+            return Err(Error::new(ErrorKind::Miss, "not in the cache, and the server does not let this client wait"));
         };
         // SAFETY: the handle is fresh.
         unsafe { api!(RedisModule_SetDisconnectCallback)(handle.as_ptr(), Some(on_disconnect)) };

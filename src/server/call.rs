@@ -44,8 +44,7 @@ fn run(ctx: Context<'_>, command: &CStr, format: &CStr, words: &[&[u8]]) -> Resu
     let _selected = Selected::new(ctx);
     let call = api!(RedisModule_Call);
     // SAFETY: the format announces a vector of live strings and their number.
-    let reply =
-        unsafe { call(ctx.as_raw(), command.as_ptr(), format.as_ptr(), raws.as_mut_ptr(), raws.len()) };
+    let reply = unsafe { call(ctx.as_raw(), command.as_ptr(), format.as_ptr(), raws.as_mut_ptr(), raws.len()) };
     outcome(reply)
 }
 

@@ -44,8 +44,7 @@ pub(super) fn register(ctx: Context<'_>, shared: &Arc<Shared>) -> Result<(), Str
 fn register_one(ctx: Context<'_>, definition: &Definition, value: &str) -> bool {
     let Ok(name) = CString::new(definition.name) else { return false };
     let Ok(text) = CString::new(value) else { return false };
-    let flags =
-        if definition.runtime { raw::REDISMODULE_CONFIG_DEFAULT } else { raw::REDISMODULE_CONFIG_IMMUTABLE };
+    let flags = if definition.runtime { raw::REDISMODULE_CONFIG_DEFAULT } else { raw::REDISMODULE_CONFIG_IMMUTABLE };
     // SAFETY: a valid context during load, C strings that the server copies, callbacks that live for ever.
     let status = unsafe {
         match definition.kind {
@@ -84,9 +83,7 @@ fn name_of(name: *const c_char) -> String {
 }
 
 fn shown(name: *const c_char) -> String {
-    SHARED.with_borrow(|shared| {
-        shared.as_ref().map(|shared| shared.get().show(&name_of(name))).unwrap_or_default()
-    })
+    SHARED.with_borrow(|shared| shared.as_ref().map(|shared| shared.get().show(&name_of(name))).unwrap_or_default())
 }
 
 fn set(name: *const c_char, value: &str, error: *mut *mut RedisModuleString) -> c_int {

@@ -50,12 +50,7 @@ pub fn reset() {
     next(false);
 }
 
-unsafe extern "C" fn on_event_loop(
-    _: *mut RedisModuleCtx,
-    _: RedisModuleEvent,
-    subevent: u64,
-    _: *mut c_void,
-) {
+unsafe extern "C" fn on_event_loop(_: *mut RedisModuleCtx, _: RedisModuleEvent, subevent: u64, _: *mut c_void) {
     if subevent == raw::REDISMODULE_SUBEVENT_EVENTLOOP_AFTER_SLEEP {
         next(TICK.get().is_counted);
     } else {

@@ -75,8 +75,7 @@ struct OpenKey {
 impl OpenKey {
     fn open(ctx: Context<'_>, key: &Text) -> Self {
         // SAFETY: a valid context and string. A missing key is a null pointer, which CloseKey accepts.
-        let raw =
-            unsafe { api!(RedisModule_OpenKey)(ctx.as_raw(), key.as_raw(), raw::REDISMODULE_READ as c_int) };
+        let raw = unsafe { api!(RedisModule_OpenKey)(ctx.as_raw(), key.as_raw(), raw::REDISMODULE_READ as c_int) };
         Self { raw: raw.cast() }
     }
 
@@ -128,11 +127,7 @@ pub fn read<T>(ctx: Context<'_>, key: &Text, look: impl FnOnce(Stored<'_>) -> T)
 }
 
 /// The same, with the remaining time to live in milliseconds; `None`: no key, or no expiry.
-pub fn read_with_ttl<T>(
-    ctx: Context<'_>,
-    key: &Text,
-    look: impl FnOnce(Stored<'_>) -> T,
-) -> (T, Option<u64>) {
+pub fn read_with_ttl<T>(ctx: Context<'_>, key: &Text, look: impl FnOnce(Stored<'_>) -> T) -> (T, Option<u64>) {
     let _selected = Selected::new(ctx);
     let key = OpenKey::open(ctx, key);
     (look(key.stored()), key.ttl_ms())

@@ -22,12 +22,7 @@ pub type Commands = fn(&Settings) -> Vec<Registration>;
 
 /// Called when the server loads the module: checks the settings, registers `commands`, starts `module`, subscribes. A failure
 /// is a line in the server's log that names its cause.
-pub fn load(
-    ctx: &CrateContext,
-    arguments: &[RedisString],
-    module: &'static dyn Module,
-    commands: Commands,
-) -> Status {
+pub fn load(ctx: &CrateContext, arguments: &[RedisString], module: &'static dyn Module, commands: Commands) -> Status {
     // SAFETY: the crate passes the context of the load under way.
     let context = unsafe { Context::new(ctx.ctx) };
     // SAFETY: a valid context during load, of which one is made and given away.
@@ -44,12 +39,7 @@ pub fn load(
     Status::Err
 }
 
-fn start(
-    ctx: Context<'_>,
-    arguments: &[String],
-    module: &dyn Module,
-    commands: Commands,
-) -> Result<(), String> {
+fn start(ctx: Context<'_>, arguments: &[String], module: &dyn Module, commands: Commands) -> Result<(), String> {
     check_server(ctx)?;
     let shared = apply_settings(ctx, arguments)?;
     commands(&shared.get()).iter().try_for_each(|command| command.register(ctx))?;
@@ -76,23 +66,15 @@ fn start(
 fn check_server(ctx: Context<'_>) -> Result<(), String> {
     alloc::check()?;
     if ctx.flags().is_cluster() {
-        return Err(
-            "cluster mode is not supported yet: entries and lookup keys could fall into different slots"
-                .into(),
-        );
+        return Err("cluster mode is not supported yet: entries and lookup keys could fall into different slots".into());
     }
     if let Some(command) = keyspace::missing_command(ctx) {
-        return Err(format!(
-            "this server has no command {command}, by which entries are written: see rename-command"
-        ));
+        return Err(format!("this server has no command {command}, by which entries are written: see rename-command"));
     }
     // Without this the server falls back from diskless loading on replicas. No data type of ours is in it.
     // SAFETY: a valid context during load.
     unsafe {
-        api!(RedisModule_SetModuleOptions)(
-            ctx.as_raw(),
-            raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD as c_int,
-        )
+        api!(RedisModule_SetModuleOptions)(ctx.as_raw(), raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD as c_int)
     };
     Ok(())
 }

@@ -7,7 +7,6 @@ use super::text::Text;
 pub fn publish(ctx: Context<'_>, channel: &Text, message: &[u8]) -> usize {
     let message = Text::new(message);
     // SAFETY: a valid context on the main thread and two live strings.
-    let listeners =
-        unsafe { api!(RedisModule_PublishMessage)(ctx.as_raw(), channel.as_raw(), message.as_raw()) };
+    let listeners = unsafe { api!(RedisModule_PublishMessage)(ctx.as_raw(), channel.as_raw(), message.as_raw()) };
     usize::try_from(listeners).unwrap_or_default()
 }

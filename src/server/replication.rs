@@ -9,7 +9,5 @@ pub fn announce(ctx: Context<'_>, record: &str, said: &str) {
     };
     let replicate = api!(RedisModule_Replicate);
     // SAFETY: a valid context; `A` leaves the append-only file out, `cc` announces two C strings, which live for this call.
-    unsafe {
-        replicate(ctx.as_raw(), c"PGCACHE.ANNOUNCE".as_ptr(), c"Acc".as_ptr(), record.as_ptr(), said.as_ptr())
-    };
+    unsafe { replicate(ctx.as_raw(), c"PGCACHE.ANNOUNCE".as_ptr(), c"Acc".as_ptr(), record.as_ptr(), said.as_ptr()) };
 }

@@ -141,11 +141,9 @@ pub fn send_error(ctx: Context<'_>, text: &str) {
 }
 
 fn error_line(text: &str) -> CString {
-    let end =
-        text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= MAX_ERROR_BYTES).last();
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= MAX_ERROR_BYTES).last();
     let cut = text.get(..end.unwrap_or(0)).unwrap_or_default();
-    let bytes: Vec<u8> =
-        cut.bytes().map(|byte| if byte < b' ' || byte == 0x7f { b' ' } else { byte }).collect();
+    let bytes: Vec<u8> = cut.bytes().map(|byte| if byte < b' ' || byte == 0x7f { b' ' } else { byte }).collect();
     CString::new(bytes).unwrap_or_default()
 }
 

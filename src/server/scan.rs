@@ -30,12 +30,7 @@ impl Cursor {
         let mut visitor: Visitor<'_> = &mut visit;
         // SAFETY: a valid context and cursor; the visitor outlives the call, within which alone it is used.
         let more = unsafe {
-            api!(RedisModule_Scan)(
-                ctx.as_raw(),
-                self.raw,
-                Some(on_key),
-                std::ptr::from_mut(&mut visitor).cast(),
-            )
+            api!(RedisModule_Scan)(ctx.as_raw(), self.raw, Some(on_key), std::ptr::from_mut(&mut visitor).cast())
         };
         more != 0
     }

@@ -2,9 +2,7 @@
 
 use std::os::raw::{c_int, c_void};
 
-use redis_module::raw::{
-    self, RedisModuleClientInfo, RedisModuleCtx, RedisModuleEvent, RedisModuleFlushInfo,
-};
+use redis_module::raw::{self, RedisModuleClientInfo, RedisModuleCtx, RedisModuleEvent, RedisModuleFlushInfo};
 
 use super::client;
 use super::context::Context;
@@ -33,12 +31,7 @@ pub(super) fn subscribe(ctx: Context<'_>) -> bool {
     })
 }
 
-unsafe extern "C" fn on_event(
-    ctx: *mut RedisModuleCtx,
-    event: RedisModuleEvent,
-    subevent: u64,
-    data: *mut c_void,
-) {
+unsafe extern "C" fn on_event(ctx: *mut RedisModuleCtx, event: RedisModuleEvent, subevent: u64, data: *mut c_void) {
     // SAFETY: the server passes a valid context for the time of this call.
     let ctx = unsafe { Context::new(ctx) };
     tell("a server event", |module| match event.id {
@@ -58,9 +51,7 @@ unsafe extern "C" fn on_event(
             }
         }
         raw::REDISMODULE_EVENT_SWAPDB => module.swapped(ctx),
-        raw::REDISMODULE_EVENT_LOADING | raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD
-            if is_over(event.id, subevent) =>
-        {
+        raw::REDISMODULE_EVENT_LOADING | raw::REDISMODULE_EVENT_REPL_ASYNC_LOAD if is_over(event.id, subevent) => {
             module.loaded(ctx);
         }
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED => module.role_changed(ctx),

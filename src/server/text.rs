@@ -16,8 +16,7 @@ impl Text {
     /// A new server string with these bytes.
     pub fn new(bytes: &[u8]) -> Self {
         // SAFETY: pointer and length are those of a live slice; no context means no automatic release.
-        let raw =
-            unsafe { api!(RedisModule_CreateString)(ptr::null_mut(), bytes.as_ptr().cast(), bytes.len()) };
+        let raw = unsafe { api!(RedisModule_CreateString)(ptr::null_mut(), bytes.as_ptr().cast(), bytes.len()) };
         Self { raw: NonNull::new(raw).expect("the server's allocator never returns null") }
     }
 

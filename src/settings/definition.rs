@@ -147,13 +147,7 @@ fn has_control(value: &str) -> bool {
     value.chars().any(char::is_control)
 }
 
-const fn number(
-    name: &'static str,
-    default: &'static str,
-    min: i64,
-    max: i64,
-    doc: &'static str,
-) -> Definition {
+const fn number(name: &'static str, default: &'static str, min: i64, max: i64, doc: &'static str) -> Definition {
     define(name, default, ValueKind::Integer { min, max }, doc)
 }
 
@@ -202,14 +196,9 @@ pub const ALL: &[Definition] = &[
     number("pg_port", "5432", 1, 65_535, "Port of PostgreSQL").per_source(),
     text("pg_database", "postgres", NOT_EMPTY, "Database to read from").per_source(),
     text("pg_user", "postgres", NOT_EMPTY, "Role to connect as").per_source(),
-    define(
-        "pg_password",
-        "",
-        ValueKind::Secret,
-        "Password of the role; better in pg_password_file or the environment",
-    )
-    .per_source()
-    .hidden(),
+    define("pg_password", "", ValueKind::Secret, "Password of the role; better in pg_password_file or the environment")
+        .per_source()
+        .hidden(),
     text("pg_password_file", "", ANY, "File that holds the password; read at every connect").per_source(),
     define("pg_sslmode", "prefer", ValueKind::Choice(SSL_MODES), "How far to insist on TLS, with libpq's meaning")
         .per_source(),
@@ -217,11 +206,9 @@ pub const ALL: &[Definition] = &[
         .per_source(),
     text("pg_sslcert", "", ANY, "PEM file of the client certificate and its chain").per_source(),
     text("pg_sslkey", "", ANY, "PEM file of the client certificate's private key").per_source(),
-    text("pg_options", "", ANY, "Command-line options for the session, such as -c search_path=app")
-        .per_source(),
+    text("pg_options", "", ANY, "Command-line options for the session, such as -c search_path=app").per_source(),
     number("pool_size", "8", 1, 1024, "Most connections to the source").per_source(),
-    number("connect_timeout_ms", "2000", 1, DAY_MS, "Longest time to open a connection, in milliseconds")
-        .per_source(),
+    number("connect_timeout_ms", "2000", 1, DAY_MS, "Longest time to open a connection, in milliseconds").per_source(),
     define(
         "invalidation",
         "notify",
@@ -238,17 +225,13 @@ pub const ALL: &[Definition] = &[
     .per_source(),
     number("default_ttl", "3600", 0, LONGEST, "Life of an entry in seconds; 0: it does not expire").runtime(),
     text("cache_prefix", "pg_cache:", PREFIX, "What every cache key starts with"),
-    number("statement_timeout_ms", "2000", 1, DAY_MS, "PostgreSQL cancels a load after so many milliseconds")
-        .runtime(),
-    number("load_timeout_ms", "5000", 1, DAY_MS, "A client waits at most so many milliseconds for a load")
-        .runtime(),
+    number("statement_timeout_ms", "2000", 1, DAY_MS, "PostgreSQL cancels a load after so many milliseconds").runtime(),
+    number("load_timeout_ms", "5000", 1, DAY_MS, "A client waits at most so many milliseconds for a load").runtime(),
     number("queue_limit", "4096", 1, 1_000_000, "Most loads that may wait for a worker").runtime(),
     number("max_waiters", "16384", 1, 10_000_000, "Most clients that may wait for loads").runtime(),
     number("batch_max", "128", 1, 10_000, "Most keys in one statement").runtime(),
-    number("negative_ttl", "10", 0, LONGEST, "Seconds to remember that a row is absent; 0: not at all")
-        .runtime(),
-    number("ttl_jitter_percent", "0", 0, 100, "Shorten each life at random by up to so many percent")
-        .runtime(),
+    number("negative_ttl", "10", 0, LONGEST, "Seconds to remember that a row is absent; 0: not at all").runtime(),
+    number("ttl_jitter_percent", "0", 0, 100, "Shorten each life at random by up to so many percent").runtime(),
     number("max_entry_bytes", "4194304", 1, 536_870_912, "Larger rows are answered but not stored").runtime(),
     number("max_multiread_keys", "10000", 1, 1_000_000, "Most keys in one MULTIREAD").runtime(),
     number("max_multiread_bytes", "67108864", 1, 1 << 40, "Most bytes in the reply of one MULTIREAD").runtime(),
@@ -290,8 +273,7 @@ pub const ALL: &[Definition] = &[
         "Longest time without a sign of life from the change notices before a source is suspect",
     )
     .runtime(),
-    text("events", "cache_hit,cache_miss,cache_write,cache_invalidate", EVENTS, "Which events are published")
-        .runtime(),
+    text("events", "cache_hit,cache_miss,cache_write,cache_invalidate", EVENTS, "Which events are published").runtime(),
     number(
         "slowlog_log_slower_than",
         "10000",
@@ -301,13 +283,7 @@ pub const ALL: &[Definition] = &[
     )
     .runtime(),
     number("slowlog_max_len", "128", 0, 1_000_000, "How many commands the slow log keeps").runtime(),
-    number(
-        "http_port",
-        "0",
-        0,
-        65_535,
-        "Port of the HTTP endpoint for metrics and figures; 0: there is none",
-    ),
+    number("http_port", "0", 0, 65_535, "Port of the HTTP endpoint for metrics and figures; 0: there is none"),
     text("http_bind", "127.0.0.1", ADDRESS, "Address that the HTTP endpoint listens on"),
     text(
         "definitions_key_file",

@@ -61,9 +61,7 @@ impl EventType {
             Self::SourceUp => "source_up",
             Self::SourceDown => "source_down",
             Self::Error => "cache_error",
-            Self::Access | Self::BeforeCommand | Self::AfterCommand | Self::Startup | Self::Shutdown => {
-                return None
-            }
+            Self::Access | Self::BeforeCommand | Self::AfterCommand | Self::Startup | Self::Shutdown => return None,
         })
     }
 
@@ -99,8 +97,7 @@ impl EventType {
 
     /// The one that hooks call so, in whatever case.
     pub fn of_hook(name: &str) -> Option<Self> {
-        Self::for_hooks()
-            .find(|event| event.hook_name().is_some_and(|known| known.eq_ignore_ascii_case(name)))
+        Self::for_hooks().find(|event| event.hook_name().is_some_and(|known| known.eq_ignore_ascii_case(name)))
     }
 
     /// Reads `all`, `none`, or a comma-separated list of names of what is published. `None` when a name is not known.
@@ -145,9 +142,7 @@ mod tests {
 
     #[test]
     fn every_event_of_hooks_has_a_name_of_its_own() {
-        assert!(
-            EventType::for_hooks().all(|event| event.hook_name().and_then(EventType::of_hook) == Some(event))
-        );
+        assert!(EventType::for_hooks().all(|event| event.hook_name().and_then(EventType::of_hook) == Some(event)));
         assert_eq!(EventType::of_hook("BEFORE_Command"), Some(EventType::BeforeCommand));
         assert_eq!(EventType::of_hook("cache_hit"), None);
         assert_eq!(EventType::for_hooks().count(), 13);

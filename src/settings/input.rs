@@ -50,9 +50,7 @@ impl Input {
                     let value = value.to_str().ok_or_else(|| not_text(variable))?;
                     self.put(&target, variable, value)?;
                 }
-                None => {
-                    warnings.push(format!("environment variable {variable:?} is not a setting of pgcache"))
-                }
+                None => warnings.push(format!("environment variable {variable:?} is not a setting of pgcache")),
             }
         }
         warnings.sort();

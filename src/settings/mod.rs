@@ -124,10 +124,7 @@ pub struct Loaded {
 /// let loaded = pgcache::settings::load(&args, []).unwrap();
 /// assert_eq!(loaded.settings.sources[1].pg_host, "db2");
 /// ```
-pub fn load(
-    args: &[String],
-    env: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Loaded, SettingError> {
+pub fn load(args: &[String], env: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Loaded, SettingError> {
     let mut input = Input::default();
     let mut warnings = input.take_environment(env)?;
     warnings.extend(input.take_arguments(args)?);

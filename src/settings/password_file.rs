@@ -14,10 +14,9 @@ pub(super) fn warning(source: &SourceSettings) -> Option<String> {
     let name = &source.name;
     match fs::metadata(path) {
         Err(error) => Some(format!("pg_password_file {} of source {name}: {error}", path.display())),
-        Ok(found) if found.permissions().mode() & READABLE_BY_OTHERS != 0 => Some(format!(
-            "pg_password_file {} of source {name} can be read by others: chmod 600 it",
-            path.display()
-        )),
+        Ok(found) if found.permissions().mode() & READABLE_BY_OTHERS != 0 => {
+            Some(format!("pg_password_file {} of source {name} can be read by others: chmod 600 it", path.display()))
+        }
         Ok(_) => None,
     }
 }

@@ -72,8 +72,7 @@ mod tests {
     #[test]
     fn only_what_is_plain_and_quick_is_run_together() {
         let plan = Arc::new(QueryPlan { sql: "SELECT 1".into(), title: "the query".into() });
-        let (plain, other) =
-            (AccountedQuery::new(Arc::clone(&plan), true, 0), AccountedQuery::new(plan, false, 0));
+        let (plain, other) = (AccountedQuery::new(Arc::clone(&plan), true, 0), AccountedQuery::new(plan, false, 0));
         assert_eq!(plain.together(), 1);
         for (each_us, together) in [(0, 16), (100, 16), (2_000, 5), (6_000, 1), (1_000_000, 1)] {
             for query in [&plain, &other] {

@@ -115,10 +115,7 @@ impl ConcurrencyLimit {
     /// When more may load than at `now`.
     fn next_step(&self, now: Instant) -> Option<Instant> {
         let began = self.began?;
-        Some(
-            began
-                + STEP.saturating_mul(u32::try_from(steps(began, now)).unwrap_or(u32::MAX).saturating_add(1)),
-        )
+        Some(began + STEP.saturating_mul(u32::try_from(steps(began, now)).unwrap_or(u32::MAX).saturating_add(1)))
     }
 }
 

@@ -201,8 +201,7 @@ impl EventSink {
     }
 
     fn tell(&mut self, event: FeedEvent) {
-        self.was_live |=
-            matches!(event, FeedEvent::Beat(_) | FeedEvent::Vocabulary(_) | FeedEvent::Fingerprints(_));
+        self.was_live |= matches!(event, FeedEvent::Beat(_) | FeedEvent::Vocabulary(_) | FeedEvent::Fingerprints(_));
         if self.subject == Subject::Definitions {
             return self.send(event);
         }

@@ -86,8 +86,7 @@ impl Worker {
         let mut early = |rows| hand_over(vec![(asked.flight, Ok(Fetched::Rows(rows, None)))]);
         let ran = self.with_session(asked.deadline, |session| {
             session.use_vocabulary(query.vocabulary);
-            let ran =
-                query::run(session, &query.plan, asked.params, self.limits(), query.is_plain, &mut early)?;
+            let ran = query::run(session, &query.plan, asked.params, self.limits(), query.is_plain, &mut early)?;
             match ran {
                 Ok(Some(rows)) => self.accounted(session, query, rows).map(|fetched| Some(Ok(fetched))),
                 Ok(None) => Ok(None),
@@ -101,12 +100,7 @@ impl Worker {
     }
 
     /// `rows`, with what is to be known of the relations that were read and are not accounted for.
-    fn accounted(
-        &self,
-        session: &mut Session,
-        query: &AccountedQuery,
-        rows: QueryRows,
-    ) -> Result<Fetched, PgError> {
+    fn accounted(&self, session: &mut Session, query: &AccountedQuery, rows: QueryRows) -> Result<Fetched, PgError> {
         let unknown = query.unknown(&rows.relations);
         if unknown.is_empty() {
             return Ok(Fetched::Rows(rows, None));
@@ -120,8 +114,7 @@ impl Worker {
     pub(super) fn describe_query(&self, plan: Arc<QueryPlan>) {
         let (invalidation, asked) = (self.source.settings().invalidation, Instant::now());
         let deadline = asked + self.settings.get().load_timeout;
-        let described =
-            self.with_session(deadline, |session| query::describe(session, &plan.sql, invalidation));
+        let described = self.with_session(deadline, |session| query::describe(session, &plan.sql, invalidation));
         let result = described.unwrap_or_else(|failure| Err(failure.into_error(&plan.title)));
         self.sender.send(Message::QueryDescribed { source: self.index, plan, result, asked });
     }

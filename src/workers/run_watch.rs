@@ -65,14 +65,10 @@ fn refusal(error: &::postgres::Error, name: &str) -> Error {
     if error.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
         return error_from(error, name);
     }
-    let text =
-        format!("{name}: another transaction changes definitions; nothing was changed, try again later");
+    let text = format!("{name}: another transaction changes definitions; nothing was changed, try again later");
     Error::new(ErrorKind::Postgres("55P03".into()), text)
 }
 
 fn switched_off() -> Error {
-    Error::new(
-        ErrorKind::Malformed,
-        "the source's setting invalidation is off: notify or outbox have changes told",
-    )
+    Error::new(ErrorKind::Malformed, "the source's setting invalidation is off: notify or outbox have changes told")
 }

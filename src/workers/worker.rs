@@ -123,14 +123,11 @@ impl Worker {
     }
 
     fn load_rows(&self, plan: &LoadPlan, tasks: &[Task]) -> Vec<(FlightId, Result<Fetched, Error>)> {
-        let keys: Vec<&KeyValues> =
-            tasks.iter().flat_map(|task| &task.keys).map(|(_, values)| values).collect();
+        let keys: Vec<&KeyValues> = tasks.iter().flat_map(|task| &task.keys).map(|(_, values)| values).collect();
         let deadline = tasks.iter().map(|task| task.deadline).max().unwrap_or_else(Instant::now);
         let what = &plan.table.display;
         let loaded = match self.with_session(deadline, |session| load::load(session, plan, &keys)) {
-            Err(failure) if failure.means_catalog_changed() => {
-                self.load_redefined(plan, &keys, deadline, failure)
-            }
+            Err(failure) if failure.means_catalog_changed() => self.load_redefined(plan, &keys, deadline, failure),
             loaded => loaded.map_err(|failure| failure.into_error(what)),
         };
         match loaded {
@@ -151,8 +148,7 @@ impl Worker {
         let what = &plan.table.display;
         let described = self.describe_now(what, deadline);
         let (described, asked) = described.map_err(|failure| failure.into_error(what))?;
-        let redefined =
-            |definition| Message::Redefined { source: self.index, oid: plan.table.oid, definition, asked };
+        let redefined = |definition| Message::Redefined { source: self.index, oid: plan.table.oid, definition, asked };
         let definition = match described {
             // A statement that was prepared for what the table had been before is forgotten by now.
             Ok(definition) if definition == *plan.table && cause.means_outdated() => {

@@ -101,12 +101,7 @@ struct Judge<'n> {
 
 impl Judge<'_> {
     /// Reads of one key, in the order in which they were asked.
-    fn key(
-        &mut self,
-        timeline: &Timeline<Option<Row>>,
-        reads: &[&Read],
-        acknowledgements: &[&Acknowledgement],
-    ) {
+    fn key(&mut self, timeline: &Timeline<Option<Row>>, reads: &[&Read], acknowledgements: &[&Acknowledgement]) {
         let (mut floor, mut shown) = (Shown::default(), Vec::<Shown>::new());
         let mut under_way: BinaryHeap<Reverse<(Nanos, usize)>> = BinaryHeap::new();
         let mut acknowledgements = acknowledgements.iter().peekable();
@@ -168,19 +163,13 @@ impl Judge<'_> {
         if beyond > self.bound {
             let kind = if nil { Violation::NilTooStale } else { Violation::TooStale };
             let next = timeline.span(latest + 1).state;
-            self.violations.add(kind, || {
-                format!("{}: out of date for {:.3} ms, since {next:?}", told(read), milliseconds(age))
-            });
+            self.violations
+                .add(kind, || format!("{}: out of date for {:.3} ms, since {next:?}", told(read), milliseconds(age)));
         }
     }
 
     /// M1.
-    fn older_than_acknowledged(
-        &mut self,
-        timeline: &Timeline<Option<Row>>,
-        read: &Read,
-        acknowledged: usize,
-    ) {
+    fn older_than_acknowledged(&mut self, timeline: &Timeline<Option<Row>>, read: &Read, acknowledged: usize) {
         let known = timeline.span(acknowledged);
         self.violations.add(Violation::OlderThanAcknowledged, || {
             let committed = milliseconds(known.returned);

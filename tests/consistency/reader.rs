@@ -117,7 +117,6 @@ fn parsed(text: &str) -> Value {
 
 /// The number of the youngest column that a row shows.
 pub fn shape(row: &Value) -> Option<u32> {
-    let columns =
-        row.as_object()?.iter().filter_map(|(name, value)| Some((name.strip_prefix(SHAPE)?, value)));
+    let columns = row.as_object()?.iter().filter_map(|(name, value)| Some((name.strip_prefix(SHAPE)?, value)));
     columns.filter_map(|(number, value)| Some(number.parse().ok()?).filter(|it| value == it)).max()
 }

@@ -54,9 +54,7 @@ pub fn line(nemesis: &str, mode: Mode, findings: &Findings) -> String {
 pub fn details(findings: &Findings) -> Vec<String> {
     let mut lines = findings.verdict.violations.lines();
     if !lines.is_empty() {
-        let blow = |(began, ended): &(Nanos, Nanos)| {
-            format!("{:.0}-{:.0}", milliseconds(*began), milliseconds(*ended))
-        };
+        let blow = |(began, ended): &(Nanos, Nanos)| format!("{:.0}-{:.0}", milliseconds(*began), milliseconds(*ended));
         let blows: Vec<String> = findings.blows.iter().map(blow).collect();
         lines.push(format!("blows, in ms: {}", blows.join(" ")));
     }

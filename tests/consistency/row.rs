@@ -5,8 +5,7 @@ use serde_json::Value;
 use super::key::{email, email_number, Key};
 
 /// What the table looks like.
-pub const TABLE: &str =
-    "CREATE TABLE t (id bigint PRIMARY KEY, email text UNIQUE, ver bigint, chk bigint, pad text)";
+pub const TABLE: &str = "CREATE TABLE t (id bigint PRIMARY KEY, email text UNIQUE, ver bigint, chk bigint, pad text)";
 
 /// The columns that writers set.
 pub const COLUMNS: &str = "id, email, ver, chk, pad";

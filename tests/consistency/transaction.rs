@@ -15,18 +15,11 @@ pub struct Transaction<'w> {
 
 impl Transaction<'_> {
     /// The commit has come to an end: what has changed.
-    pub fn settle(
-        &mut self,
-        outcome: Outcome,
-        connection: &mut WriterConnection<'_>,
-        world: &World,
-    ) -> Vec<Change> {
+    pub fn settle(&mut self, outcome: Outcome, connection: &mut WriterConnection<'_>, world: &World) -> Vec<Change> {
         match outcome {
             Outcome::Committed { began, returned } => self.committed(began, returned),
             Outcome::RolledBack => vec![],
-            Outcome::Unknown { began } if self.is_there(connection) => {
-                self.committed(began, world.clock.now())
-            }
+            Outcome::Unknown { began } if self.is_there(connection) => self.committed(began, world.clock.now()),
             Outcome::Unknown { .. } => vec![],
         }
     }

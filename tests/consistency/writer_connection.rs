@@ -146,10 +146,7 @@ impl<'w> WriterConnection<'w> {
     /// Whether the error says that nothing was committed. One that ends the connection may come after the commit.
     fn is_certain(&self, error: &Error) -> bool {
         let alive = self.client.as_ref().is_some_and(|client| !client.is_closed());
-        alive
-            && error
-                .code()
-                .is_some_and(|code| !code.code().starts_with("57P") && !code.code().starts_with("08"))
+        alive && error.code().is_some_and(|code| !code.code().starts_with("57P") && !code.code().starts_with("08"))
     }
 
     fn count(&mut self, error: &Error) {

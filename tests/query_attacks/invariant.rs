@@ -56,8 +56,7 @@ impl Invariant {
         monitor.batch_execute("LISTEN heard").unwrap();
         let mut client = server.client();
         let row = client.read("plain", r#"{"id":1}"#).json();
-        let mut invariant =
-            Self { monitor, client, row, first: Vec::new(), lasting: String::new(), turn: 100 };
+        let mut invariant = Self { monitor, client, row, first: Vec::new(), lasting: String::new(), turn: 100 };
         invariant.first = invariant.answers();
         invariant.lasting = invariant.lasting();
         invariant

@@ -103,10 +103,8 @@ pub fn types() -> String {
             )
         };
         let operators = [("lt", "<"), ("le", "<="), ("eq", "="), ("ge", ">="), ("gt", ">")];
-        let functions: String = operators
-            .iter()
-            .map(|(name, sign)| compare(name, &format!("(a).n {sign} (b).n"), "boolean"))
-            .collect();
+        let functions: String =
+            operators.iter().map(|(name, sign)| compare(name, &format!("(a).n {sign} (b).n"), "boolean")).collect();
         let operators: String = operators
             .iter()
             .map(|(name, sign)| {
@@ -135,7 +133,6 @@ pub fn types() -> String {
 }
 
 fn each(made: impl Fn(Effect, char, &str) -> String) -> String {
-    let volatilities =
-        |effect| VOLATILITIES.map(|(letter, volatility)| made(effect, letter, volatility)).concat();
+    let volatilities = |effect| VOLATILITIES.map(|(letter, volatility)| made(effect, letter, volatility)).concat();
     EFFECTS.into_iter().map(volatilities).collect()
 }

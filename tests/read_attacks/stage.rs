@@ -119,11 +119,7 @@ impl Stage {
 
     /// Makes one relation of this shape, harmless or not.
     pub fn make(&mut self, name: &str, shape: Shape, id: &str) {
-        self.database.execute(&format!(
-            "SET ROLE {0}; {1}",
-            self.villain,
-            shape.filled(name, id, &self.villain)
-        ));
+        self.database.execute(&format!("SET ROLE {0}; {1}", self.villain, shape.filled(name, id, &self.villain)));
         self.open();
         self.relations.push(Relation { name: name.into(), shape });
     }
@@ -143,8 +139,7 @@ impl Stage {
 
     /// How many of the villain's functions have been run to their end, by sessions that have ended.
     pub fn reached(&self) -> i64 {
-        self.database
-            .number("SELECT count(*) FROM pg_stat_user_functions WHERE funcname LIKE 'hx\\_%' AND calls > 0")
+        self.database.number("SELECT count(*) FROM pg_stat_user_functions WHERE funcname LIKE 'hx\\_%' AND calls > 0")
     }
 
     /// Forgets which ones have.

@@ -20,8 +20,7 @@ pub struct Role {
 }
 
 /// A kind without anything.
-pub const NOBODY: Role =
-    Role { setup: "", steps: &[], queries: &[], expressions: &[], rows: &[], watched: &[] };
+pub const NOBODY: Role = Role { setup: "", steps: &[], queries: &[], expressions: &[], rows: &[], watched: &[] };
 
 /// The names of the roles of one database.
 #[derive(Debug, Clone)]

@@ -60,7 +60,11 @@ const FUNCTION: Role = Role {
         "DROP FUNCTION free@i(int)",
         "CREATE FUNCTION free@i(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1'",
     ],
-    queries: &["SELECT id, f@i(id::int) AS v FROM base ORDER BY id", "SELECT v FROM fv@i ORDER BY id", "SELECT free@i(1) AS v"],
+    queries: &[
+        "SELECT id, f@i(id::int) AS v FROM base ORDER BY id",
+        "SELECT v FROM fv@i ORDER BY id",
+        "SELECT free@i(1) AS v",
+    ],
     expressions: &["f@i(7)", "(SELECT sum(v) FROM fv@i)", "free@i(2)"],
     rows: &[("fv@i", 1), ("fv@i", 2)],
     ..NOBODY
@@ -211,8 +215,7 @@ const OPERATOR: Role = Role {
 };
 
 const CLOSER_OPERATOR: Role = Role {
-    setup:
-        "CREATE FUNCTION far@i(numeric, numeric) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT 'numeric'$$;
+    setup: "CREATE FUNCTION far@i(numeric, numeric) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT 'numeric'$$;
             CREATE FUNCTION near@i(int, int) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT 'int'$$;
             CREATE SCHEMA close@i; GRANT USAGE ON SCHEMA close@i TO @reader;
             CREATE OPERATOR close@i.=== (FUNCTION = far@i, LEFTARG = numeric, RIGHTARG = numeric)",
@@ -357,11 +360,7 @@ const RANGE: Role = Role {
         "DROP TYPE span@i",
         "ALTER TYPE spans@i RENAME TO span@i",
     ],
-    queries: &[
-        "SELECT '[1,5)'::span@i AS v",
-        "SELECT upper('[1,6]'::span@i) AS v",
-        "SELECT span@i(1, 2)::text AS v",
-    ],
+    queries: &["SELECT '[1,5)'::span@i AS v", "SELECT upper('[1,6]'::span@i) AS v", "SELECT span@i(1, 2)::text AS v"],
     expressions: &["('[1,7)'::span@i)::text"],
     ..NOBODY
 };

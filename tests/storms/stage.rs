@@ -55,9 +55,8 @@ impl<'d> Stage<'d> {
     pub fn new(kind: &Kind, database: &'d Database<'d>, mode: &str, amount: Amount) -> Self {
         let names = Names { database: database.name.clone() };
         let mut admin = database.connect();
-        let actors: Vec<Actor> = (0..amount.copies)
-            .flat_map(|number| CAST.iter().map(move |role| Actor::new(role, number)))
-            .collect();
+        let actors: Vec<Actor> =
+            (0..amount.copies).flat_map(|number| CAST.iter().map(move |role| Actor::new(role, number))).collect();
         admin.batch_execute(&names.fill(ROLES, 0)).unwrap();
         for actor in &actors {
             let sql = actor.setup(&names);
@@ -74,18 +73,7 @@ impl<'d> Stage<'d> {
         let oracle = Oracle::new(database, &names.reader());
         watch_all(&mut client, database, &actors, &names);
         await_freshness(&mut client, "live");
-        Self {
-            admin,
-            names,
-            actors,
-            random,
-            oracle,
-            client,
-            questions,
-            server,
-            found: Found::default(),
-            database,
-        }
+        Self { admin, names, actors, random, oracle, client, questions, server, found: Found::default(), database }
     }
 
     /// What is asked.
@@ -171,9 +159,7 @@ impl<'d> Stage<'d> {
     /// Waits until nearly everything has been compared that was committed before: a hundred relations at a time.
     fn await_comparisons(&mut self) {
         let wanted = self.client.figure("comparisons") + 2 * self.actors.len().div_ceil(CAST.len()) as u64;
-        eventually("definitions are compared", || {
-            (self.client.figure("comparisons") >= wanted).then_some(())
-        });
+        eventually("definitions are compared", || (self.client.figure("comparisons") >= wanted).then_some(()));
     }
 }
 

@@ -40,21 +40,12 @@ impl<'p> Database<'p> {
     pub fn psql(&self, settings: &[&str], script: &str) -> String {
         let mut command = self.postgres.psql();
         let options: Vec<String> = settings.iter().map(|setting| format!("-c {setting}")).collect();
-        command.env("PGOPTIONS", options.join(" ")).args([
-            "-X",
-            "-q",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-d",
-            &self.name,
-        ]);
-        let mut psql =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command.env("PGOPTIONS", options.join(" ")).args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &self.name]);
+        let mut psql = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // All of it is read before psql ends, unless an error ends it.
         let _ = psql.stdin.take().unwrap().write_all(script.as_bytes());
         let output = psql.wait_with_output().unwrap();
-        let said =
-            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         assert!(output.status.success(), "psql: {said}\n{script}");
         said
     }

@@ -43,7 +43,5 @@ pub fn get_from(port: u16, path: &str, host: &str) -> Answer {
 /// Waits until the figures are those of now or later.
 pub fn await_snapshot(port: u16) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
-    eventually("figures of now", || {
-        (get(port, "/stats.json").json()["at_ms"].as_u64().unwrap() > now).then_some(())
-    });
+    eventually("figures of now", || (get(port, "/stats.json").json()["at_ms"].as_u64().unwrap() > now).then_some(()));
 }

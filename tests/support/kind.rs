@@ -12,8 +12,7 @@ pub struct Kind {
 impl Kind {
     /// The program, as `make servers` provided it.
     pub fn program(&self) -> PathBuf {
-        let program =
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".servers").join(&self.name).join("server");
+        let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".servers").join(&self.name).join("server");
         assert!(program.exists(), "{} is not there: run `make servers`", program.display());
         program
     }

@@ -32,9 +32,7 @@ impl Network {
         let network = Self { near, far };
         let there = format!("/proc/{}/fd/{}", std::process::id(), network.far.as_raw_fd());
         ip("link set lo up")?;
-        ip(&format!(
-            "link add near address {NEAR_MAC} type veth peer name far address {FAR_MAC} netns {there}"
-        ))?;
+        ip(&format!("link add near address {NEAR_MAC} type veth peer name far address {FAR_MAC} netns {there}"))?;
         ip(&format!("addr add {NEAR}{SIZE} dev near"))?;
         ip("link set near up")?;
         network.beyond(|| {
@@ -86,8 +84,7 @@ fn join(namespace: &File) -> io::Result<()> {
 }
 
 fn ip(words: &str) -> Result<(), String> {
-    let output =
-        Command::new("ip").args(words.split(' ')).output().map_err(|error| format!("ip: {error}"))?;
+    let output = Command::new("ip").args(words.split(' ')).output().map_err(|error| format!("ip: {error}"))?;
     match output.status.success() {
         true => Ok(()),
         false => Err(format!("ip {words}: {}", String::from_utf8_lossy(&output.stderr).trim())),

@@ -41,9 +41,8 @@ impl Postgres {
 
     /// One that offers TLS, with further lines in its postgresql.conf.
     pub fn start_with_tls(certificate_pem: &str, key_pem: &str, lines: &str) -> Self {
-        let postgres = Self::initialised(&format!(
-            "ssl=on\nssl_cert_file='../server.crt'\nssl_key_file='../server.key'\n{lines}"
-        ));
+        let postgres =
+            Self::initialised(&format!("ssl=on\nssl_cert_file='../server.crt'\nssl_key_file='../server.key'\n{lines}"));
         postgres.write_private("server.crt", certificate_pem);
         postgres.write_private("server.key", key_pem);
         postgres.start_again();
@@ -123,8 +122,7 @@ impl Postgres {
         let template = Path::new(env!("CARGO_TARGET_TMPDIR")).join(version);
         if !template.exists() {
             let made = self.home.join("template");
-            let options =
-                ["-A", "trust", "-U", SUPERUSER, "--no-sync", "-E", "UTF8", "--locale=C.UTF-8", "-D"];
+            let options = ["-A", "trust", "-U", SUPERUSER, "--no-sync", "-E", "UTF8", "--locale=C.UTF-8", "-D"];
             self.run(self.command("initdb").args(options).arg(&made));
             // Another test process may be doing the same: a rename is whole or fails.
             let copy = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap().keep();
@@ -212,10 +210,7 @@ impl Postgres {
 
     fn database_with(&self, options: &str) -> Database<'_> {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        self.connect("postgres")
-            .unwrap()
-            .batch_execute(&format!("CREATE DATABASE {name} {options}"))
-            .unwrap();
+        self.connect("postgres").unwrap().batch_execute(&format!("CREATE DATABASE {name} {options}")).unwrap();
         Database::new(self, name)
     }
 
@@ -224,16 +219,13 @@ impl Postgres {
     fn is_ready(&self, pid: u32) -> bool {
         let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         let lines: Vec<&str> = file.lines().map(str::trim).collect();
-        lines.first() == Some(&pid.to_string().as_str())
-            && matches!(lines.get(7), Some(&"ready" | &"standby"))
+        lines.first() == Some(&pid.to_string().as_str()) && matches!(lines.get(7), Some(&"ready" | &"standby"))
     }
 
     /// A connection of the superuser.
     pub fn connect(&self, database: &str) -> Result<postgres::Client, postgres::Error> {
-        let options = format!(
-            "host=127.0.0.1 port={} user={SUPERUSER} dbname={database} connect_timeout=60",
-            self.port
-        );
+        let options =
+            format!("host=127.0.0.1 port={} user={SUPERUSER} dbname={database} connect_timeout=60", self.port);
         postgres::Client::connect(&options, postgres::NoTls)
     }
 
@@ -327,10 +319,8 @@ pub fn unprivileged() -> Option<(u32, u32)> {
         return None;
     }
     let users = fs::read_to_string("/etc/passwd").unwrap();
-    let line = users
-        .lines()
-        .find(|line| line.starts_with("postgres:"))
-        .expect("the user postgres, of Debian's package");
+    let line =
+        users.lines().find(|line| line.starts_with("postgres:")).expect("the user postgres, of Debian's package");
     let fields: Vec<&str> = line.split(':').collect();
     Some((fields[2].parse().unwrap(), fields[3].parse().unwrap()))
 }
@@ -342,7 +332,6 @@ fn programs() -> PathBuf {
         return programs.into();
     }
     let versions = fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL, of Debian's package");
-    let newest =
-        versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok()).max().unwrap();
+    let newest = versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok()).max().unwrap();
     PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin"))
 }

@@ -50,8 +50,7 @@ impl Setup {
             ("max_staleness_ms", FOREVER_MS),
         ];
         // In front of what the test says itself, which wins.
-        self.settings
-            .splice(0..0, settings.iter().flat_map(|(name, value)| [*name, *value]).map(str::to_owned));
+        self.settings.splice(0..0, settings.iter().flat_map(|(name, value)| [*name, *value]).map(str::to_owned));
         self
     }
 
@@ -104,10 +103,8 @@ impl Setup {
     }
 
     fn launch(mut self) -> Server {
-        let folder = self
-            .folder
-            .take()
-            .unwrap_or_else(|| tempfile::Builder::new().prefix("pgcache-test-").tempdir().unwrap());
+        let folder =
+            self.folder.take().unwrap_or_else(|| tempfile::Builder::new().prefix("pgcache-test-").tempdir().unwrap());
         watchdog::remove_at_end(folder.path());
         let port = port::free();
         let mut process = Command::new(self.kind.program());
@@ -323,8 +320,7 @@ fn quoted(word: &str) -> String {
 pub fn module() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
-    let module = std::env::var_os("PGCACHE_MODULE")
-        .map_or_else(|| target.join("release/libpgcache.so"), PathBuf::from);
+    let module = std::env::var_os("PGCACHE_MODULE").map_or_else(|| target.join("release/libpgcache.so"), PathBuf::from);
     assert!(module.exists(), "{} is not there: run `make build`", module.display());
     module
 }

@@ -44,8 +44,7 @@ impl Subscriber {
             ("max_staleness_ms", FOREVER_MS),
         ];
         args.extend(further);
-        let args: Vec<String> =
-            args.iter().flat_map(|(name, value)| [name.to_string(), value.to_string()]).collect();
+        let args: Vec<String> = args.iter().flat_map(|(name, value)| [name.to_string(), value.to_string()]).collect();
         let settings = Arc::new(Shared::new(settings::load(&args, []).unwrap().settings));
         let (sender, messages) = MessageSender::new(Arc::new(|| {}));
         let known = Arc::<Known>::default();
@@ -90,9 +89,7 @@ impl Subscriber {
     /// Waits for a heartbeat that was sent from now on: all that was committed before has been told then.
     pub fn catch_up(&mut self) {
         let now = Instant::now();
-        self.until("a heartbeat", |event| {
-            matches!(event, FeedEvent::Beat(sent) if *sent >= now).then_some(())
-        });
+        self.until("a heartbeat", |event| matches!(event, FeedEvent::Beat(sent) if *sent >= now).then_some(()));
     }
 
     /// Waits for a session, and returns its gap.

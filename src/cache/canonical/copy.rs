@@ -42,9 +42,7 @@ impl Rule {
             Self::Name => string(json, |text| text.len() <= MAX_NAME_BYTES)?,
             Self::Bpchar => string(json, |text| text.last() != Some(&b' '))?,
             Self::Uuid => string(json, is_uuid)?,
-            Self::Numeric | Self::Float4 | Self::Float8 | Self::Bool | Self::ByPostgres { .. } => {
-                return None
-            }
+            Self::Numeric | Self::Float4 | Self::Float8 | Self::Bool | Self::ByPostgres { .. } => return None,
         };
         json.split_at_checked(len)
     }

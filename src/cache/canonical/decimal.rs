@@ -120,9 +120,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_none() {
-        for text in
-            ["", "+", "-", ".", "e5", "1e", "1e+", "1 2", "1.2.3", "--1", "0x10", "+nan", "1e 5", "1_0", "é"]
-        {
+        for text in ["", "+", "-", ".", "e5", "1e", "1e+", "1 2", "1.2.3", "--1", "0x10", "+nan", "1e 5", "1_0", "é"] {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
     }

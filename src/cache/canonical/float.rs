@@ -21,12 +21,7 @@ pub enum Width {
 }
 
 /// Appends the value that `token` spells; a string of another grammar is left to PostgreSQL, which takes `0x1p3`.
-pub fn write(
-    column: &str,
-    token: &Token<'_>,
-    width: Width,
-    out: &mut Vec<u8>,
-) -> Result<CanonicalForm, Error> {
+pub fn write(column: &str, token: &Token<'_>, width: Width, out: &mut Vec<u8>) -> Result<CanonicalForm, Error> {
     let text = match token {
         Token::Number(json) => *json,
         Token::Text(text) => trim(text),
@@ -41,25 +36,15 @@ pub fn write(
     Ok(CanonicalForm::Canonical)
 }
 
-fn write_finite(
-    column: &str,
-    text: &str,
-    digits: Digits<'_>,
-    width: Width,
-    out: &mut Vec<u8>,
-) -> Result<(), Error> {
+fn write_finite(column: &str, text: &str, digits: Digits<'_>, width: Width, out: &mut Vec<u8>) -> Result<(), Error> {
     if digits.is_zero() {
         // PostgreSQL calls 0 and -0 equal.
         out.push(b'0');
         return Ok(());
     }
     match width {
-        Width::Single => {
-            rounded::<f32>(text, |value| value.is_finite() && value != 0.0).map(|v| write_short(v, out))
-        }
-        Width::Double => {
-            rounded::<f64>(text, |value| value.is_finite() && value != 0.0).map(|v| write_short(v, out))
-        }
+        Width::Single => rounded::<f32>(text, |value| value.is_finite() && value != 0.0).map(|v| write_short(v, out)),
+        Width::Double => rounded::<f64>(text, |value| value.is_finite() && value != 0.0).map(|v| write_short(v, out)),
     }
     .ok_or_else(|| out_of_range(column))
 }
@@ -97,11 +82,9 @@ mod tests {
 
     #[test]
     fn postgresqls_own_text_is_the_same_spelling() {
-        for (printed, typed) in [
-            ("1e+16", "10000000000000000"),
-            ("1e-05", "0.00001"),
-            ("1.2345678901234568e+17", "123456789012345678"),
-        ] {
+        for (printed, typed) in
+            [("1e+16", "10000000000000000"), ("1e-05", "0.00001"), ("1.2345678901234568e+17", "123456789012345678")]
+        {
             assert_eq!(spell(Rule::Float8, printed), spell(Rule::Float8, typed));
         }
         assert_eq!(spell(Rule::Float4, "1.6777216e+07"), spell(Rule::Float4, "16777217"));

@@ -172,20 +172,14 @@ mod tests {
     #[test]
     fn what_postgresql_cannot_hold_is_refused() {
         assert_refused(Rule::Numeric, &["1e131072", "10e131071", "1e999999999", "1e99999999999999999999"]);
-        assert_refused(
-            Rule::Numeric,
-            &["1e-16384", "10e-16384", "0e-16384", "\"1.0e-16383\"", "0e1073741823"],
-        );
+        assert_refused(Rule::Numeric, &["1e-16384", "10e-16384", "0e-16384", "\"1.0e-16383\"", "0e1073741823"]);
         assert_refused(Rule::Numeric, &["1e-99999999999999999999", "-1e-9223372036854775808"]);
         assert_refused(Rule::Numeric, &["true", "[1]", "{}"]);
     }
 
     #[test]
     fn unknown_strings_are_left_to_postgresql() {
-        assert_asked(
-            Rule::Numeric,
-            &["\"\"", "\"0x10\"", "\"1_000\"", "\"1e 5\"", "\"abc\"", "\"+NaN\"", "\"1 2\""],
-        );
+        assert_asked(Rule::Numeric, &["\"\"", "\"0x10\"", "\"1_000\"", "\"1e 5\"", "\"abc\"", "\"+NaN\"", "\"1 2\""]);
     }
 
     proptest! {

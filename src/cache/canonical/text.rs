@@ -17,11 +17,7 @@ pub fn write(token: &Token<'_>, out: &mut Vec<u8>) -> Result<CanonicalForm, Erro
 /// As [`write`], but leaves a text that is too long for a `name` to PostgreSQL.
 pub fn write_name(token: &Token<'_>, out: &mut Vec<u8>) -> Result<CanonicalForm, Error> {
     write(token, out)?;
-    Ok(if token.as_text().len() > MAX_NAME_BYTES {
-        CanonicalForm::ByPostgres
-    } else {
-        CanonicalForm::Canonical
-    })
+    Ok(if token.as_text().len() > MAX_NAME_BYTES { CanonicalForm::ByPostgres } else { CanonicalForm::Canonical })
 }
 
 /// As [`write`], without the trailing spaces that comparing `char(n)` ignores: U+0020 only.
@@ -47,8 +43,7 @@ mod tests {
 
     #[test]
     fn other_json_is_the_text_in_which_it_is_written() {
-        for (json, text) in [("5", "5"), ("1.0", "1.0"), ("1e3", "1e3"), ("true", "true"), ("false", "false")]
-        {
+        for (json, text) in [("5", "5"), ("1.0", "1.0"), ("1e3", "1e3"), ("true", "true"), ("false", "false")] {
             assert_eq!(spell(Rule::Text, json), format!("\"{text}\""));
         }
         assert_eq!(spell(Rule::Text, r#"[1, {"b" : "\u0041"}]"#), r#""[1, {\"b\" : \"\\u0041\"}]""#);

@@ -169,10 +169,7 @@ mod tests {
 
     #[test]
     fn strings_are_written_as_postgresql_writes_them() {
-        assert_eq!(
-            written("a\"\\/\u{8}\u{c}\n\r\t\u{1f}\u{7f}é😀"),
-            "\"a\\\"\\\\/\\b\\f\\n\\r\\t\\u001f\u{7f}é😀\""
-        );
+        assert_eq!(written("a\"\\/\u{8}\u{c}\n\r\t\u{1f}\u{7f}é😀"), "\"a\\\"\\\\/\\b\\f\\n\\r\\t\\u001f\u{7f}é😀\"");
     }
 
     #[test]

@@ -31,9 +31,8 @@ pub fn write_canonical_row<N: AsRef<str>, T: AsRef<str>>(
 }
 
 fn printed<'a>(column: &str, text: &'a str) -> Result<&'a RawValue, Error> {
-    serde_json::from_str(text).map_err(|_| {
-        Error::malformed(format!("PostgreSQL's text for column {} is not valid JSON", shown(column)))
-    })
+    serde_json::from_str(text)
+        .map_err(|_| Error::malformed(format!("PostgreSQL's text for column {} is not valid JSON", shown(column))))
 }
 
 #[cfg(test)]
@@ -51,10 +50,7 @@ mod tests {
     fn rules_spell_what_postgresql_printed() {
         let rules = [Rule::INT4, Rule::Numeric, Rule::Bpchar, Rule::ByPostgres { text_is_unique: true }];
         let texts = ["7", "1.00", "\"ab \"", "{\"lower\": [1, 2.50]}"];
-        assert_eq!(
-            written(&["a", "b", "c", "d"], &rules, &texts),
-            r#"{"a":7,"b":1,"c":"ab","d":{"lower":[1,2.50]}}"#
-        );
+        assert_eq!(written(&["a", "b", "c", "d"], &rules, &texts), r#"{"a":7,"b":1,"c":"ab","d":{"lower":[1,2.50]}}"#);
         assert_eq!(written(&["x\"y"], &[Rule::Float8], &["1e+16"]), r#"{"x\"y":1e16}"#);
     }
 

@@ -79,20 +79,12 @@ mod tests {
 
     #[test]
     fn surrogates_come_in_pairs() {
-        for paired in
-            [r"a", r"\ud83d\ude00", r"\\ud800", r"x\uD83D\uDE00\uD83D\uDE00\n", r"\u0041\\", r"\u00"]
-        {
+        for paired in [r"a", r"\ud83d\ude00", r"\\ud800", r"x\uD83D\uDE00\uD83D\uDE00\n", r"\u0041\\", r"\u00"] {
             assert!(surrogates_are_paired(paired), "{paired}");
         }
-        for lone in [
-            r"\ud83d",
-            r"\ude00",
-            r"\ud83d\ud83d\ude00",
-            r"\ud83dx\ude00",
-            r"\ud83d\n",
-            r"\\\ud83d",
-            r"\ud83d\u0041",
-        ] {
+        for lone in
+            [r"\ud83d", r"\ude00", r"\ud83d\ud83d\ude00", r"\ud83dx\ude00", r"\ud83d\n", r"\\\ud83d", r"\ud83d\u0041"]
+        {
             assert!(!surrogates_are_paired(lone), "{lone}");
         }
     }

@@ -34,8 +34,7 @@ impl Shape {
     ///
     /// `None`: a case for the parser; `out` then keeps what it has been given so far.
     pub fn copy<'j>(&self, json: &'j [u8], out: &mut Vec<u8>) -> Option<&'j [u8]> {
-        if let Some(rest) = self.after_canonical(json).filter(|rest| json.len() - rest.len() <= MAX_KEY_BYTES)
-        {
+        if let Some(rest) = self.after_canonical(json).filter(|rest| json.len() - rest.len() <= MAX_KEY_BYTES) {
             out.extend_from_slice(json.get(..json.len() - rest.len())?);
             return Some(rest);
         }

@@ -75,10 +75,7 @@ fn a_column_is_named_once() {
 
 #[test]
 fn null_is_no_value() {
-    assert_eq!(
-        refusal(br#"{"a":1,"b":null}"#),
-        "ERR lookup key has null for column \"b\": null matches no row"
-    );
+    assert_eq!(refusal(br#"{"a":1,"b":null}"#), "ERR lookup key has null for column \"b\": null matches no row");
 }
 
 #[test]
@@ -92,10 +89,7 @@ fn half_a_surrogate_pair_is_refused() {
 fn depth_is_bounded() {
     let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
     assert!(LookupKey::parse(nested(MAX_DEPTH).as_bytes()).is_ok());
-    assert_eq!(
-        refusal(nested(MAX_DEPTH + 1).as_bytes()),
-        "ERR lookup key nests deeper than 32 levels in column \"a\""
-    );
+    assert_eq!(refusal(nested(MAX_DEPTH + 1).as_bytes()), "ERR lookup key nests deeper than 32 levels in column \"a\"");
     assert!(refusal(nested(30_000).as_bytes()).contains("nests deeper"));
     assert!(refusal(nested(200_000).as_bytes()).contains("longer than 65536 bytes"));
     assert!(refusal("{".repeat(60_000).as_bytes()).contains("not valid JSON"));
@@ -123,14 +117,10 @@ fn an_element_that_is_no_key_is_named() {
         refusal_of_many(r#"[{"a":1},{"a":null},3]"#, 9),
         format!("{prefix}has null for column \"a\": null matches no row")
     );
-    assert_eq!(
-        refusal_of_many(r#"[{"a":1},[]]"#, 9),
-        format!("{prefix}must be a JSON object such as {{\"id\":1}}")
-    );
+    assert_eq!(refusal_of_many(r#"[{"a":1},[]]"#, 9), format!("{prefix}must be a JSON object such as {{\"id\":1}}"));
     assert!(refusal_of_many(r#"[{"a":1},{"a":1,"a":1}]"#, 9).starts_with(prefix));
     assert!(refusal_of_many(r#"[{"a":1},{"a":"\ud800"}]"#, 9).starts_with(prefix));
-    assert!(refusal_of_many(r#"[{"a":1},{"a":}]"#, 9)
-        .ends_with("not valid JSON, at or after index 1 of the array"));
+    assert!(refusal_of_many(r#"[{"a":1},{"a":}]"#, 9).ends_with("not valid JSON, at or after index 1 of the array"));
 }
 
 #[test]
@@ -140,10 +130,7 @@ fn the_array_itself_is_checked() {
     for json in ["[", "[{\"a\":1}", "[{\"a\":1},]", "[{\"a\":1}] x", "[]]"] {
         assert!(refusal_of_many(json, 9).starts_with("ERR lookup keys are not valid JSON"), "{json}");
     }
-    assert_eq!(
-        refusal_of_many(r#"[{"a":1},{"a":2},!"#, 1),
-        "ERR more lookup keys than max_multiread_keys (1)"
-    );
+    assert_eq!(refusal_of_many(r#"[{"a":1},{"a":2},!"#, 1), "ERR more lookup keys than max_multiread_keys (1)");
     assert!(LookupKey::parse_many(b"[\"\xff\"]", 9).is_err());
     assert!(LookupKey::parse_many("[".repeat(2_000_000).as_bytes(), 9).is_err());
     let deep = format!("[{{\"a\":{}{}}}]", "[".repeat(200_000), "]".repeat(200_000));
@@ -153,8 +140,7 @@ fn the_array_itself_is_checked() {
 #[test]
 fn every_spelling_of_a_key_is_one() {
     let rules = [Rule::Text, Rule::INT8];
-    for json in [r#"{"b":1,"a":"x"}"#, r#" { "a" : "\u0078" , "b" : "1" } "#, r#"{"\u0062":" +01","a":"x"}"#]
-    {
+    for json in [r#"{"b":1,"a":"x"}"#, r#" { "a" : "\u0078" , "b" : "1" } "#, r#"{"\u0062":" +01","a":"x"}"#] {
         assert_eq!(canonical(json, &rules), (CanonicalForm::Canonical, r#"{"a":"x","b":1}"#.into()));
     }
 }

@@ -134,8 +134,7 @@ mod tests {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(CatalogDigest::default().unchanged(None), None);
         assert_eq!(CatalogDigest::default().unchanged(some("a").as_ref()), None, "nothing was seen before");
-        let seen =
-            CatalogDigest { moment: None, vocabulary: Some(1), catalogs: some("a"), is_prepared: None };
+        let seen = CatalogDigest { moment: None, vocabulary: Some(1), catalogs: some("a"), is_prepared: None };
         assert_eq!(seen.unchanged(some("a").as_ref()), Some(1));
         assert_eq!(seen.unchanged(some("b").as_ref()), None);
         let large = CatalogDigest { catalogs: None, ..seen };

@@ -9,10 +9,7 @@ use crate::postgres::catalog::fingerprint;
 ///
 /// # Errors
 /// What PostgreSQL says.
-pub fn compare(
-    connection: &mut FeedConnection,
-    relations: &[(u32, String)],
-) -> Result<Vec<(u32, Option<i64>)>, Lost> {
+pub fn compare(connection: &mut FeedConnection, relations: &[(u32, String)]) -> Result<Vec<(u32, Option<i64>)>, Lost> {
     let rows = connection.ask(&fingerprint::question(relations))?;
     let seen = rows.iter().filter_map(|row| {
         let fingerprint = row.get(1).map(str::parse).transpose().ok()?;

@@ -61,10 +61,8 @@ impl Seen {
     ) -> Result<Vec<(u32, Option<i64>)>, Lost> {
         let (seen, unseen): (Vec<_>, Vec<_>) =
             relations.into_iter().partition(|relation| self.fingerprints.contains_key(relation));
-        let mut all: Vec<_> = seen
-            .iter()
-            .filter_map(|relation| Some((relation.0, *self.fingerprints.get(relation)?)))
-            .collect();
+        let mut all: Vec<_> =
+            seen.iter().filter_map(|relation| Some((relation.0, *self.fingerprints.get(relation)?))).collect();
         if !unseen.is_empty() {
             let asked = fingerprints::compare(connection, &unseen)?;
             let mut names: HashMap<u32, String> = unseen.into_iter().collect();
@@ -107,9 +105,7 @@ impl Feed for Definitions {
             Some(Due::Vocabulary(count)) => {
                 tell(FeedEvent::Vocabulary(self.seen.begin(connection, &self.known, count)?));
             }
-            Some(Due::Relations(slice)) => {
-                tell(FeedEvent::Fingerprints(self.seen.compare(connection, slice)?))
-            }
+            Some(Due::Relations(slice)) => tell(FeedEvent::Fingerprints(self.seen.compare(connection, slice)?)),
             None => self.known.await_hurry(PATIENCE),
         }
         if let Some(began) = self.comparison.done() {

@@ -41,8 +41,7 @@ impl Beats {
     pub fn next(&mut self) -> String {
         self.number += 1;
         let text = format!("{}-{}", self.name, self.number);
-        let call =
-            format!("pg_catalog.pg_notify('cache_invalidation', '{{\"pgcache\":1,\"beat\":\"{text}\"}}')");
+        let call = format!("pg_catalog.pg_notify('cache_invalidation', '{{\"pgcache\":1,\"beat\":\"{text}\"}}')");
         if self.under_way.len() >= BEATS_UNDER_WAY {
             self.under_way.pop_front();
         }

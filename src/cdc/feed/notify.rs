@@ -90,15 +90,8 @@ impl Feed for Notify {
         beats.sent_by(rows.first().and_then(|row| row.get(1)));
         let trust = Trust::new(Secret::read(connection.client())?);
         let proof = Some(proof);
-        self.session = Some(Listening {
-            connection,
-            identity,
-            proof,
-            is_told: false,
-            beats,
-            usage: QueueUsage::new(),
-            trust,
-        });
+        self.session =
+            Some(Listening { connection, identity, proof, is_told: false, beats, usage: QueueUsage::new(), trust });
         Ok(())
     }
 
@@ -141,12 +134,7 @@ fn unheard() -> Lost {
 
 impl Listening {
     /// Sends a heartbeat when it is time for one, and looks after the queue of all notifications with it.
-    fn beat_if_due(
-        &mut self,
-        max_staleness: Duration,
-        known: &Known,
-        tell: &mut Tell<'_>,
-    ) -> Result<(), Lost> {
+    fn beat_if_due(&mut self, max_staleness: Duration, known: &Known, tell: &mut Tell<'_>) -> Result<(), Lost> {
         if self.proof.is_some() {
             return self.check_proof(max_staleness);
         }
@@ -161,13 +149,10 @@ impl Listening {
         );
         let rows = self.connection.ask(&sql)?;
         self.beats.sent_by(rows.first().and_then(|row| row.get(3)));
-        let answer =
-            rows.first().and_then(|row| Some((row.get(1)?.parse().ok()?, row.get(2)?.parse().ok()?)));
+        let answer = rows.first().and_then(|row| Some((row.get(1)?.parse().ok()?, row.get(2)?.parse().ok()?)));
         let (usage, snapshot): (f64, PgSnapshot) =
             answer.ok_or_else(|| Lost("a heartbeat was answered by something else".into()))?;
-        if let Some((number, started)) =
-            rows.first().and_then(|row| Some((row.get(4)?.parse().ok()?, row.get(5)?)))
-        {
+        if let Some((number, started)) = rows.first().and_then(|row| Some((row.get(4)?.parse().ok()?, row.get(5)?))) {
             known.own.ended(started, number);
         }
         self.usage.measure(usage, &snapshot).into_iter().for_each(|gap| tell(FeedEvent::Gap(gap)));

@@ -65,11 +65,7 @@ impl Outbox {
     ///
     /// # Errors
     /// A TLS file that is of no use.
-    pub fn new(
-        settings: Arc<SourceSettings>,
-        shutdown: Shutdown,
-        pulses: Arc<Pulses>,
-    ) -> Result<Self, Error> {
+    pub fn new(settings: Arc<SourceSettings>, shutdown: Shutdown, pulses: Arc<Pulses>) -> Result<Self, Error> {
         let connector = Connector::new(settings, NOTICES, shutdown)?;
         let (past, in_doubt) = (Past::Nothing, InDoubt::default());
         Ok(Self { connector, pulses, past, watermark: None, in_doubt, session: None })
@@ -167,9 +163,7 @@ impl Outbox {
             // Only what is seen after that can be complete: the next poll tells of it.
             session.due = Instant::now();
             session.pending = session.pending.or(Some(Gap::Overflow));
-            if let (Some(renewed), Some(watermark)) =
-                (poll::relieve(&mut session.connection)?, &mut self.watermark)
-            {
+            if let (Some(renewed), Some(watermark)) = (poll::relieve(&mut session.connection)?, &mut self.watermark) {
                 watermark.renew(renewed);
             }
             return Ok(());
@@ -177,29 +171,25 @@ impl Outbox {
         let watermark = Watermark::at(head.snapshot, incarnation, sent);
         let gap = self.watermark.as_ref().and_then(|before| before.gap(&watermark, Instant::now()));
         // Another server has relieved a full outbox, or a crash has emptied it: what runs may have left something out.
-        let was_emptied =
-            gap == Some(Gap::Recreated) && self.watermark.as_ref().is_some_and(Watermark::is_present);
+        let was_emptied = gap == Some(Gap::Recreated) && self.watermark.as_ref().is_some_and(Watermark::is_present);
         let gap = session.pending.take().or(gap);
         session.tell_gap(gap, &mut self.past, tell);
         if let Some(gap) = self.in_doubt.ended(watermark.snapshot()).filter(|_| gap.is_none()) {
             tell(FeedEvent::Gap(gap));
         }
-        if let Some(cause) = gap.filter(|gap| *gap == Gap::Overflow).or(was_emptied.then_some(Gap::Recreated))
-        {
+        if let Some(cause) = gap.filter(|gap| *gap == Gap::Overflow).or(was_emptied.then_some(Gap::Recreated)) {
             self.in_doubt.begin(cause, watermark.snapshot());
         }
         self.in_doubt.add(Gap::Recreated, &std::mem::take(&mut session.prepared), watermark.snapshot());
         let mut rows = head.rows;
         loop {
             session.tell_notices(&rows, tell);
-            let (Some(before), Some(last)) = (&self.watermark, rows.last().filter(|_| poll::is_full(&rows)))
-            else {
+            let (Some(before), Some(last)) = (&self.watermark, rows.last().filter(|_| poll::is_full(&rows))) else {
                 break;
             };
             rows = poll::more(&mut session.connection, before, watermark.snapshot(), last)?;
         }
-        session.is_quiet =
-            self.watermark.as_ref().is_some_and(|before| before.snapshot() == watermark.snapshot());
+        session.is_quiet = self.watermark.as_ref().is_some_and(|before| before.snapshot() == watermark.snapshot());
         self.watermark = Some(watermark);
         session.beat(sent, tell);
         session.rest();

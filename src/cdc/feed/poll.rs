@@ -78,9 +78,7 @@ pub(crate) fn full(connection: &mut FeedConnection, watermark: Option<&Watermark
     match connection.ask(&since(POLL, watermark.map_or(&PgSnapshot::never(), Watermark::snapshot))) {
         Ok(rows) => head(&rows).map(Polled::Seen),
         // undefined_table, invalid_schema_name
-        Err(error) if error.code().is_some_and(|code| matches!(code.code(), "42P01" | "3F000")) => {
-            Ok(Polled::Absent)
-        }
+        Err(error) if error.code().is_some_and(|code| matches!(code.code(), "42P01" | "3F000")) => Ok(Polled::Absent),
         Err(error) => Err(error.into()),
     }
 }
@@ -93,9 +91,7 @@ pub(crate) fn quick(connection: &mut FeedConnection, watermark: &Watermark) -> R
     let rows = connection.ask(QUICK)?;
     let answer = rows.first().and_then(|row| Some((row.get(0)?, row.get(1)?)));
     match answer {
-        Some((snapshot, started))
-            if watermark.is_present() && snapshot == watermark.snapshot().to_string() =>
-        {
+        Some((snapshot, started)) if watermark.is_present() && snapshot == watermark.snapshot().to_string() => {
             Ok(Polled::Same { started: started.to_owned() })
         }
         _ => full(connection, Some(watermark)),
@@ -130,9 +126,9 @@ pub(crate) fn more(
 /// # Errors
 /// What PostgreSQL says.
 pub(crate) fn relieve(connection: &mut FeedConnection) -> Result<Option<String>, Lost> {
-    let answers = connection.ask(&RELIEF.replace("@room@", &ROOM.to_string())).map_err(|error| {
-        Lost(format!("the outbox is full, and it cannot be relieved: {}", Lost::from(error)))
-    })?;
+    let answers = connection
+        .ask(&RELIEF.replace("@room@", &ROOM.to_string()))
+        .map_err(|error| Lost(format!("the outbox is full, and it cannot be relieved: {}", Lost::from(error))))?;
     // The row that is locked comes without columns.
     Ok(answers.iter().find(|answer| !answer.is_empty()).and_then(|answer| answer.get(0)).map(str::to_owned))
 }

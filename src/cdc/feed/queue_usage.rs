@@ -60,11 +60,7 @@ mod tests {
         assert_eq!(queue.measure(0.6, &snapshot("5:6:5")), None);
         assert_eq!(queue.measure(0.1, &snapshot("5:8:5,7")), Some(Gap::Overflow));
         assert!(!queue.is_crowded());
-        assert_eq!(
-            queue.measure(0.1, &snapshot("5:9:5,8")),
-            Some(Gap::Overflow),
-            "7 may have left something out"
-        );
+        assert_eq!(queue.measure(0.1, &snapshot("5:9:5,8")), Some(Gap::Overflow), "7 may have left something out");
         assert_eq!(queue.measure(0.1, &snapshot("5:9:5")), None);
         assert_eq!(queue.measure(0.1, &snapshot("9:9:")), Some(Gap::Overflow));
         assert_eq!(queue.measure(0.1, &snapshot("9:9:")), None);

@@ -11,8 +11,7 @@ const IDENTITY: &str = include_str!("server_identity.sql");
 /// By what a cluster is told from others, and a promoted standby from its primary. The timeline of the last
 /// checkpoint would change only some time after the promotion.
 const SYSTEM: &str = "(SELECT system_identifier FROM pg_catalog.pg_control_system())";
-const TIMELINE: &str =
-    "pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8)";
+const TIMELINE: &str = "pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8)";
 
 /// What says that a server is the one it was.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -36,15 +36,7 @@ pub(super) struct Trust {
 impl Trust {
     pub fn new(secret: Option<Secret>) -> Self {
         let now = Instant::now();
-        Self {
-            secret,
-            read: None,
-            doubtful: Vec::new(),
-            lost: 0,
-            unproven: Unproven::new(now),
-            foreign: 0,
-            told: now,
-        }
+        Self { secret, read: None, doubtful: Vec::new(), lost: 0, unproven: Unproven::new(now), foreign: 0, told: now }
     }
 
     /// Takes a notice that carries no proof.

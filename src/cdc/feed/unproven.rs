@@ -36,9 +36,7 @@ impl Unproven {
         if self.count <= PER_SECOND {
             return Some(notice);
         }
-        if let Notice::Rows { relation: Relation::Name(name), .. } | Notice::Table(Relation::Name(name)) =
-            notice
-        {
+        if let Notice::Rows { relation: Relation::Name(name), .. } | Notice::Table(Relation::Name(name)) = notice {
             if self.late.len() < TABLES && name.len() <= NAME {
                 self.late.insert(name);
             }

@@ -91,8 +91,7 @@ mod tests {
     #[test]
     fn an_outbox_that_comes_or_goes_is_a_gap() {
         let then = Instant::now();
-        let (absent, present) =
-            (Watermark::absent(then), Watermark::at(PgSnapshot::default(), "a".into(), then));
+        let (absent, present) = (Watermark::absent(then), Watermark::at(PgSnapshot::default(), "a".into(), then));
         assert_eq!(absent.gap(&present, then), Some(Gap::Recreated));
         assert_eq!(present.gap_when_absent(), Some(Gap::Recreated));
         assert_eq!(absent.gap_when_absent(), None);

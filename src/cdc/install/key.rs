@@ -159,9 +159,9 @@ impl Column {
     fn json(&self, alias: &str) -> String {
         let value = format!("{alias}.{}", self.quoted);
         match self.told_as.as_str() {
-            "text" => format!(
-                "CASE WHEN {value} IS NOT NULL THEN pg_catalog.to_json(pg_catalog.format('%s', {value})) END"
-            ),
+            "text" => {
+                format!("CASE WHEN {value} IS NOT NULL THEN pg_catalog.to_json(pg_catalog.format('%s', {value})) END")
+            }
             _ => format!("pg_catalog.to_json({value})"),
         }
     }

@@ -130,9 +130,7 @@ pub fn del(
         Err(error) => return Ok(Err(error)),
     };
     match script::removal(client, &tables)? {
-        Ok(script) => {
-            run(client, &script).map(Ok).or_else(|error| busy(client, error, relation, allow, true))
-        }
+        Ok(script) => run(client, &script).map(Ok).or_else(|error| busy(client, error, relation, allow, true)),
         Err(error) => Ok(Err(error)),
     }
 }

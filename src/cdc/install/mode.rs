@@ -30,8 +30,7 @@ macro_rules! room {
     };
 }
 
-const SEND_OUTBOX: &str =
-    concat!("INSERT INTO pgcache.outbox (notice) SELECT said\n             WHERE ", room!(), ";");
+const SEND_OUTBOX: &str = concat!("INSERT INTO pgcache.outbox (notice) SELECT said\n             WHERE ", room!(), ";");
 
 impl Mode {
     /// How many notices wait in the outbox at most.

@@ -16,11 +16,7 @@ pub(crate) const SETTINGS: &str = "SET LOCAL jit = off; SET LOCAL lock_timeout =
 ///
 /// # Errors
 /// What PostgreSQL says.
-pub(crate) fn ask(
-    client: &mut dyn Asking,
-    sql: &str,
-    parameters: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<Row>, Error> {
+pub(crate) fn ask(client: &mut dyn Asking, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
     client.ask(sql, parameters)
 }
 
@@ -28,11 +24,7 @@ pub(crate) fn ask(
 ///
 /// # Errors
 /// What PostgreSQL says.
-pub(crate) fn enclosed(
-    client: &mut Client,
-    sql: &str,
-    parameters: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<Row>, Error> {
+pub(crate) fn enclosed(client: &mut Client, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
     // Without a name: behind a pooler it would stay with a server process that others use.
     let begin = format!("BEGIN READ ONLY; {SETTINGS}");
     client.query_enclosed(&begin, What::Unnamed(sql, &typed(parameters)), ["", "ROLLBACK"])

@@ -71,8 +71,7 @@ pub(crate) fn installation(
             Err(error) => return Ok(Err(error)),
         }
     }
-    if let Some(error) = trees.iter().flat_map(|(_, members)| members).find_map(|m| m.objection(allow, asked))
-    {
+    if let Some(error) = trees.iter().flat_map(|(_, members)| members).find_map(|m| m.objection(allow, asked)) {
         return Ok(Err(error));
     }
     let mut script = begin(trees.iter().flat_map(|(_, members)| members), "SHARE ROW EXCLUSIVE");
@@ -100,10 +99,7 @@ pub(crate) fn installation(
 }
 
 /// Writes the script that ends the watch over `tables`, and with the last one removes everything.
-pub(crate) fn removal(
-    client: &mut dyn Asking,
-    tables: &[Oid],
-) -> Result<Result<String, Error>, ::postgres::Error> {
+pub(crate) fn removal(client: &mut dyn Asking, tables: &[Oid]) -> Result<Result<String, Error>, ::postgres::Error> {
     let mut trees = Vec::new();
     for table in tables {
         match table::tree(client, *table, false)? {
@@ -140,12 +136,7 @@ fn section(template: &str) -> String {
 }
 
 /// The functions of a watched table: for statements, and where a subscription writes, for rows.
-fn functions(
-    client: &mut dyn Asking,
-    table: Oid,
-    members: &[Member],
-    mode: Mode,
-) -> Result<String, ::postgres::Error> {
+fn functions(client: &mut dyn Asking, table: Oid, members: &[Member], mode: Mode) -> Result<String, ::postgres::Error> {
     let tree: Vec<Oid> = members.iter().map(|member| member.oid).collect();
     let key = KeyColumns::read(client, table, &tree)?;
     let name = members.first().map_or("", |member| member.name.as_str());
@@ -162,8 +153,7 @@ fn function(template: &str, table: Oid, name: &str, key: &KeyColumns, mode: Mode
     let (old_row, new_row) = (row("old"), row("new"));
     let (old_key, new_key, old_rows, new_rows) =
         (key.object("o"), key.object("n"), key.rows("old_rows"), key.rows("new_rows"));
-    let (old_notice, new_notice, same_notice) =
-        (key.notice("o"), key.notice("n"), key.notice_if_same("o", "n"));
+    let (old_notice, new_notice, same_notice) = (key.notice("o"), key.notice("n"), key.notice_if_same("o", "n"));
     let settings = if key.needs_settings() { SETTINGS } else { "" };
     // Without settings the function pins no search path either: each costs every statement.
     let pins = match settings {
@@ -207,7 +197,6 @@ fn triggers(member: &Member) -> String {
         (_, true, true) => TRIGGERS_TRUNCATE,
     };
     let (function, row_function) = names(member.top.unwrap_or_default());
-    let values =
-        [("relation", member.name.as_str()), ("function", &function), ("row_function", &row_function)];
+    let values = [("relation", member.name.as_str()), ("function", &function), ("row_function", &row_function)];
     fill(&section(template), &values)
 }

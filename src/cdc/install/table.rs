@@ -79,8 +79,7 @@ fn watchable(relations: &[Relation], name: &str) -> Result<Vec<Oid>, Error> {
     if let Some(reason) = relations.iter().find_map(Relation::objection) {
         return Err(refusal(&reason));
     }
-    let tables: Vec<Oid> =
-        relations.iter().filter(|table| table.kind != "v").map(|table| table.oid).collect();
+    let tables: Vec<Oid> = relations.iter().filter(|table| table.kind != "v").map(|table| table.oid).collect();
     if tables.is_empty() {
         return Err(refusal(&format!("{name} reads no table")));
     }

@@ -59,8 +59,7 @@ impl Engine {
         let drop = self.catalog.bulk_invalidations.next();
         self.catalog.bulk_invalidations.watched.insert(source, drop);
         let of_source = self.catalog.tables.of_source(source);
-        let watched: Vec<Rc<Table>> =
-            of_source.filter(|table| table.definition.is_watched).map(Rc::clone).collect();
+        let watched: Vec<Rc<Table>> = of_source.filter(|table| table.definition.is_watched).map(Rc::clone).collect();
         // Without a watched table nothing is lost.
         if let Some(active) = self.sources.get(source).filter(|_| !watched.is_empty()) {
             active.restart_pace();

@@ -75,9 +75,7 @@ impl Engine {
                 self.save_epoch(store, EVERYTHING, epoch);
             }
             for table in self.catalog.tables.all() {
-                if let Some(epoch) =
-                    table.epoch.filter(|epoch| self.record(store, &table.name) != Some(*epoch))
-                {
+                if let Some(epoch) = table.epoch.filter(|epoch| self.record(store, &table.name) != Some(*epoch)) {
                     self.save_epoch(store, &table.name, epoch);
                 }
             }
@@ -116,17 +114,11 @@ impl Engine {
 
     /// Whether the relation that `definition` describes is another one that is known already: it has taken the name.
     fn is_known_otherwise(&self, table: &Table, definition: &TableDefinition) -> bool {
-        definition.oid != table.definition.oid
-            && self.catalog.tables.by_oid(table.source, definition.oid).is_some()
+        definition.oid != table.definition.oid && self.catalog.tables.by_oid(table.source, definition.oid).is_some()
     }
 
     /// Starts a new generation of `table` as `definition`.
-    pub fn renew(
-        &mut self,
-        store: impl Store,
-        table: &Rc<Table>,
-        definition: Arc<TableDefinition>,
-    ) -> Rc<Table> {
+    pub fn renew(&mut self, store: impl Store, table: &Rc<Table>, definition: Arc<TableDefinition>) -> Rc<Table> {
         self.counters.superseded += self.loads.flights.supersede_table(table.id) as u64;
         let epoch = next_epoch(table, store.unix_ms());
         self.save_epoch(store, &table.name, epoch);
@@ -219,9 +211,7 @@ impl Engine {
                 continue;
             }
             table.recorded_ms.set(store.monotonic_ms());
-            if let Some(epoch) =
-                self.saved_epoch(store, &table.name).filter(|epoch| Some(*epoch) != table.epoch)
-            {
+            if let Some(epoch) = self.saved_epoch(store, &table.name).filter(|epoch| Some(*epoch) != table.epoch) {
                 self.loads.flights.supersede_table(table.id);
                 self.replace_table(store, &table, Arc::clone(&table.definition), Some(epoch));
             }

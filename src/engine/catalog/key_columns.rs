@@ -53,11 +53,7 @@ impl Lookup {
 
     pub(super) fn is_for(&self, key: &LookupKey<'_>) -> bool {
         self.columns.len() == key.len()
-            && self
-                .columns
-                .iter()
-                .zip(key.columns())
-                .all(|(position, name)| self.table.columns[*position].name == name)
+            && self.columns.iter().zip(key.columns()).all(|(position, name)| self.table.columns[*position].name == name)
     }
 
     /// The values of a canonical key of these columns as its plain statement takes them; `None`: a case for the parser.
@@ -78,8 +74,7 @@ impl Lookup {
 
     /// The loads of keys with a value that only PostgreSQL can spell.
     pub fn asking(&self) -> &Arc<Batch> {
-        self.asking
-            .get_or_init(|| Batch::new(LoadPlan::asking(Arc::clone(&self.table), self.columns.clone())))
+        self.asking.get_or_init(|| Batch::new(LoadPlan::asking(Arc::clone(&self.table), self.columns.clone())))
     }
 
     /// The same loads where nobody waits for them.

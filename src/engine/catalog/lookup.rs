@@ -77,11 +77,7 @@ impl<K: StoreKey> ResolvedKey<K> {
 }
 
 /// Finds the cache key for the lookup key that `json` is. `ERR`, `PGNOCOLUMN`, `PGBADVALUE`.
-pub fn resolve_key<K: StoreKey>(
-    engine: &Engine,
-    table: &Table,
-    json: &[u8],
-) -> Result<ResolvedKey<K>, Error> {
+pub fn resolve_key<K: StoreKey>(engine: &Engine, table: &Table, json: &[u8]) -> Result<ResolvedKey<K>, Error> {
     match first_resolved_key(engine, table, json) {
         Some((resolved_key, rest)) if after_spaces(rest).is_empty() => Ok(resolved_key),
         _ => resolved_by(engine, table, &LookupKey::parse(json)?),
@@ -89,11 +85,7 @@ pub fn resolve_key<K: StoreKey>(
 }
 
 /// The same for each key of the array that `json` is. `ERR` as well for more than `max_multiread_keys`.
-pub fn resolve_keys<K: StoreKey>(
-    engine: &Engine,
-    table: &Table,
-    json: &[u8],
-) -> Result<Vec<ResolvedKey<K>>, Error> {
+pub fn resolve_keys<K: StoreKey>(engine: &Engine, table: &Table, json: &[u8]) -> Result<Vec<ResolvedKey<K>>, Error> {
     let max = engine.settings.get().max_multiread_keys;
     if let Some(all) = all_at_once(engine, table, json, max) {
         return Ok(all);
@@ -102,12 +94,7 @@ pub fn resolve_keys<K: StoreKey>(
 }
 
 /// All keys of an array, if each is spelled as nearly all are.
-fn all_at_once<K: StoreKey>(
-    engine: &Engine,
-    table: &Table,
-    json: &[u8],
-    max: usize,
-) -> Option<Vec<ResolvedKey<K>>> {
+fn all_at_once<K: StoreKey>(engine: &Engine, table: &Table, json: &[u8], max: usize) -> Option<Vec<ResolvedKey<K>>> {
     let mut rest = after_spaces(json).strip_prefix(b"[")?;
     // Few keys are shorter than this.
     let mut all = Vec::with_capacity((json.len() / SHORT_KEY).min(max));
@@ -132,17 +119,12 @@ fn first_resolved_key<'j, K: StoreKey>(
     with_scratch(engine, |bytes| {
         let (lookup, prefix_len, rest) = table.copy_key(json, bytes)?;
         let cache_key = K::copy(bytes);
-        let resolved_key =
-            ResolvedKey { lookup, cache_key, as_written: None, prefix_len, needs_postgres: false };
+        let resolved_key = ResolvedKey { lookup, cache_key, as_written: None, prefix_len, needs_postgres: false };
         Some((resolved_key.of(table), rest))
     })
 }
 
-fn resolved_by<K: StoreKey>(
-    engine: &Engine,
-    table: &Table,
-    key: &LookupKey<'_>,
-) -> Result<ResolvedKey<K>, Error> {
+fn resolved_by<K: StoreKey>(engine: &Engine, table: &Table, key: &LookupKey<'_>) -> Result<ResolvedKey<K>, Error> {
     let lookup = table.lookup(key)?;
     with_scratch(engine, |bytes| {
         table.write_prefix(lookup.is_non_unique, bytes);

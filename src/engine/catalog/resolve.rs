@@ -20,12 +20,7 @@ pub type Resolutions = Questions<(SourceIndex, String), PendingCommand>;
 
 impl Engine {
     /// Has the catalog asked what `relation` is, unless it is being asked, and `pending` run once it has answered.
-    pub fn resolve(
-        &mut self,
-        source: SourceIndex,
-        relation: &str,
-        pending: PendingCommand,
-    ) -> Result<(), Error> {
+    pub fn resolve(&mut self, source: SourceIndex, relation: &str, pending: PendingCommand) -> Result<(), Error> {
         let key = (source, relation.to_owned());
         let Err(pending) = self.catalog.resolutions.join(&key, pending) else { return Ok(()) };
         self.describe(source, relation)?;
@@ -83,24 +78,14 @@ impl Engine {
     }
 
     /// `definition`, if `allow_tables` opens it.
-    pub fn allowed(
-        &self,
-        source: SourceIndex,
-        definition: TableDefinition,
-    ) -> Result<TableDefinition, Error> {
+    pub fn allowed(&self, source: SourceIndex, definition: TableDefinition) -> Result<TableDefinition, Error> {
         let TableDefinition { schema, relation, display, .. } = &definition;
         self.check_allowed(source, schema, relation, display)?;
         Ok(definition)
     }
 
     /// `NOPERM` unless `allow_tables` opens the relation, which is called `display`.
-    pub fn check_allowed(
-        &self,
-        source: SourceIndex,
-        schema: &str,
-        relation: &str,
-        display: &str,
-    ) -> Result<(), Error> {
+    pub fn check_allowed(&self, source: SourceIndex, schema: &str, relation: &str, display: &str) -> Result<(), Error> {
         let settings = self.settings.get();
         let source = settings.sources.get(source);
         if source.is_some_and(|source| source.allow_tables.allows(schema, relation, display)) {
@@ -155,12 +140,7 @@ impl Engine {
         }
     }
 
-    fn add_table(
-        &mut self,
-        store: impl Store,
-        source: SourceIndex,
-        definition: Arc<TableDefinition>,
-    ) -> Rc<Table> {
+    fn add_table(&mut self, store: impl Store, source: SourceIndex, definition: Arc<TableDefinition>) -> Rc<Table> {
         let source_prefix = self.sources.prefix(source);
         self.sources.warn_of_namesake(source, &definition.display);
         let epoch = self.saved_epoch(store, &format!("{source_prefix}{}", definition.display));

@@ -62,10 +62,8 @@ impl Sources {
         let mut active = Vec::new();
         for (index, source) in settings.get().sources.iter().enumerate() {
             let report = sender.clone();
-            let source = Source::open(
-                Arc::clone(source),
-                Box::new(move |transition| report.send(Message::Source(transition))),
-            )?;
+            let source =
+                Source::open(Arc::clone(source), Box::new(move |transition| report.send(Message::Source(transition))))?;
             active.push(ActiveSource::start(index, source, settings, sender)?);
         }
         Ok(Self { active })
@@ -149,10 +147,7 @@ impl Sources {
             let Some(running) = source.running else { continue };
             let left = running.threads.join(deadline) + running.listening.join(deadline);
             if left > 0 {
-                log::warn!(
-                    "{left} threads of source {} have not ended yet and end by themselves",
-                    source.name
-                );
+                log::warn!("{left} threads of source {} have not ended yet and end by themselves", source.name);
             }
         }
     }
@@ -194,12 +189,7 @@ impl ActiveSource {
         }
     }
 
-    fn start(
-        index: usize,
-        source: Arc<Source>,
-        settings: &Arc<Shared>,
-        sender: &MessageSender,
-    ) -> Result<Self, Error> {
+    fn start(index: usize, source: Arc<Source>, settings: &Arc<Shared>, sender: &MessageSender) -> Result<Self, Error> {
         let (name, pool_size) = (source.settings().name.clone(), source.settings().pool_size as usize);
         let queue = Queue::new(pool_size);
         let errands = Worker {

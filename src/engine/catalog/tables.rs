@@ -84,9 +84,7 @@ impl Table {
     /// The lookup key within `cache_key`, if that is one of this table's generation.
     pub fn lookup_key_in<'k>(&self, cache_key: &'k [u8]) -> Option<&'k [u8]> {
         let plain = cache_key.strip_prefix(&*self.prefix);
-        plain.or_else(|| {
-            self.non_unique.owns(cache_key).then(|| cache_key.get(self.non_unique.prefix_len()..))?
-        })
+        plain.or_else(|| self.non_unique.owns(cache_key).then(|| cache_key.get(self.non_unique.prefix_len()..))?)
     }
 
     /// How rows are looked up by the columns of `key`. `PGNOCOLUMN` when one of them does not exist.

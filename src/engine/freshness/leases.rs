@@ -81,8 +81,7 @@ impl SourceFreshness {
                 log::info!("source {name}: change notices are live");
             }
             LeaseStatus::Suspect => {
-                let silence =
-                    || format!("no heartbeat came back for {max_staleness_ms} ms (max_staleness_ms)");
+                let silence = || format!("no heartbeat came back for {max_staleness_ms} ms (max_staleness_ms)");
                 let reason = self.reason.get_or_insert_with(silence);
                 log::warn!("source {name}: change notices are suspect: {reason}");
             }
@@ -97,7 +96,9 @@ impl SourceFreshness {
         if self.foreign_told_ms.is_none_or(|told_ms| now_ms >= told_ms + FOREIGN_PAUSE_MS) {
             self.foreign_told_ms = Some(now_ms);
             let total = self.foreign;
-            log::warn!("source {name}: {total} notices on cache_invalidation were not proven to be pgcache's and left out");
+            log::warn!(
+                "source {name}: {total} notices on cache_invalidation were not proven to be pgcache's and left out"
+            );
         }
     }
 }
@@ -118,9 +119,7 @@ impl Engine {
                 // What kept the source from being live is over, also where its lease did not run out meanwhile.
                 freshness.reason = None;
             }
-            FeedEvent::Foreign(count) => {
-                freshness.left_out(count, self.sources.name(source), store.monotonic_ms())
-            }
+            FeedEvent::Foreign(count) => freshness.left_out(count, self.sources.name(source), store.monotonic_ms()),
             FeedEvent::Gap(gap) => self.gap(store, source, gap),
             FeedEvent::Closed(reason) => {
                 freshness.is_open = false;
@@ -149,8 +148,7 @@ impl Engine {
     pub fn watch_leases(&mut self, now_ms: u64) {
         let max_staleness_ms = self.settings.get().max_staleness.as_millis() as u64;
         for source in 0..self.freshness.leases.len() {
-            let Some(known) =
-                self.freshness.leases.get_mut(source).filter(|known| known.mode != Invalidation::Off)
+            let Some(known) = self.freshness.leases.get_mut(source).filter(|known| known.mode != Invalidation::Off)
             else {
                 continue;
             };
@@ -168,10 +166,7 @@ impl Engine {
         freshness.lease.gap(cause);
         self.counters.gaps += 1;
         let name = self.sources.name(source);
-        log::info!(
-            "source {name}: a gap in the change notices ({}): watched tables start anew",
-            cause.name()
-        );
+        log::info!("source {name}: a gap in the change notices ({}): watched tables start anew", cause.name());
         if store.is_replica() {
             // The master has a listener of its own; its announcement arrives by then.
             let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
@@ -218,8 +213,7 @@ impl Engine {
 
     /// Whether what stands under `key` of `table` is known to be out of date.
     pub fn is_doubted(&self, table: &Table, key: &[u8]) -> bool {
-        !self.freshness.pending_invalidations.is_empty()
-            && self.freshness.pending_invalidations.cover(table, key)
+        !self.freshness.pending_invalidations.is_empty() && self.freshness.pending_invalidations.cover(table, key)
     }
 
     /// Whether what the cache holds of `table` may be served, and what is loaded may be stored: changes of a watched table

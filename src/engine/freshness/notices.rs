@@ -65,13 +65,7 @@ impl Engine {
     }
 
     /// Drops the entries of `rows`. False when one of them cannot be named, so that all of the table has to go.
-    fn drop_rows(
-        &mut self,
-        store: impl Store,
-        table: &Rc<Table>,
-        relation: &Relation,
-        rows: &[Box<str>],
-    ) -> bool {
+    fn drop_rows(&mut self, store: impl Store, table: &Rc<Table>, relation: &Relation, rows: &[Box<str>]) -> bool {
         if table.non_unique.drop_all(store.unix_ms()) {
             self.counters.loose_drops += 1;
         }
@@ -113,13 +107,8 @@ impl Engine {
         if before.is_none_or(|before| before == number) {
             return;
         }
-        let concerned: Vec<_> = self
-            .catalog
-            .tables
-            .of_source(source)
-            .filter(|table| !table.definition.is_plain)
-            .map(Rc::clone)
-            .collect();
+        let concerned: Vec<_> =
+            self.catalog.tables.of_source(source).filter(|table| !table.definition.is_plain).map(Rc::clone).collect();
         for table in concerned {
             self.drop_table(store, &table);
         }

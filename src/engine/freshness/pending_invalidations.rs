@@ -66,9 +66,7 @@ impl Engine {
         match removed {
             Ok(()) if !store.is_replica() => {}
             Err(Refusal::Refused) => log::warn!("the server refused to remove an entry of {}", table.name),
-            Ok(()) | Err(Refusal::Paused | Refusal::NotMaster) => {
-                self.pending(store, table.source, key, !stands)
-            }
+            Ok(()) | Err(Refusal::Paused | Refusal::NotMaster) => self.pending(store, table.source, key, !stands),
         }
     }
 
@@ -124,16 +122,12 @@ impl Engine {
     fn settle_on_replica(&mut self, now_ms: u64) {
         let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
         let is_old = |since_ms: u64| now_ms > since_ms + patience_ms;
-        self.freshness
-            .pending_invalidations
-            .keys
-            .retain(|_, pending| !(pending.is_gone && is_old(pending.since_ms)));
+        self.freshness.pending_invalidations.keys.retain(|_, pending| !(pending.is_gone && is_old(pending.since_ms)));
         self.freshness.pending_invalidations.sources.retain(|_, until_ms| now_ms < *until_ms);
         let tables = &self.catalog.tables;
         self.freshness.pending_invalidations.tables.retain(|id, since_ms| {
             // The master's record may have come a little before our own notice.
-            let is_recorded =
-                tables.by_id(*id).is_none_or(|table| table.recorded_ms.get() + patience_ms >= *since_ms);
+            let is_recorded = tables.by_id(*id).is_none_or(|table| table.recorded_ms.get() + patience_ms >= *since_ms);
             !(is_recorded && is_old(*since_ms))
         });
     }

@@ -49,9 +49,7 @@ impl Sweep {
 impl Engine {
     /// Has the sweep go on, if there is anything to do and this server may remove keys.
     pub fn sweep_on(&mut self, ctx: Context<'_>) {
-        if self.freshness.sweep.is_arranged
-            || !self.freshness.sweep.is_under_way()
-            || keyspace::may_write(ctx).is_err()
+        if self.freshness.sweep.is_arranged || !self.freshness.sweep.is_under_way() || keyspace::may_write(ctx).is_err()
         {
             return;
         }

@@ -75,12 +75,7 @@ impl Engine {
     }
 
     /// A flight ends without a result.
-    pub fn expire_flight(
-        &mut self,
-        store: impl Store,
-        completed: CompletedFlight<FlightWaiter>,
-        error: Error,
-    ) {
+    pub fn expire_flight(&mut self, store: impl Store, completed: CompletedFlight<FlightWaiter>, error: Error) {
         let load = self.query_load_of(&completed);
         self.emit_load(store, &completed, load.as_ref(), Err(&error));
         self.fail_flight(store, completed, error, Timings::default());
@@ -140,10 +135,9 @@ impl Engine {
             FlightWaiter::Part { multiread, index } => self.answer_part(ctx, multiread, index, answered),
             // What follows may write, which a pause forbids.
             FlightWaiter::Continue { waiter, rest } if replicas_are_paused() => {
-                self.requests.deferred.push(DeferredWrite::Answer(
-                    FlightWaiter::Continue { waiter, rest },
-                    Rc::clone(answered),
-                ));
+                self.requests
+                    .deferred
+                    .push(DeferredWrite::Answer(FlightWaiter::Continue { waiter, rest }, Rc::clone(answered)));
             }
             FlightWaiter::Continue { waiter, rest } => {
                 self.requests.waiters.add_timings(waiter, answered.timings);
@@ -166,21 +160,13 @@ impl Engine {
         Ok(loaded.row.clone())
     }
 
-    fn answer_part(
-        &mut self,
-        ctx: Context<'_>,
-        multiread: MultireadId,
-        index: usize,
-        answered: &SharedAnswer,
-    ) {
+    fn answer_part(&mut self, ctx: Context<'_>, multiread: MultireadId, index: usize, answered: &SharedAnswer) {
         let slot = match self.part_for(ctx, multiread, answered) {
             Ok(Some(row)) => Slot::Row(row),
             Ok(None) => Slot::Absent,
             Err(error) => {
                 if let Some(multiread) = self.loads.multireads.remove(multiread) {
-                    self.requests
-                        .waiters
-                        .add_timings(multiread.waiter, multiread.timings.max(answered.timings));
+                    self.requests.waiters.add_timings(multiread.waiter, multiread.timings.max(answered.timings));
                     self.fail(multiread.waiter, error);
                 }
                 return;
@@ -234,9 +220,9 @@ fn loaded(
         }
     };
     let own_key = match own_key {
-        Some(own) => Some(Rc::from(
-            [completed.key.get(..completed.plan.prefix_len).unwrap_or_default(), &own].concat(),
-        )),
+        Some(own) => {
+            Some(Rc::from([completed.key.get(..completed.plan.prefix_len).unwrap_or_default(), &own].concat()))
+        }
         None if completed.plan.row().is_some_and(|row| row.needs_postgres) => None,
         None => Some(Rc::clone(&completed.key)),
     };

@@ -104,8 +104,7 @@ impl Engine {
         in_command: bool,
     ) -> Option<(Reply, Age)> {
         let is_reliable = self.may_rely_on(ctx, table);
-        let (found, age) =
-            self.look_up(ctx, table, is_reliable, key, ttl, |row| reply::of_bytes(ctx, row, in_command));
+        let (found, age) = self.look_up(ctx, table, is_reliable, key, ttl, |row| reply::of_bytes(ctx, row, in_command));
         match found {
             Found::Row(reply) => Some((reply, age)),
             Found::Absent => Some((Reply::Nil, age)),

@@ -80,11 +80,8 @@ impl Engine {
         };
         let plan = self.plan(store, Target::Row(target), resolved_key.prefix_len, ttl_s);
         if let Some(flight) = self.join_flight(resolved_key.flight_key(), plan, waiting) {
-            let batch = if resolved_key.needs_postgres {
-                resolved_key.lookup.asking()
-            } else {
-                resolved_key.lookup.plain()
-            };
+            let batch =
+                if resolved_key.needs_postgres { resolved_key.lookup.asking() } else { resolved_key.lookup.plain() };
             requests.add(batch, flight, values);
         }
     }

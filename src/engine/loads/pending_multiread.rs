@@ -119,9 +119,7 @@ impl PendingMultireads {
 
 /// Why a MULTIREAD of more bytes is refused.
 pub fn too_many_bytes(max: usize) -> Error {
-    Error::malformed(format!(
-        "the reply has more bytes than max_multiread_bytes ({max}): ask for fewer rows at once"
-    ))
+    Error::malformed(format!("the reply has more bytes than max_multiread_bytes ({max}): ask for fewer rows at once"))
 }
 
 /// The JSON array that answers a MULTIREAD.

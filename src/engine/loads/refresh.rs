@@ -22,13 +22,7 @@ impl Engine {
 
     /// Loads rows anew for whoever comes next, each under its own key, unless one of many things speaks against it:
     /// what was served is good enough.
-    pub fn refresh<S: Store>(
-        &mut self,
-        store: S,
-        table: &Rc<Table>,
-        rows: Vec<RowLoad<S::Key>>,
-        ttl: Option<Ttl>,
-    ) {
+    pub fn refresh<S: Store>(&mut self, store: S, table: &Rc<Table>, rows: Vec<RowLoad<S::Key>>, ttl: Option<Ttl>) {
         if rows.is_empty() || !self.may_refresh(store, table.source) {
             return;
         }
@@ -38,8 +32,7 @@ impl Engine {
             if self.loads.refresh_backoff.holds(resolved_key.cache_key.as_bytes(), now_ms) {
                 continue;
             }
-            let plan =
-                self.plan(store, Target::Row(resolved_key.target(table)), resolved_key.prefix_len, ttl_s);
+            let plan = self.plan(store, Target::Row(resolved_key.target(table)), resolved_key.prefix_len, ttl_s);
             if let Some(flight) = self.loads.flights.refresh(resolved_key.cache_key.as_bytes(), plan) {
                 self.counters.refreshed += 1;
                 requests.add(resolved_key.lookup.refreshing(resolved_key.needs_postgres), flight, values);
@@ -59,12 +52,7 @@ impl Engine {
 
     /// A refresh has failed. The entry stays for as long as the server keeps it, unless PostgreSQL says that there is
     /// no such row to be read.
-    pub fn refresh_failed(
-        &mut self,
-        store: impl Store,
-        completed: &CompletedFlight<FlightWaiter>,
-        error: &Error,
-    ) {
+    pub fn refresh_failed(&mut self, store: impl Store, completed: &CompletedFlight<FlightWaiter>, error: &Error) {
         if !completed.may_fill {
             return;
         }
@@ -79,11 +67,9 @@ impl Engine {
 /// Whether a load that failed like this may succeed later: the row has not been refused as such.
 pub fn may_pass(error: &Error) -> bool {
     match error.kind() {
-        ErrorKind::Denied
-        | ErrorKind::NoTable
-        | ErrorKind::NoColumn
-        | ErrorKind::NotUnique
-        | ErrorKind::BadValue => false,
+        ErrorKind::Denied | ErrorKind::NoTable | ErrorKind::NoColumn | ErrorKind::NotUnique | ErrorKind::BadValue => {
+            false
+        }
         ErrorKind::Postgres(code) => code != "42501",
         ErrorKind::Malformed
         | ErrorKind::Down
@@ -101,9 +87,7 @@ mod tests {
 
     #[test]
     fn an_outage_may_pass_and_a_refusal_does_not() {
-        for kind in
-            [ErrorKind::Down, ErrorKind::Timeout, ErrorKind::Busy, ErrorKind::Postgres("53300".into())]
-        {
+        for kind in [ErrorKind::Down, ErrorKind::Timeout, ErrorKind::Busy, ErrorKind::Postgres("53300".into())] {
             assert!(may_pass(&Error::new(kind, "")));
         }
         for kind in [ErrorKind::NoTable, ErrorKind::NotUnique, ErrorKind::Postgres("42501".into())] {

@@ -25,10 +25,8 @@ impl Engine {
             return self.answer_all(completed.waiters, Err(error), timings);
         };
         // Who must know what PostgreSQL says, rather than how a row looks, is told the truth.
-        let (readers, others): (Vec<_>, Vec<_>) = completed
-            .waiters
-            .into_iter()
-            .partition(|waiting| !matches!(waiting, FlightWaiter::Continue { .. }));
+        let (readers, others): (Vec<_>, Vec<_>) =
+            completed.waiters.into_iter().partition(|waiting| !matches!(waiting, FlightWaiter::Continue { .. }));
         self.counters.stale_served += readers.len() as u64;
         self.answer_all(readers, Ok(standing), timings);
         self.answer_all(others, Err(error), timings);

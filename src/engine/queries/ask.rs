@@ -38,9 +38,8 @@ pub fn ask(ctx: Context<'_>, asked: Asked, wanted: Wanted) -> Answer {
     crate::engine::with(|engine| {
         let mut caller = Caller::of(ctx);
         engine.know_definitions(ctx);
-        let request = engine
-            .request(&asked)
-            .map_err(|error| engine.hide_query(ctx, &asked, wanted.command(), &caller, error));
+        let request =
+            engine.request(&asked).map_err(|error| engine.hide_query(ctx, &asked, wanted.command(), &caller, error));
         let answer = request.and_then(|request| engine.query(ctx, &request, wanted, &mut caller));
         engine.finish(ctx, &caller, answer)
     })
@@ -99,8 +98,7 @@ impl Engine {
             self.counters.bypassed += 1;
             return None;
         }
-        let found =
-            self.with_rows(ctx, query, &request.tags, key, |rows| reply::of_bytes(ctx, rows, in_command));
+        let found = self.with_rows(ctx, query, &request.tags, key, |rows| reply::of_bytes(ctx, rows, in_command));
         match found {
             Found::Row(reply) => Some(reply),
             Found::Foreign => {

@@ -63,8 +63,7 @@ impl Engine {
     }
 
     fn is_fresh(&mut self, load: &QueryLoad) -> bool {
-        let is_known =
-            self.queries.known.get(&load.query.stem).is_some_and(|known| Rc::ptr_eq(known, &load.query));
+        let is_known = self.queries.known.get(&load.query.stem).is_some_and(|known| Rc::ptr_eq(known, &load.query));
         is_known
             && !load.query.is_outdated(&self.catalog.tables)
             && self.queries.is_fresh(load.stamp, &load.query, &load.tags)
@@ -82,8 +81,7 @@ impl Engine {
         let key = store.key(&completed.key);
         let standing = self.queries.known.get(&load.query.stem).map(Rc::clone);
         let standing = standing.filter(|query| self.may_rely_on_query(store, query));
-        let found =
-            standing.map(|query| self.with_rows(store, &query, &load.tags, &key, |rows| Arc::from(rows)));
+        let found = standing.map(|query| self.with_rows(store, &query, &load.tags, &key, |rows| Arc::from(rows)));
         if let Some(Found::Row(rows)) = found {
             return rows;
         }
@@ -106,9 +104,7 @@ impl Engine {
         let entry = || result_set::write(load.stamp, rows);
         // There is no grace for it: it is asked anew when its time has come.
         let is_stored = rows.len() <= settings.max_entry_bytes
-            && self
-                .store_with_grace(store, &completed.key, &entry(), completed.plan.ttl_s, Duration::ZERO)
-                .is_ok();
+            && self.store_with_grace(store, &completed.key, &entry(), completed.plan.ttl_s, Duration::ZERO).is_ok();
         if is_stored {
             self.counters.fills += 1;
         } else {

@@ -77,8 +77,7 @@ impl Engine {
         let Some(stem) = waiting.first().map(|pending| Rc::clone(&pending.request.stem)) else { return };
         let result = result.and_then(|described| self.enter_query(ctx, source, stem, plan, described, asked));
         for PendingQuery { mut caller, request, wanted } in waiting {
-            let Some(waiter) = caller.waiter.filter(|waiter| self.requests.waiters.is_waiting(*waiter))
-            else {
+            let Some(waiter) = caller.waiter.filter(|waiter| self.requests.waiters.is_waiting(*waiter)) else {
                 continue;
             };
             match &result {
@@ -115,12 +114,7 @@ impl Engine {
     }
 
     /// `NOPERM` unless `allow_tables` opens every relation that the query names, and it is known to name all that it reads.
-    fn check_named(
-        &self,
-        source: SourceIndex,
-        described: &QueryDescription,
-        title: &str,
-    ) -> Result<(), Error> {
+    fn check_named(&self, source: SourceIndex, described: &QueryDescription, title: &str) -> Result<(), Error> {
         for NamedRelation { schema, relation, display } in &described.named {
             self.check_allowed(source, schema, relation, display)?;
         }
@@ -151,12 +145,7 @@ impl Engine {
 
     /// A run has read relations that planning did not show: functions did. From now on their changes are heard; `NOPERM` when
     /// one of them is not allowed.
-    pub(super) fn account_for(
-        &mut self,
-        store: impl Store,
-        query: &Query,
-        discovery: Discovery,
-    ) -> Result<(), Error> {
+    pub(super) fn account_for(&mut self, store: impl Store, query: &Query, discovery: Discovery) -> Result<(), Error> {
         let Discovery { description, asked } = discovery;
         let QueryDescription { tables, relations, untracked, .. } = description;
         let allowed: Result<Vec<TableDefinition>, Error> =

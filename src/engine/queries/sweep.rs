@@ -90,14 +90,9 @@ mod tests {
 
     #[test]
     fn other_keys_are_left_alone() {
-        for key in [
-            "p:users:{\"id\":1}",
-            "p:@epoch:users",
-            "p:@queries",
-            "@query:top:[]",
-            "p:@query:top",
-            "p:@query:top:x",
-        ] {
+        for key in
+            ["p:users:{\"id\":1}", "p:@epoch:users", "p:@queries", "@query:top:[]", "p:@query:top", "p:@query:top:x"]
+        {
             assert_eq!(ResultKey::of(key, "p:"), None, "{key}");
         }
         assert!(is_result_key("p:b:@query:top:[]", "p:") && !is_result_key("p:b:c:@query:top:[]", "p:"));

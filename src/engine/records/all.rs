@@ -56,8 +56,7 @@ impl Records {
             let reason = self.get(name).complaint()?;
             Some(format!("the record of {} {reason}", name.title()))
         };
-        let of_key =
-            self.signing.complaint().map(|reason| format!("hooks and queries do not last: {reason}"));
+        let of_key = self.signing.complaint().map(|reason| format!("hooks and queries do not last: {reason}"));
         RecordName::ALL.into_iter().filter_map(of_record).chain(of_key).collect()
     }
 }

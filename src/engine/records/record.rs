@@ -133,13 +133,7 @@ impl Record {
         value
     }
 
-    fn judge<'s>(
-        &self,
-        key: &[u8],
-        stored: &'s Stored<'s>,
-        is_replica: bool,
-        signing: &mut Signing,
-    ) -> Judgement<'s> {
+    fn judge<'s>(&self, key: &[u8], stored: &'s Stored<'s>, is_replica: bool, signing: &mut Signing) -> Judgement<'s> {
         let found = match stored {
             Stored::Bytes(bytes) => Sealed::parse(bytes),
             Stored::Nothing | Stored::OtherType => None,
@@ -152,9 +146,7 @@ impl Record {
             (Some(_), _) => Judgement::Unknown,
             (None, _) if is_missing => Judgement::Empty,
             // Only a memory that knows nothing has to ask the keyspace.
-            (None, Some(found)) if !self.is_read && signing.has_sealed(key, &found) => {
-                Judgement::Believed(found)
-            }
+            (None, Some(found)) if !self.is_read && signing.has_sealed(key, &found) => Judgement::Believed(found),
             (None, Some(_)) if is_replica => Judgement::Unknown,
             (None, _) => Judgement::Foreign,
         }
@@ -181,9 +173,7 @@ impl Record {
         store.read(key, |stored| {
             let is_ours = match &stored {
                 Stored::Nothing => true,
-                Stored::Bytes(bytes) => {
-                    Sealed::parse(bytes).is_some_and(|found| self.said == Some(found.digest))
-                }
+                Stored::Bytes(bytes) => Sealed::parse(bytes).is_some_and(|found| self.said == Some(found.digest)),
                 Stored::OtherType => false,
             };
             if !is_ours {

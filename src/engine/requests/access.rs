@@ -47,13 +47,7 @@ impl AclKey<'_> {
 
 impl Engine {
     /// `NOPERM` unless the ACL lets `user` do that with all of `keys`, each a cache key or what many of them start with.
-    pub fn may_access(
-        &self,
-        ctx: Context<'_>,
-        user: &User,
-        purpose: Purpose,
-        keys: &[&Text],
-    ) -> Result<(), Error> {
+    pub fn may_access(&self, ctx: Context<'_>, user: &User, purpose: Purpose, keys: &[&Text]) -> Result<(), Error> {
         self.plugins.may_access(self.event_context(ctx), user, keys, purpose)
     }
 

@@ -39,12 +39,7 @@ impl BeforeCommand {
     }
 }
 
-fn ask(
-    guards: &PluginList,
-    ctx: Context<'_>,
-    settings: &Settings,
-    asked: &CommandStart<'_>,
-) -> Result<(), Error> {
+fn ask(guards: &PluginList, ctx: Context<'_>, settings: &Settings, asked: &CommandStart<'_>) -> Result<(), Error> {
     guards.iter().try_for_each(|plugin| plugin.before_command(EventContext { ctx, settings }, asked))
 }
 
@@ -76,10 +71,7 @@ pub fn of_waiting(ctx: Context<'_>) {
 
 impl Engine {
     fn guards(&self) -> (PluginList, Rc<Settings>) {
-        (
-            PluginList::clone(self.plugins.subscribers(EventType::BeforeCommand)),
-            Rc::clone(self.settings.get()),
-        )
+        (PluginList::clone(self.plugins.subscribers(EventType::BeforeCommand)), Rc::clone(self.settings.get()))
     }
 
     fn has_guards(&self) -> bool {

@@ -25,8 +25,8 @@ impl std::fmt::Debug for DeferredWrite {
 impl Engine {
     /// No flight that began before now may fill `key`, nor one whose own key nobody knows yet and might be it.
     pub fn supersede(&mut self, store: impl Store, table: &Rc<Table>, key: &[u8]) {
-        let superseded = usize::from(self.loads.flights.supersede_key(key))
-            + self.loads.flights.supersede_uncertain(table.id);
+        let superseded =
+            usize::from(self.loads.flights.supersede_key(key)) + self.loads.flights.supersede_uncertain(table.id);
         self.counters.superseded += superseded as u64;
         table.non_unique.drop_all(store.unix_ms());
         table.changes.add(self.queries.clock.next());
@@ -71,8 +71,6 @@ fn refused(refusal: Refusal) -> Error {
     match refusal {
         Refusal::NotMaster => Error::new(ErrorKind::ReadOnly, "You can't write against a read only replica."),
         Refusal::Paused => Error::new(ErrorKind::Busy, "the server is failing over or paused: try again"),
-        Refusal::Refused => {
-            Error::malformed("the server refused the write: memory may be full, see maxmemory")
-        }
+        Refusal::Refused => Error::malformed("the server refused the write: memory may be full, see maxmemory"),
     }
 }

@@ -64,12 +64,8 @@ impl<K: Eq + Hash + Clone, W> Questions<K, W> {
     /// Gives up what has a deadline at or before `now_ms`. Returns who waited.
     fn expire(&mut self, now_ms: u64) -> Vec<W> {
         let is_late = |question: &Question<W>| question.deadline_ms <= now_ms;
-        let late: Vec<K> = self
-            .under_way
-            .iter()
-            .filter(|(_, question)| is_late(question))
-            .map(|(key, _)| key.clone())
-            .collect();
+        let late: Vec<K> =
+            self.under_way.iter().filter(|(_, question)| is_late(question)).map(|(key, _)| key.clone()).collect();
         late.iter().filter_map(|key| self.answered(key)).flatten().collect()
     }
 }
@@ -78,8 +74,7 @@ impl Engine {
     /// Answers the clients of questions that take too long.
     pub fn expire_questions(&mut self, now_ms: u64) {
         let tables = self.catalog.resolutions.expire(now_ms).into_iter().map(|pending| pending.waiter());
-        let queries =
-            self.queries.descriptions.expire(now_ms).into_iter().filter_map(|pending| pending.waiter());
+        let queries = self.queries.descriptions.expire(now_ms).into_iter().filter_map(|pending| pending.waiter());
         for waiter in tables.chain(queries) {
             self.fail(waiter, timed_out());
         }

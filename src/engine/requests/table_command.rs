@@ -152,11 +152,7 @@ impl Engine {
         }
     }
 
-    fn finish_call(
-        &mut self,
-        call: &TableCall<'_, impl TableCommand>,
-        answer: Result<Answer, Error>,
-    ) -> Answer {
+    fn finish_call(&mut self, call: &TableCall<'_, impl TableCommand>, answer: Result<Answer, Error>) -> Answer {
         let answer = answer.map_err(|error| self.hide(call, error));
         self.finish(call.ctx, call.caller, answer)
     }

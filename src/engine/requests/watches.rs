@@ -34,14 +34,8 @@ pub struct Watches {
 
 impl Engine {
     /// Has `sources` do `what` for the client of `ctx`.
-    pub fn watch(
-        &mut self,
-        ctx: Context<'_>,
-        sources: &[SourceIndex],
-        what: &Watching,
-    ) -> Result<Answer, Error> {
-        let mut caller =
-            Caller { waiter: None, user: crate::server::acl::User::server(), client: ctx.client_id() };
+    pub fn watch(&mut self, ctx: Context<'_>, sources: &[SourceIndex], what: &Watching) -> Result<Answer, Error> {
+        let mut caller = Caller { waiter: None, user: crate::server::acl::User::server(), client: ctx.client_id() };
         let limit = self.settings.get().queue_limit;
         let patience = what.patience(self.settings.get().load_timeout);
         let waiter = caller.wait(self, ctx)?;

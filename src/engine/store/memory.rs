@@ -83,8 +83,7 @@ impl Memory {
         let now_ms = self.unix_ms();
         let is_over = |value: &Value| value.expires_at_ms.is_some_and(|at| at <= now_ms);
         let mut content = self.content.borrow_mut();
-        let keys: Vec<_> =
-            content.iter().filter(|(_, value)| is_over(value)).map(|(key, _)| key.clone()).collect();
+        let keys: Vec<_> = content.iter().filter(|(_, value)| is_over(value)).map(|(key, _)| key.clone()).collect();
         keys.iter().for_each(|key| drop(content.remove(key)));
         keys
     }

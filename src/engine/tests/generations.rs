@@ -270,10 +270,7 @@ fn a_relation_of_another_name_is_asked_for_anew() {
     let renamed = TableDefinition { relation: "s".into(), display: "s".into(), ..table() };
     cache.engine.redefined(&cache.store, 0, 1, Some(renamed.into()), Instant::now());
     assert!(cache.engine.catalog.tables.find(b"t").is_none());
-    assert_eq!(
-        cache.engine.catalog.tables.by_oid(0, 1).map(|table| table.name.to_string()).as_deref(),
-        Some("s")
-    );
+    assert_eq!(cache.engine.catalog.tables.by_oid(0, 1).map(|table| table.name.to_string()).as_deref(), Some("s"));
 }
 
 #[test]

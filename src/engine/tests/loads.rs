@@ -110,11 +110,7 @@ fn an_absent_row_is_remembered_for_negative_ttl() {
     cache.beat();
     assert_eq!(cache.read("t", ID), Read::Absent);
     cache.pass(1);
-    assert_eq!(
-        cache.read("t", ID),
-        Read::Waits(2),
-        "it has no grace: once the row appears it must not stay nil"
-    );
+    assert_eq!(cache.read("t", ID), Read::Waits(2), "it has no grace: once the row appears it must not stay nil");
 }
 
 #[test]

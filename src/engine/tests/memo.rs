@@ -139,8 +139,7 @@ fn a_spelling_is_found_until_its_table_is_gone() {
     assert!(cache.engine.catalog.tables.find(b"public.t").is_some_and(|found| Rc::ptr_eq(&found, &table)));
     assert!(cache.engine.catalog.tables.forget(0, 1).is_some());
     assert!(
-        cache.engine.catalog.tables.find(b"public.t").is_none()
-            && cache.engine.catalog.tables.find(b"t").is_none()
+        cache.engine.catalog.tables.find(b"public.t").is_none() && cache.engine.catalog.tables.find(b"t").is_none()
     );
     assert!(cache.engine.catalog.tables.forget(0, 1).is_none());
 }

@@ -177,8 +177,7 @@ impl Model {
 
     fn take_answers(&mut self) {
         for (number, answer) in self.cache.answers() {
-            let Pending { client, name, oldest } =
-                self.pending.remove(&number).expect("everybody is answered once");
+            let Pending { client, name, oldest } = self.pending.remove(&number).expect("everybody is answered once");
             if let Ok(answer) = answer {
                 self.see(client, name, answer.as_deref(), oldest, "a load");
             }

@@ -16,22 +16,10 @@ fn row(text: &str) -> Slot {
 fn waiting(multireads: &mut PendingMultireads, slots: Vec<Slot>, spare_bytes: usize) -> MultireadId {
     let pending = slots.iter().filter(|slot| **slot == Slot::Pending).count();
     let (waiter, user) = (WaiterId::made_up(1), Rc::new(User::server()));
-    multireads.add(PendingMultiread {
-        waiter,
-        user,
-        slots,
-        pending,
-        spare_bytes,
-        timings: Timings::default(),
-    })
+    multireads.add(PendingMultiread { waiter, user, slots, pending, spare_bytes, timings: Timings::default() })
 }
 
-fn fill(
-    multireads: &mut PendingMultireads,
-    id: MultireadId,
-    index: usize,
-    slot: Slot,
-) -> Option<(Vec<u8>, Fit)> {
+fn fill(multireads: &mut PendingMultireads, id: MultireadId, index: usize, slot: Slot) -> Option<(Vec<u8>, Fit)> {
     let (multiread, fit) = multireads.fill(id, index, slot, Timings::default())?;
     Some((json_array(&multiread.slots), fit))
 }

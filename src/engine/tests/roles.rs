@@ -105,10 +105,7 @@ fn a_doubt_ends_when_the_master_has_removed_the_entry_and_time_has_passed() {
         cache.touched(&key);
     }
     cache.tick();
-    assert!(
-        !cache.engine.freshness.pending_invalidations.is_empty(),
-        "a fill of its master may still be on its way"
-    );
+    assert!(!cache.engine.freshness.pending_invalidations.is_empty(), "a fill of its master may still be on its way");
     cache.pass(2001);
     assert!(cache.engine.freshness.pending_invalidations.is_empty());
 }

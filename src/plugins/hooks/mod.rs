@@ -119,12 +119,7 @@ impl Hooks {
     }
 
     /// Has the hooks on `event` run a little later; `make` makes the keys and the event for all of them.
-    fn queue(
-        &self,
-        event: EventType,
-        table: Option<(u64, &str)>,
-        make: impl FnOnce() -> (due::Keys, Rc<str>),
-    ) {
+    fn queue(&self, event: EventType, table: Option<(u64, &str)>, make: impl FnOnce() -> (due::Keys, Rc<str>)) {
         if self.0.is_running.get() {
             return;
         }
@@ -147,13 +142,7 @@ impl Hooks {
         wakeup::wake();
     }
 
-    fn veto(
-        &self,
-        ctx: Context<'_>,
-        hook: u64,
-        asked: &CommandStart<'_>,
-        due: &QueuedHook,
-    ) -> Result<(), Error> {
+    fn veto(&self, ctx: Context<'_>, hook: u64, asked: &CommandStart<'_>, due: &QueuedHook) -> Result<(), Error> {
         let Some((name, action)) = self.0.registry.borrow().get(hook).and_then(|hook| {
             let definition = &hook.definition;
             definition.may_veto().then(|| (definition.name.clone(), definition.action.clone()))

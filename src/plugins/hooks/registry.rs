@@ -151,10 +151,7 @@ impl HookRegistry {
         }
         let matches = |hook: &&Hook| {
             let wanted = &hook.definition;
-            let fits = wanted
-                .table
-                .as_ref()
-                .is_none_or(|pattern| table.is_some_and(|(_, name)| glob(pattern, name)));
+            let fits = wanted.table.as_ref().is_none_or(|pattern| table.is_some_and(|(_, name)| glob(pattern, name)));
             wanted.is_enabled && wanted.event == event && fits
         };
         let mut found: Vec<&Hook> = self.hooks.values().filter(matches).collect();
@@ -206,8 +203,7 @@ mod tests {
     #[test]
     fn a_dropped_tag_runs_hooks_without_a_table_alone() {
         let mut registry = HookRegistry::default();
-        let on_tag =
-            |name: &str, table| Definition { event: EventType::TagInvalidate, ..definition(name, table, 0) };
+        let on_tag = |name: &str, table| Definition { event: EventType::TagInvalidate, ..definition(name, table, 0) };
         registry.add(on_tag("any", None)).unwrap();
         registry.add(on_tag("every table", Some("*"))).unwrap();
         registry.add(definition("hit", None, 0)).unwrap();

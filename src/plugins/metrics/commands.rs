@@ -16,11 +16,7 @@ pub fn families(statistics: &Statistics) -> Vec<MetricFamily> {
     let one = |name, help, latency| Family::histogram(name, help).with_histogram(&[], sample(latency)).done();
     vec![
         commands.done(),
-        one(
-            "pgcache_queue_duration_seconds",
-            "Time that commands with a load waited for a worker.",
-            &statistics.queue,
-        ),
+        one("pgcache_queue_duration_seconds", "Time that commands with a load waited for a worker.", &statistics.queue),
         one(
             "pgcache_postgres_duration_seconds",
             "Time that commands with a load waited for PostgreSQL.",

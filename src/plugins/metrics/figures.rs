@@ -27,11 +27,7 @@ pub const COUNTERS: [(&str, &str, &str); 24] = [
     ("evicted", "pgcache_evicted_entries_total", "Entries evicted for memory."),
     ("tags_dropped", "pgcache_tag_flushes_total", "Tags that were dropped."),
     ("notices", "pgcache_notices_total", "Change notices that were applied."),
-    (
-        "loose_drops",
-        "pgcache_loose_drops_total",
-        "Times that a change dropped entries that no unique key names.",
-    ),
+    ("loose_drops", "pgcache_loose_drops_total", "Times that a change dropped entries that no unique key names."),
     ("gaps", "pgcache_gaps_total", "Times that notices may have been missed."),
     ("comparisons", "pgcache_comparisons_total", "Times that definitions were compared with the catalog."),
     ("bypassed", "pgcache_bypassed_reads_total", "Reads that went past the cache: the source was suspect."),
@@ -69,10 +65,7 @@ pub fn families(overview: &Overview) -> Vec<MetricFamily> {
             .done(),
     ];
     let value = |name| overview.figure(name) as f64;
-    families.extend(
-        COUNTERS.map(|(name, metric, help)| Family::counter(metric, help).with(&[], value(name)).done()),
-    );
-    families
-        .extend(GAUGES.map(|(name, metric, help)| Family::gauge(metric, help).with(&[], value(name)).done()));
+    families.extend(COUNTERS.map(|(name, metric, help)| Family::counter(metric, help).with(&[], value(name)).done()));
+    families.extend(GAUGES.map(|(name, metric, help)| Family::gauge(metric, help).with(&[], value(name)).done()));
     families
 }

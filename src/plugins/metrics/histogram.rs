@@ -6,8 +6,7 @@ use crate::plugins::stats::latency::Latency;
 
 /// The buckets' upper bounds in microseconds, those included: 10 µs to 10 s.
 const BOUNDS_US: [u64; 16] = [
-    10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 250_000, 1_000_000, 2_500_000,
-    10_000_000,
+    10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 250_000, 1_000_000, 2_500_000, 10_000_000,
 ];
 
 /// A latency as the page takes it, in seconds. Bounds from 128 µs up are right to 1 %: that is how [`Latency`] tells times apart.
@@ -38,9 +37,7 @@ mod tests {
     #[test]
     fn a_duration_falls_into_the_first_bucket_that_has_room_for_it() {
         let mut latency = Latency::default();
-        [0, 10, 11, 100, 128, 2_500, 10_000_000, 11_000_000, u64::MAX]
-            .into_iter()
-            .for_each(|us| latency.record(us));
+        [0, 10, 11, 100, 128, 2_500, 10_000_000, 11_000_000, u64::MAX].into_iter().for_each(|us| latency.record(us));
         let sample = sample(&latency);
         let told: Vec<u64> = sample.get_bucket().iter().map(Bucket::cumulative_count).collect();
         assert_eq!(told, [2, 3, 3, 4, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7]);

@@ -53,11 +53,8 @@ impl Plugin for Metrics {
             families.extend(sources::families(&overview.sources));
             families.extend_from_slice(&tables);
             families.extend_from_slice(&further);
-            let help =
-                "Time since the figures were taken: more than a few seconds mean that the server is stuck.";
-            families.push(
-                Family::gauge("pgcache_snapshot_age_seconds", help).with(&[], age.as_secs_f64()).done(),
-            );
+            let help = "Time since the figures were taken: more than a few seconds mean that the server is stuck.";
+            families.push(Family::gauge("pgcache_snapshot_age_seconds", help).with(&[], age.as_secs_f64()).done());
             text(families)
         })]
     }
@@ -109,11 +106,8 @@ mod tests {
             gaps: vec![("connected", 1)],
             ..SourceOverview::default()
         };
-        let overview = Overview {
-            counters: vec![("hits", 3), ("epochs", 7)],
-            sources: vec![source],
-            ..Overview::default()
-        };
+        let overview =
+            Overview { counters: vec![("hits", 3), ("epochs", 7)], sources: vec![source], ..Overview::default() };
         let report = Report { overview: Arc::new(overview), metrics: Arc::new([]) };
         metrics.pages(&report).first().unwrap().text(Duration::from_millis(1500))
     }
@@ -148,10 +142,7 @@ mod tests {
     #[test]
     fn a_source_without_notices_has_no_metrics_of_them() {
         let page = page();
-        assert!(
-            !page.contains("pgcache_source_fresh") && !page.contains("pgcache_source_staleness"),
-            "{page}"
-        );
+        assert!(!page.contains("pgcache_source_fresh") && !page.contains("pgcache_source_staleness"), "{page}");
     }
 
     #[test]

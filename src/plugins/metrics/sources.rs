@@ -23,25 +23,17 @@ pub fn families(sources: &[SourceOverview]) -> Vec<MetricFamily> {
             "Whether its change notices can be relied on; absent with invalidation off.",
             |source| source.is_told.then(|| flag(source.is_fresh)),
         ),
-        of(
-            "pgcache_source_staleness_seconds",
-            "Time since the last sign of life of its change notices.",
-            |source| source.staleness_ms.map(|ms| ms as f64 / 1e3),
-        ),
-        of("pgcache_source_waiting_tasks", "Tasks that wait for a worker.", |source| {
-            Some(source.queued as f64)
+        of("pgcache_source_staleness_seconds", "Time since the last sign of life of its change notices.", |source| {
+            source.staleness_ms.map(|ms| ms as f64 / 1e3)
         }),
+        of("pgcache_source_waiting_tasks", "Tasks that wait for a worker.", |source| Some(source.queued as f64)),
         of("pgcache_source_waiting_workers", "Workers that wait for a connection.", |source| {
             Some(source.waiting as f64)
         }),
-        of(
-            "pgcache_source_failures",
-            "Attempts to connect that failed since the last that succeeded.",
-            |source| Some(source.failures as f64),
-        ),
-        of("pgcache_source_watched_tables", "Watched tables that are known.", |source| {
-            Some(source.watched as f64)
+        of("pgcache_source_failures", "Attempts to connect that failed since the last that succeeded.", |source| {
+            Some(source.failures as f64)
         }),
+        of("pgcache_source_watched_tables", "Watched tables that are known.", |source| Some(source.watched as f64)),
         connections(sources),
         gaps(sources),
         foreign(sources),

@@ -15,10 +15,7 @@ const HELP: [(&str, &str); 8] = [
     ("errors", "Loads that failed, by key; the ten busiest tables."),
     ("writes", "Entries that clients wrote; the ten busiest tables."),
     ("invalidations", "Entries that were invalidated, by commands and notices; the ten busiest tables."),
-    (
-        "flushes",
-        "Times that a whole table was dropped; the ten busiest tables, and without a label all of them.",
-    ),
+    ("flushes", "Times that a whole table was dropped; the ten busiest tables, and without a label all of them."),
 ];
 
 /// As the page takes them. Of all tables together so many were dropped: `flushes`.

@@ -89,8 +89,7 @@ impl Latency {
     pub fn since(&self, earlier: &Self) -> Self {
         let mut since = self.clone();
         let has_all = |(now, before): (&u64, &u64)| now >= before;
-        let mut goes_on =
-            self.short.len() >= earlier.short.len() && self.short.iter().zip(&earlier.short).all(has_all);
+        let mut goes_on = self.short.len() >= earlier.short.len() && self.short.iter().zip(&earlier.short).all(has_all);
         match (&mut since.long, &earlier.long) {
             (Some(long), Some(before)) => goes_on &= long.subtract(before).is_ok(),
             (None, Some(_)) => goes_on = false,
@@ -126,9 +125,7 @@ impl Latency {
         self.short.iter().enumerate().for_each(|(us, count)| add(us as u64, *count));
         if let Some(long) = &self.long {
             let times = long.iter_recorded();
-            times.for_each(|time| {
-                add(long.lowest_equivalent(time.value_iterated_to()), time.count_at_value())
-            });
+            times.for_each(|time| add(long.lowest_equivalent(time.value_iterated_to()), time.count_at_value()));
         }
         counts
     }
@@ -167,9 +164,7 @@ mod tests {
         (1..=1000).for_each(|us| latency.record(us));
         let told = latency.percentiles();
         assert_eq!((told.count, told.average_us), (1000, 500));
-        for (value, wanted) in
-            [(told.p50_us, 500), (told.p95_us, 950), (told.p99_us, 990), (told.max_us, 1000)]
-        {
+        for (value, wanted) in [(told.p50_us, 500), (told.p95_us, 950), (told.p99_us, 990), (told.max_us, 1000)] {
             assert!(value.abs_diff(wanted) <= wanted / 100 + 1, "{value} for {wanted}");
         }
     }

@@ -50,11 +50,7 @@ impl Stats {
     /// Counts an event for the table that it is about, if it is about one.
     pub(super) fn count(&self, event: &Event<'_>) {
         let mut statistics = self.0.borrow_mut();
-        let table = if event.kind == EventType::Hit {
-            statistics.latest_table(event)
-        } else {
-            statistics.table(event)
-        };
+        let table = if event.kind == EventType::Hit { statistics.latest_table(event) } else { statistics.table(event) };
         if let Some(table) = table {
             table.count(event);
         }

@@ -226,10 +226,7 @@ mod tests {
             .collect();
         assert_eq!(told, [(read, 2, 1), (write, 1, 1)]);
         assert_eq!(statistics.main().percentiles().max_us, 70);
-        assert_eq!(
-            statistics.errors.into_iter().collect::<Vec<_>>(),
-            [("ERR".into(), 1), ("PGDOWN".into(), 1)]
-        );
+        assert_eq!(statistics.errors.into_iter().collect::<Vec<_>>(), [("ERR".into(), 1), ("PGDOWN".into(), 1)]);
     }
 
     #[test]

@@ -54,8 +54,7 @@ mod tests {
     fn names_stand_in_one_place_only() {
         let text = question(&[(7, "a\n$1$2'".into()), (8, "b".into())]);
         assert_eq!(
-            text.matches("unnest('{7,8}'::pg_catalog.oid[], ARRAY[E'a\n$1$2''',E'b']::pg_catalog.text[])")
-                .count(),
+            text.matches("unnest('{7,8}'::pg_catalog.oid[], ARRAY[E'a\n$1$2''',E'b']::pg_catalog.text[])").count(),
             1
         );
         assert_eq!(text.matches("E'b'").count(), 1);

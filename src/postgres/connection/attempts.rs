@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The pauses before the first attempts of an outage, where the ones before fail at once.
-const FIRST_PAUSES: [Duration; 3] =
-    [Duration::from_millis(10), Duration::from_millis(50), Duration::from_millis(200)];
+const FIRST_PAUSES: [Duration; 3] = [Duration::from_millis(10), Duration::from_millis(50), Duration::from_millis(200)];
 /// Later attempts begin so far apart, whether the ones before have ended or not.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The pause while PostgreSQL is about to come, and for how long of an outage that is believed.

@@ -239,10 +239,7 @@ mod tests {
     #[test]
     fn our_connections_are_named_unless_the_options_name_them() {
         assert_eq!(config(&[]).get_application_name(), Some("pgcache/load"));
-        assert_eq!(
-            config(&["pg_options", "-c search_path=app"]).get_application_name(),
-            Some("pgcache/load")
-        );
+        assert_eq!(config(&["pg_options", "-c search_path=app"]).get_application_name(), Some("pgcache/load"));
         assert_eq!(config_for(&[], NOTICES).get_application_name(), Some("pgcache/notices"));
         for options in ["-c application_name=mine", "--application-name=mine"] {
             assert_eq!(config_for(&["pg_options", options], NOTICES).get_application_name(), None);

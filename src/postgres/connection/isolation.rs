@@ -40,9 +40,8 @@ BEGIN; SET row_security = off; SET restrict_nonsystem_relation_kind = 'view, for
 
 /// Whether the answer to [`END`] says that the session is as it was before.
 pub(crate) fn is_clean(end: &[SimpleQueryMessage]) -> bool {
-    end.iter().any(
-        |answer| matches!(answer, SimpleQueryMessage::Row(row) if row.try_get(1).ok().flatten() == Some("f")),
-    )
+    end.iter()
+        .any(|answer| matches!(answer, SimpleQueryMessage::Row(row) if row.try_get(1).ok().flatten() == Some("f")))
 }
 
 /// Ends what the client library has named in a server process that is others' too: names are told from theirs by their form,

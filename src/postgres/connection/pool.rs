@@ -105,9 +105,7 @@ impl Source {
         thread::Builder::new()
             .name(format!("pgcache-look-{}", NUMBER.fetch_add(1, Ordering::Relaxed)))
             .spawn(move || watch::watch(&watched, &rung))
-            .map_err(|error| {
-                Error::malformed(format!("cannot start the thread that looks after a source: {error}"))
-            })?;
+            .map_err(|error| Error::malformed(format!("cannot start the thread that looks after a source: {error}")))?;
         Ok(source)
     }
 
@@ -260,18 +258,14 @@ impl Source {
 
     fn overdue(&self) -> Error {
         let name = &self.settings.name;
-        let text =
-            format!("{name}: no answer in the time of statement_timeout_ms: the connection was closed");
+        let text = format!("{name}: no answer in the time of statement_timeout_ms: the connection was closed");
         Error::new(ErrorKind::Timeout, text)
     }
 
     fn too_late(&self) -> Error {
         let name = &self.settings.name;
         let text = if self.shared.any_alive() {
-            format!(
-                "{name}: all connections were busy until the deadline (pool_size {})",
-                self.settings.pool_size
-            )
+            format!("{name}: all connections were busy until the deadline (pool_size {})", self.settings.pool_size)
         } else {
             format!("{name}: no connection was made before the deadline")
         };

@@ -55,8 +55,7 @@ mod tests {
         ] {
             assert!(is_about_options(message), "{message}");
         }
-        for message in ["password authentication failed for user \"app\"", "sorry, too many clients already"]
-        {
+        for message in ["password authentication failed for user \"app\"", "sorry, too many clients already"] {
             assert!(!is_about_options(message), "{message}");
         }
     }

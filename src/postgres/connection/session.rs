@@ -105,11 +105,7 @@ impl Session {
     ///
     /// # Errors
     /// What PostgreSQL says; see [`super::error_from`].
-    pub fn query(
-        &mut self,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, ::postgres::Error> {
+    pub fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, ::postgres::Error> {
         if self.is_shared {
             return self.query_unprepared(sql, params);
         }
@@ -125,11 +121,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Self::query`].
-    pub fn query_isolated(
-        &mut self,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, ::postgres::Error> {
+    pub fn query_isolated(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, ::postgres::Error> {
         if self.is_shared {
             return self.query_unprepared(sql, params);
         }
@@ -366,11 +358,7 @@ impl Session {
     }
 
     /// Runs `sql` in a session that shares its server process: without a name, and in a transaction, unless it is in one.
-    fn query_unprepared(
-        &mut self,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, ::postgres::Error> {
+    fn query_unprepared(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, ::postgres::Error> {
         let params = typed(params);
         if self.in_transaction {
             let result = self.client.query_typed(sql, &params);

@@ -46,8 +46,7 @@ pub(super) struct Kind {
 impl Kind {
     /// Asks PostgreSQL.
     pub fn of(client: &mut Client) -> Result<Self, ::postgres::Error> {
-        let answers =
-            client.simple_query(&format!("SELECT pg_catalog.pg_is_in_recovery(), {OWN_PROCESS}"))?;
+        let answers = client.simple_query(&format!("SELECT pg_catalog.pg_is_in_recovery(), {OWN_PROCESS}"))?;
         let kind = answers.iter().find_map(|answer| match answer {
             SimpleQueryMessage::Row(row) => {
                 Some(Self { is_standby: row.get(0) == Some("t"), process: own_process(row.get(1)) })

@@ -212,14 +212,10 @@ mod tests {
         (made.cert.der().clone(), made.signing_key)
     }
 
-    fn server_config(
-        (cert, key): (CertificateDer<'static>, KeyPair),
-        clients: Option<&World>,
-    ) -> ServerConfig {
+    fn server_config((cert, key): (CertificateDer<'static>, KeyPair), clients: Option<&World>) -> ServerConfig {
         let provider = Arc::new(ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .unwrap();
+        let builder =
+            ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
         let builder = match clients {
             Some(world) => {
                 let roots = Arc::new(roots_from(&world.path("ca.pem")).unwrap());
@@ -325,9 +321,7 @@ mod tests {
     #[test]
     fn a_unix_socket_and_disable_need_no_tls() {
         let world = World::new();
-        assert!(connector(&world.settings("disable", &[("pg_sslrootcert", "missing.pem")]))
-            .unwrap()
-            .is_none());
+        assert!(connector(&world.settings("disable", &[("pg_sslrootcert", "missing.pem")])).unwrap().is_none());
         assert!(connector(&world.settings("verify-full", &[("pg_host", "socket")])).unwrap().is_none());
     }
 }

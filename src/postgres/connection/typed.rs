@@ -7,8 +7,7 @@ use super::client::Typed;
 
 /// The types that parameters of our own statements have; the first that takes a value is meant. The statements themselves
 /// say what becomes of it.
-const TYPES: [Type; 6] =
-    [Type::TEXT, Type::TEXT_ARRAY, Type::INT8_ARRAY, Type::OID, Type::OID_ARRAY, Type::BOOL];
+const TYPES: [Type; 6] = [Type::TEXT, Type::TEXT_ARRAY, Type::INT8_ARRAY, Type::OID, Type::OID_ARRAY, Type::BOOL];
 
 /// `params`, each with the type that its value is sent as. One that none of ours takes is sent as a text, which fails.
 pub(crate) fn typed<'p>(params: &[&'p (dyn ToSql + Sync)]) -> Vec<Typed<'p>> {

@@ -84,8 +84,7 @@ fn described_steadily(
         let vocabulary = vocabulary::read(session).map_err(QueryError::Around)?;
         session.use_vocabulary(vocabulary);
         let before = explained(session, trimmed(sql))?;
-        let described =
-            describe_explained(session, sql, &before, invalidation).map_err(QueryError::Around)?;
+        let described = describe_explained(session, sql, &before, invalidation).map_err(QueryError::Around)?;
         if explained(session, trimmed(sql))?.relations == before.relations {
             return Ok(Some(QueryDescription { vocabulary, ..described }));
         }

@@ -110,8 +110,7 @@ fn refused(code: &str, text: String) -> Error {
 }
 
 fn quotes_literal(message: &str) -> bool {
-    message.contains('\'')
-        || message.split('"').skip(1).any(|quoted| quoted.starts_with(|c: char| c.is_ascii_digit()))
+    message.contains('\'') || message.split('"').skip(1).any(|quoted| quoted.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 #[cfg(test)]

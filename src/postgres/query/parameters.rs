@@ -55,9 +55,7 @@ impl<'a> Parameters<'a> {
 /// How much of the clock a type's input function reads.
 fn clock(kind: &Type) -> Clock {
     match kind.kind() {
-        Kind::Domain(inner) | Kind::Array(inner) | Kind::Range(inner) | Kind::Multirange(inner) => {
-            clock(inner)
-        }
+        Kind::Domain(inner) | Kind::Array(inner) | Kind::Range(inner) | Kind::Multirange(inner) => clock(inner),
         Kind::Composite(_) => Clock::Zones,
         _ => match *kind {
             Type::DATE | Type::TIME | Type::TIMESTAMP | Type::TIMESTAMPTZ => Clock::Words,
@@ -184,10 +182,7 @@ mod tests {
         assert_eq!(one("[[1, 2], [3, null]]", &Type::INT4_ARRAY), some(r#"{{"1","2"},{"3",NULL}}"#));
         assert_eq!(one("[]", &Type::INT4_ARRAY), some("{}"));
         assert_eq!(one(r#""{1,2}""#, &Type::INT4_ARRAY), some("{1,2}"));
-        assert_eq!(
-            one(r#"["(1,1),(0,0)","(2,2),(1,1)"]"#, &Type::BOX_ARRAY),
-            some(r#"{"(1,1),(0,0)";"(2,2),(1,1)"}"#)
-        );
+        assert_eq!(one(r#"["(1,1),(0,0)","(2,2),(1,1)"]"#, &Type::BOX_ARRAY), some(r#"{"(1,1),(0,0)";"(2,2),(1,1)"}"#));
         assert_eq!(one(r#"[{"a":1}]"#, &Type::TEXT_ARRAY), some(r#"{"{\"a\":1}"}"#));
     }
 

@@ -99,9 +99,7 @@ fn function(sql: &str, types: &[Type]) -> String {
 
 fn unknown(error: &Error) -> String {
     match error.code().map(|code| code.code()) {
-        Some("42501") => {
-            "PostgreSQL shows what it calls to roles with the right TEMPORARY on the database only".into()
-        }
+        Some("42501") => "PostgreSQL shows what it calls to roles with the right TEMPORARY on the database only".into(),
         code => format!("PostgreSQL does not show what it calls ({})", code.unwrap_or("XX000")),
     }
 }

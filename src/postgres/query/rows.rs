@@ -80,9 +80,7 @@ impl<'q> Rows<'q> {
 
     fn too_many_rows(&self) -> Error {
         let (title, rows) = (self.title, self.limits.max_rows);
-        Error::malformed(format!(
-            "{title} returns more than {rows} rows: add a LIMIT or raise max_query_rows"
-        ))
+        Error::malformed(format!("{title} returns more than {rows} rows: add a LIMIT or raise max_query_rows"))
     }
 
     fn too_many_bytes(&self) -> Error {

@@ -44,11 +44,7 @@ pub type Outcome = Result<Fetched, Error>;
 
 /// Loads `keys` in one statement. A value that PostgreSQL refuses fails its own key only: the rest is tried
 /// again in halves. `Err`: the statement failed as a whole, for all keys alike.
-pub fn load(
-    session: &mut Session,
-    plan: &LoadPlan,
-    keys: &[&KeyValues],
-) -> Result<Vec<Outcome>, ::postgres::Error> {
+pub fn load(session: &mut Session, plan: &LoadPlan, keys: &[&KeyValues]) -> Result<Vec<Outcome>, ::postgres::Error> {
     match fetch(session, plan, keys) {
         Ok(fetched) => Ok(fetched.into_iter().map(Ok).collect()),
         Err(error) if !is_about_values(session, plan, &error) => Err(error),
@@ -65,15 +61,10 @@ pub fn load(
 /// Whether a value is at fault. Some input functions speak as if the statement were wrong: then it is run
 /// without any value, and when that goes well it was not.
 fn is_about_values(session: &mut Session, plan: &LoadPlan, error: &::postgres::Error) -> bool {
-    means_bad_data(error)
-        || (plan.reports_keys && may_be_about_values(error) && fetch(session, plan, &[]).is_ok())
+    means_bad_data(error) || (plan.reports_keys && may_be_about_values(error) && fetch(session, plan, &[]).is_ok())
 }
 
-fn fetch(
-    session: &mut Session,
-    plan: &LoadPlan,
-    keys: &[&KeyValues],
-) -> Result<Vec<Fetched>, ::postgres::Error> {
+fn fetch(session: &mut Session, plan: &LoadPlan, keys: &[&KeyValues]) -> Result<Vec<Fetched>, ::postgres::Error> {
     match &plan.sql_for_many {
         Some(sql) if keys.len() >= MANY => {
             let routing = RowRouting::by_key(keys);
@@ -87,11 +78,7 @@ fn fetch(
     }
 }
 
-fn fetch_each(
-    session: &mut Session,
-    plan: &LoadPlan,
-    keys: &[&KeyValues],
-) -> Result<Vec<Row>, ::postgres::Error> {
+fn fetch_each(session: &mut Session, plan: &LoadPlan, keys: &[&KeyValues]) -> Result<Vec<Row>, ::postgres::Error> {
     match &plan.bindings {
         Bindings::Json => read_rows(session, plan, &plan.sql, &[&json_array(keys)]),
         Bindings::Arrays(bindings) => {
@@ -207,9 +194,7 @@ fn one(plan: &LoadPlan, key: &KeyValues, row: &Row) -> Result<Fetched, ::postgre
     let json: Option<&str> = row.try_get(1)?;
     Ok(match json {
         Some(json) => Fetched::Row { json: json.as_bytes().into(), own_key: own_key(plan, key, row, 2)? },
-        None if has_one_spelling(plan) => {
-            Fetched::Absent { own_key: own_key(plan, key, row, 2 + plan.columns.len())? }
-        }
+        None if has_one_spelling(plan) => Fetched::Absent { own_key: own_key(plan, key, row, 2 + plan.columns.len())? },
         None => Fetched::Absent { own_key: None },
     })
 }

@@ -38,10 +38,7 @@ impl RowRouting {
     pub fn of(&self, first: i64) -> impl Iterator<Item = usize> + '_ {
         let (ordinal, same) = match self {
             Self::ByOrdinal(count) => (
-                first
-                    .checked_sub(1)
-                    .and_then(|place| usize::try_from(place).ok())
-                    .filter(|place| place < count),
+                first.checked_sub(1).and_then(|place| usize::try_from(place).ok()).filter(|place| place < count),
                 &[][..],
             ),
             Self::ByKey(by_key) => {
@@ -75,9 +72,6 @@ mod tests {
             ["7", "-3", "7", "9223372036854775807", "none"].map(|text| KeyValues::from([text.into()])).into();
         let routing = RowRouting::by_key(&keys.iter().collect::<Vec<_>>());
         assert_eq!(routing.keys(), [-3, 7, 7, i64::MAX]);
-        assert_eq!(
-            [-3, 7, i64::MAX, 8].map(|first| places(&routing, first)),
-            [vec![1], vec![0, 2], vec![3], vec![]]
-        );
+        assert_eq!([-3, 7, i64::MAX, 8].map(|first| places(&routing, first)), [vec![1], vec![0, 2], vec![3], vec![]]);
     }
 }

@@ -80,21 +80,14 @@ impl LoadPlan {
         }
     }
 
-    fn build(
-        table: Arc<TableDefinition>,
-        columns: Vec<usize>,
-        bindings: Bindings,
-        reports_keys: bool,
-    ) -> Self {
+    fn build(table: Arc<TableDefinition>, columns: Vec<usize>, bindings: Bindings, reports_keys: bool) -> Self {
         let key: Vec<&Column> = columns.iter().map(|position| &table.columns[*position]).collect();
         let has_forms = table.columns.iter().all(|column| column.has_form);
         let rows = if has_forms && !reports_keys { RowsAs::Columns } else { RowsAs::Json };
         let sql = sql(&table, &key, &bindings, rows, reports_keys);
         let is_unique = table.has_unique_key(&columns);
         let sql_for_many = match (&*key, &bindings, rows) {
-            ([key], Bindings::Arrays(bindings), RowsAs::Columns)
-                if is_unique && **bindings == [Binding::Integers] =>
-            {
+            ([key], Bindings::Arrays(bindings), RowsAs::Columns) if is_unique && **bindings == [Binding::Integers] => {
                 Some(sql_for_many(&table, key))
             }
             _ => None,
@@ -119,13 +112,7 @@ fn binding(column: &Column) -> Binding {
 /// Each key is looked up by itself (LATERAL with a LIMIT): PostgreSQL pushes the restriction down to an
 /// index, or into a view, and never turns it into a join that scans. Two rows are enough to see that a key
 /// is not unique.
-fn sql(
-    table: &TableDefinition,
-    key: &[&Column],
-    bindings: &Bindings,
-    rows: RowsAs,
-    reports_keys: bool,
-) -> String {
+fn sql(table: &TableDefinition, key: &[&Column], bindings: &Bindings, rows: RowsAs, reports_keys: bool) -> String {
     let keys = (1..=key.len()).map(|n| format!("c{n}")).collect::<Vec<_>>().join(", ");
     let relation = relation(table);
     let join = if reports_keys { "LEFT JOIN LATERAL" } else { "CROSS JOIN LATERAL" };
@@ -270,9 +257,7 @@ mod tests {
         let ratio = Column { has_form: false, ..column("ratio", "\"pg_catalog\".\"float8\"", Rule::Float8) };
         let plan = LoadPlan::plain(table(vec![id, ratio]), vec![0]);
         assert_eq!(plan.rows, RowsAs::Json);
-        assert!(plan
-            .sql
-            .starts_with("SELECT k.ord, pg_catalog.row_to_json(r.*)::text FROM pg_catalog.unnest"));
+        assert!(plan.sql.starts_with("SELECT k.ord, pg_catalog.row_to_json(r.*)::text FROM pg_catalog.unnest"));
     }
 
     #[test]
@@ -281,9 +266,7 @@ mod tests {
         let plan = LoadPlan::asking(table(vec![tags]), vec![0]);
         assert_eq!(plan.bindings, Bindings::Json);
         assert!(plan.reports_keys);
-        assert!(plan
-            .sql
-            .contains("pg_catalog.json_to_recordset($1::text::json) AS (c1 \"pg_catalog\".\"_text\")"));
+        assert!(plan.sql.contains("pg_catalog.json_to_recordset($1::text::json) AS (c1 \"pg_catalog\".\"_text\")"));
         assert!(plan.sql.contains("pg_catalog.to_json(r.\"tags\")::text, pg_catalog.to_json(k.c1)::text"));
     }
 }

@@ -50,9 +50,7 @@ fn documented(arguments: &[Argument]) -> Vec<RedisModuleCommandArg> {
         let mut documented = no_argument();
         documented.name = argument.name.as_ptr();
         documented.type_ = match argument.kind {
-            ArgumentKind::Text | ArgumentKind::LookupKey => {
-                raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING
-            }
+            ArgumentKind::Text | ArgumentKind::LookupKey => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING,
             ArgumentKind::Integer => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_INTEGER,
             ArgumentKind::Token => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_PURE_TOKEN,
         };
@@ -85,12 +83,7 @@ fn no_argument() -> RedisModuleCommandArg {
 fn key_specs(spec: &Spec, is_cluster: bool) -> Vec<raw::RedisModuleCommandKeySpec> {
     let routed = spec.arguments.iter().position(|argument| argument.kind == ArgumentKind::LookupKey);
     let asked = if is_cluster { &[] } else { spec.accesses };
-    routed
-        .map(routed_by)
-        .into_iter()
-        .chain(asked.iter().map(|access| asked_for(*access)))
-        .chain([no_key()])
-        .collect()
+    routed.map(routed_by).into_iter().chain(asked.iter().map(|access| asked_for(*access))).chain([no_key()]).collect()
 }
 
 /// What ends the list.
@@ -111,17 +104,14 @@ fn asked_for(access: Access) -> raw::RedisModuleCommandKeySpec {
     let mut spec = no_key();
     spec.flags = access.spec_flags();
     spec.begin_search_type = raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_KEYWORD;
-    spec.bs.keyword = raw::RedisModuleCommandKeySpec__bindgen_ty_1__bindgen_ty_2 {
-        keyword: access.keyword().as_ptr(),
-        startfrom: 1,
-    };
+    spec.bs.keyword =
+        raw::RedisModuleCommandKeySpec__bindgen_ty_1__bindgen_ty_2 { keyword: access.keyword().as_ptr(), startfrom: 1 };
     up_to(spec, -1)
 }
 
 /// The keys of `spec` go on to `lastkey` words after the first, or to the end of all words for -1.
 fn up_to(mut spec: raw::RedisModuleCommandKeySpec, lastkey: c_int) -> raw::RedisModuleCommandKeySpec {
     spec.find_keys_type = raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE;
-    spec.fk.range =
-        raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_1 { lastkey, keystep: 1, limit: 0 };
+    spec.fk.range = raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_1 { lastkey, keystep: 1, limit: 0 };
     spec
 }

@@ -58,8 +58,7 @@ fn rename(world: &World) {
     for _ in 0..CHANGED {
         let Some(set) = world.key_sets.take(&mut rng) else { continue };
         let rows = set.rows.map(|row| row.map(|row| mutation::update(&world.key_sets, row)));
-        let sql: Vec<String> =
-            rows.iter().flatten().map(|row| mutation::update_sql(*row, "elsewhere")).collect();
+        let sql: Vec<String> = rows.iter().flatten().map(|row| mutation::update_sql(*row, "elsewhere")).collect();
         let touches = sql.len() as u64;
         let mut transaction = Transaction { drafts: vec![Draft { set, rows }] };
         let outcome = connection.finish(&sql.join(";"), touches);

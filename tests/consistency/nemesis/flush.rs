@@ -17,13 +17,8 @@ impl Nemesis for Flush {
     }
 
     fn strike(&self, world: &World, count: usize) {
-        let commands: [&[&str]; 5] = [
-            &["FLUSHALL"],
-            &["FLUSHALL", "ASYNC"],
-            &["FLUSHDB"],
-            &["SWAPDB", "0", "1"],
-            &["DEBUG", "RELOAD"],
-        ];
+        let commands: [&[&str]; 5] =
+            [&["FLUSHALL"], &["FLUSHALL", "ASYNC"], &["FLUSHDB"], &["SWAPDB", "0", "1"], &["DEBUG", "RELOAD"]];
         let reply = world.client().call(commands[count % commands.len()]);
         assert_eq!(reply, Reply::Simple("OK".into()));
     }

@@ -63,9 +63,7 @@ fn replace<'w>(
         sleep(Duration::from_micros(writer.rng.u64(..EMPTY)));
     }
     let rows = refill(writer, &mut transaction);
-    let going = connection.write("BEGIN", 0)
-        && (apart || connection.write(&empty, touches))
-        && connection.copy(&rows);
+    let going = connection.write("BEGIN", 0) && (apart || connection.write(&empty, touches)) && connection.copy(&rows);
     let outcome = if going { connection.finish("COMMIT", 0) } else { Outcome::RolledBack };
     writer.settle(transaction, outcome, connection);
 }

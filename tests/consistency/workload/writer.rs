@@ -103,8 +103,7 @@ impl<'w> Writer<'w> {
         let world = self.world;
         let client = self.client.get_or_insert_with(|| world.client());
         let sent = world.clock.now();
-        let commands =
-            changes.iter().map(|change| encoded(&["PGCACHE.INVALIDATE", "t", &change.key.lookup().json()]));
+        let commands = changes.iter().map(|change| encoded(&["PGCACHE.INVALIDATE", "t", &change.key.lookup().json()]));
         client.send_raw(&commands.flatten().collect::<Vec<u8>>());
         for change in changes {
             assert_eq!(client.receive(), Reply::Simple("OK".into()), "INVALIDATE");

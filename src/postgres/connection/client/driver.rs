@@ -70,12 +70,7 @@ impl Limit {
 
 impl Driver {
     /// Of a connection that was opened in `runtime`, with a `limit` to begin with.
-    pub(crate) fn new<S, T>(
-        runtime: Runtime,
-        connection: Connection<S, T>,
-        limit: Limit,
-        pulse: Arc<Pulse>,
-    ) -> Self
+    pub(crate) fn new<S, T>(runtime: Runtime, connection: Connection<S, T>, limit: Limit, pulse: Arc<Pulse>) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -176,9 +171,7 @@ impl Driver {
                 move_messages(connection, notifications, cx)?;
                 match notifications.pop_front() {
                     Some(notification) => Poll::Ready(Ok(Some(notification))),
-                    None if connection.is_none() || deadline.as_mut().poll(cx).is_ready() => {
-                        Poll::Ready(Ok(None))
-                    }
+                    None if connection.is_none() || deadline.as_mut().poll(cx).is_ready() => Poll::Ready(Ok(None)),
                     None => Poll::Pending,
                 }
             })

@@ -55,11 +55,7 @@ impl Phase {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for GuardedSocket<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Self { inner, phase } = &mut *self;
         let before = buf.filled().len();
         let read = Pin::new(inner).poll_read(cx, buf);

@@ -82,12 +82,9 @@ impl Client {
         shutdown: &Shutdown,
     ) -> Result<Self, OpenError> {
         match tls {
-            None => {
-                Self::by(address, shutdown, |wire| config.connect_raw(GuardedSocket::messages(wire), NoTls))
-            }
+            None => Self::by(address, shutdown, |wire| config.connect_raw(GuardedSocket::messages(wire), NoTls)),
             Some(tls) => {
-                let Ok(tls) =
-                    MakeTlsConnect::<GuardedSocket<Wire>>::make_tls_connect(&mut tls.clone(), address.host);
+                let Ok(tls) = MakeTlsConnect::<GuardedSocket<Wire>>::make_tls_connect(&mut tls.clone(), address.host);
                 Self::by(address, shutdown, |wire| {
                     config.connect_raw(GuardedSocket::negotiation(wire), GuardedTls(tls))
                 })
@@ -95,11 +92,7 @@ impl Client {
         }
     }
 
-    fn by<T, F>(
-        address: Address<'_>,
-        shutdown: &Shutdown,
-        handshake: impl FnOnce(Wire) -> F,
-    ) -> Result<Self, OpenError>
+    fn by<T, F>(address: Address<'_>, shutdown: &Shutdown, handshake: impl FnOnce(Wire) -> F) -> Result<Self, OpenError>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         F: Future<Output = Result<(tokio_postgres::Client, Connection<GuardedSocket<Wire>, T>), Error>>,
@@ -182,11 +175,7 @@ impl Client {
     }
 
     /// Runs a prepared statement and returns its rows.
-    pub(crate) fn query(
-        &mut self,
-        statement: &Statement,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, Error> {
+    pub(crate) fn query(&mut self, statement: &Statement, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         let Self { inner, driver, .. } = self;
         driver.run(inner.query(statement, params))
     }
@@ -226,12 +215,7 @@ impl Client {
     }
 
     /// The same for all rows of `what`.
-    pub(crate) fn query_enclosed(
-        &mut self,
-        begin: &str,
-        what: What<'_>,
-        end: [&str; 2],
-    ) -> Result<Vec<Row>, Error> {
+    pub(crate) fn query_enclosed(&mut self, begin: &str, what: What<'_>, end: [&str; 2]) -> Result<Vec<Row>, Error> {
         let mut rows = Vec::new();
         let mut take = |row| {
             rows.push(row);

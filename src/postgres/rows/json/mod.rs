@@ -40,8 +40,8 @@ impl RowJson {
     /// `WrongType`: one of them is of a type without a [`Form`].
     pub fn of(row: &Row, first: usize) -> Result<Self, ::postgres::Error> {
         let columns = row.columns().iter().enumerate().skip(first);
-        let members = columns
-            .map(|(at, column)| Ok(Member { lead: lead(at - first, column.name()), form: row.try_get(at)? }));
+        let members =
+            columns.map(|(at, column)| Ok(Member { lead: lead(at - first, column.name()), form: row.try_get(at)? }));
         Ok(Self { members: members.collect::<Result<_, _>>()?, first })
     }
 

@@ -27,8 +27,7 @@ pub(crate) fn write(value: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
         _ => return Err(Malformed),
     }
     let digits: Vec<u16> = words.collect();
-    if digits.len() != usize::from(count) || value.len() % 2 != 0 || digits.iter().any(|digit| *digit > 9999)
-    {
+    if digits.len() != usize::from(count) || value.len() % 2 != 0 || digits.iter().any(|digit| *digit > 9999) {
         return Err(Malformed);
     }
     write_finite(&digits, i16::from_be_bytes(weight.to_be_bytes()), scale.into(), out);
@@ -102,8 +101,7 @@ mod tests {
 
     #[test]
     fn what_has_no_digits_stands_in_quotes() {
-        for (sign, text) in [(NAN, "\"NaN\""), (INFINITY, "\"Infinity\""), (MINUS_INFINITY, "\"-Infinity\"")]
-        {
+        for (sign, text) in [(NAN, "\"NaN\""), (INFINITY, "\"Infinity\""), (MINUS_INFINITY, "\"-Infinity\"")] {
             assert_eq!(written(&[0, 0, sign, 0]), text);
         }
     }
