@@ -9,7 +9,7 @@ use criterion::{criterion_group, criterion_main, Criterion};
 
 use pgcache::cache::canonical::Rule;
 use pgcache::cache::flight::{FlightPlan, Flights, Joined, RowTarget, Target};
-use pgcache::cache::key::{LookupKey, Shape};
+use pgcache::cache::key::{FastPath, LookupKey};
 use pgcache::cache::table::{Clock, Column, TableDefinition};
 use pgcache::cache::timings::Timings;
 use pgcache::engine::catalog::tables::{Now, Resolved, Table, Tables};
@@ -32,7 +32,7 @@ fn scans(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("key in one scan");
     for (name, json, rules) in KEYS {
         let key = LookupKey::parse(json.as_bytes()).unwrap();
-        let shape = Shape::new(key.columns().zip(rules.iter().copied()));
+        let shape = FastPath::new(key.columns().zip(rules.iter().copied()));
         let mut out = Vec::with_capacity(256);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

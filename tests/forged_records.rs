@@ -516,7 +516,7 @@ fn a_generation_of_the_future_is_not_believed() {
         let one = r#"{"id":1}"#;
         assert_eq!(client.read("users", one).json()["id"], 1);
         assert!(!client.key("users", one).contains(&u64::MAX.to_string()), "{}", client.key("users", one));
-        // Each flush starts a later generation than the one before, which would have no successor.
+        // Each flush starts a later epoch than the one before, which would have no successor.
         for _ in 0..2 {
             let before = client.key("users", one);
             let flushed = client.call(&["PGCACHE.FLUSH", "TABLE", "users"]);

@@ -333,7 +333,7 @@ fn a_notice_that_nobody_can_read_is_no_gap() {
             (health(&mut client).field("foreign_notices") == Reply::Integer(1)).then_some(())
         });
         assert_eq!(gaps(&mut client, "unreadable"), 0);
-        assert_eq!(client.key("users", &user(1)), key, "the same generation");
+        assert_eq!(client.key("users", &user(1)), key, "the same epoch");
         assert!(is_cached(&mut client, "users", &user(1)));
     });
 }

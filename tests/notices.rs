@@ -78,7 +78,7 @@ fn forged_notices_drop_nothing_and_are_counted() {
         }
         eventually("each is counted", || (foreign_notices(&mut client) == before + forged.len() as i64).then_some(()));
         assert_eq!(health(&mut client).field("gaps"), gaps);
-        assert_eq!([1, 2].map(|id| client.key("users", &user(id))), keys, "the same generation");
+        assert_eq!([1, 2].map(|id| client.key("users", &user(id))), keys, "the same epoch");
         assert!([1, 2].iter().all(|id| is_cached(&mut client, "users", &user(*id))));
         database.execute("UPDATE users SET name = 'new' WHERE id = 1");
         await_name(&mut client, "users", &user(1), "new");

@@ -32,7 +32,7 @@ fn keys(client: &mut Client) -> BTreeSet<String> {
 
 /// Waits until both servers hold the same keys with the same values.
 fn same_data(one: &mut Client, other: &mut Client) {
-    // A sweep may remove entries of an earlier generation at any moment, so the keys are part of the same look.
+    // A sweep may remove entries of an earlier epoch at any moment, so the keys are part of the same look.
     eventually("both hold the same data", || {
         let digests = one.call(&["DEBUG", "DIGEST"]) == other.call(&["DEBUG", "DIGEST"]);
         (digests && keys(one) == keys(other)).then_some(())
@@ -260,7 +260,7 @@ fn a_replica_that_is_copied_anew_knows_the_generation() {
         on_master.read("spans", DAY);
         same_data(&mut on_master, &mut on_replica);
         on_replica.read("spans", DAY);
-        // On its own for a while, it misses the new generation, and then takes over the master's data as a whole.
+        // On its own for a while, it misses the new epoch, and then takes over the master's data as a whole.
         on_replica.call(&["REPLICAOF", "NO", "ONE"]);
         database.execute("UPDATE spans SET name = 'two'");
         assert_eq!(on_master.invalidate("spans", NO_SPAN).text(), "OK");
@@ -285,7 +285,7 @@ fn a_swap_or_a_flush_leaves_master_and_replica_with_one_generation() {
         on_replica.read("users", ONE);
         for command in [&["SWAPDB", "0", "1"][..], &["FLUSHALL"]] {
             on_master.call(command);
-            eventually("the generation is recorded", || on_master.exists("pg_cache:@epoch:users").then_some(()));
+            eventually("the epoch is recorded", || on_master.exists("pg_cache:@epoch:users").then_some(()));
             on_master.read("users", ONE);
             same_data(&mut on_master, &mut on_replica);
             let hits = on_replica.figure("hits");

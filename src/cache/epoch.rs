@@ -1,11 +1,11 @@
-//! The generation in a cache key: `users@1790000000000:{"id":1}`.
+//! The epoch in a cache key: `users@1790000000000:{"id":1}`.
 
 /// The part of a cache key before its lookup key, without `cache_prefix`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stem<'a> {
     /// The table, as it stands in cache keys.
     pub name: &'a str,
-    /// Its generation.
+    /// Its epoch.
     pub epoch: Option<u64>,
 }
 

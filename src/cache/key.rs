@@ -1,21 +1,21 @@
 //! Lookup keys: the JSON object that names one row, and the one text under which the row is cached.
 
-mod fault;
+mod fast_path;
+mod key_error;
 mod many;
 mod members;
 mod row;
 mod scan;
-mod shape;
 
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use self::fault::Fault;
+pub use self::fast_path::{after_spaces, FastPath};
+use self::key_error::KeyError;
 use self::members::Members;
 pub use self::row::write_canonical_row;
 pub(super) use self::scan::{is_deeper_than, write_compact};
-pub use self::shape::{after_spaces, Shape};
 use super::canonical::{shown, write_string, CanonicalForm, Rule, Token};
 use super::error::Error;
 
@@ -39,23 +39,23 @@ impl<'a> LookupKey<'a> {
     pub fn parse(json: &'a [u8]) -> Result<Self, Error> {
         // Before the bytes are looked at: a hostile argument may have gigabytes.
         if json.len() > MAX_KEY_BYTES {
-            return Err(Fault::TooLong.of_key());
+            return Err(KeyError::TooLong.of_key());
         }
-        let text = std::str::from_utf8(json).map_err(|_| Fault::NotUtf8.of_key())?;
-        let members = members::parse(text).map_err(Fault::of_key)?;
+        let text = std::str::from_utf8(json).map_err(|_| KeyError::NotUtf8.of_key())?;
+        let members = members::parse(text).map_err(KeyError::of_key)?;
         Ok(Self { members })
     }
 
     /// Reads the columns of one row as a change notice carries them: like [`LookupKey::parse`], but a value may be null.
     pub fn parse_row(json: &'a str) -> Result<Self, Error> {
-        let members = members::parse_row(json).map_err(Fault::of_key)?;
+        let members = members::parse_row(json).map_err(KeyError::of_key)?;
         Ok(Self { members })
     }
 
     /// Reads what [`LookupKey::write_canonical`] has written, which may be longer than what it was written from.
     pub fn parse_written(json: &'a [u8]) -> Result<Self, Error> {
-        let text = std::str::from_utf8(json).map_err(|_| Fault::NotUtf8.of_key())?;
-        let members = members::parse_written(text).map_err(Fault::of_key)?;
+        let text = std::str::from_utf8(json).map_err(|_| KeyError::NotUtf8.of_key())?;
+        let members = members::parse_written(text).map_err(KeyError::of_key)?;
         Ok(Self { members })
     }
 

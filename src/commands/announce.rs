@@ -4,7 +4,7 @@ use crate::cache::{Error, ErrorKind};
 use crate::engine;
 use crate::engine::records::announcements;
 use crate::engine::records::name::RecordName;
-use crate::engine::requests::command::Veto;
+use crate::engine::requests::command::PluginCheck;
 use crate::engine::{Command, Outcome};
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Reply, Spec};
 
@@ -27,8 +27,8 @@ impl Command for Announce {
     };
 
     /// What the master says has happened.
-    fn veto(_: Arguments<'_>) -> Veto {
-        Veto::Never
+    fn plugin_check(_: Arguments<'_>) -> PluginCheck {
+        PluginCheck::Never
     }
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::cache::{tag, Error, Value};
 use crate::engine;
-use crate::engine::requests::command::Veto;
+use crate::engine::requests::command::PluginCheck;
 use crate::engine::{run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCall, TableCommand};
 use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, Text, User};
 
@@ -39,11 +39,11 @@ impl Command for Flush {
         "    Prints this.",
     ];
 
-    fn veto(arguments: Arguments<'_>) -> Veto {
+    fn plugin_check(arguments: Arguments<'_>) -> PluginCheck {
         if arguments.required(0).eq_ignore_ascii_case(b"TABLE") {
-            Veto::OnceItsTableIsKnown
+            PluginCheck::OnceItsTableIsKnown
         } else {
-            Veto::AtOnce
+            PluginCheck::AtOnce
         }
     }
 

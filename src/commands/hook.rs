@@ -3,7 +3,7 @@
 
 use crate::cache::{Error, ErrorKind};
 use crate::engine;
-use crate::engine::requests::command::Veto;
+use crate::engine::requests::command::PluginCheck;
 use crate::engine::{Command, Engine, Outcome};
 use crate::plugins::hooks::action::Action;
 use crate::plugins::hooks::hook::{list, Definition};
@@ -49,8 +49,8 @@ impl Command for Hook {
     ];
 
     /// A hook that refuses everything must not refuse its own removal.
-    fn veto(_: Arguments<'_>) -> Veto {
-        Veto::Never
+    fn plugin_check(_: Arguments<'_>) -> PluginCheck {
+        PluginCheck::Never
     }
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {

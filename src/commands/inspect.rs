@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::query_words;
 use crate::cache::{Age, Entry, Error, Stored, Value};
 use crate::engine::queries::{ask, Wanted};
-use crate::engine::requests::command::Veto;
+use crate::engine::requests::command::PluginCheck;
 use crate::engine::{
     command_names, run_on_table, Caller, Command, Engine, Keys, Outcome, ResolvedKey, Table, TableCommand,
 };
@@ -31,11 +31,11 @@ impl Command for Inspect {
         ],
     };
 
-    fn veto(arguments: Arguments<'_>) -> Veto {
+    fn plugin_check(arguments: Arguments<'_>) -> PluginCheck {
         if is_query(arguments) {
-            Veto::AtOnce
+            PluginCheck::AtOnce
         } else {
-            Veto::OnceItsTableIsKnown
+            PluginCheck::OnceItsTableIsKnown
         }
     }
 

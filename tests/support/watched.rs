@@ -76,7 +76,7 @@ pub fn is_cached(client: &mut Client, table: &str, key: &str) -> bool {
     client.call(&["PGCACHE.INSPECT", table, key]).field("cached") == Reply::Integer(1)
 }
 
-/// Reads until the entry stands: a gap that ends a generation may come in between.
+/// Reads until the entry stands: a gap that ends an epoch may come in between.
 pub fn cache(client: &mut Client, table: &str, key: &str) -> Reply {
     eventually(&format!("{key} is cached"), || {
         let reply = client.read(table, key);

@@ -5,21 +5,21 @@
 
 mod ask;
 mod boolean;
-mod choose;
-mod copy;
 mod decimal;
+mod fast_path;
 mod float;
 mod hex;
 mod integer;
 mod numeric;
 mod refusal;
+mod rule_for;
 mod text;
 mod token;
 mod uuid;
 
-pub use choose::{rule_for, TypeFacts};
 pub(crate) use hex::write_hex;
 pub(crate) use refusal::shown;
+pub use rule_for::{rule_for, TypeFacts};
 pub(crate) use token::write_string;
 pub(super) use token::{StringVisitor, Token};
 pub(crate) use uuid::write_hyphenated;

@@ -7,7 +7,7 @@ use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
-use super::fault::Fault;
+use super::key_error::KeyError;
 use super::scan::{is_deeper_than, surrogates_are_paired};
 use super::{MAX_DEPTH, MAX_KEY_BYTES};
 use crate::cache::canonical::StringVisitor;
@@ -19,57 +19,57 @@ pub type Member<'a> = (Cow<'a, str>, &'a RawValue);
 pub type Members<'a> = SmallVec<[Member<'a>; 4]>;
 
 /// The members of the object that `json` consists of, sorted by name, bytewise.
-pub fn parse(json: &str) -> Result<Members<'_>, Fault> {
+pub fn parse(json: &str) -> Result<Members<'_>, KeyError> {
     let members = parse_row(json)?;
     members.iter().try_for_each(check_member)?;
     Ok(members)
 }
 
 /// The same of a row that PostgreSQL printed, in which values may be null and as deep as they like.
-pub fn parse_row(json: &str) -> Result<Members<'_>, Fault> {
+pub fn parse_row(json: &str) -> Result<Members<'_>, KeyError> {
     if json.len() > MAX_KEY_BYTES {
-        return Err(Fault::TooLong);
+        return Err(KeyError::TooLong);
     }
     if !surrogates_are_paired(json) {
-        return Err(Fault::LoneSurrogate);
+        return Err(KeyError::LoneSurrogate);
     }
     parse_written(json)
 }
 
 /// The same of an object of our own.
-pub fn parse_written(json: &str) -> Result<Members<'_>, Fault> {
+pub fn parse_written(json: &str) -> Result<Members<'_>, KeyError> {
     let mut members = split(json)?;
     members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     check_names(&members)?;
     Ok(members)
 }
 
-fn split(json: &str) -> Result<Members<'_>, Fault> {
+fn split(json: &str) -> Result<Members<'_>, KeyError> {
     if !json.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
         let is_json = serde_json::from_str::<&RawValue>(json).is_ok();
-        return Err(if is_json { Fault::NotObject } else { Fault::NotJson });
+        return Err(if is_json { KeyError::NotObject } else { KeyError::NotJson });
     }
     let mut parser = serde_json::Deserializer::from_str(json);
-    let members = parser.deserialize_map(MembersVisitor).map_err(|_| Fault::NotJson)?;
-    parser.end().map_err(|_| Fault::NotJson)?;
+    let members = parser.deserialize_map(MembersVisitor).map_err(|_| KeyError::NotJson)?;
+    parser.end().map_err(|_| KeyError::NotJson)?;
     Ok(members)
 }
 
-fn check_names(members: &[Member<'_>]) -> Result<(), Fault> {
+fn check_names(members: &[Member<'_>]) -> Result<(), KeyError> {
     if members.is_empty() {
-        return Err(Fault::NoColumn);
+        return Err(KeyError::NoColumn);
     }
     let names = members.iter().map(|(name, _)| name);
     if let Some((name, _)) = names.clone().zip(names.skip(1)).find(|(name, next)| name == next) {
-        return Err(Fault::Duplicate(name.to_string()));
+        return Err(KeyError::Duplicate(name.to_string()));
     }
     Ok(())
 }
 
-fn check_member((name, value): &Member<'_>) -> Result<(), Fault> {
+fn check_member((name, value): &Member<'_>) -> Result<(), KeyError> {
     match value.get().as_bytes().first() {
-        Some(b'n') => Err(Fault::Null(name.to_string())),
-        Some(b'[' | b'{') if is_deeper_than(value.get(), MAX_DEPTH) => Err(Fault::TooDeep(name.to_string())),
+        Some(b'n') => Err(KeyError::Null(name.to_string())),
+        Some(b'[' | b'{') if is_deeper_than(value.get(), MAX_DEPTH) => Err(KeyError::TooDeep(name.to_string())),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::beats::Beats;
 use super::queue_usage::QueueUsage;
-use super::server_identity::{Past, ServerIdentity};
+use super::server_identity::{FormerServer, ServerIdentity};
 use super::trust::Trust;
 use crate::cache::{Error, Gap, Notice, Relation};
 use crate::cdc::connection::FeedConnection;
@@ -38,7 +38,7 @@ pub struct Notify {
     connector: Connector,
     pulses: Arc<Pulses>,
     known: Arc<Known>,
-    past: Past,
+    former: FormerServer,
     session: Option<Listening>,
 }
 
@@ -66,7 +66,7 @@ impl Notify {
         known: Arc<Known>,
     ) -> Result<Self, Error> {
         let connector = Connector::new(settings, NOTICES, shutdown)?;
-        Ok(Self { connector, pulses, known, past: Past::Nothing, session: None })
+        Ok(Self { connector, pulses, known, former: FormerServer::Nothing, session: None })
     }
 }
 
@@ -102,8 +102,8 @@ impl Feed for Notify {
         let mut batch = session.hear(max_staleness)?;
         if !session.is_told && !batch.is_empty() {
             session.is_told = true;
-            let gap = self.past.gap(&session.identity).or(Some(Gap::Reconnected));
-            self.past = Past::Known(session.identity.clone());
+            let gap = self.former.gap(&session.identity).or(Some(Gap::Reconnected));
+            self.former = FormerServer::Known(session.identity.clone());
             tell(FeedEvent::Opened { gap });
         }
         let gap = session.trust.settle(&mut session.connection, max_staleness, &mut batch)?;
@@ -118,7 +118,7 @@ impl Feed for Notify {
     }
 
     fn forget(&mut self) {
-        self.past = Past::Forgotten;
+        self.former = FormerServer::Forgotten;
         self.close();
     }
 }

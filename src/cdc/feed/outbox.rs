@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::poll::{self, Head, Polled};
-use super::server_identity::{Past, ServerIdentity};
+use super::server_identity::{FormerServer, ServerIdentity};
 use super::trim::Trim;
 use super::watermark::Watermark;
 use crate::cache::{Error, Gap, Notice};
@@ -35,7 +35,7 @@ const BATCH_NOTICES: usize = 1000;
 pub struct Outbox {
     connector: Connector,
     pulses: Arc<Pulses>,
-    past: Past,
+    former: FormerServer,
     watermark: Option<Watermark>,
     in_doubt: InDoubt,
     session: Option<Polling>,
@@ -67,8 +67,8 @@ impl Outbox {
     /// A TLS file that is of no use.
     pub fn new(settings: Arc<SourceSettings>, shutdown: Shutdown, pulses: Arc<Pulses>) -> Result<Self, Error> {
         let connector = Connector::new(settings, NOTICES, shutdown)?;
-        let (past, in_doubt) = (Past::Nothing, InDoubt::default());
-        Ok(Self { connector, pulses, past, watermark: None, in_doubt, session: None })
+        let (former, in_doubt) = (FormerServer::Nothing, InDoubt::default());
+        Ok(Self { connector, pulses, former, watermark: None, in_doubt, session: None })
     }
 }
 
@@ -77,7 +77,7 @@ impl Feed for Outbox {
         self.close();
         let mut connection = FeedConnection::open(&self.connector, &self.pulses)?;
         let identity = ServerIdentity::read(&mut connection)?;
-        let pending = self.past.gap(&identity);
+        let pending = self.former.gap(&identity);
         let prepared = if pending.is_some() { poll::prepared(&mut connection)? } else { Vec::new() };
         let now = Instant::now();
         self.session = Some(Polling {
@@ -121,7 +121,7 @@ impl Feed for Outbox {
     }
 
     fn forget(&mut self) {
-        self.past = Past::Forgotten;
+        self.former = FormerServer::Forgotten;
         self.watermark = None;
         self.close();
     }
@@ -134,7 +134,7 @@ impl Outbox {
         self.watermark = Some(Watermark::absent(sent));
         let Some(session) = &mut self.session else { return };
         let gap = session.pending.take().or(gap);
-        session.tell_gap(gap, &mut self.past, tell);
+        session.tell_gap(gap, &mut self.former, tell);
         session.beat(sent, tell);
         session.due = Instant::now() + (max_staleness / 8).clamp(ABSENT_PAUSE.0, ABSENT_PAUSE.1);
     }
@@ -173,7 +173,7 @@ impl Outbox {
         // Another server has relieved a full outbox, or a crash has emptied it: what runs may have left something out.
         let was_emptied = gap == Some(Gap::Recreated) && self.watermark.as_ref().is_some_and(Watermark::is_present);
         let gap = session.pending.take().or(gap);
-        session.tell_gap(gap, &mut self.past, tell);
+        session.tell_gap(gap, &mut self.former, tell);
         if let Some(gap) = self.in_doubt.ended(watermark.snapshot()).filter(|_| gap.is_none()) {
             tell(FeedEvent::Gap(gap));
         }
@@ -212,8 +212,8 @@ impl Polling {
     }
 
     /// Tells of a gap, or that the session listens now.
-    fn tell_gap(&mut self, gap: Option<Gap>, past: &mut Past, tell: &mut Tell<'_>) {
-        *past = Past::Known(self.identity.clone());
+    fn tell_gap(&mut self, gap: Option<Gap>, former: &mut FormerServer, tell: &mut Tell<'_>) {
+        *former = FormerServer::Known(self.identity.clone());
         if !std::mem::replace(&mut self.is_told, true) {
             tell(FeedEvent::Opened { gap });
         } else if let Some(gap) = gap {

@@ -24,7 +24,7 @@ pub(crate) struct ServerIdentity {
 
 /// What a feed remembers of the sessions before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Past {
+pub(crate) enum FormerServer {
     /// There was none.
     Nothing,
     /// There was one, and no more is known.
@@ -71,7 +71,7 @@ impl ServerIdentity {
     }
 }
 
-impl Past {
+impl FormerServer {
     /// Why something may have been missed when `now` answers after all this.
     pub(crate) fn gap(&self, now: &ServerIdentity) -> Option<Gap> {
         match self {
@@ -110,8 +110,8 @@ mod tests {
     #[test]
     fn what_is_not_remembered_is_a_gap() {
         let now = identity("7", "1", "100.5");
-        assert_eq!(Past::Nothing.gap(&now), Some(Gap::Connected));
-        assert_eq!(Past::Known(now.clone()).gap(&now), None);
-        assert_eq!(Past::Forgotten.gap(&now), Some(Gap::Reconnected));
+        assert_eq!(FormerServer::Nothing.gap(&now), Some(Gap::Connected));
+        assert_eq!(FormerServer::Known(now.clone()).gap(&now), None);
+        assert_eq!(FormerServer::Forgotten.gap(&now), Some(Gap::Reconnected));
     }
 }

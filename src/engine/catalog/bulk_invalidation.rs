@@ -1,4 +1,4 @@
-//! Mass drops: everything, or the watched tables of a source, starts a new generation. A drop is one number; the tables
+//! Mass drops: everything, or the watched tables of a source, starts a new epoch. A drop is one number; the tables
 //! follow before their next hit, or a few with each tick of the clock.
 
 use std::collections::HashMap;
@@ -23,12 +23,12 @@ pub struct BulkInvalidations {
 }
 
 impl BulkInvalidations {
-    /// The number of the last one: a generation that begins now is later than that.
+    /// The number of the last one: an epoch that begins now is later than that.
     pub fn last(&self) -> u64 {
         self.last
     }
 
-    /// Whether `table` has to start a new generation.
+    /// Whether `table` has to start a new epoch.
     pub fn hit(&self, table: &Table) -> bool {
         // Every hit asks, and nearly always the table is later than any drop.
         table.drop < self.last
@@ -70,7 +70,7 @@ impl Engine {
         }
     }
 
-    /// `table` in the generation that it has to be in now. A replica's tables follow their master's records.
+    /// `table` in the epoch that it has to be in now. A replica's tables follow their master's records.
     pub fn current(&mut self, store: impl Store, table: Rc<Table>) -> Rc<Table> {
         if !self.catalog.bulk_invalidations.hit(&table) || store.is_replica() {
             return table;

@@ -1,4 +1,4 @@
-//! Generations of tables: a whole table is dropped by giving its cache keys another prefix.
+//! Epochs of tables: a whole table is dropped by giving its cache keys another prefix.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::settings::EventType;
 use crate::workers::SourceIndex;
 
 impl Engine {
-    /// Starts a new generation of `table`: no entry from before is found any more, no flight from before fills.
+    /// Starts a new epoch of `table`: no entry from before is found any more, no flight from before fills.
     pub fn start_epoch(&mut self, store: impl Store, table: &Rc<Table>) -> Rc<Table> {
         self.renew(store, table, Arc::clone(&table.definition))
     }
 
-    /// Starts a new generation of every table, and returns how many are known.
+    /// Starts a new epoch of every table, and returns how many are known.
     pub fn flush_all(&mut self, store: impl Store) -> usize {
         let epoch = store.unix_ms().max(self.catalog.everything_epoch.map_or(0, |last| last + 1));
         self.catalog.everything_epoch = Some(epoch);
@@ -36,7 +36,7 @@ impl Engine {
         self.keyspace_flushed();
     }
 
-    /// Another data set was loaded. On a replica it is the master's, and so are its generations; a master's own
+    /// Another data set was loaded. On a replica it is the master's, and so are its epochs; a master's own
     /// memory knows better than what it loads.
     pub fn keyspace_loaded(&mut self, store: impl Store) {
         self.keyspace_flushed();
@@ -53,7 +53,7 @@ impl Engine {
         }
     }
 
-    /// Puts `table` into the generation that its record says, if that is a later one.
+    /// Puts `table` into the epoch that its record says, if that is a later one.
     pub fn follow_later_record(&mut self, store: impl Store, table: &Rc<Table>) {
         let epoch = self.saved_epoch(store, &table.name);
         if epoch > table.epoch {
@@ -117,7 +117,7 @@ impl Engine {
         definition.oid != table.definition.oid && self.catalog.tables.by_oid(table.source, definition.oid).is_some()
     }
 
-    /// Starts a new generation of `table` as `definition`.
+    /// Starts a new epoch of `table` as `definition`.
     pub fn renew(&mut self, store: impl Store, table: &Rc<Table>, definition: Arc<TableDefinition>) -> Rc<Table> {
         self.counters.superseded += self.loads.flights.supersede_table(table.id) as u64;
         let epoch = next_epoch(table, store.unix_ms());
@@ -125,7 +125,7 @@ impl Engine {
         self.advance(store, table, definition, epoch)
     }
 
-    /// Puts `table` into generation `epoch`, counts that and tells of it.
+    /// Puts `table` into epoch `epoch`, counts that and tells of it.
     fn advance(
         &mut self,
         store: impl Store,
@@ -166,13 +166,13 @@ impl Engine {
         self.catalog.tables.replace(table, resolved)
     }
 
-    /// The record of a table's generation lives among the entries: it is saved and replicated with them, and
+    /// The record of a table's epoch lives among the entries: it is saved and replicated with them, and
     /// what loses it (FLUSHALL) loses them too.
     fn epoch_key(&self, table: &str) -> Vec<u8> {
         format!("{}@epoch:{table}", self.settings.get().cache_prefix).into_bytes()
     }
 
-    /// The generation that was recorded for `table`, or for everything after that.
+    /// The epoch that was recorded for `table`, or for everything after that.
     pub fn saved_epoch(&self, store: impl Store, table: &str) -> Option<u64> {
         self.record(store, table).max(self.record(store, EVERYTHING))
     }
@@ -190,12 +190,12 @@ impl Engine {
         self.catalog.epochs_are_due |= matches!(saved, Err(Refusal::Paused | Refusal::Refused));
     }
 
-    /// Whether the key is the record of a generation.
+    /// Whether the key is the record of an epoch.
     pub fn is_record(&self, key: &[u8]) -> bool {
         key.get(self.settings.get().cache_prefix.len()..).is_some_and(|rest| rest.starts_with(b"@epoch:"))
     }
 
-    /// On a replica the master's record of a generation arrives like any key. On a master nobody else writes it: what is
+    /// On a replica the master's record of an epoch arrives like any key. On a master nobody else writes it: what is
     /// there was lost.
     pub fn epoch_key_changed(&mut self, store: impl Store, key: &[u8]) {
         if !self.is_record(key) {
@@ -219,16 +219,16 @@ impl Engine {
     }
 }
 
-/// How far a generation may lie in the future, in milliseconds: clocks of former masters differ.
+/// How far an epoch may lie in the future, in milliseconds: clocks of former masters differ.
 const MAX_AHEAD_MS: u64 = 24 * 3600 * 1000;
 
-/// Reads a record. A generation far in the future is somebody else's: no later one would ever be saved.
+/// Reads a record. An epoch far in the future is somebody else's: no later one would ever be saved.
 fn parse_epoch(record: &[u8], now_ms: u64) -> Option<u64> {
     let epoch: u64 = std::str::from_utf8(record).ok()?.parse().ok()?;
     (epoch <= now_ms.saturating_add(MAX_AHEAD_MS)).then_some(epoch)
 }
 
-/// In the place of a table's name: the generation that every table has reached at least. No relation's name looks like
+/// In the place of a table's name: the epoch that every table has reached at least. No relation's name looks like
 /// it, because SQL would quote it.
 const EVERYTHING: &str = "*";
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use once_cell::unsync::OnceCell;
 
 use crate::cache::canonical::shown;
-use crate::cache::key::{LookupKey, Shape};
+use crate::cache::key::{FastPath, LookupKey};
 use crate::cache::{Error, ErrorKind, Rule, TableDefinition};
 use crate::postgres::rows::load::KeyValues;
 use crate::postgres::rows::statement::LoadPlan;
@@ -20,7 +20,7 @@ pub struct Lookup {
     /// The columns' rules, in that order.
     pub rules: Vec<Rule>,
     /// How its keys look.
-    pub(super) shape: Shape,
+    pub(super) shape: FastPath,
     /// Whether no unique key of a watched table names its rows, so that any change of the table may be about them.
     pub is_non_unique: bool,
     plain: OnceCell<Arc<Batch>>,
@@ -36,7 +36,7 @@ impl Lookup {
             columns.push(table.column(name).ok_or_else(|| no_column(table, name))?);
         }
         let rules: Vec<Rule> = columns.iter().map(|position| table.columns[*position].rule).collect();
-        let shape = Shape::new(key.columns().zip(rules.iter().copied()));
+        let shape = FastPath::new(key.columns().zip(rules.iter().copied()));
         let is_non_unique = table.is_watched && !table.has_unique_key(&columns);
         Ok(Self {
             table: Arc::clone(table),

@@ -1,5 +1,5 @@
 //! Loose entries: those of a watched table that no unique key names. Any change of the table may be about them, so
-//! they have a generation of their own, which each change ends.
+//! they have an epoch of their own, which each change ends.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use std::rc::Rc;
 /// One table's entries that no unique key names.
 #[derive(Debug)]
 pub struct NonUnique {
-    /// What their cache keys start with, up to the generation: `pg_cache:users`.
+    /// What their cache keys start with, up to the epoch: `pg_cache:users`.
     stem: Box<str>,
     epoch: Cell<u64>,
     prefix: RefCell<Rc<[u8]>>,
@@ -15,7 +15,7 @@ pub struct NonUnique {
 }
 
 impl NonUnique {
-    /// A new generation, later than `last`: what earlier runs of the server stored is not found.
+    /// A new epoch, later than `last`: what earlier runs of the server stored is not found.
     pub fn new(stem: &str, last: u64, now_ms: u64) -> Self {
         let epoch = next(last, now_ms);
         Self {
@@ -31,12 +31,12 @@ impl NonUnique {
         out.extend_from_slice(&self.prefix.borrow());
     }
 
-    /// An entry of this generation may be stored.
+    /// An entry of this epoch may be stored.
     pub fn set_used(&self) {
         self.is_used.set(true);
     }
 
-    /// The generation.
+    /// The epoch.
     pub fn epoch(&self) -> u64 {
         self.epoch.get()
     }
@@ -51,7 +51,7 @@ impl NonUnique {
         self.prefix.borrow().len()
     }
 
-    /// Ends the generation, if there may be an entry of it. Says whether it did.
+    /// Ends the epoch, if there may be an entry of it. Says whether it did.
     pub fn drop_all(&self, now_ms: u64) -> bool {
         if self.is_used.take() {
             let epoch = next(self.epoch.get(), now_ms);

@@ -110,7 +110,7 @@ impl Engine {
         self.current(ctx, table)
     }
 
-    /// Enters a table in the memo: with the generation that it had before a restart, or with a new one when it is not
+    /// Enters a table in the memo: with the epoch that it had before a restart, or with a new one when it is not
     /// what it was.
     pub fn enter(
         &mut self,

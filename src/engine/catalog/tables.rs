@@ -32,23 +32,23 @@ pub struct Table {
     pub definition: Arc<TableDefinition>,
     /// As it stands in cache keys and events: `users`, `analytics:public.users`.
     pub name: Rc<str>,
-    /// Its generation, once it has changed.
+    /// Its epoch, once it has changed.
     pub epoch: Option<u64>,
     /// What every cache key of it starts with: `pg_cache:users:`, `pg_cache:users@<epoch>:`.
     pub prefix: Rc<[u8]>,
-    /// The same without the generation: what the server's ACL is asked about, so that its patterns stay true.
+    /// The same without the epoch: what the server's ACL is asked about, so that its patterns stay true.
     pub acl_prefix: Rc<[u8]>,
     /// Entries that any change may be about.
     pub non_unique: NonUnique,
-    /// Its changes, for what was read of several tables at once. All its generations share them.
+    /// Its changes, for what was read of several tables at once. All its epochs share them.
     pub changes: Rc<Changes>,
-    /// The number of the last mass drop before this generation began.
+    /// The number of the last mass drop before this epoch began.
     pub drop: u64,
     /// When the catalog was last asked about it, on the clock that only goes forward.
     pub described_ms: Cell<u64>,
     /// When the catalog was asked for this definition: what it was asked before is out of date.
     pub asked: Cell<Instant>,
-    /// When the record of its generation last came from a master, on the same clock.
+    /// When the record of its epoch last came from a master, on the same clock.
     pub recorded_ms: Cell<u64>,
     lookups: RefCell<Vec<Rc<Lookup>>>,
 }
@@ -75,13 +75,13 @@ impl Table {
         })
     }
 
-    /// Whether cache keys in which the lookup key begins at `prefix_len` have no generation: it makes what stands before
+    /// Whether cache keys in which the lookup key begins at `prefix_len` have no epoch: it makes what stands before
     /// longer, and is all that ever comes into it.
     pub fn is_acl_prefix(&self, prefix_len: usize) -> bool {
         prefix_len == self.acl_prefix.len()
     }
 
-    /// The lookup key within `cache_key`, if that is one of this table's generation.
+    /// The lookup key within `cache_key`, if that is one of this table's epoch.
     pub fn lookup_key_in<'k>(&self, cache_key: &'k [u8]) -> Option<&'k [u8]> {
         let plain = cache_key.strip_prefix(&*self.prefix);
         plain.or_else(|| self.non_unique.owns(cache_key).then(|| cache_key.get(self.non_unique.prefix_len()..))?)
@@ -124,9 +124,9 @@ pub struct Resolved<'a> {
     pub cache_prefix: &'a str,
     /// What the catalog says.
     pub definition: Arc<TableDefinition>,
-    /// Its generation; `None` until it first changes.
+    /// Its epoch; `None` until it first changes.
     pub epoch: Option<u64>,
-    /// The number of the last mass drop that this generation is later than.
+    /// The number of the last mass drop that this epoch is later than.
     pub drop: u64,
     /// Its changes so far.
     pub changes: Rc<Changes>,

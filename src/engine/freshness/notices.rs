@@ -54,7 +54,7 @@ impl Engine {
         }
     }
 
-    /// Ends the generation of `table`. On a replica its master does; until its record comes nothing is served.
+    /// Ends the epoch of `table`. On a replica its master does; until its record comes nothing is served.
     pub fn drop_table(&mut self, store: impl Store, table: &Rc<Table>) {
         if store.is_replica() {
             self.counters.superseded += self.loads.flights.supersede_table(table.id) as u64;

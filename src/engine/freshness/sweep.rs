@@ -1,4 +1,4 @@
-//! The sweep: entries of earlier generations, which nobody finds any more, are looked for and removed in the background.
+//! The sweep: entries of earlier epochs, which nobody finds any more, are looked for and removed in the background.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -20,16 +20,16 @@ const STEPS_PER_LOOK: usize = 32;
 #[derive(Debug, Default)]
 pub struct Sweep {
     cursor: Option<Cursor>,
-    /// Whether a generation has ended that the walk under way may have missed.
+    /// Whether an epoch has ended that the walk under way may have missed.
     is_due: bool,
     /// Whether the next slice has been arranged for.
     is_arranged: bool,
-    /// What is current, by the part of a cache key before the generation; made anew for each walk.
+    /// What is current, by the part of a cache key before the epoch; made anew for each walk.
     current: HashMap<Box<str>, Rc<Table>>,
 }
 
 impl Sweep {
-    /// A generation has ended, or a run of the cache, or a tag was dropped.
+    /// An epoch has ended, or a run of the cache, or a tag was dropped.
     pub fn begin(&mut self) {
         self.is_due = true;
     }
@@ -71,7 +71,7 @@ impl Engine {
         self.sweep_on(ctx);
     }
 
-    /// Looks at some keys and removes those of earlier generations. Returns whether the walk goes on.
+    /// Looks at some keys and removes those of earlier epochs. Returns whether the walk goes on.
     fn sweep_steps(&mut self, ctx: Context<'_>) -> bool {
         let mut cursor = match self.freshness.sweep.cursor.take() {
             Some(cursor) => cursor,

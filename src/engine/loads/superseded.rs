@@ -34,7 +34,7 @@ impl Engine {
     }
 }
 
-/// `key`, which a flight began with, in its table's generation of now.
+/// `key`, which a flight began with, in its table's epoch of now.
 fn key_of_now(table: &Table, completed: &CompletedFlight<FlightWaiter>, key: &[u8]) -> Vec<u8> {
     let mut now = Vec::new();
     let is_non_unique = completed.plan.row().is_some_and(|row| row.is_non_unique);

@@ -47,7 +47,7 @@ pub struct Counters {
     pub comparisons: u64,
     /// Reads that went past the cache because the source was suspect.
     pub bypassed: u64,
-    /// Entries of earlier generations whose memory was given back.
+    /// Entries of earlier epochs whose memory was given back.
     pub swept: u64,
     /// Times when all keys were looked at for such entries.
     pub sweeps: u64,

@@ -32,7 +32,7 @@ pub fn tells_what_there_is(kind: &ErrorKind) -> bool {
 enum AclKey<'k> {
     /// The cache key itself.
     Same(&'k Text),
-    /// The cache key without its generation.
+    /// The cache key without its epoch.
     Other(Text),
 }
 
@@ -131,7 +131,7 @@ impl Engine {
         self.may_access(ctx, &caller.user, purpose, &[&key]).err().unwrap_or(error)
     }
 
-    /// The cache key of the row that `resolved_key` names, without its table's generation. Where there is none it is the same, and
+    /// The cache key of the row that `resolved_key` names, without its table's epoch. Where there is none it is the same, and
     /// nothing is made.
     fn acl_key<'k>(&self, table: &Table, resolved_key: &'k ResolvedKey) -> AclKey<'k> {
         if table.is_acl_prefix(resolved_key.prefix_len) {

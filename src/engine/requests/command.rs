@@ -14,7 +14,7 @@ pub type Outcome = command::Outcome<Box<Subject>>;
 
 /// When the plugins that may refuse a command are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Veto {
+pub enum PluginCheck {
     /// Before it runs.
     AtOnce,
     /// By the command itself: only then is it known what it is about.
@@ -32,11 +32,11 @@ pub trait Command {
     const HELP: &'static [&'static str] = &[];
 
     /// When those are asked who may refuse it. A command about rows asks once it knows which.
-    fn veto(_: Arguments<'_>) -> Veto {
+    fn plugin_check(_: Arguments<'_>) -> PluginCheck {
         if const { Self::SPEC.names_rows() } {
-            Veto::OnceItsTableIsKnown
+            PluginCheck::OnceItsTableIsKnown
         } else {
-            Veto::AtOnce
+            PluginCheck::AtOnce
         }
     }
 
@@ -50,7 +50,7 @@ impl<C: Command> Handler for C {
     type Subject = Box<Subject>;
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
-        if C::veto(arguments) == Veto::AtOnce {
+        if C::plugin_check(arguments) == PluginCheck::AtOnce {
             if let Err(refusal) = before_command::of_command(ctx, &<C as Command>::SPEC, arguments) {
                 return refusal.into();
             }

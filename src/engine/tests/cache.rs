@@ -87,7 +87,7 @@ impl Cache {
         table
     }
 
-    /// The table `name` in its generation of now.
+    /// The table `name` in its epoch of now.
     pub fn table(&mut self, name: &str) -> Rc<Table> {
         let table = self.engine.catalog.tables.find(name.as_bytes()).expect("it was added");
         self.engine.current(&self.store, table)

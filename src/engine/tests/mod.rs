@@ -1,8 +1,8 @@
 //! The rules of the engine, tried in a store that is made of a map.
 
 pub(super) mod cache;
+mod epochs;
 mod gaps;
-mod generations;
 mod loads;
 mod memo;
 mod model;

@@ -335,7 +335,7 @@ impl Model {
         }
     }
 
-    /// The master of this replica removes a key, or tells of another generation.
+    /// The master of this replica removes a key, or tells of another epoch.
     fn follow_master(&mut self, which: usize, how: u8) {
         if self.role != Role::Replica {
             return;
@@ -350,7 +350,7 @@ impl Model {
         }
     }
 
-    /// The master has started a new generation of the table.
+    /// The master has started a new epoch of the table.
     fn hear_record(&mut self) {
         let record = b"pg_cache:@epoch:t";
         let epoch = 1_700_000_000_000 + 1000 + self.now_ms;
@@ -358,7 +358,7 @@ impl Model {
         self.cache.touched(record);
     }
 
-    /// What stands in the keyspace is exchanged: a flush, a swap, a file of long ago that is loaded, a generation that ends.
+    /// What stands in the keyspace is exchanged: a flush, a swap, a file of long ago that is loaded, an epoch that ends.
     fn replace(&mut self, how: u8) {
         let is_master = self.role == Role::Master;
         match how % 6 {

@@ -31,7 +31,7 @@ pub const COUNTERS: [(&str, &str, &str); 24] = [
     ("gaps", "pgcache_gaps_total", "Times that notices may have been missed."),
     ("comparisons", "pgcache_comparisons_total", "Times that definitions were compared with the catalog."),
     ("bypassed", "pgcache_bypassed_reads_total", "Reads that went past the cache: the source was suspect."),
-    ("swept", "pgcache_swept_entries_total", "Entries of earlier generations that were removed."),
+    ("swept", "pgcache_swept_entries_total", "Entries of earlier epochs that were removed."),
     ("sweeps", "pgcache_sweeps_total", "Times that all keys were looked at for those."),
     (
         "stale_served",

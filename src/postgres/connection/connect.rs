@@ -129,7 +129,7 @@ impl Connector {
         &self.settings.name
     }
 
-    /// Opens one connection as the settings ask for it, [marked](super::ownership) unless a pooler refuses that.
+    /// Opens one connection as the settings ask for it, [marked](super::pooler) unless a pooler refuses that.
     ///
     /// # Errors
     /// Everything that can stand in the way; the text is fit for a log line and a client.

@@ -8,7 +8,7 @@ use crate::cache::Error;
 
 /// Why the text is no lookup key. The texts name columns, never values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum KeyError {
     /// More than `MAX_KEY_BYTES`.
     TooLong,
     /// Bytes that are no UTF-8.
@@ -29,7 +29,7 @@ pub enum Fault {
     TooDeep(String),
 }
 
-impl Fault {
+impl KeyError {
     /// The reply, when the key is an argument of its own.
     pub fn of_key(self) -> Error {
         Error::malformed(format!("lookup key {self}"))
@@ -41,7 +41,7 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => write!(f, "is longer than {MAX_KEY_BYTES} bytes"),

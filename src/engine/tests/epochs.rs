@@ -1,4 +1,4 @@
-//! Generations of tables, and the records that bring them through restarts.
+//! Epochs of tables, and the records that bring them through restarts.
 
 use std::time::Instant;
 

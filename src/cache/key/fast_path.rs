@@ -8,7 +8,7 @@ use crate::cache::Rule;
 
 /// How the lookup keys of one set of columns look.
 #[derive(Debug)]
-pub struct Shape {
+pub struct FastPath {
     columns: Box<[Column]>,
 }
 
@@ -19,7 +19,7 @@ struct Column {
     rule: Rule,
 }
 
-impl Shape {
+impl FastPath {
     /// Of keys with these columns, sorted bytewise by name.
     pub fn new<'c>(columns: impl Iterator<Item = (&'c str, Rule)>) -> Self {
         let column = |(index, (name, rule)): (usize, (&str, Rule))| {
@@ -113,7 +113,7 @@ mod tests {
 
     fn copied(columns: &[(&str, Rule)], json: &str) -> Option<String> {
         let mut out = Vec::new();
-        let shape = Shape::new(columns.iter().copied());
+        let shape = FastPath::new(columns.iter().copied());
         let rest = shape.copy(json.as_bytes(), &mut out)?;
         after_spaces(rest).is_empty().then(|| String::from_utf8(out).unwrap())
     }
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_follows_a_key_is_returned() {
-        let shape = Shape::new(COLUMNS.into_iter().take(1));
+        let shape = FastPath::new(COLUMNS.into_iter().take(1));
         assert_eq!(shape.copy(br#"{"a":1}, {"a":2}]"#, &mut Vec::new()), Some(&br#", {"a":2}]"#[..]));
     }
 
@@ -173,7 +173,7 @@ mod tests {
                 let mut written = Vec::new();
                 prop_assert_eq!(key.write_canonical(&rules, &mut written).unwrap(), CanonicalForm::Canonical);
                 prop_assert_eq!(copied.as_bytes(), &*written);
-                let texts = Shape::new(columns.iter().copied()).texts(&written).unwrap();
+                let texts = FastPath::new(columns.iter().copied()).texts(&written).unwrap();
                 let parsed = (0..count).map(|index| key.text_of(index).unwrap().into());
                 prop_assert_eq!(texts, parsed.collect::<Box<[Box<str>]>>());
             }
