@@ -1,4 +1,4 @@
-//! Age: how far an entry has come in its life, and so whether it is to be loaded anew.
+//! The age of an entry: fresh, due for a refresh, or stale.
 
 use super::ttl;
 

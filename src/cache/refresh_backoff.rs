@@ -1,4 +1,4 @@
-//! Rest: what has failed is left alone for a while.
+//! Backoff: a key whose refresh failed is not refreshed again for a while.
 
 use std::collections::hash_map::RandomState;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Time spent: where a command's time went while its client waited.
+//! Timings: how long a command waited for a worker, and how long for PostgreSQL.
 
 use std::time::Duration;
 

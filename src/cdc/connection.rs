@@ -1,4 +1,4 @@
-//! A line: one connection that asks in the simple protocol only, so that any pooler in between will do.
+//! A connection of a feed: it asks in the simple protocol only, so that any pooler in between will do.
 
 use std::time::Duration;
 

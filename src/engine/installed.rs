@@ -1,4 +1,4 @@
-//! The engine in its place: where commands find it, and where the server tells it of what happens.
+//! The installed engine: where commands find it, and where the server tells it of what happens.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

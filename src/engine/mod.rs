@@ -1,4 +1,4 @@
-//! The cache at work, on the server's main thread, which owns the truth: tables, flights, waiters. No locks.
+//! The engine: everything that the main thread knows of tables, loads and waiting clients. No locks.
 //!
 //! Workers bring rows and notices as messages; [`Engine::drain_messages`] applies them in the order they came.
 

@@ -1,4 +1,4 @@
-//! Answers: what a request gets.
+//! Routes: which page answers a request.
 
 use http_body_util::Full;
 use hyper::body::{Body, Bytes};

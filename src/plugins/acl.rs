@@ -21,7 +21,13 @@ impl Plugin for Acl {
         EventType::Access.into()
     }
 
-    fn may_access(&self, moment: EventContext<'_>, user: &User, keys: &[&Text], purpose: Purpose) -> Result<(), Error> {
-        user.check(moment.ctx, keys, purpose, &self.words)
+    fn may_access(
+        &self,
+        context: EventContext<'_>,
+        user: &User,
+        keys: &[&Text],
+        purpose: Purpose,
+    ) -> Result<(), Error> {
+        user.check(context.ctx, keys, purpose, &self.words)
     }
 }

@@ -1,4 +1,4 @@
-//! Commands that are asked for, before they run.
+//! The start of a command, for plugins that may refuse it.
 
 use super::call::Args;
 use super::subject::Subject;

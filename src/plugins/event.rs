@@ -1,4 +1,4 @@
-//! Occurrences: what happens in the cache, as plugins are told of it.
+//! Events: what happens in the cache, as plugins are told of it.
 
 use crate::cache::Error;
 use crate::settings::EventType;

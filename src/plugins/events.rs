@@ -34,10 +34,10 @@ pub struct Events {
 
 impl Events {
     /// Publishes one. Returns how many clients listen.
-    fn publish(&self, moment: EventContext<'_>, what: &Event<'_>) -> usize {
+    fn publish(&self, context: EventContext<'_>, what: &Event<'_>) -> usize {
         let event = event_json::json_in(self.memory.take(), what, unix_ms());
         let channel = self.channel.get_or_init(|| Text::new(CHANNEL));
-        let listeners = publish(moment.ctx, channel, &event);
+        let listeners = publish(context.ctx, channel, &event);
         if event.capacity() <= MAX_MEMORY {
             self.memory.replace(event);
         }
@@ -54,11 +54,11 @@ impl Plugin for Events {
         settings.events
     }
 
-    fn on_event(&self, moment: EventContext<'_>, what: &Event<'_>) {
+    fn on_event(&self, context: EventContext<'_>, what: &Event<'_>) {
         let tick = event_loop::tick_number();
         let is_unheard = tick.is_some() && tick == self.unheard.get();
         if !is_unheard {
-            let listeners = self.publish(moment, what);
+            let listeners = self.publish(context, what);
             self.unheard.set(tick.filter(|_| listeners == 0));
         }
     }

@@ -1,4 +1,4 @@
-//! What watches the cache at work and tells others of it: one file each.
+//! Plugins: access control, statistics, slow log, events, hooks and metrics, one file each.
 //!
 //! A plugin is a struct that implements [`Plugin`](plugin::Plugin): it subscribes to types of events and says what it does with them.
 //!

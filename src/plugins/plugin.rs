@@ -1,5 +1,4 @@
-//! What a plugin is: something that is asked before commands, is told what the cache does, and keeps or passes on what
-//! it likes.
+//! The plugin trait: a plugin may refuse commands, and is told of events.
 
 use std::fmt::Debug;
 

@@ -84,18 +84,20 @@ impl Plugins {
     /// Whether `user` may do that with all of `keys`.
     pub fn may_access(
         &self,
-        moment: EventContext<'_>,
+        context: EventContext<'_>,
         user: &User,
         keys: &[&Text],
         purpose: Purpose,
     ) -> Result<(), Error> {
-        self.subscribers(EventType::Access).iter().try_for_each(|plugin| plugin.may_access(moment, user, keys, purpose))
+        self.subscribers(EventType::Access)
+            .iter()
+            .try_for_each(|plugin| plugin.may_access(context, user, keys, purpose))
     }
 
     /// Tells that a command was answered.
-    pub fn ended(&self, moment: EventContext<'_>, call: &CommandEnd<'_>) {
+    pub fn ended(&self, context: EventContext<'_>, call: &CommandEnd<'_>) {
         for plugin in self.subscribers(EventType::AfterCommand).iter() {
-            plugin.after_command(moment, call);
+            plugin.after_command(context, call);
         }
     }
 
@@ -112,16 +114,16 @@ impl Plugins {
     }
 
     /// Tells that the module is at work.
-    pub fn started(&self, moment: EventContext<'_>) {
+    pub fn started(&self, context: EventContext<'_>) {
         for plugin in self.subscribers(EventType::Startup).iter() {
-            plugin.on_startup(moment);
+            plugin.on_startup(context);
         }
     }
 
     /// Tells that it comes to its end.
-    pub fn stopped(&self, moment: EventContext<'_>) {
+    pub fn stopped(&self, context: EventContext<'_>) {
         for plugin in self.subscribers(EventType::Shutdown).iter().rev() {
-            plugin.on_shutdown(moment);
+            plugin.on_shutdown(context);
         }
     }
 }

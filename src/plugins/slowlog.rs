@@ -120,8 +120,8 @@ impl Plugin for SlowLog {
         settings.slowlog_log_slower_than_us.map(|_| EventType::AfterCommand).into_iter().collect()
     }
 
-    fn after_command(&self, moment: EventContext<'_>, call: &CommandEnd<'_>) {
-        let settings = moment.settings;
+    fn after_command(&self, context: EventContext<'_>, call: &CommandEnd<'_>) {
+        let settings = context.settings;
         if settings.slowlog_log_slower_than_us.is_some_and(|least_us| call.duration_us >= least_us) {
             self.0.borrow_mut().add(call, settings.slowlog_max_len, unix_ms());
         }

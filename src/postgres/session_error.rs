@@ -1,11 +1,11 @@
-//! Why a piece of work on a session came to nothing.
+//! Why work on a session failed.
 
 use ::postgres::error::SqlState;
 
 use super::error::{error_from, means_bad_data, means_catalog_changed};
 use crate::cache::Error;
 
-/// Why a piece of work on a session came to nothing.
+/// Why work on a session failed.
 #[derive(Debug)]
 pub enum SessionError {
     /// No session was to be had, or each was lost: down or too late.

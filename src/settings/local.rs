@@ -1,4 +1,4 @@
-//! The settings as one thread sees them: asked for many times with every command, changed now and then.
+//! One thread's view of the settings: read many times with every command, refreshed now and then.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Loads of the same table and key columns wait in one group, and a worker that comes for one of them takes them all: a
+//! Loads of the same table and key columns wait in one batch, and a worker that comes for one of them takes them all: a
 //! batch is what piled up while the connections were busy.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -35,17 +35,17 @@ pub struct Batch {
     keys: AtomicUsize,
     /// Whether nobody waits for what it loads.
     is_background: bool,
-    /// Whether the queue holds a ticket for this group: one is enough to bring a worker for all its tasks.
+    /// Whether the queue holds a ticket for this batch: one is enough to bring a worker for all its tasks.
     has_ticket: AtomicBool,
 }
 
 impl Batch {
-    /// An empty group for `plan`.
+    /// An empty batch for `plan`.
     pub fn new(plan: impl Into<Plan>) -> Arc<Self> {
         Self::with(plan.into(), false)
     }
 
-    /// An empty group for loads that nobody waits for. They take one connection at a time, so that others are not kept
+    /// An empty batch for loads that nobody waits for. They take one connection at a time, so that others are not kept
     /// waiting by them, and what piles up meanwhile goes in the next batch.
     pub fn in_background(plan: Plan) -> Arc<Self> {
         Self::with(plan, true)
@@ -67,7 +67,7 @@ impl Batch {
         self.is_background
     }
 
-    /// Says that the queue is to hold a ticket for this group. Returns whether it held none before.
+    /// Says that the queue is to hold a ticket for this batch. Returns whether it held none before.
     pub(super) fn claim_ticket(&self) -> bool {
         !self.has_ticket.swap(true, Ordering::AcqRel)
     }
@@ -101,7 +101,7 @@ impl Batch {
     pub(super) fn add(&self, task: Task, batch_max: usize) -> bool {
         let (added, enough) = (task.keys.len(), self.enough(batch_max));
         let before = self.keys.fetch_add(added, Ordering::Relaxed);
-        // The group owns both ends of its channel, so that sending cannot fail.
+        // The batch owns both ends of its channel, so that sending cannot fail.
         let _ = self.tasks.0.send(task);
         before < enough && before + added >= enough
     }

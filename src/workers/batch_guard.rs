@@ -1,4 +1,4 @@
-//! A worker's turn with a group of loads.
+//! The guard of a batch: a worker loads the batch until it drops this.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::batch::{Batch, Task};
 use super::plan::Plan;
 use super::queue::Queue;
 
-/// A worker's turn with a group: it loads until this is dropped. Then the next worker may come for a background group.
+/// A batch that a worker loads until this is dropped. Then the next worker may take a background batch.
 #[derive(Debug)]
 pub(super) struct BatchGuard<'q> {
     queue: &'q Queue,
@@ -29,7 +29,7 @@ impl<'q> BatchGuard<'q> {
         self.batch.plan()
     }
 
-    /// Takes what waits in the group, up to `batch_max` keys (a task is never split), and calls for another
+    /// Takes what waits in the batch, up to `batch_max` keys (a task is never split), and calls for another
     /// worker when something is left.
     pub fn take(&self, batch_max: usize) -> Vec<Task> {
         let (queue, batch) = (self.queue, &self.batch);

@@ -1,4 +1,4 @@
-//! The pace: how many connections may load at once, and when one more joins those that do.
+//! The concurrency limit: how many connections may load at once, and when one more joins those that do.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ pub(super) enum Permit {
     Freed,
 }
 
-/// One source's pace: plain state, which is told the time.
+/// The concurrency limit of one source: plain state, which is told the time.
 ///
 /// As few connections load as keep PostgreSQL busy: what waits meanwhile goes together in the next statement. One more joins
 /// when what waits is worth a statement of its own, or when all that are at work have been so for long: those are slow, or
@@ -45,7 +45,7 @@ pub(super) struct ConcurrencyLimit {
 }
 
 impl ConcurrencyLimit {
-    /// The pace of a source with so many connections, all of which may load.
+    /// The limit of a source with so many connections, all of which may load.
     pub fn new(pool_size: usize) -> Self {
         Self { pool_size, under_way: Vec::new(), usual: Duration::ZERO, began: None }
     }
@@ -132,7 +132,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// A pace at which nothing is left to a busy connection, to look at the way up alone.
+    /// A limit at which nothing is left to a busy connection, to look at the way up alone.
     fn admit(concurrency: &mut ConcurrencyLimit, now: Instant) -> bool {
         let admits = concurrency.permit(now, true) == Permit::Now;
         if admits {

@@ -1,4 +1,4 @@
-//! Plans: which statement a group of loads is served by.
+//! Plans: which statement a batch of loads is served by.
 
 use std::sync::Arc;
 

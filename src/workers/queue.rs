@@ -15,7 +15,7 @@ use super::job::Job;
 /// What a worker has to do next.
 #[derive(Debug)]
 pub(super) enum Work<'q> {
-    /// Take what waits in a group.
+    /// Take what waits in a batch.
     Load(BatchGuard<'q>),
     /// Something else.
     Job(Job),
@@ -44,7 +44,7 @@ struct QueueState {
     line: Mutex<Line>,
     changed: Condvar,
     waiting: AtomicUsize,
-    /// Tasks of background groups, which take no place from the others.
+    /// Tasks of background batches, which take no place from the others.
     in_background: AtomicUsize,
 }
 
@@ -52,13 +52,13 @@ struct QueueState {
 #[derive(Debug)]
 struct Line {
     concurrency: ConcurrencyLimit,
-    /// Groups in which something waits. Both carry the number in which they came.
+    /// Batches in which something waits. Both carry the number in which they came.
     tickets: VecDeque<(u64, Arc<Batch>)>,
     jobs: VecDeque<(u64, Job)>,
     next: u64,
     /// Workers with nothing to do.
     idle: usize,
-    /// When one of them looks again, because the pace admits one more then.
+    /// When one of them looks again, because the limit admits one more then.
     watched: Option<Instant>,
 }
 
@@ -68,7 +68,7 @@ impl Line {
         self.tickets.push_back((self.next, Arc::clone(batch)));
     }
 
-    /// Whether the pace admits one more for the first group, if something waits.
+    /// Whether the limit admits one more for the first batch, if something waits.
     fn permit(&mut self, now: Instant, batch_max: usize) -> Option<Permit> {
         let (_, batch) = self.tickets.front()?;
         let is_enough = batch.has_enough(batch_max);
@@ -159,7 +159,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Has a worker come for the first group: at once if the pace admits it, else to wait for that moment. Whoever comes
+    /// Has a worker come for the first batch: at once if the limit admits it, else to wait for that moment. Whoever comes
     /// free looks by itself.
     fn call_one(&self, line: &mut Line, batch_max: usize) {
         if line.idle == 0 {
@@ -243,7 +243,7 @@ impl Queue {
         }
     }
 
-    /// Brings a worker for what is left in a group.
+    /// Brings a worker for what is left in a batch.
     pub(super) fn ticket(&self, batch: &Arc<Batch>, batch_max: usize) {
         let mut line = self.shared.line.lock();
         line.ticket(batch);
@@ -259,7 +259,7 @@ impl Queue {
         self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// A worker has taken a task of a group.
+    /// A worker has taken a task of a batch.
     pub(super) fn took_from(&self, batch: &Batch) {
         if batch.is_background() {
             self.shared.in_background.fetch_sub(1, Ordering::Relaxed);

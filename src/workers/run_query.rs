@@ -47,7 +47,7 @@ impl Worker {
         }
     }
 
-    /// Runs it for a few who ask: together, where there is more than one, and by itself whatever came to nothing so.
+    /// Runs it for a few who ask: together, where there is more than one, and each by itself when that fails.
     fn run_some(&self, plan: &AccountedQuery, some: &[Asked<'_>], hand_over: HandOver<'_>) {
         let mut is_over = vec![false; some.len()];
         if some.len() > 1 {
@@ -74,7 +74,7 @@ impl Worker {
             query::run_together(session, &query.plan, &params, self.limits(), hand_over)
         });
         if let Err(failure) = ran {
-            log::debug!("runs of {} in one transaction came to nothing: {failure:?}", query.plan.title);
+            log::debug!("runs of {} in one transaction failed: {failure:?}", query.plan.title);
         }
     }
 

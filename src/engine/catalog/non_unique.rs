@@ -1,4 +1,4 @@
-//! Loose entries: those of a watched table that no unique key names. Any change of the table may be about them, so
+//! Entries of a watched table that no unique key names. Any change of the table may be about them, so
 //! they have an epoch of their own, which each change ends.
 
 use std::cell::{Cell, RefCell};

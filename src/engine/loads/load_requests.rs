@@ -1,4 +1,4 @@
-//! Asking PostgreSQL: joining the flight for a key, or starting one.
+//! Load requests: a reader joins the flight for a key, or starts one.
 
 use std::rc::Rc;
 use std::sync::Arc;

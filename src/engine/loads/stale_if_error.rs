@@ -1,4 +1,4 @@
-//! Entries that still stand: what a reader gets when the load that went past them has failed.
+//! Stale-if-error: what a reader gets when a load fails although an older entry stands.
 
 use std::rc::Rc;
 use std::sync::Arc;

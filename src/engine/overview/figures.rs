@@ -1,4 +1,4 @@
-//! The engine at one moment, for whoever shows it: STATS, HEALTH, INFO and the HTTP endpoint.
+//! The figures that STATS, HEALTH, INFO and the HTTP endpoint show.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

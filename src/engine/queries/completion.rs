@@ -1,4 +1,4 @@
-//! Queries that come back: what they brought is stored if nothing has changed meanwhile, and everyone who waited is answered.
+//! The completion of a query: its result is stored if nothing has changed meanwhile, and everyone who waited is answered.
 
 use std::rc::Rc;
 use std::sync::Arc;

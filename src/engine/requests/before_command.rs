@@ -1,5 +1,5 @@
-//! Vetoes: plugins that may refuse a command are asked before it runs, and while the engine is free: what they do may
-//! need it.
+//! The `before_command` plugins: they may refuse a command before it runs, and are called while the engine is free, because
+//! they may run commands themselves.
 
 use std::collections::VecDeque;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Changes that commands make to the cache: the order that keeps stale rows out.
+//! Writes by commands, in the order that keeps stale rows out, and those that are deferred until a pause ends.
 
 use std::rc::Rc;
 

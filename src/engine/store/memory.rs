@@ -1,4 +1,4 @@
-//! A store that is made of a map, with clocks that tests set, for the rules alone.
+//! The in-memory store of the unit tests: a map, with clocks that tests set.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

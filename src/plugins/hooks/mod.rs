@@ -4,9 +4,9 @@
 //! answered, and runs while the engine is free.
 
 pub mod action;
-pub mod due;
 pub mod hook;
-mod message;
+mod input;
+pub mod queue;
 pub mod record;
 pub mod registry;
 
@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use prometheus::proto::MetricFamily;
 
 use action::Action;
-use due::{HookQueue, QueuedHook};
 use hook::Hook;
+use queue::{HookQueue, QueuedHook};
 use registry::{HookRegistry, Totals};
 
 use super::call::CommandEnd;
@@ -119,7 +119,7 @@ impl Hooks {
     }
 
     /// Has the hooks on `event` run a little later; `make` makes the keys and the event for all of them.
-    fn queue(&self, event: EventType, table: Option<(u64, &str)>, make: impl FnOnce() -> (due::Keys, Rc<str>)) {
+    fn queue(&self, event: EventType, table: Option<(u64, &str)>, make: impl FnOnce() -> (queue::Keys, Rc<str>)) {
         if self.0.is_running.get() {
             return;
         }
@@ -207,7 +207,7 @@ impl Plugin for Hooks {
         ]
     }
 
-    fn before_command(&self, moment: EventContext<'_>, asked: &CommandStart<'_>) -> Result<(), Error> {
+    fn before_command(&self, context: EventContext<'_>, asked: &CommandStart<'_>) -> Result<(), Error> {
         if self.0.is_running.get() {
             return Ok(());
         }
@@ -216,30 +216,30 @@ impl Plugin for Hooks {
         if ids.is_empty() {
             return Ok(());
         }
-        let (keys, json) = message::before(asked);
+        let (keys, json) = input::before(asked);
         for hook in ids.iter().copied() {
             let due = QueuedHook { hook, keys: Rc::clone(&keys), json: Rc::clone(&json) };
-            self.veto(moment.ctx, hook, asked, &due)?;
+            self.veto(context.ctx, hook, asked, &due)?;
         }
         self.queue(EventType::BeforeCommand, table, || (keys, json));
         Ok(())
     }
 
-    fn after_command(&self, moment: EventContext<'_>, call: &CommandEnd<'_>) {
+    fn after_command(&self, context: EventContext<'_>, call: &CommandEnd<'_>) {
         let table = call.subject.map(|subject| (subject.table, &*subject.table_name));
-        self.queue(EventType::AfterCommand, table, || message::after(moment.ctx, call));
+        self.queue(EventType::AfterCommand, table, || input::after(context.ctx, call));
     }
 
     fn on_event(&self, _: EventContext<'_>, event: &Event<'_>) {
-        self.queue(event.kind, event.table, || message::of(event));
+        self.queue(event.kind, event.table, || input::of(event));
     }
 
     fn on_startup(&self, _: EventContext<'_>) {
-        self.queue(EventType::Startup, None, || message::plain(EventType::Startup));
+        self.queue(EventType::Startup, None, || input::plain(EventType::Startup));
     }
 
     fn on_shutdown(&self, _: EventContext<'_>) {
-        self.queue(EventType::Shutdown, None, || message::plain(EventType::Shutdown));
+        self.queue(EventType::Shutdown, None, || input::plain(EventType::Shutdown));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The hooks that there are, and which of them are run on what.
+//! The registry of hooks: all of them, and which are run on an event.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Latencies of late: those since the last look.
+//! Recent latencies: those since they were last asked for.
 
 use super::latency::Latency;
 

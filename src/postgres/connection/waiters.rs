@@ -1,11 +1,11 @@
-//! Where those wait who found no idle connection.
+//! The threads that wait for an idle connection, in order.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// Where those wait who found no idle connection.
+/// The threads that wait for an idle connection, in order.
 #[derive(Debug, Default)]
 pub(crate) struct PoolWaiters {
     lock: Mutex<()>,

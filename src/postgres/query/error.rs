@@ -1,11 +1,11 @@
-//! Trouble: why a query came to nothing, and who is to tell.
+//! Why a query failed, and whether that is for us or for PostgreSQL to tell.
 
 use ::postgres::Error as PgError;
 
 use crate::cache::{Error, ErrorKind};
 use crate::postgres::error::{is_lost, may_be_about_values};
 
-/// Why a query came to nothing, by what was being done.
+/// Why a query failed, by the step that failed.
 #[derive(Debug)]
 pub enum QueryError {
     /// An error of our own.

@@ -39,7 +39,7 @@ pub enum Fetched {
     Rows(QueryRows, Option<Box<Discovery>>),
 }
 
-/// What one key came to; the error is its own.
+/// The result for one key.
 pub type Outcome = Result<Fetched, Error>;
 
 /// Loads `keys` in one statement. A value that PostgreSQL refuses fails its own key only: the rest is tried

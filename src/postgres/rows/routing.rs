@@ -1,4 +1,4 @@
-//! Whom a row is for, of the keys that went in one statement.
+//! Row routing: which lookup keys of a statement a row belongs to.
 
 use super::load::{integer, KeyValues};
 

@@ -1,4 +1,4 @@
-//! Outcomes: what a command comes to in its own call.
+//! Outcomes: a command's reply, or that its client waits.
 
 use super::super::blocked::WaiterId;
 use super::super::reply::Reply;

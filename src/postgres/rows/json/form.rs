@@ -4,7 +4,7 @@ use std::str;
 
 use ::postgres::types::Type;
 
-use super::{moment, numeric, Malformed};
+use super::{datetime, numeric, Malformed};
 use crate::cache::canonical::{write_hex, write_hyphenated, write_string};
 
 /// The types whose JSON is made here.
@@ -84,10 +84,10 @@ impl Form {
             },
             Self::Uuid => write_hyphenated(&fixed(value)?, out),
             Self::Bytea => write_bytes(value, out),
-            Self::Date => moment::write_date(i32::from_be_bytes(fixed(value)?), out),
-            Self::Time => moment::write_time(i64::from_be_bytes(fixed(value)?), out),
-            Self::Timestamp => moment::write_timestamp(i64::from_be_bytes(fixed(value)?), "", out),
-            Self::Timestamptz => moment::write_timestamp(i64::from_be_bytes(fixed(value)?), "+00:00", out),
+            Self::Date => datetime::write_date(i32::from_be_bytes(fixed(value)?), out),
+            Self::Time => datetime::write_time(i64::from_be_bytes(fixed(value)?), out),
+            Self::Timestamp => datetime::write_timestamp(i64::from_be_bytes(fixed(value)?), "", out),
+            Self::Timestamptz => datetime::write_timestamp(i64::from_be_bytes(fixed(value)?), "+00:00", out),
         }
         Ok(())
     }

@@ -4,8 +4,8 @@
 //! Names and types come with each result, so that the JSON is that of the row as it was read, whatever the catalog said
 //! before.
 
+mod datetime;
 mod form;
-mod moment;
 mod numeric;
 
 use ::postgres::types::{FromSql, Type};

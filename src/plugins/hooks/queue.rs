@@ -1,4 +1,4 @@
-//! Hooks that are due: each with the keys and the event that it is to be run with.
+//! The queue of hooks to be run, each with its keys and its event.
 
 use std::collections::VecDeque;
 use std::rc::Rc;

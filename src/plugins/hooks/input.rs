@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::due::Keys;
+use super::queue::Keys;
 use crate::plugins::call::CommandEnd;
 use crate::plugins::command_start::CommandStart;
 use crate::plugins::event_json::EventJson;
