@@ -4,8 +4,8 @@
 use std::error::Error;
 use std::fs;
 
+use pgcache::cache::Access;
 use pgcache::commands::{all, help};
-use pgcache::server::acl::Access;
 use pgcache::server::command::Registration;
 use pgcache::settings::{Definition, Scope, ALL};
 

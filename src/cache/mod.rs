@@ -1,5 +1,6 @@
 //! The rules of the cache: plain Rust, no I/O, no server.
 
+pub mod access;
 pub mod age;
 pub mod alias;
 pub mod canonical;
@@ -8,14 +9,18 @@ pub mod entry;
 pub mod epoch;
 pub mod error;
 pub mod flight;
+pub mod info;
 pub mod key;
+pub mod key_change;
 pub mod lease;
 pub mod name;
 pub mod named_query;
 pub mod notice;
+pub mod outcome;
 pub mod parameters;
 pub mod query_changes;
 pub mod refresh_backoff;
+pub mod reply;
 pub mod result_set;
 pub mod seal;
 pub mod stored;
@@ -24,7 +29,9 @@ pub mod tag;
 pub mod timings;
 pub mod ttl;
 pub mod value;
+pub mod waiter_id;
 
+pub use access::{Access, Purpose};
 pub use age::Age;
 pub use canonical::Rule;
 pub use entry::Entry;
@@ -32,8 +39,11 @@ pub use error::{Error, ErrorKind};
 pub use flight::FlightId;
 pub use lease::Gap;
 pub use notice::{Notice, Relation};
+pub use outcome::Answer;
+pub use reply::Reply;
 pub use stored::{Refusal, Stored};
 pub use table::TableDefinition;
 pub use timings::Timings;
 pub use ttl::Ttl;
 pub use value::Value;
+pub use waiter_id::WaiterId;

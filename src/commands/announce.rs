@@ -1,12 +1,13 @@
 //! `PGCACHE.ANNOUNCE hooks|queries <sha256>|none`: what a master tells its replicas. Nobody else may send it.
 
+use crate::cache::Reply;
 use crate::cache::{Error, ErrorKind};
 use crate::engine;
 use crate::engine::records::announcements;
 use crate::engine::records::name::RecordName;
 use crate::engine::requests::command::PluginCheck;
 use crate::engine::{Command, Outcome};
-use crate::server::{Argument, ArgumentKind, Arguments, Context, Reply, Spec};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]

@@ -2,10 +2,11 @@
 
 use super::query_words::Options;
 use crate::cache::named_query::{parse_name, parse_sql, NamedQuery};
+use crate::cache::{Access, Reply};
 use crate::cache::{Error, ErrorKind, Ttl, Value};
 use crate::engine;
 use crate::engine::{command_names, Command, Engine, Outcome};
-use crate::server::{Access, Argument, ArgumentKind, Arguments, Context, Reply, Spec, User};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec, User};
 
 /// The command.
 #[derive(Debug)]

@@ -4,10 +4,11 @@
 use std::rc::Rc;
 
 use crate::cache::{tag, Error, Value};
+use crate::cache::{Access, Answer, Reply};
 use crate::engine;
 use crate::engine::requests::command::PluginCheck;
 use crate::engine::{run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCall, TableCommand};
-use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, Text, User};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec, Text, User};
 
 /// The command.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 //! `PGCACHE.HEALTH`: whether PostgreSQL can be reached, source by source. Asks nobody: it tells what is known.
 
+use crate::cache::Reply;
 use crate::engine;
 use crate::engine::{Command, Outcome};
 use crate::plugins::health;
-use crate::server::{Arguments, Context, Reply, Spec};
+use crate::server::{Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]

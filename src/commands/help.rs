@@ -1,8 +1,9 @@
 //! `PGCACHE.HELP`: the commands, a line each.
 
+use crate::cache::Reply;
 use crate::cache::Value;
 use crate::engine::{Command, Outcome};
-use crate::server::{Arguments, Context, Reply, Spec};
+use crate::server::{Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]

@@ -1,13 +1,14 @@
 //! `PGCACHE.HOOK ADD … | DEL <name> | LIST | ENABLE <name> | DISABLE <name> | HELP`: what is to be done when something
 //! happens.
 
+use crate::cache::Reply;
 use crate::cache::{Error, ErrorKind};
 use crate::engine;
 use crate::engine::requests::command::PluginCheck;
 use crate::engine::{Command, Engine, Outcome};
 use crate::plugins::hooks::action::Action;
 use crate::plugins::hooks::hook::{list, Definition};
-use crate::server::{Argument, ArgumentKind, Arguments, Context, Reply, Spec, Text, User};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec, Text, User};
 use crate::settings::EventType;
 
 /// The longest name, pattern or target of a hook, in bytes.

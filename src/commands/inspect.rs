@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::query_words;
+use crate::cache::{Access, Answer, Reply};
 use crate::cache::{Age, Entry, Error, Stored, Value};
 use crate::engine::queries::{ask, Wanted};
 use crate::engine::requests::command::PluginCheck;
 use crate::engine::{
     command_names, run_on_table, Caller, Command, Engine, Keys, Outcome, ResolvedKey, Table, TableCommand,
 };
-use crate::server::{keyspace, Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec};
+use crate::server::{keyspace, Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use crate::cache::{Access, Answer, Reply};
 use crate::cache::{Error, ErrorKind};
 use crate::engine::{
     run_on_table, Caller, Command, Engine, Keys, LoadedRow, Outcome, ResolvedKey, Table, TableCommand,
 };
 use crate::plugins::Event;
-use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, Text, User};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec, Text, User};
 use crate::settings::EventType;
 
 /// The command.

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use crate::cache::{Access, Answer, Reply};
 use crate::cache::{Error, Stored};
 use crate::engine::{run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCommand};
-use crate::server::{keyspace, Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec};
+use crate::server::{keyspace, Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]

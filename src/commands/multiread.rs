@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use crate::cache::{Access, Answer, Reply};
 use crate::cache::{Age, Entry, Error, Timings, Ttl};
 use crate::engine::catalog::lookup::resolve_keys;
 use crate::engine::loads::entries::Found;
@@ -13,7 +14,7 @@ use crate::engine::loads::rows::Rows;
 use crate::engine::{
     command_names, run_on_table, Caller, Command, Engine, FlightWaiter, Keys, Outcome, ResolvedKey, Table, TableCommand,
 };
-use crate::server::{reply, Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, User};
+use crate::server::{reply, Argument, ArgumentKind, Arguments, Context, Spec, User};
 
 /// The command.
 #[derive(Debug)]

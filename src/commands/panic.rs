@@ -2,9 +2,10 @@
 //! project's own tests of what a panic must not do: end the server.
 
 use crate::cache::Error;
+use crate::cache::Reply;
 use crate::engine;
 use crate::engine::{Command, Outcome};
-use crate::server::{Argument, ArgumentKind, Arguments, Context, Reply, Spec};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 use crate::workers::Job;
 
 /// The command.

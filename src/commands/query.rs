@@ -2,9 +2,10 @@
 //! memory or from PostgreSQL.
 
 use super::query_words;
+use crate::cache::Access;
 use crate::engine::queries::{ask, Wanted};
 use crate::engine::{command_names, Command, Outcome};
-use crate::server::{Access, Argument, ArgumentKind, Arguments, Context, Spec};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use crate::cache::{Access, Answer, Reply};
 use crate::cache::{Age, Error, Ttl};
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
 use crate::engine::{
     command_names, run_on_table, Caller, Command, Engine, FlightWaiter, Keys, Outcome, Table, TableCommand,
 };
-use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec, User};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec, User};
 
 /// The command.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 //! `PGCACHE.SLOWLOG GET [count] | LEN | RESET | HELP`: the commands that took long.
 
+use crate::cache::Reply;
 use crate::cache::{Error, Value};
 use crate::engine;
 use crate::engine::{Command, Outcome};
-use crate::server::{Argument, ArgumentKind, Arguments, Context, Reply, Spec};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// How many GET returns unless it is told, as the server's own SLOWLOG.
 const DEFAULT_COUNT: usize = 10;

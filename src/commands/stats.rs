@@ -2,11 +2,12 @@
 //! last reset, and how long it took.
 
 use crate::cache::Error;
+use crate::cache::Reply;
 use crate::engine;
 use crate::engine::{Command, Engine, Outcome};
 use crate::plugins::stats::report;
 use crate::plugins::stats::statistics::CommandStats;
-use crate::server::{Argument, ArgumentKind, Arguments, Context, Reply, Spec};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]

@@ -1,10 +1,11 @@
 //! `PGCACHE.WATCH ADD <table> | DEL <table> | LIST | SQL <table> | HELP`: having PostgreSQL tell of changes.
 
 use crate::cache::name::TableName;
+use crate::cache::{Answer, Reply};
 use crate::cache::{Error, Value};
 use crate::engine;
 use crate::engine::{Command, Engine, Outcome};
-use crate::server::{Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 use crate::workers::watch_request::Watching;
 
 /// The command.

@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use serde_json::value::RawValue;
 
+use crate::cache::{Access, Answer, Reply};
 use crate::cache::{Error, ErrorKind, Ttl};
 use crate::engine::{run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCommand};
 use crate::plugins::Event;
-use crate::server::{Access, Answer, Argument, ArgumentKind, Arguments, Context, Reply, Spec};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 use crate::settings::EventType;
 
 /// The command.

@@ -1,13 +1,13 @@
 //! What the engine tells the plugins, and when.
 
 use crate::cache::flight::CompletedFlight;
+use crate::cache::key_change::KeyChange;
 use crate::cache::{Age, Error};
 use crate::engine::queries::QueryLoad;
 use crate::engine::{Engine, FlightWaiter, ResolvedKey, Store, StoreKey, Table};
 use crate::plugins::call::{Args, CommandEnd};
 use crate::plugins::{Event, EventContext};
 use crate::postgres::Transition;
-use crate::server::notifications::Change;
 use crate::server::Context;
 use crate::settings::EventType;
 
@@ -71,11 +71,11 @@ impl Engine {
     }
 
     /// An entry expired or was evicted.
-    pub fn emit_key_change(&mut self, store: impl Store, change: Change, cache_key: &[u8]) {
+    pub fn emit_key_change(&mut self, store: impl Store, change: KeyChange, cache_key: &[u8]) {
         let kind = match change {
-            Change::Expired => EventType::Expire,
-            Change::Evicted => EventType::Evict,
-            Change::Touched => return,
+            KeyChange::Expired => EventType::Expire,
+            KeyChange::Evicted => EventType::Evict,
+            KeyChange::Touched => return,
         };
         if !self.plugins.want(kind) {
             return;

@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::cache::info::Section;
+use crate::cache::key_change::KeyChange;
 use crate::cache::Error;
 use crate::engine::records::hooks;
 use crate::engine::requests::before_command;
 use crate::engine::Engine;
 use crate::server::blocked::ClientHandle;
-use crate::server::info::Section;
 use crate::server::module::Module;
-use crate::server::notifications::Change;
 use crate::server::{wakeup, Context};
 use crate::settings::Shared;
 
@@ -19,7 +19,7 @@ thread_local! {
     static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
     /// Keyspace changes that came while the engine was at work, such as an entry found expired by our own
     /// read: handled when it is done.
-    static LATER: RefCell<VecDeque<(Change, Vec<u8>)>> = const { RefCell::new(VecDeque::new()) };
+    static LATER: RefCell<VecDeque<(KeyChange, Vec<u8>)>> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// Runs `work` with the engine, on the main thread. Must not be called from inside itself; without an engine
@@ -89,7 +89,7 @@ impl Module for Installed {
         })
     }
 
-    fn key_changed(&self, ctx: Context<'_>, change: Change, key: &[u8]) {
+    fn key_changed(&self, ctx: Context<'_>, change: KeyChange, key: &[u8]) {
         ENGINE.with(|engine| match engine.try_borrow_mut() {
             Ok(mut engine) => {
                 if let Some(engine) = engine.as_mut() {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
+use crate::cache::key_change::KeyChange;
 use crate::cache::{Error, ErrorKind, Gap, Notice, Timings};
 use crate::engine::catalog::sources::Sources;
 use crate::engine::catalog::Catalog;
@@ -20,7 +21,6 @@ use crate::engine::{FlightWaiter, LoadedRow, Store};
 use crate::http::Endpoint;
 use crate::plugins::Plugins;
 use crate::server::clock::monotonic_ms;
-use crate::server::notifications::Change;
 use crate::server::{event_loop, wakeup, Context};
 use crate::settings::{KeyFile, Local, Settings, Shared};
 use crate::workers::messages::{Message, MessageSender};
@@ -309,20 +309,20 @@ impl Engine {
     }
 
     /// A key of database 0 changed by no doing of ours.
-    pub fn key_changed(&mut self, store: impl Store, change: Change, key: &[u8]) {
+    pub fn key_changed(&mut self, store: impl Store, change: KeyChange, key: &[u8]) {
         if !self.concerns(key) {
             return;
         }
         match change {
-            Change::Expired => self.counters.expired += 1,
-            Change::Evicted => {
+            KeyChange::Expired => self.counters.expired += 1,
+            KeyChange::Evicted => {
                 self.counters.evicted += 1;
                 if self.is_record(key) {
                     self.catalog.lose_epochs();
                 }
                 self.record_key_changed(store, key);
             }
-            Change::Touched => {
+            KeyChange::Touched => {
                 self.counters.superseded += self.loads.flights.supersede_key(key) as u64;
                 self.epoch_key_changed(store, key);
                 self.pending_key_changed(store, key);

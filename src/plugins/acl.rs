@@ -2,8 +2,9 @@
 
 use super::plugin::{EventContext, Plugin};
 use crate::cache::Error;
+use crate::cache::Purpose;
 use crate::server::acl::AclWords;
-use crate::server::{Purpose, Text, User};
+use crate::server::{Text, User};
 use crate::settings::{EventType, EventTypes, PluginName, Settings};
 
 /// Lets the server say who may do what with which cache key.

@@ -9,7 +9,8 @@ use super::command_start::CommandStart;
 use super::event::Event;
 use super::page::{Page, Report};
 use crate::cache::Error;
-use crate::server::{Context, Purpose, Text, User};
+use crate::cache::Purpose;
+use crate::server::{Context, Text, User};
 use crate::settings::{EventTypes, PluginName, Settings};
 
 /// What the plugins are told in: the callback under way, and the settings as they stand.

@@ -15,7 +15,8 @@ use super::plugin::{EventContext, Plugin};
 use super::slowlog::SlowLog;
 use super::stats::Stats;
 use crate::cache::Error;
-use crate::server::{Purpose, Text, User};
+use crate::cache::Purpose;
+use crate::server::{Text, User};
 use crate::settings::{EventType, EventTypes, Settings};
 
 /// Plugins in their order.

@@ -13,7 +13,7 @@ use redis_module::raw::{self, RedisModuleUser};
 use super::client;
 use super::context::Context;
 use super::text::Text;
-use crate::cache::{Error, ErrorKind};
+use crate::cache::{Access, Error, ErrorKind, Purpose};
 
 /// Clients that are known to be connected: such a client has a user for as long as it lives, and its id is never used
 /// again. Looking it up once more for each command would cost more than asking for the user.
@@ -29,17 +29,6 @@ const KNOWN_MAX: usize = 256;
 
 /// The user of clients that have not said who they are.
 const DEFAULT_NAME: &[u8] = b"default";
-
-/// What is about to be done with a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Its value is read.
-    Read,
-    /// It is written.
-    Write,
-    /// It is removed.
-    Delete,
-}
 
 impl Access {
     /// The word before keys of such an access in the arguments that a command's rights are asked with. Clients never send it.
@@ -70,15 +59,6 @@ impl Access {
         };
         flags as c_int
     }
-}
-
-/// What somebody wants keys for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Purpose {
-    /// The command that wants them, by its full name.
-    pub command: &'static CStr,
-    /// What it does with them.
-    pub access: Access,
 }
 
 /// The command and the keyword that the server is asked with, for each purpose: made once, because a hit would pay for them.

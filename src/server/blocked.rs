@@ -9,26 +9,8 @@ use redis_module::raw::{self, RedisModuleBlockedClient, RedisModuleCtx, RedisMod
 use super::context::Context;
 use super::guard::guard;
 use super::module::tell;
-use super::reply::{send_error, Reply};
-use crate::cache::{Error, ErrorKind};
-
-/// Names one waiting client for as long as the process lives; addresses are used again, these are not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct WaiterId(u64);
-
-impl WaiterId {
-    /// The name of a client that only a test knows.
-    #[cfg(test)]
-    pub fn made_up(number: u64) -> Self {
-        Self(number)
-    }
-
-    /// The number of such a name.
-    #[cfg(test)]
-    pub fn number(self) -> u64 {
-        self.0
-    }
-}
+use super::reply::send_error;
+use crate::cache::{Error, ErrorKind, Reply, WaiterId};
 
 /// Names a client that waits to the server: an address, which is used again later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,7 +93,7 @@ impl<K> BlockedClients<K> {
 
     fn add(&mut self, handle: NonNull<RedisModuleBlockedClient>) -> WaiterId {
         self.next += 1;
-        let id = WaiterId(self.next);
+        let id = WaiterId::new(self.next);
         self.by_handle.insert(ClientHandle::of(handle), id);
         self.waiting.insert(id, BlockedClient { handle, kept: None });
         id

@@ -7,33 +7,7 @@ use redis_module::raw::{self, RedisModuleInfoCtx};
 
 use super::context::Context;
 use super::module::tell;
-
-/// A part of INFO.
-#[derive(Debug)]
-pub struct Section {
-    /// Its name, which INFO prints with the module's name in front.
-    pub name: &'static str,
-    /// Its lines.
-    pub fields: Vec<(String, Field)>,
-}
-
-/// What stands behind a name.
-#[derive(Debug)]
-pub enum Field {
-    /// A number.
-    Number(u64),
-    /// A text.
-    Text(String),
-    /// Several of them in one line.
-    Dict(Vec<(&'static str, Field)>),
-}
-
-impl Field {
-    /// A text, copied.
-    pub fn text(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
+use crate::cache::info::{Field, Section};
 
 /// Asks the server to call us for INFO.
 pub(super) fn register(ctx: Context<'_>) -> bool {

@@ -35,9 +35,7 @@ pub mod text;
 pub mod timer;
 pub mod wakeup;
 
-pub use acl::{Access, Purpose, User};
-pub use blocked::WaiterId;
-pub use command::{Answer, Argument, ArgumentKind, Arguments, Spec};
+pub use acl::User;
+pub use command::{Argument, ArgumentKind, Arguments, Spec};
 pub use context::Context;
-pub use reply::Reply;
 pub use text::Text;

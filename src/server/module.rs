@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use super::blocked::ClientHandle;
 use super::context::Context;
 use super::guard::guard;
-use super::info::Section;
-use super::notifications::Change;
+use crate::cache::info::Section;
+use crate::cache::key_change::KeyChange;
 use crate::cache::Error;
 use crate::settings::Shared;
 
@@ -36,7 +36,7 @@ pub trait Module: Debug + Sync {
     fn may_concern(&self, key: &[u8]) -> bool;
 
     /// Somebody else's command, expiry or eviction has changed `key` of database 0.
-    fn key_changed(&self, ctx: Context<'_>, change: Change, key: &[u8]);
+    fn key_changed(&self, ctx: Context<'_>, change: KeyChange, key: &[u8]);
 
     /// Database 0 was emptied, or begins to be loaded.
     fn flushed(&self);

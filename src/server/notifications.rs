@@ -9,17 +9,7 @@ use super::context::Context;
 use super::keyspace::is_own_write;
 use super::module::{tell, Module};
 use super::text::bytes_of;
-
-/// What happened to a key of database 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// Its time to live ended.
-    Expired,
-    /// It was evicted for memory.
-    Evicted,
-    /// A command of somebody else removed, wrote, moved or renamed it.
-    Touched,
-}
+use crate::cache::key_change::KeyChange;
 
 /// Asks the server for the notifications, whatever `notify-keyspace-events` says.
 pub(super) fn subscribe(ctx: Context<'_>) -> bool {
@@ -53,7 +43,7 @@ unsafe extern "C" fn on_change(
     raw::REDISMODULE_OK as c_int
 }
 
-fn pass_on(module: &dyn Module, ctx: Context<'_>, change: Change, key: &[u8]) {
+fn pass_on(module: &dyn Module, ctx: Context<'_>, change: KeyChange, key: &[u8]) {
     // SAFETY: a valid context.
     let database = unsafe { api!(RedisModule_GetSelectedDb)(ctx.as_raw()) };
     if database == 0 {
@@ -61,10 +51,10 @@ fn pass_on(module: &dyn Module, ctx: Context<'_>, change: Change, key: &[u8]) {
     }
 }
 
-fn change(kind: c_int, event: &CStr) -> Change {
+fn change(kind: c_int, event: &CStr) -> KeyChange {
     match event.to_bytes() {
-        b"expired" => Change::Expired,
-        _ if kind == raw::REDISMODULE_NOTIFY_EVICTED => Change::Evicted,
-        _ => Change::Touched,
+        b"expired" => KeyChange::Expired,
+        _ if kind == raw::REDISMODULE_NOTIFY_EVICTED => KeyChange::Evicted,
+        _ => KeyChange::Touched,
     }
 }

@@ -1,61 +1,14 @@
 //! Replies to clients. Whatever text goes out, the protocol stays whole.
 
 use std::ffi::CString;
-use std::sync::Arc;
 
 use super::context::Context;
-pub use crate::cache::value::Value;
-use crate::cache::Error;
+use crate::cache::{Reply, Value};
 
 /// An error reply longer than this is cut.
 const MAX_ERROR_BYTES: usize = 1024;
 
-/// What a client is told.
-#[derive(Debug)]
-pub enum Reply {
-    /// It has been told already.
-    Sent,
-    /// `+OK`.
-    Ok,
-    /// The row does not exist.
-    Nil,
-    /// A row, shared with everyone who waited for it.
-    Bulk(Arc<[u8]>),
-    /// Bytes made for this reply.
-    Buffer(Vec<u8>),
-    /// Anything with a structure.
-    Value(Value),
-    /// An error.
-    Error(Error),
-}
-
-impl Default for Reply {
-    /// What a command is told when the module is not at work.
-    fn default() -> Self {
-        Self::Error(Error::malformed("pgcache is not at work: it is being loaded or unloaded"))
-    }
-}
-
-impl From<Error> for Reply {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
 impl Reply {
-    /// Lines of text, such as those of a HELP.
-    pub fn lines(lines: &[&str]) -> Self {
-        Self::Value(Value::List(lines.iter().map(|line| Value::from(*line)).collect()))
-    }
-
-    /// The code of an error.
-    pub fn error_code(&self) -> Option<String> {
-        match self {
-            Self::Error(error) => Some(error.code().into()),
-            _ => None,
-        }
-    }
-
     /// Sends it to the client of `ctx`.
     pub fn send(&self, ctx: Context<'_>) {
         match self {

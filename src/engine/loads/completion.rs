@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::flight::{CompletedFlight, Target};
+use crate::cache::{Access, Purpose, Reply};
 use crate::cache::{Age, Error, ErrorKind, FlightId, Timings};
 use crate::engine::loads::entries::Found;
 use crate::engine::loads::pending_multiread::{json_array, too_many_bytes, Fit, MultireadId, Slot};
@@ -13,7 +14,7 @@ use crate::engine::requests::deferred_write::DeferredWrite;
 use crate::engine::{command_names, Engine, FlightWaiter, LoadedRow, Store, Table};
 use crate::postgres::rows::load::Fetched;
 use crate::server::context::replicas_are_paused;
-use crate::server::{Access, Context, Purpose, Reply, User};
+use crate::server::{Context, User};
 
 /// What a statement brought for one flight.
 #[derive(Debug)]

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::cache::Reply;
 use crate::cache::{ttl, Age, Entry, Refusal, Stored, Ttl};
 use crate::engine::{Engine, Store, StoreKey, Table};
-use crate::server::{reply, Context, Reply, Text};
+use crate::server::{reply, Context, Text};
 
 /// What a look at the cache found.
 #[derive(Debug)]

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cache::flight::{FlightPlan, Joined, RowTarget, Target};
+use crate::cache::Answer;
 use crate::cache::{ttl, Error, FlightId, Ttl};
 use crate::engine::catalog::sources::queue_is_full;
 use crate::engine::loads::pending_multiread::{MultireadId, PendingMultiread};
 use crate::engine::loads::waiter::Continuation;
 use crate::engine::{Caller, Engine, FlightWaiter, ResolvedKey, Store, StoreKey, Table};
 use crate::postgres::rows::load::KeyValues;
-use crate::server::{event_loop, Answer, Context, Text};
+use crate::server::{event_loop, Context, Text};
 use crate::workers::batch::{Batch, Task};
 use crate::workers::queue::Limits;
 use crate::workers::SourceIndex;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
+use crate::cache::WaiterId;
 use crate::cache::{Entry, Error, Timings};
-use crate::server::{User, WaiterId};
+use crate::server::User;
 
 /// Names a MULTIREAD for as long as the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,9 +3,10 @@
 use std::rc::Rc;
 
 use crate::cache::Error;
+use crate::cache::{Reply, WaiterId};
 use crate::engine::loads::pending_multiread::MultireadId;
 use crate::engine::Engine;
-use crate::server::{Context, Reply, User, WaiterId};
+use crate::server::{Context, User};
 
 /// What a load brought, with the cache key that it belongs under.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
 //! What INFO tells of the engine, section by section.
 
+use crate::cache::info::{Field, Section};
 use crate::engine::Engine;
 use crate::plugins::overview::{Overview, SourceOverview};
 use crate::plugins::stats::latency::Percentiles;
 use crate::plugins::stats::table::TableStats;
-use crate::server::info::{Field, Section};
 
 impl Engine {
     /// All of it.

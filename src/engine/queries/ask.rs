@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use crate::cache::flight::Target;
 use crate::cache::{result_set, Error, Stored};
+use crate::cache::{Access, Answer, Purpose, Reply};
 use crate::engine::loads::entries::Found;
 use crate::engine::loads::load_requests::LoadRequests;
 use crate::engine::{command_names, Caller, Engine, FlightWaiter, Store, StoreKey};
 use crate::plugins::Event;
-use crate::server::{reply, Access, Answer, Context, Purpose, Reply, Text, User};
+use crate::server::{reply, Context, Text, User};
 use crate::settings::EventType;
 
 use super::{Asked, Query, Request};

@@ -3,9 +3,10 @@
 use crate::cache::named_query::{NamedQueries, NamedQuery};
 use crate::cache::query_changes::QueryChanges;
 use crate::cache::Error;
+use crate::cache::{Access, Purpose};
 use crate::engine::records::name::RecordName;
 use crate::engine::{command_names, Engine, Store};
-use crate::server::{Access, Context, Purpose, Text, User};
+use crate::server::{Context, Text, User};
 
 use super::request::{no_such_query, stem, NAMED};
 

@@ -4,13 +4,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::cache::{Answer, WaiterId};
 use crate::cache::{Error, ErrorKind, TableDefinition};
 use crate::engine::catalog::sources::queue_is_full;
 use crate::engine::requests::questions::Questions;
 use crate::engine::{Caller, Engine, Store, Table};
 use crate::postgres::query::{Discovery, NamedRelation, QueryDescription, QueryPlan};
 use crate::server::clock::monotonic_ms;
-use crate::server::{Answer, Context, User, WaiterId};
+use crate::server::{Context, User};
 use crate::workers::accounted::AccountedQuery;
 use crate::workers::{Job, SourceIndex};
 

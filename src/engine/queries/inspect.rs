@@ -1,9 +1,9 @@
 //! What INSPECT tells of a query.
 
+use crate::cache::Reply;
 use crate::cache::{Stored, Value};
 use crate::engine::loads::entries::Found;
 use crate::engine::{Engine, Store, StoreKey};
-use crate::server::Reply;
 
 use super::{Query, Request};
 

@@ -2,11 +2,12 @@
 
 use std::ffi::CStr;
 
+use crate::cache::{Access, Purpose};
 use crate::cache::{Error, ErrorKind};
 use crate::engine::catalog::lookup::with_scratch;
 use crate::engine::queries::Asked;
 use crate::engine::{resolve_key, Caller, Engine, LoadedRow, ResolvedKey, Table, TableCall, TableCommand};
-use crate::server::{Access, Context, Purpose, Text, User};
+use crate::server::{Context, Text, User};
 
 /// Whether such errors differ with what tables, columns and types there are.
 pub fn tells_what_there_is(kind: &ErrorKind) -> bool {

@@ -1,8 +1,9 @@
 //! Whoever is to be answered: the client of the command under way, or one that waits already.
 
 use crate::cache::Error;
+use crate::cache::WaiterId;
 use crate::engine::Engine;
-use crate::server::{Context, User, WaiterId};
+use crate::server::{Context, User};
 
 /// Who asked.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! Commands: when plugins may refuse one, and how its end is told.
 
+use crate::cache::outcome;
+use crate::cache::Answer;
 use crate::cache::Timings;
 use crate::engine::requests::before_command;
 use crate::plugins::call;
@@ -7,10 +9,10 @@ use crate::plugins::call::{Args, Call, CommandEnd};
 use crate::plugins::subject::Subject;
 use crate::server::clock::Tick;
 use crate::server::command::Handler;
-use crate::server::{command, Answer, Arguments, Context, Spec};
+use crate::server::{Arguments, Context, Spec};
 
 /// What a command comes to in its own call, and what it was about where plugins wanted to know.
-pub type Outcome = command::Outcome<Box<Subject>>;
+pub type Outcome = outcome::Outcome<Box<Subject>>;
 
 /// When the plugins that may refuse a command are asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

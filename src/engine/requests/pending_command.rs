@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use crate::cache::name::TableName;
+use crate::cache::{Answer, Reply, WaiterId};
 use crate::cache::{Error, ErrorKind};
 use crate::engine::requests::access::tells_what_there_is;
 use crate::engine::requests::before_command::BeforeCommand;
@@ -11,7 +12,7 @@ use crate::engine::requests::deferred_write::DeferredWrite;
 use crate::engine::state::timed_out;
 use crate::engine::{Caller, Engine, Table, TableCall, TableCommand};
 use crate::server::context::replicas_are_paused;
-use crate::server::{Answer, Context, Reply, Spec, User, WaiterId};
+use crate::server::{Context, Spec, User};
 
 /// A command whose table is being resolved.
 pub struct PendingCommand {

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::cache::{Answer, Reply};
 use crate::cache::{Error, ErrorKind};
 use crate::engine::catalog::lookup::resolve_keys;
 use crate::engine::requests::before_command::BeforeCommand;
@@ -9,7 +10,7 @@ use crate::engine::{resolve_key, Caller, Engine, Outcome, ResolvedKey, Table};
 use crate::plugins::call;
 use crate::plugins::call::Args;
 use crate::server::clock::monotonic_ms;
-use crate::server::{Answer, Arguments, Context, Reply, Spec};
+use crate::server::{Arguments, Context, Spec};
 
 /// How long the memo's refusal of a column or a value stands before the catalog is asked again.
 const RECHECK_MS: u64 = 1000;

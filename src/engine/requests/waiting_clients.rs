@@ -1,10 +1,11 @@
 //! Clients that wait, and the calls that they wait in.
 
 use crate::cache::{Error, Timings};
+use crate::cache::{Reply, WaiterId};
 use crate::plugins::call::Call;
 use crate::plugins::subject::Subject;
 use crate::server::blocked::{BlockedClients, ClientHandle};
-use crate::server::{Context, Reply, WaiterId};
+use crate::server::Context;
 
 /// Every client that waits.
 #[derive(Debug, Default)]

@@ -1,12 +1,13 @@
 //! WATCH commands under way: who waits for the answers of which sources.
 
+use crate::cache::{Answer, Reply, WaiterId};
 use crate::cache::{Error, ErrorKind, Value};
 use crate::cdc::install::Watched;
 use crate::engine::catalog::sources::queue_is_full;
 use crate::engine::requests::questions::Questions;
 use crate::engine::{Caller, Engine};
 use crate::server::clock::monotonic_ms;
-use crate::server::{Answer, Context, Reply, WaiterId};
+use crate::server::Context;
 use crate::settings::Invalidation;
 use crate::workers::watch_request::{WatchAnswer, Watching};
 use crate::workers::{Job, SourceIndex};

@@ -4,7 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::cache::key_change::KeyChange;
 use crate::cache::table::{Clock, Column};
+use crate::cache::WaiterId;
 use crate::cache::{Age, Error, FlightId, Notice, Relation, Rule, TableDefinition, Timings};
 use crate::engine::catalog::sources::{ActiveSource, Sources};
 use crate::engine::loads::completion::Completion;
@@ -14,8 +16,7 @@ use crate::engine::store::memory::{Memory, Role};
 use crate::engine::{resolve_key, Engine, FlightWaiter, ResolvedKey, Table};
 use crate::postgres::rows::load::Fetched;
 use crate::server::clock::beginning;
-use crate::server::notifications::Change;
-use crate::server::{User, WaiterId};
+use crate::server::User;
 use crate::settings::{load, Shared};
 use crate::workers::messages::MessageSender;
 use crate::workers::queue::Queue;
@@ -130,7 +131,7 @@ impl Cache {
 
     fn wait(&mut self, table: &Rc<Table>, resolved_key: ResolvedKey<Box<[u8]>>) -> Read {
         self.readers += 1;
-        let waiter = WaiterId::made_up(self.readers);
+        let waiter = WaiterId::new(self.readers);
         let waiting = FlightWaiter::Row { waiter, user: Rc::new(User::server()) };
         let row = RowLoad::of(resolved_key).expect("the key has values");
         let (engine, mut requests) = (&mut self.engine, LoadRequests::default());
@@ -216,14 +217,14 @@ impl Cache {
 
     /// Somebody else changes a key, and the server tells of it.
     pub fn touched(&mut self, key: &[u8]) {
-        self.engine.key_changed(&self.store, Change::Touched, key);
+        self.engine.key_changed(&self.store, KeyChange::Touched, key);
     }
 
     /// Time passes, keys that end are removed, and the clock ticks.
     pub fn pass(&mut self, ms: u64) {
         self.store.pass(ms);
         for key in self.store.expired() {
-            self.engine.key_changed(&self.store, Change::Expired, &key);
+            self.engine.key_changed(&self.store, KeyChange::Expired, &key);
         }
         self.tick();
     }

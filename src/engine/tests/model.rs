@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::cache::key_change::KeyChange;
 use crate::cache::{Error, ErrorKind, FlightId, Gap, Notice, Relation};
 use crate::engine::store::memory::{Content, Role};
 use crate::postgres::rows::load::Fetched;
-use crate::server::notifications::Change;
 use crate::workers::FeedEvent;
 
 use super::cache::{table, Cache, Read};
@@ -297,7 +297,7 @@ impl Model {
         }
         let key = &keys[which % keys.len()];
         self.cache.store.take(key);
-        self.cache.engine.key_changed(&self.cache.store, Change::Evicted, key);
+        self.cache.engine.key_changed(&self.cache.store, KeyChange::Evicted, key);
     }
 
     fn pass(&mut self, ms: u64) {

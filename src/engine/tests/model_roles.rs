@@ -3,7 +3,6 @@
 use super::Model;
 use crate::engine::store::memory::{Content, Role};
 
-
 impl Model {
     /// The server becomes a replica or a master, or is paused.
     pub(super) fn set_role(&mut self, how: u8) {

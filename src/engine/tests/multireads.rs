@@ -4,10 +4,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::Timings;
+use crate::cache::WaiterId;
 use crate::engine::loads::pending_multiread::{
     json_array, Fit, MultireadId, PendingMultiread, PendingMultireads, Slot,
 };
-use crate::server::{User, WaiterId};
+use crate::server::User;
 
 fn row(text: &str) -> Slot {
     Slot::Row(Arc::from(text.as_bytes()))
@@ -15,7 +16,7 @@ fn row(text: &str) -> Slot {
 
 fn waiting(multireads: &mut PendingMultireads, slots: Vec<Slot>, spare_bytes: usize) -> MultireadId {
     let pending = slots.iter().filter(|slot| **slot == Slot::Pending).count();
-    let (waiter, user) = (WaiterId::made_up(1), Rc::new(User::server()));
+    let (waiter, user) = (WaiterId::new(1), Rc::new(User::server()));
     multireads.add(PendingMultiread { waiter, user, slots, pending, spare_bytes, timings: Timings::default() })
 }
 

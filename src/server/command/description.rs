@@ -7,8 +7,8 @@ use std::ptr;
 
 use redis_module::raw::{self, RedisModuleCommandArg};
 
-use super::super::acl::Access;
 use super::spec::{Argument, ArgumentKind, Spec};
+use crate::cache::Access;
 
 /// The version in which the first commands appeared, as COMMAND DOCS reports it.
 const SINCE: &CStr = c"0.1.0";

@@ -2,7 +2,6 @@
 
 mod arguments;
 mod description;
-mod outcome;
 mod spec;
 
 use std::ffi::CString;
@@ -11,8 +10,8 @@ use std::slice;
 
 use redis_module::raw::{self, RedisModuleCtx, RedisModuleString};
 
+use crate::cache::outcome::{Answer, Outcome};
 pub use arguments::Arguments;
-pub use outcome::{Answer, Outcome};
 pub use spec::{Argument, ArgumentKind, Spec};
 
 use super::clock::Tick;

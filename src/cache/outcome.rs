@@ -1,8 +1,7 @@
 //! Outcomes: a command's reply, or that its client waits.
 
-use super::super::blocked::WaiterId;
-use super::super::reply::Reply;
-use crate::cache::Error;
+use super::waiter_id::WaiterId;
+use super::{Error, Reply};
 
 /// What the client of a command gets in the command's own call.
 #[derive(Debug)]

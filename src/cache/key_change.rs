@@ -1,0 +1,12 @@
+//! Changes of keys by others than the module.
+
+/// What happened to a key of database 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyChange {
+    /// Its time to live ended.
+    Expired,
+    /// It was evicted for memory.
+    Evicted,
+    /// A command of somebody else removed, wrote, moved or renamed it.
+    Touched,
+}
