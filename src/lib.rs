@@ -4,11 +4,13 @@
 
 pub mod cache;
 pub mod cdc;
+pub mod clock;
 pub mod commands;
 pub mod engine;
 #[cfg(test)]
 mod folders;
 pub mod http;
+pub mod module;
 pub mod plugins;
 pub mod postgres;
 #[allow(unsafe_code)]
@@ -18,11 +20,11 @@ pub mod workers;
 
 // The macro's own `RedisModule_OnLoad` and `RedisModule_OnUnload` carry no documentation.
 #[allow(missing_docs, unsafe_code)]
-mod module {
+mod entry {
     use redis_module::{Context, RedisString, Status};
 
     use super::commands;
-    use super::engine::Installed;
+    use super::module::Installed;
     use super::server::alloc::ModuleAlloc;
     use super::server::lifecycle::{self, unload};
 

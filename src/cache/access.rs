@@ -21,3 +21,18 @@ pub struct Purpose {
     /// What it does with them.
     pub access: Access,
 }
+
+impl Purpose {
+    /// The command's name as text.
+    pub const fn name(self) -> &'static str {
+        match self.command.to_str() {
+            Ok(name) => name,
+            Err(_) => "",
+        }
+    }
+
+    /// Whether it changes the cache.
+    pub const fn is_write(self) -> bool {
+        !matches!(self.access, Access::Read)
+    }
+}

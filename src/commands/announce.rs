@@ -2,11 +2,10 @@
 
 use crate::cache::Reply;
 use crate::cache::{Error, ErrorKind};
-use crate::engine;
 use crate::engine::records::announcements;
 use crate::engine::records::name::RecordName;
-use crate::engine::requests::command::PluginCheck;
-use crate::engine::{Command, Outcome};
+use crate::module;
+use crate::module::{Command, Outcome, PluginCheck};
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
@@ -39,7 +38,7 @@ impl Command for Announce {
         let name = RecordName::named(arguments.required(0));
         // What a later version may say more is none of an error.
         if let Some((name, said)) = name.zip(announcements::said(arguments.required(1))) {
-            engine::with(|engine| engine.record_announced(ctx, name, said));
+            module::with(|engine| engine.record_announced(ctx, name, said));
         }
         Reply::Ok.into()
     }

@@ -4,8 +4,9 @@ use super::query_words::Options;
 use crate::cache::named_query::{parse_name, parse_sql, NamedQuery};
 use crate::cache::{Access, Reply};
 use crate::cache::{Error, ErrorKind, Ttl, Value};
-use crate::engine;
-use crate::engine::{command_names, Command, Engine, Outcome};
+use crate::engine::command_names;
+use crate::module;
+use crate::module::{Command, Engine, Outcome};
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec, User};
 
 /// The command.
@@ -49,7 +50,7 @@ fn run(ctx: Context<'_>, words: &[&[u8]]) -> Result<Reply, Error> {
             let name = parse_name(name)?;
             change(ctx, |engine| engine.remove_query(ctx, name))
         }
-        (b"LIST", []) => engine::with(|engine| Some(list(engine, ctx))).unwrap_or_else(|| Ok(Reply::default())),
+        (b"LIST", []) => module::with(|engine| Some(list(engine, ctx))).unwrap_or_else(|| Ok(Reply::default())),
         (b"HELP", []) => Ok(Reply::lines(Define::HELP)),
         (_, [sql, options @ ..]) => {
             let query = query(first, sql, options)?;
@@ -76,7 +77,7 @@ fn change(ctx: Context<'_>, work: impl FnOnce(&mut Engine) -> Result<(), Error>)
     if ctx.flags().is_replica() {
         return Err(Error::new(ErrorKind::ReadOnly, "You can't write against a read only replica."));
     }
-    let changed = engine::with(|engine| {
+    let changed = module::with(|engine| {
         // What was saved before is not to be lost by this.
         engine.know_definitions(ctx);
         Some(engine.may_define(ctx, &User::of(ctx), Access::Write).and_then(|()| work(engine)))

@@ -4,11 +4,12 @@
 use std::rc::Rc;
 
 use crate::cache::{tag, Error, Value};
-use crate::cache::{Access, Answer, Reply};
-use crate::engine;
-use crate::engine::requests::command::PluginCheck;
-use crate::engine::{run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCall, TableCommand};
-use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec, Text, User};
+use crate::cache::{Access, Answer, Purpose, Reply};
+use crate::engine::host::{Callback, Host};
+use crate::engine::{Caller, Engine, Keys, Store, Table, TableCall, TableCommand};
+use crate::module;
+use crate::module::{run_on_table, Command, Outcome, PluginCheck};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ impl Command for Flush {
 }
 
 fn flush_all(ctx: Context<'_>) -> Reply {
-    engine::with(|engine| match may_flush(engine, ctx) {
+    module::with(|engine| match may_flush(engine, ctx) {
         Ok(()) => dropped(engine.flush_all(ctx)),
         Err(error) => Reply::Error(error),
     })
@@ -70,14 +71,14 @@ fn flush_all(ctx: Context<'_>) -> Reply {
 
 fn flush_tags(ctx: Context<'_>, names: &[Box<[u8]>]) -> Result<Reply, Error> {
     let tags: Vec<&str> = names.iter().map(|name| tag::parse(name)).collect::<Result<_, _>>()?;
-    engine::with(|engine| Some(may_flush(engine, ctx).map(|()| dropped(engine.flush_tags(ctx, &tags)))))
+    module::with(|engine| Some(may_flush(engine, ctx).map(|()| dropped(engine.flush_tags(ctx, &tags)))))
         .unwrap_or_else(|| Ok(Reply::default()))
 }
 
 /// What is dropped may stand under any key of the cache.
-fn may_flush(engine: &mut Engine, ctx: Context<'_>) -> Result<(), Error> {
-    let prefix = engine.settings().cache_prefix.clone();
-    engine.may_access(ctx, &User::of(ctx), Flush::SPEC.purpose(), &[&Text::new(prefix.as_bytes())])
+fn may_flush<H: Host>(engine: &Engine<H>, ctx: H::Context<'_>) -> Result<(), Error> {
+    let prefix = ctx.key(engine.settings().cache_prefix.as_bytes());
+    engine.may_access(ctx, &ctx.user(), Flush::SPEC.purpose(), &[&prefix])
 }
 
 fn dropped(count: usize) -> Reply {
@@ -85,20 +86,26 @@ fn dropped(count: usize) -> Reply {
 }
 
 /// The command on its tables: dropped once every one of them is known, all or none.
-struct FlushTables {
-    names: Vec<Box<[u8]>>,
+pub(super) struct FlushTables {
+    pub(super) names: Vec<Box<[u8]>>,
 }
 
-impl TableCommand for FlushTables {
-    fn spec(&self) -> &'static Spec {
-        &Flush::SPEC
+impl<H: Host> TableCommand<H> for FlushTables {
+    fn purpose(&self) -> Purpose {
+        Flush::SPEC.purpose()
     }
 
     fn keys(&self) -> Keys<'_> {
         Keys::None
     }
 
-    fn run(&self, engine: &mut Engine, ctx: Context<'_>, _: &Rc<Table>, caller: &mut Caller) -> Result<Answer, Error> {
+    fn run(
+        &self,
+        engine: &mut Engine<H>,
+        ctx: H::Context<'_>,
+        _: &Rc<Table>,
+        caller: &mut Caller<H>,
+    ) -> Result<Answer, Error> {
         let mut tables: Vec<Rc<Table>> = Vec::with_capacity(self.names.len());
         for name in &self.names {
             let Some(table) = engine.known(ctx, name) else {
@@ -109,7 +116,7 @@ impl TableCommand for FlushTables {
             }
         }
         for table in &tables {
-            engine.may_access(ctx, &caller.user, Flush::SPEC.purpose(), &[&Text::new(&table.acl_prefix)])?;
+            engine.may_access(ctx, &caller.user, Flush::SPEC.purpose(), &[&ctx.key(&table.acl_prefix)])?;
         }
         for table in &tables {
             engine.start_epoch(ctx, table);
@@ -117,7 +124,7 @@ impl TableCommand for FlushTables {
         Ok(Answer::Now(dropped(tables.len())))
     }
 
-    fn boxed(&self) -> Box<dyn TableCommand> {
+    fn boxed(&self) -> Box<dyn TableCommand<H>> {
         Box::new(Self { names: self.names.clone() })
     }
 }

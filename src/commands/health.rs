@@ -1,8 +1,8 @@
 //! `PGCACHE.HEALTH`: whether PostgreSQL can be reached, source by source. Asks nobody: it tells what is known.
 
 use crate::cache::Reply;
-use crate::engine;
-use crate::engine::{Command, Outcome};
+use crate::module;
+use crate::module::{Command, Outcome};
 use crate::plugins::health;
 use crate::server::{Arguments, Context, Spec};
 
@@ -22,6 +22,6 @@ impl Command for Health {
     };
 
     fn run(_: Context<'_>, _: Arguments<'_>) -> Outcome {
-        engine::with(|engine| Reply::Value(health::described(&engine.overview()))).into()
+        module::with(|engine| Reply::Value(health::described(&engine.overview()))).into()
     }
 }

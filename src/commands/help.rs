@@ -2,7 +2,7 @@
 
 use crate::cache::Reply;
 use crate::cache::Value;
-use crate::engine::{Command, Outcome};
+use crate::module::{Command, Outcome};
 use crate::server::{Arguments, Context, Spec};
 
 /// The command.

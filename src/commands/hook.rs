@@ -3,9 +3,8 @@
 
 use crate::cache::Reply;
 use crate::cache::{Error, ErrorKind};
-use crate::engine;
-use crate::engine::requests::command::PluginCheck;
-use crate::engine::{Command, Engine, Outcome};
+use crate::module;
+use crate::module::{Command, Engine, Outcome, PluginCheck};
 use crate::plugins::hooks::action::Action;
 use crate::plugins::hooks::hook::{list, Definition};
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec, Text, User};
@@ -86,7 +85,7 @@ fn run(ctx: Context<'_>, word: &[u8], words: &[&str]) -> Result<Reply, Error> {
             let is_there = engine.plugins().hooks.registry_mut().enable(name, word == b"ENABLE");
             is_there.then_some(()).ok_or_else(no_such_hook)
         }),
-        (b"LIST", []) => Ok(engine::with(|engine| Reply::Value(list(&engine.plugins().hooks.all())))),
+        (b"LIST", []) => Ok(module::with(|engine| Reply::Value(list(&engine.plugins().hooks.all())))),
         (b"HELP", []) => Ok(Reply::lines(Hook::HELP)),
         _ => Err(Error::malformed("HOOK takes ADD, DEL, LIST, ENABLE, DISABLE or HELP; see PGCACHE.HOOK HELP")),
     }
@@ -113,7 +112,7 @@ fn may_do(ctx: Context<'_>, action: &Action) -> Result<(), Error> {
 
 /// Whether there is a hook of that name that the user may not add.
 fn is_forbidden(ctx: Context<'_>, name: &str) -> bool {
-    engine::with(|engine| {
+    module::with(|engine| {
         let hooks = engine.plugins().hooks.all();
         let action = hooks.iter().find(|hook| hook.definition.name == name).map(|hook| hook.definition.action.clone());
         action.is_some_and(|action| may_do(ctx, &action).is_err())
@@ -133,7 +132,7 @@ fn change(ctx: Context<'_>, work: impl FnOnce(&mut Engine) -> Result<(), Error>)
     if ctx.flags().is_replica() {
         return Err(Error::new(ErrorKind::ReadOnly, "You can't write against a read only replica."));
     }
-    let changed = engine::with(|engine| {
+    let changed = module::with(|engine| {
         // What was saved before is not to be lost by this.
         engine.keep_hooks(ctx);
         let result = work(engine);

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::query_words;
-use crate::cache::{Access, Answer, Reply};
+use crate::cache::{Access, Answer, Purpose, Reply};
 use crate::cache::{Age, Entry, Error, Stored, Value};
-use crate::engine::queries::{ask, Wanted};
-use crate::engine::requests::command::PluginCheck;
-use crate::engine::{
-    command_names, run_on_table, Caller, Command, Engine, Keys, Outcome, ResolvedKey, Table, TableCommand,
-};
-use crate::server::{keyspace, Argument, ArgumentKind, Arguments, Context, Spec};
+use crate::engine::host::Host;
+use crate::engine::queries::Wanted;
+use crate::engine::{command_names, Caller, Engine, Keys, ResolvedKey, Store, StoreKey, Table, TableCommand};
+use crate::module;
+use crate::module::{run_on_table, Command, Outcome, PluginCheck};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Command for Inspect {
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         if is_query(arguments) {
             return match query_words::asked(arguments.all().get(1..).unwrap_or_default()) {
-                Ok(asked) => ask(ctx, asked, Wanted::Inspection).into(),
+                Ok(asked) => module::with(|engine| engine.ask(ctx, &asked, Wanted::Inspection)).into(),
                 Err(error) => error.into(),
             };
         }
@@ -60,13 +60,13 @@ fn is_query(arguments: Arguments<'_>) -> bool {
 }
 
 /// The command on its table.
-struct InspectRow<'a> {
-    key: Cow<'a, [u8]>,
+pub(super) struct InspectRow<'a> {
+    pub(super) key: Cow<'a, [u8]>,
 }
 
-impl TableCommand for InspectRow<'_> {
-    fn spec(&self) -> &'static Spec {
-        &Inspect::SPEC
+impl<H: Host> TableCommand<H> for InspectRow<'_> {
+    fn purpose(&self) -> Purpose {
+        Inspect::SPEC.purpose()
     }
 
     fn keys(&self) -> Keys<'_> {
@@ -75,16 +75,16 @@ impl TableCommand for InspectRow<'_> {
 
     fn run(
         &self,
-        engine: &mut Engine,
-        ctx: Context<'_>,
+        engine: &mut Engine<H>,
+        ctx: H::Context<'_>,
         table: &Rc<Table>,
-        caller: &mut Caller,
+        caller: &mut Caller<H>,
     ) -> Result<Answer, Error> {
         let resolved_key = engine.checked_key(ctx, caller, Inspect::SPEC.purpose(), table, &self.key)?;
         Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &resolved_key))))
     }
 
-    fn boxed(&self) -> Box<dyn TableCommand> {
+    fn boxed(&self) -> Box<dyn TableCommand<H>> {
         Box::new(InspectRow { key: Cow::Owned(self.key.to_vec()) })
     }
 }
@@ -108,7 +108,7 @@ impl Kind {
 }
 
 /// What is left of the life of an entry that the server keeps for `left_ms` more, and whether only its grace is left.
-fn life(engine: &Engine, entry: Kind, left_ms: Option<u64>) -> (Option<u64>, bool) {
+fn life<H: Host>(engine: &Engine<H>, entry: Kind, left_ms: Option<u64>) -> (Option<u64>, bool) {
     let ageing = engine.ageing();
     match left_ms {
         Some(left_ms) if entry == Kind::Row => {
@@ -118,8 +118,13 @@ fn life(engine: &Engine, entry: Kind, left_ms: Option<u64>) -> (Option<u64>, boo
     }
 }
 
-fn describe(engine: &Engine, ctx: Context<'_>, table: &Table, resolved_key: &ResolvedKey) -> Value {
-    let ((bytes, entry), left_ms) = keyspace::read_with_ttl(ctx, &resolved_key.cache_key, |stored| match stored {
+fn describe<H: Host>(
+    engine: &Engine<H>,
+    ctx: H::Context<'_>,
+    table: &Table,
+    resolved_key: &ResolvedKey<H::Key>,
+) -> Value {
+    let ((bytes, entry), left_ms) = ctx.read_with_ttl(&resolved_key.cache_key, |stored| match stored {
         Stored::Bytes(bytes) => (Some(bytes.len()), Kind::of(bytes)),
         Stored::Nothing | Stored::OtherType => (None, Kind::Other),
     });

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::cache::{Access, Answer, Reply};
+use crate::cache::{Access, Answer, Purpose, Reply};
 use crate::cache::{Error, ErrorKind};
-use crate::engine::{
-    run_on_table, Caller, Command, Engine, Keys, LoadedRow, Outcome, ResolvedKey, Table, TableCommand,
-};
+use crate::engine::host::Host;
+use crate::engine::{Caller, Engine, Keys, LoadedRow, ResolvedKey, Store, StoreKey, Table, TableCommand};
+use crate::module::{run_on_table, Command, Outcome};
 use crate::plugins::Event;
-use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec, Text, User};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 use crate::settings::EventType;
 
 /// The command.
@@ -36,13 +36,13 @@ impl Command for Invalidate {
 }
 
 /// The command on its table.
-struct InvalidateRow<'a> {
-    key: Cow<'a, [u8]>,
+pub(super) struct InvalidateRow<'a> {
+    pub(super) key: Cow<'a, [u8]>,
 }
 
-impl TableCommand for InvalidateRow<'_> {
-    fn spec(&self) -> &'static Spec {
-        &Invalidate::SPEC
+impl<H: Host> TableCommand<H> for InvalidateRow<'_> {
+    fn purpose(&self) -> Purpose {
+        Invalidate::SPEC.purpose()
     }
 
     fn keys(&self) -> Keys<'_> {
@@ -51,10 +51,10 @@ impl TableCommand for InvalidateRow<'_> {
 
     fn run(
         &self,
-        engine: &mut Engine,
-        ctx: Context<'_>,
+        engine: &mut Engine<H>,
+        ctx: H::Context<'_>,
         table: &Rc<Table>,
-        caller: &mut Caller,
+        caller: &mut Caller<H>,
     ) -> Result<Answer, Error> {
         let resolved_key = engine.checked_key(ctx, caller, Invalidate::SPEC.purpose(), table, &self.key)?;
         engine.count_invalidation();
@@ -71,25 +71,25 @@ impl TableCommand for InvalidateRow<'_> {
         drop_own_key(engine, ctx, table, resolved_key, caller)
     }
 
-    fn boxed(&self) -> Box<dyn TableCommand> {
+    fn boxed(&self) -> Box<dyn TableCommand<H>> {
         Box::new(InvalidateRow { key: Cow::Owned(self.key.to_vec()) })
     }
 }
 
 /// Whether the row cannot stand under another key than the one that was dropped.
-fn is_settled(resolved_key: &ResolvedKey) -> bool {
+fn is_settled(resolved_key: &ResolvedKey<impl StoreKey>) -> bool {
     let has_one_spelling = resolved_key.lookup.rules.iter().all(|rule| rule.text_is_unique());
     !resolved_key.needs_postgres || (resolved_key.as_written.is_some() && has_one_spelling)
 }
 
 /// The row may stand under a spelling that only PostgreSQL knows: it is asked. Where it cannot be asked or has
 /// no such row, nobody can say under which key the entry stands, and doubt drops the table.
-fn drop_own_key(
-    engine: &mut Engine,
-    ctx: Context<'_>,
+fn drop_own_key<H: Host>(
+    engine: &mut Engine<H>,
+    ctx: H::Context<'_>,
     table: &Rc<Table>,
-    resolved_key: ResolvedKey,
-    caller: &mut Caller,
+    resolved_key: ResolvedKey<H::Key>,
+    caller: &mut Caller<H>,
 ) -> Result<Answer, Error> {
     let (table_then, user) = (Rc::clone(table), caller.user.clone());
     let asked = engine.ask_for_own_key(
@@ -115,11 +115,11 @@ fn drop_own_key(
     }
 }
 
-fn drop_brought(
-    engine: &mut Engine,
-    ctx: Context<'_>,
+fn drop_brought<H: Host>(
+    engine: &mut Engine<H>,
+    ctx: H::Context<'_>,
     table: &Rc<Table>,
-    user: &User,
+    user: &H::User,
     loaded: &LoadedRow,
 ) -> Result<(), Error> {
     engine.check_own_key(ctx, user, loaded, Invalidate::SPEC.purpose())?;
@@ -127,8 +127,13 @@ fn drop_brought(
 }
 
 /// Drops the whole table, for a user who may do so by FLUSH TABLE as far as keys are concerned.
-fn drop_table(engine: &mut Engine, ctx: Context<'_>, table: &Rc<Table>, user: &User) -> Result<(), Error> {
-    let prefix = Text::new(&table.acl_prefix);
+fn drop_table<H: Host>(
+    engine: &mut Engine<H>,
+    ctx: H::Context<'_>,
+    table: &Rc<Table>,
+    user: &H::User,
+) -> Result<(), Error> {
+    let prefix = ctx.key(&table.acl_prefix);
     engine.may_access(ctx, user, Invalidate::SPEC.purpose(), &[&prefix]).map_err(|_| needs_table())?;
     engine.start_epoch(ctx, table);
     Ok(())

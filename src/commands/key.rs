@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::cache::{Access, Answer, Reply};
+use crate::cache::{Access, Answer, Purpose, Reply};
 use crate::cache::{Error, Stored};
-use crate::engine::{run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCommand};
-use crate::server::{keyspace, Argument, ArgumentKind, Arguments, Context, Spec};
+use crate::engine::host::Host;
+use crate::engine::{Caller, Engine, Keys, Store, StoreKey, Table, TableCommand};
+use crate::module::{run_on_table, Command, Outcome};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]
@@ -32,13 +34,13 @@ impl Command for Key {
 }
 
 /// The command on its table.
-struct KeyOfRow<'a> {
-    key: Cow<'a, [u8]>,
+pub(super) struct KeyOfRow<'a> {
+    pub(super) key: Cow<'a, [u8]>,
 }
 
-impl TableCommand for KeyOfRow<'_> {
-    fn spec(&self) -> &'static Spec {
-        &Key::SPEC
+impl<H: Host> TableCommand<H> for KeyOfRow<'_> {
+    fn purpose(&self) -> Purpose {
+        Key::SPEC.purpose()
     }
 
     fn keys(&self) -> Keys<'_> {
@@ -47,14 +49,14 @@ impl TableCommand for KeyOfRow<'_> {
 
     fn run(
         &self,
-        engine: &mut Engine,
-        ctx: Context<'_>,
+        engine: &mut Engine<H>,
+        ctx: H::Context<'_>,
         table: &Rc<Table>,
-        caller: &mut Caller,
+        caller: &mut Caller<H>,
     ) -> Result<Answer, Error> {
         let resolved_key = engine.checked_key(ctx, caller, Key::SPEC.purpose(), table, &self.key)?;
         // An entry is stored under its row's own key only: where one stands, that is it.
-        let stands = keyspace::read(ctx, &resolved_key.cache_key, |stored| stored != Stored::Nothing);
+        let stands = ctx.read(&resolved_key.cache_key, |stored| stored != Stored::Nothing);
         if !resolved_key.needs_postgres || stands {
             return Ok(Answer::Now(Reply::Buffer(resolved_key.cache_key.as_bytes().to_vec())));
         }
@@ -75,7 +77,7 @@ impl TableCommand for KeyOfRow<'_> {
         )
     }
 
-    fn boxed(&self) -> Box<dyn TableCommand> {
+    fn boxed(&self) -> Box<dyn TableCommand<H>> {
         Box::new(KeyOfRow { key: Cow::Owned(self.key.to_vec()) })
     }
 }

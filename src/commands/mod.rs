@@ -16,6 +16,8 @@ mod query_words;
 pub mod read;
 pub mod slowlog;
 pub mod stats;
+#[cfg(test)]
+mod tests;
 pub mod watch;
 pub mod write;
 

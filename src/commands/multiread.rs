@@ -4,17 +4,17 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::cache::{Access, Answer, Reply};
+use crate::cache::{Access, Answer, Purpose, Reply};
 use crate::cache::{Age, Entry, Error, Timings, Ttl};
 use crate::engine::catalog::lookup::resolve_keys;
+use crate::engine::host::{Callback, Host};
 use crate::engine::loads::entries::Found;
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
 use crate::engine::loads::pending_multiread::PendingMultiread;
 use crate::engine::loads::rows::Rows;
-use crate::engine::{
-    command_names, run_on_table, Caller, Command, Engine, FlightWaiter, Keys, Outcome, ResolvedKey, Table, TableCommand,
-};
-use crate::server::{reply, Argument, ArgumentKind, Arguments, Context, Spec, User};
+use crate::engine::{command_names, Caller, Engine, FlightWaiter, Keys, ResolvedKey, Table, TableCommand};
+use crate::module::{run_on_table, Command, Outcome};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]
@@ -49,22 +49,22 @@ impl Command for MultiRead {
 }
 
 /// The command on its table.
-struct ReadRows<'a> {
-    keys: Cow<'a, [u8]>,
-    ttl: Option<Ttl>,
+pub(super) struct ReadRows<'a> {
+    pub(super) keys: Cow<'a, [u8]>,
+    pub(super) ttl: Option<Ttl>,
 }
 
 /// What the cache has of the keys.
-struct LookedUp {
+struct LookedUp<K> {
     rows: Rows,
     /// Rows that are not in the cache, each with its place.
-    missing: Vec<(usize, RowLoad)>,
-    to_refresh: Vec<RowLoad>,
+    missing: Vec<(usize, RowLoad<K>)>,
+    to_refresh: Vec<RowLoad<K>>,
 }
 
-impl TableCommand for ReadRows<'_> {
-    fn spec(&self) -> &'static Spec {
-        &MultiRead::SPEC
+impl<H: Host> TableCommand<H> for ReadRows<'_> {
+    fn purpose(&self) -> Purpose {
+        MultiRead::SPEC.purpose()
     }
 
     fn keys(&self) -> Keys<'_> {
@@ -73,10 +73,10 @@ impl TableCommand for ReadRows<'_> {
 
     fn run(
         &self,
-        engine: &mut Engine,
-        ctx: Context<'_>,
+        engine: &mut Engine<H>,
+        ctx: H::Context<'_>,
         table: &Rc<Table>,
-        caller: &mut Caller,
+        caller: &mut Caller<H>,
     ) -> Result<Answer, Error> {
         let keys = resolve_keys(engine, table, &self.keys)?;
         let LookedUp { rows, missing, to_refresh } = look_up_all(engine, ctx, table, caller, keys, self.ttl)?;
@@ -84,15 +84,15 @@ impl TableCommand for ReadRows<'_> {
             engine.refresh(ctx, table, to_refresh, self.ttl);
             let json = rows.into_json();
             return Ok(Answer::Now(if caller.is_in_command() {
-                reply::bulk(ctx, &json);
+                let reply = ctx.reply_with(&json, true);
                 engine.keep_scratch(json);
-                Reply::Sent
+                reply
             } else {
                 Reply::Buffer(json)
             }));
         }
         let waiter = caller.wait(engine, ctx)?;
-        let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
+        let user = Rc::new(caller.take_user());
         let multiread = engine.start_multiread(PendingMultiread {
             waiter,
             user,
@@ -111,20 +111,20 @@ impl TableCommand for ReadRows<'_> {
         Ok(Answer::Blocked(waiter))
     }
 
-    fn boxed(&self) -> Box<dyn TableCommand> {
+    fn boxed(&self) -> Box<dyn TableCommand<H>> {
         Box::new(ReadRows { keys: Cow::Owned(self.keys.to_vec()), ttl: self.ttl })
     }
 }
 
 /// Every key is checked before any is read: a refusal tells nothing about the others.
-fn look_up_all(
-    engine: &mut Engine,
-    ctx: Context<'_>,
+fn look_up_all<H: Host>(
+    engine: &mut Engine<H>,
+    ctx: H::Context<'_>,
     table: &Rc<Table>,
-    caller: &Caller,
-    keys: Vec<ResolvedKey>,
+    caller: &Caller<H>,
+    keys: Vec<ResolvedKey<H::Key>>,
     ttl: Option<Ttl>,
-) -> Result<LookedUp, Error> {
+) -> Result<LookedUp<H::Key>, Error> {
     engine.check_all(ctx, caller, MultiRead::SPEC.purpose(), table, &keys)?;
     let is_reliable = engine.may_rely_on(ctx, table);
     let max_bytes = engine.settings().max_multiread_bytes;

@@ -3,8 +3,8 @@
 
 use crate::cache::Error;
 use crate::cache::Reply;
-use crate::engine;
-use crate::engine::{Command, Outcome};
+use crate::module;
+use crate::module::{Command, Outcome};
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 use crate::workers::Job;
 
@@ -27,10 +27,10 @@ impl Command for Panic {
         match arguments.required(0).to_ascii_uppercase().as_slice() {
             b"COMMAND" => panic!("asked for by a test"),
             b"CALLBACK" => {
-                engine::with(|engine| engine.panic_at_next_tick());
+                module::with(|engine| engine.panic_at_next_tick());
                 Reply::Ok.into()
             }
-            b"WORKER" => engine::with(|engine| {
+            b"WORKER" => module::with(|engine| {
                 let pushed = engine.sources().get(0).map(|active| active.queue.push_job(Job::Panic, usize::MAX));
                 if matches!(pushed, Some(Ok(()))) {
                     Reply::Ok

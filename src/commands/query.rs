@@ -3,8 +3,10 @@
 
 use super::query_words;
 use crate::cache::Access;
-use crate::engine::queries::{ask, Wanted};
-use crate::engine::{command_names, Command, Outcome};
+use crate::engine::command_names;
+use crate::engine::queries::Wanted;
+use crate::module;
+use crate::module::{Command, Outcome};
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
@@ -27,7 +29,7 @@ impl Command for Query {
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         match query_words::asked(&arguments.all()) {
-            Ok(asked) => ask(ctx, asked, Wanted::Rows).into(),
+            Ok(asked) => module::with(|engine| engine.ask(ctx, &asked, Wanted::Rows)).into(),
             Err(error) => error.into(),
         }
     }

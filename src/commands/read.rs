@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::cache::{Access, Answer, Reply};
+use crate::cache::{Access, Answer, Purpose, Reply};
 use crate::cache::{Age, Error, Ttl};
+use crate::engine::host::Host;
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
-use crate::engine::{
-    command_names, run_on_table, Caller, Command, Engine, FlightWaiter, Keys, Outcome, Table, TableCommand,
-};
-use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec, User};
+use crate::engine::{command_names, Caller, Engine, FlightWaiter, Keys, Table, TableCommand};
+use crate::module::{run_on_table, Command, Outcome};
+use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]
@@ -41,14 +41,14 @@ impl Command for Read {
 }
 
 /// The command on its table.
-struct ReadRow<'a> {
-    key: Cow<'a, [u8]>,
-    ttl: Option<Ttl>,
+pub(super) struct ReadRow<'a> {
+    pub(super) key: Cow<'a, [u8]>,
+    pub(super) ttl: Option<Ttl>,
 }
 
-impl TableCommand for ReadRow<'_> {
-    fn spec(&self) -> &'static Spec {
-        &Read::SPEC
+impl<H: Host> TableCommand<H> for ReadRow<'_> {
+    fn purpose(&self) -> Purpose {
+        Read::SPEC.purpose()
     }
 
     fn keys(&self) -> Keys<'_> {
@@ -57,10 +57,10 @@ impl TableCommand for ReadRow<'_> {
 
     fn run(
         &self,
-        engine: &mut Engine,
-        ctx: Context<'_>,
+        engine: &mut Engine<H>,
+        ctx: H::Context<'_>,
         table: &Rc<Table>,
-        caller: &mut Caller,
+        caller: &mut Caller<H>,
     ) -> Result<Answer, Error> {
         let resolved_key = engine.checked_key(ctx, caller, Read::SPEC.purpose(), table, &self.key)?;
         let in_command = caller.is_in_command();
@@ -74,7 +74,7 @@ impl TableCommand for ReadRow<'_> {
         }
         let row = RowLoad::of(resolved_key)?;
         let waiter = caller.wait(engine, ctx)?;
-        let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
+        let user = Rc::new(caller.take_user());
         engine.emit_miss(ctx, table, &row.resolved_key);
         let mut requests = LoadRequests::default();
         let ttl_s = engine.ttl_s(self.ttl);
@@ -83,7 +83,7 @@ impl TableCommand for ReadRow<'_> {
         Ok(Answer::Blocked(waiter))
     }
 
-    fn boxed(&self) -> Box<dyn TableCommand> {
+    fn boxed(&self) -> Box<dyn TableCommand<H>> {
         Box::new(ReadRow { key: Cow::Owned(self.key.to_vec()), ttl: self.ttl })
     }
 }

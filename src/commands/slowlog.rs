@@ -2,8 +2,8 @@
 
 use crate::cache::Reply;
 use crate::cache::{Error, Value};
-use crate::engine;
-use crate::engine::{Command, Outcome};
+use crate::module;
+use crate::module::{Command, Outcome};
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 
 /// How many GET returns unless it is told, as the server's own SLOWLOG.
@@ -43,14 +43,14 @@ impl Command for SlowLog {
         let word = arguments.required(0).to_ascii_uppercase();
         let reply = match (word.as_slice(), arguments.get(1)) {
             (b"GET", count) => match count.map_or(Ok(DEFAULT_COUNT), parse_count) {
-                Ok(count) => engine::with(|engine| {
+                Ok(count) => module::with(|engine| {
                     let latest = engine.plugins().slowlog.latest(count);
                     Reply::Value(Value::List(latest.iter().map(|slow| slow.described(usize::MAX)).collect()))
                 }),
                 Err(error) => error.into(),
             },
-            (b"LEN", None) => engine::with(|engine| Reply::Value(Value::from(engine.plugins().slowlog.len() as u64))),
-            (b"RESET", None) => engine::with(|engine| {
+            (b"LEN", None) => module::with(|engine| Reply::Value(Value::from(engine.plugins().slowlog.len() as u64))),
+            (b"RESET", None) => module::with(|engine| {
                 engine.plugins().slowlog.reset();
                 Reply::Ok
             }),

@@ -3,8 +3,8 @@
 
 use crate::cache::Error;
 use crate::cache::Reply;
-use crate::engine;
-use crate::engine::{Command, Engine, Outcome};
+use crate::module;
+use crate::module::{Command, Engine, Outcome};
 use crate::plugins::stats::report;
 use crate::plugins::stats::statistics::CommandStats;
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
@@ -43,10 +43,10 @@ impl Command for Stats {
     fn run(_: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         let word = arguments.get(0).map(<[u8]>::to_ascii_uppercase);
         let reply = match (word.as_deref(), arguments.get(1)) {
-            (None, _) => engine::with(|engine| Reply::Value(engine.stats())),
-            (Some(b"TABLE"), Some(name)) => engine::with(|engine| of_table(engine, name)),
-            (Some(b"COMMAND"), Some(name)) => engine::with(|engine| of_command(engine, name)),
-            (Some(b"RESET"), None) => engine::with(|engine| {
+            (None, _) => module::with(|engine| Reply::Value(engine.stats())),
+            (Some(b"TABLE"), Some(name)) => module::with(|engine| of_table(engine, name)),
+            (Some(b"COMMAND"), Some(name)) => module::with(|engine| of_command(engine, name)),
+            (Some(b"RESET"), None) => module::with(|engine| {
                 engine.reset_figures();
                 Reply::Ok
             }),

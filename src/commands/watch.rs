@@ -3,8 +3,8 @@
 use crate::cache::name::TableName;
 use crate::cache::{Answer, Reply};
 use crate::cache::{Error, Value};
-use crate::engine;
-use crate::engine::{Command, Engine, Outcome};
+use crate::module;
+use crate::module::{Command, Engine, Outcome};
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 use crate::workers::watch_request::Watching;
 
@@ -43,7 +43,7 @@ impl Command for Watch {
         let word = arguments.required(0).to_ascii_uppercase();
         match (word.as_slice(), arguments.get(1)) {
             (b"HELP", None) => Reply::lines(Watch::HELP).into(),
-            (b"LIST", None) => engine::with(|engine| list(engine, ctx)).into(),
+            (b"LIST", None) => module::with(|engine| list(engine, ctx)).into(),
             (b"ADD", Some(table)) => on_relation(ctx, table, Watching::Add).into(),
             (b"DEL", Some(table)) => on_relation(ctx, table, Watching::Del).into(),
             (b"SQL", Some(table)) => on_relation(ctx, table, Watching::Sql).into(),
@@ -60,7 +60,7 @@ fn list(engine: &mut Engine, ctx: Context<'_>) -> Answer {
 }
 
 fn on_relation(ctx: Context<'_>, table: &[u8], what: fn(String) -> Watching) -> Answer {
-    engine::with(|engine| {
+    module::with(|engine| {
         let asked = TableName::parse(table).and_then(|name| {
             let source = engine.sources().named(name.source())?;
             engine.watch(ctx, &[source], &what(name.relation().to_owned()))

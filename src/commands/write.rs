@@ -5,9 +5,11 @@ use std::rc::Rc;
 
 use serde_json::value::RawValue;
 
-use crate::cache::{Access, Answer, Reply};
+use crate::cache::{Access, Answer, Purpose, Reply};
 use crate::cache::{Error, ErrorKind, Ttl};
-use crate::engine::{run_on_table, Caller, Command, Engine, Keys, Outcome, Table, TableCommand};
+use crate::engine::host::Host;
+use crate::engine::{Caller, Engine, Keys, StoreKey, Table, TableCommand};
+use crate::module::{run_on_table, Command, Outcome};
 use crate::plugins::Event;
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
 use crate::settings::EventType;
@@ -55,15 +57,15 @@ fn row(data: &[u8]) -> Result<&[u8], Error> {
 }
 
 /// The command on its table.
-struct WriteRow<'a> {
-    key: Cow<'a, [u8]>,
-    data: Cow<'a, [u8]>,
-    ttl: Option<Ttl>,
+pub(super) struct WriteRow<'a> {
+    pub(super) key: Cow<'a, [u8]>,
+    pub(super) data: Cow<'a, [u8]>,
+    pub(super) ttl: Option<Ttl>,
 }
 
-impl TableCommand for WriteRow<'_> {
-    fn spec(&self) -> &'static Spec {
-        &Write::SPEC
+impl<H: Host> TableCommand<H> for WriteRow<'_> {
+    fn purpose(&self) -> Purpose {
+        Write::SPEC.purpose()
     }
 
     fn keys(&self) -> Keys<'_> {
@@ -72,10 +74,10 @@ impl TableCommand for WriteRow<'_> {
 
     fn run(
         &self,
-        engine: &mut Engine,
-        ctx: Context<'_>,
+        engine: &mut Engine<H>,
+        ctx: H::Context<'_>,
         table: &Rc<Table>,
-        caller: &mut Caller,
+        caller: &mut Caller<H>,
     ) -> Result<Answer, Error> {
         if self.data.len() > engine.settings().max_entry_bytes {
             return Err(Error::malformed("the data is larger than max_entry_bytes"));
@@ -104,15 +106,15 @@ impl TableCommand for WriteRow<'_> {
         )
     }
 
-    fn boxed(&self) -> Box<dyn TableCommand> {
+    fn boxed(&self) -> Box<dyn TableCommand<H>> {
         let (key, data) = (Cow::Owned(self.key.to_vec()), Cow::Owned(self.data.to_vec()));
         Box::new(WriteRow { key, data, ttl: self.ttl })
     }
 }
 
-fn put(
-    engine: &mut Engine,
-    ctx: Context<'_>,
+fn put<H: Host>(
+    engine: &mut Engine<H>,
+    ctx: H::Context<'_>,
     table: &Rc<Table>,
     key: &[u8],
     data: &[u8],

@@ -3,20 +3,15 @@
 use crate::cache::flight::CompletedFlight;
 use crate::cache::key_change::KeyChange;
 use crate::cache::{Age, Error};
+use crate::engine::host::{Callback, Host};
 use crate::engine::queries::QueryLoad;
 use crate::engine::{Engine, FlightWaiter, ResolvedKey, Store, StoreKey, Table};
 use crate::plugins::call::{Args, CommandEnd};
-use crate::plugins::{Event, EventContext};
+use crate::plugins::Event;
 use crate::postgres::Transition;
-use crate::server::Context;
 use crate::settings::EventType;
 
-impl Engine {
-    /// What the plugins are told in.
-    pub fn event_context<'a>(&'a self, ctx: Context<'a>) -> EventContext<'a> {
-        EventContext { ctx, settings: self.settings.get() }
-    }
-
+impl<H: Host> Engine<H> {
     /// The settings or a plugin's parts have changed.
     pub fn arrange_plugins(&mut self) {
         self.plugins.arrange(self.settings.get());
@@ -54,7 +49,7 @@ impl Engine {
     pub fn emit_load(
         &mut self,
         store: impl Store,
-        completed: &CompletedFlight<FlightWaiter>,
+        completed: &CompletedFlight<FlightWaiter<H>>,
         load: Option<&QueryLoad>,
         outcome: Result<u64, &Error>,
     ) {
@@ -104,19 +99,19 @@ impl Engine {
     }
 
     /// A command was answered in its own call.
-    pub fn emit_ended(&self, ctx: Context<'_>, call: &CommandEnd<'_>) {
-        self.plugins.ended(self.event_context(ctx), call);
+    pub fn emit_ended(&self, ctx: H::Context<'_>, call: &CommandEnd<'_>) {
+        ctx.emit_ended(&self.plugins, self.settings.get(), call);
     }
 
     /// Tells of the commands whose clients have waited and were answered since.
     #[inline]
-    pub fn emit_answered(&mut self, ctx: Context<'_>) {
+    pub fn emit_answered(&mut self, ctx: H::Context<'_>) {
         if self.requests.waiters.has_answered() {
             self.emit_all_answered(ctx);
         }
     }
 
-    fn emit_all_answered(&mut self, ctx: Context<'_>) {
+    fn emit_all_answered(&mut self, ctx: H::Context<'_>) {
         for (call, duration_us, error) in self.requests.waiters.take_answered() {
             let ended = CommandEnd {
                 command: call.command,

@@ -7,21 +7,23 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use crate::cache::key_change::KeyChange;
-use crate::cache::{Error, ErrorKind, Gap, Notice, Timings};
+use crate::cache::{Error, Gap, Notice, Timings};
+use crate::clock::monotonic_ms;
 use crate::engine::catalog::sources::Sources;
 use crate::engine::catalog::Catalog;
 use crate::engine::freshness::Freshness;
-use crate::engine::loads::completion::{Completion, LoadAnswer};
+use crate::engine::host::{Callback, Host};
+use crate::engine::loads::completion::Completion;
+use crate::engine::loads::waiter::LoadAnswer;
 use crate::engine::loads::Loads;
 use crate::engine::overview::counters::Counters;
 use crate::engine::queries::Queries;
 use crate::engine::records::all::Records;
+use crate::engine::requests::questions::timed_out;
 use crate::engine::requests::Requests;
 use crate::engine::{FlightWaiter, LoadedRow, Store};
 use crate::http::Endpoint;
 use crate::plugins::Plugins;
-use crate::server::clock::monotonic_ms;
-use crate::server::{event_loop, wakeup, Context};
 use crate::settings::{KeyFile, Local, Settings, Shared};
 use crate::workers::messages::{Message, MessageSender};
 use crate::workers::SourceIndex;
@@ -37,7 +39,7 @@ const STEPS_PER_LOOK: usize = 16;
 
 /// Everything that the main thread knows.
 #[derive(Debug)]
-pub struct Engine {
+pub struct Engine<H: Host> {
     /// The settings; a run-time change swaps the snapshot inside.
     pub(in crate::engine) settings: Local,
     /// Each source with its workers.
@@ -45,13 +47,13 @@ pub struct Engine {
     /// Tables, names and epochs.
     pub(in crate::engine) catalog: Catalog,
     /// Loads under way.
-    pub(in crate::engine) loads: Loads,
+    pub(in crate::engine) loads: Loads<H>,
     /// What is known of changes in PostgreSQL.
-    pub(in crate::engine) freshness: Freshness,
+    pub(in crate::engine) freshness: Freshness<H::Cursor>,
     /// Queries, their tags, and what they read.
     pub(in crate::engine) queries: Queries,
     /// Clients and commands that wait.
-    pub(in crate::engine) requests: Requests,
+    pub(in crate::engine) requests: Requests<H>,
     /// The records of hooks and queries.
     pub(in crate::engine) records: Records,
     /// Figures for INFO.
@@ -73,7 +75,7 @@ pub struct Engine {
     messages: Receiver<Message>,
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Opens the sources and starts their workers, which call `wake` when they have something to say. Fails
     /// for unreadable certificate files, for an HTTP port that is taken and when no thread can be started; never waits for
     /// PostgreSQL.
@@ -122,6 +124,11 @@ impl Engine {
         self.settings.get()
     }
 
+    /// Whole seconds of the clock that only goes forward, at the last tick.
+    pub fn now_s(&self) -> u64 {
+        self.now_s
+    }
+
     /// Each source with its workers.
     pub fn sources(&self) -> &Sources {
         &self.sources
@@ -156,7 +163,7 @@ impl Engine {
     }
 
     /// Applies what workers have sent, for at most one slice. Returns whether all is done.
-    pub fn drain_messages(&mut self, ctx: Context<'_>) -> bool {
+    pub fn drain_messages(&mut self, ctx: H::Context<'_>) -> bool {
         let started = Instant::now();
         let mut steps = 0;
         while self.take_one(ctx) {
@@ -165,13 +172,13 @@ impl Engine {
                 return false;
             }
         }
-        crate::engine::catch_up(self, ctx);
+        self.catch_up(ctx);
         true
     }
 
     /// Applies one thing, in the order: notices of changes, answers of the flight that completed, flights of the statement that came
     /// back, messages. Returns whether there was one.
-    fn take_one(&mut self, ctx: Context<'_>) -> bool {
+    fn take_one(&mut self, ctx: H::Context<'_>) -> bool {
         if let Some((source, notice)) = self.freshness.notices.pop_front() {
             self.on_notice(ctx, source, &notice);
         } else if let Some((waiting, answered)) = self.loads.answers.pop_front() {
@@ -186,12 +193,25 @@ impl Engine {
         true
     }
 
+    /// Handles the keyspace changes that the engine's own work caused, and tells of the clients that it has answered.
+    pub fn catch_up(&mut self, ctx: H::Context<'_>) {
+        self.emit_answered(ctx);
+        self.take_key_changes(ctx);
+    }
+
+    /// Handles the keyspace changes that came while the engine was at work.
+    pub fn take_key_changes(&mut self, ctx: H::Context<'_>) {
+        while let Some((change, key)) = ctx.take_key_change() {
+            self.key_changed(ctx, change, &key);
+        }
+    }
+
     /// Takes over notices, to be applied one by one and before anything that was sent after them.
     pub fn queue_notices(&mut self, source: SourceIndex, notices: Vec<Notice>) {
         self.freshness.notices.extend(notices.into_iter().map(|notice| (source, notice)));
     }
 
-    fn apply(&mut self, ctx: Context<'_>, message: Message) {
+    fn apply(&mut self, ctx: H::Context<'_>, message: Message) {
         match message {
             Message::CompletedFlight { outcomes, timings } => {
                 self.counters.statements += 1;
@@ -219,29 +239,29 @@ impl Engine {
     }
 
     /// Has everyone who waited for a flight answered, in slices.
-    pub fn answer_all(&mut self, waiters: Vec<FlightWaiter>, result: Result<LoadedRow, Error>, timings: Timings) {
+    pub fn answer_all(&mut self, waiters: Vec<FlightWaiter<H>>, result: Result<LoadedRow, Error>, timings: Timings) {
         let answered = Rc::new(LoadAnswer { result, timings });
         self.loads.answers.extend(waiters.into_iter().map(|waiting| (waiting, Rc::clone(&answered))));
     }
 
     /// The answers that nobody has been given yet.
     #[cfg(test)]
-    pub fn take_answers(&mut self) -> Vec<(FlightWaiter, crate::engine::loads::completion::SharedAnswer)> {
+    pub fn take_answers(&mut self) -> Vec<(FlightWaiter<H>, crate::engine::loads::waiter::SharedAnswer)> {
         self.loads.answers.drain(..).collect()
     }
 
     /// The server's clock tick, ten times a second or more: gives up what takes too long.
-    pub fn tick(&mut self, ctx: Context<'_>) {
+    pub fn tick(&mut self, ctx: H::Context<'_>) {
         if std::mem::take(&mut self.panic_at_next_tick) {
             panic!("asked for by a test");
         }
-        let now = monotonic_ms();
+        let now = ctx.monotonic_ms();
         self.now_s = now / 1000;
         self.expire_questions(now);
         // Ticks of the event loop may not be counted any more.
         self.call_workers();
         let reads = self.counters.hits + self.counters.misses;
-        event_loop::count_ticks(ctx, reads.saturating_sub(self.reads_at_tick) > BUSY_READS);
+        ctx.count_ticks(reads.saturating_sub(self.reads_at_tick) > BUSY_READS);
         self.reads_at_tick = reads;
         self.run_deferred_writes(ctx);
         self.keep_up(ctx);
@@ -251,9 +271,9 @@ impl Engine {
         self.announce_records(ctx, now);
         self.sweep_on(ctx);
         if !self.loads.answers.is_empty() || !self.requests.awaiting_plugins.is_empty() {
-            wakeup::wake();
+            ctx.wake();
         }
-        crate::engine::catch_up(self, ctx);
+        self.catch_up(ctx);
         self.publish(now);
     }
 
@@ -331,9 +351,4 @@ impl Engine {
         }
         self.emit_key_change(store, change, key);
     }
-}
-
-/// `PGTIMEOUT`.
-pub fn timed_out() -> Error {
-    Error::new(ErrorKind::Timeout, "load_timeout_ms passed before PostgreSQL answered: try again, or raise it")
 }

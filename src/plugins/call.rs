@@ -2,7 +2,7 @@
 
 use super::subject::Subject;
 use crate::cache::Timings;
-use crate::server::clock::Tick;
+use crate::clock::Tick;
 
 /// Of how many arguments, and of how many bytes of each, a record is kept.
 pub const KEPT_ARGUMENTS: usize = 5;

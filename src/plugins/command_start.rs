@@ -2,7 +2,7 @@
 
 use super::call::Args;
 use super::subject::Subject;
-use crate::server::{Context, Spec, User};
+use crate::server::{Context, User};
 
 /// A command that is about to run, for whoever may refuse it.
 #[derive(Debug)]
@@ -25,10 +25,10 @@ pub struct CommandStart<'a> {
 
 impl<'a> CommandStart<'a> {
     /// A command of the client of `ctx`, about no table.
-    pub fn new(ctx: Context<'_>, spec: &Spec, user: &'a User, arguments: Args<'a>) -> Self {
+    pub fn new(ctx: Context<'_>, command: &'static str, is_write: bool, user: &'a User, arguments: Args<'a>) -> Self {
         Self {
-            command: spec.name(),
-            is_write: spec.is_write(),
+            command,
+            is_write,
             arguments,
             user,
             client: ctx.client_id(),

@@ -7,7 +7,7 @@ use once_cell::unsync::OnceCell;
 use super::event::Event;
 use super::event_json;
 use super::plugin::{EventContext, Plugin};
-use crate::server::clock::unix_ms;
+use crate::clock::unix_ms;
 use crate::server::publish::publish;
 use crate::server::{event_loop, Text};
 use crate::settings::{EventTypes, PluginName, Settings};

@@ -9,7 +9,7 @@ use super::call::CommandEnd;
 use super::page::{Page, Report, JSON};
 use super::plugin::{EventContext, Plugin};
 use crate::cache::{Timings, Value};
-use crate::server::clock::unix_ms;
+use crate::clock::unix_ms;
 use crate::settings::{EventType, EventTypes, PluginName, Settings};
 
 /// How many commands the page shows at most: it is made every second.

@@ -11,9 +11,10 @@ use super::context::Context;
 use super::guard::{self, guard};
 use super::module::{self, tell, Module};
 use super::{
-    alloc, client, clock, config, environment, event_loop, info, keyspace, log as server_log, notifications,
-    server_events, timer, wakeup,
+    alloc, client, config, environment, event_loop, info, keyspace, log as server_log, notifications, server_events,
+    timer, wakeup,
 };
+use crate::clock;
 use crate::settings;
 use crate::settings::{KeyFile, Settings, Shared};
 

@@ -13,7 +13,6 @@ pub mod blocked;
 pub mod call;
 mod categories;
 pub mod client;
-pub mod clock;
 pub mod command;
 pub mod config;
 pub mod context;

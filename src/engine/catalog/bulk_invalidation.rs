@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
 use crate::workers::SourceIndex;
 
@@ -44,7 +45,7 @@ impl BulkInvalidations {
     }
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Drops every table, also those that were not asked for yet.
     pub fn drop_everything(&mut self) {
         self.catalog.bulk_invalidations.everything = self.catalog.bulk_invalidations.next();

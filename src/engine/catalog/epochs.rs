@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use crate::cache::{Gap, Refusal, Stored, TableDefinition};
 use crate::engine::catalog::tables::{Now, Resolved};
+use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
 use crate::plugins::Event;
 use crate::settings::EventType;
 use crate::workers::SourceIndex;
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Starts a new epoch of `table`: no entry from before is found any more, no flight from before fills.
     pub fn start_epoch(&mut self, store: impl Store, table: &Rc<Table>) -> Rc<Table> {
         self.renew(store, table, Arc::clone(&table.definition))

@@ -7,9 +7,9 @@ use crate::cache::flight::RowTarget;
 use crate::cache::key::{after_spaces, LookupKey};
 use crate::cache::Error;
 use crate::engine::catalog::key_columns::Lookup;
+use crate::engine::host::Host;
 use crate::engine::{Engine, StoreKey, Table};
 use crate::postgres::rows::load::KeyValues;
-use crate::server::Text;
 
 /// How many bytes of an array a key takes, and its comma, at the least.
 const SHORT_KEY: usize = 8;
@@ -19,7 +19,7 @@ const MAX_SCRATCH: usize = 1 << 18;
 
 /// A lookup key on its way to its row.
 #[derive(Debug)]
-pub struct ResolvedKey<K = Text> {
+pub struct ResolvedKey<K> {
     /// How its columns are looked up.
     pub lookup: Rc<Lookup>,
     /// The cache key under which the row may stand. For an asking key without a known alias: its literal.
@@ -77,7 +77,7 @@ impl<K: StoreKey> ResolvedKey<K> {
 }
 
 /// Finds the cache key for the lookup key that `json` is. `ERR`, `PGNOCOLUMN`, `PGBADVALUE`.
-pub fn resolve_key<K: StoreKey>(engine: &Engine, table: &Table, json: &[u8]) -> Result<ResolvedKey<K>, Error> {
+pub fn resolve_key<H: Host>(engine: &Engine<H>, table: &Table, json: &[u8]) -> Result<ResolvedKey<H::Key>, Error> {
     match first_resolved_key(engine, table, json) {
         Some((resolved_key, rest)) if after_spaces(rest).is_empty() => Ok(resolved_key),
         _ => resolved_by(engine, table, &LookupKey::parse(json)?),
@@ -85,7 +85,11 @@ pub fn resolve_key<K: StoreKey>(engine: &Engine, table: &Table, json: &[u8]) -> 
 }
 
 /// The same for each key of the array that `json` is. `ERR` as well for more than `max_multiread_keys`.
-pub fn resolve_keys<K: StoreKey>(engine: &Engine, table: &Table, json: &[u8]) -> Result<Vec<ResolvedKey<K>>, Error> {
+pub fn resolve_keys<H: Host>(
+    engine: &Engine<H>,
+    table: &Table,
+    json: &[u8],
+) -> Result<Vec<ResolvedKey<H::Key>>, Error> {
     let max = engine.settings.get().max_multiread_keys;
     if let Some(all) = all_at_once(engine, table, json, max) {
         return Ok(all);
@@ -94,7 +98,12 @@ pub fn resolve_keys<K: StoreKey>(engine: &Engine, table: &Table, json: &[u8]) ->
 }
 
 /// All keys of an array, if each is spelled as nearly all are.
-fn all_at_once<K: StoreKey>(engine: &Engine, table: &Table, json: &[u8], max: usize) -> Option<Vec<ResolvedKey<K>>> {
+fn all_at_once<H: Host>(
+    engine: &Engine<H>,
+    table: &Table,
+    json: &[u8],
+    max: usize,
+) -> Option<Vec<ResolvedKey<H::Key>>> {
     let mut rest = after_spaces(json).strip_prefix(b"[")?;
     // Few keys are shorter than this.
     let mut all = Vec::with_capacity((json.len() / SHORT_KEY).min(max));
@@ -111,34 +120,34 @@ fn all_at_once<K: StoreKey>(engine: &Engine, table: &Table, json: &[u8], max: us
 }
 
 /// The cache key for the lookup key that `json` begins with, if it is spelled as nearly all are, and what follows it.
-fn first_resolved_key<'j, K: StoreKey>(
-    engine: &Engine,
+fn first_resolved_key<'j, H: Host>(
+    engine: &Engine<H>,
     table: &Table,
     json: &'j [u8],
-) -> Option<(ResolvedKey<K>, &'j [u8])> {
+) -> Option<(ResolvedKey<H::Key>, &'j [u8])> {
     with_scratch(engine, |bytes| {
         let (lookup, prefix_len, rest) = table.copy_key(json, bytes)?;
-        let cache_key = K::copy(bytes);
+        let cache_key = H::Key::copy(bytes);
         let resolved_key = ResolvedKey { lookup, cache_key, as_written: None, prefix_len, needs_postgres: false };
         Some((resolved_key.of(table), rest))
     })
 }
 
-fn resolved_by<K: StoreKey>(engine: &Engine, table: &Table, key: &LookupKey<'_>) -> Result<ResolvedKey<K>, Error> {
+fn resolved_by<H: Host>(engine: &Engine<H>, table: &Table, key: &LookupKey<'_>) -> Result<ResolvedKey<H::Key>, Error> {
     let lookup = table.lookup(key)?;
     with_scratch(engine, |bytes| {
         table.write_prefix(lookup.is_non_unique, bytes);
         let prefix_len = bytes.len();
         let needs_postgres = key.write_canonical(&lookup.rules, bytes)? == CanonicalForm::ByPostgres;
         let alias = if needs_postgres { engine.catalog.aliases.find(bytes) } else { None };
-        let cache_key = K::copy(alias.unwrap_or(bytes));
+        let cache_key = H::Key::copy(alias.unwrap_or(bytes));
         let as_written = alias.map(|_| bytes.clone());
         Ok(ResolvedKey { lookup, cache_key, as_written, prefix_len, needs_postgres }.of(table))
     })
 }
 
 /// Lends empty memory that was used before: a hit asks the allocator for nothing but the server's own string.
-pub fn with_scratch<T>(engine: &Engine, work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+pub fn with_scratch<H: Host, T>(engine: &Engine<H>, work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let mut bytes = engine.catalog.scratch.take();
     bytes.clear();
     let result = work(&mut bytes);
@@ -146,7 +155,7 @@ pub fn with_scratch<T>(engine: &Engine, work: impl FnOnce(&mut Vec<u8>) -> T) ->
     result
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Empty memory that was used before. To be [kept](Self::keep_scratch) again afterwards.
     pub fn take_scratch(&self) -> Vec<u8> {
         self.catalog.scratch.take()

@@ -12,7 +12,6 @@ pub mod tables;
 use std::cell::RefCell;
 
 use bulk_invalidation::BulkInvalidations;
-use resolve::Resolutions;
 use tables::Tables;
 
 use crate::cache::alias::Aliases;
@@ -22,8 +21,6 @@ use crate::cache::alias::Aliases;
 pub struct Catalog {
     /// The memo of tables.
     pub(in crate::engine) tables: Tables,
-    /// Tables being resolved, with the commands that wait for them.
-    pub(in crate::engine) resolutions: Resolutions,
     /// Lookup keys whose canonical form PostgreSQL has told.
     pub(in crate::engine) aliases: Aliases,
     /// Mass drops, which tables follow one by one.

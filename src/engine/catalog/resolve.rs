@@ -1,4 +1,4 @@
-//! Resolving tables: what the catalog says of a name, and the commands that wait for it.
+//! Resolving tables: what the catalog says of a name, and whether `allow_tables` opens it.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,26 +8,11 @@ use crate::cache::change::Changes;
 use crate::cache::{Error, ErrorKind, TableDefinition};
 use crate::engine::catalog::sources::queue_is_full;
 use crate::engine::catalog::tables::{Now, Resolved};
-use crate::engine::requests::pending_command::PendingCommand;
-use crate::engine::requests::questions::Questions;
+use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
-use crate::server::clock::monotonic_ms;
-use crate::server::Context;
 use crate::workers::{Job, SourceIndex};
 
-/// The tables being resolved, by source and name.
-pub type Resolutions = Questions<(SourceIndex, String), PendingCommand>;
-
-impl Engine {
-    /// Has the catalog asked what `relation` is, unless it is being asked, and `pending` run once it has answered.
-    pub fn resolve(&mut self, source: SourceIndex, relation: &str, pending: PendingCommand) -> Result<(), Error> {
-        let key = (source, relation.to_owned());
-        let Err(pending) = self.catalog.resolutions.join(&key, pending) else { return Ok(()) };
-        self.describe(source, relation)?;
-        self.catalog.resolutions.ask(key, pending, self.load_deadline_ms(monotonic_ms()));
-        Ok(())
-    }
-
+impl<H: Host> Engine<H> {
     /// Has the catalog asked about a table whose definition seems to have changed. A few may be on their way at once.
     pub fn describe_again(&mut self, table: &Table) {
         let Some(active) = self.sources.get(table.source) else { return };
@@ -48,33 +33,11 @@ impl Engine {
         }
     }
 
-    fn describe(&self, source: SourceIndex, relation: &str) -> Result<(), Error> {
+    /// Has the catalog asked what `relation` is.
+    pub fn describe(&self, source: SourceIndex, relation: &str) -> Result<(), Error> {
         let limit = self.settings.get().queue_limit;
         let Some(active) = self.sources.get(source) else { return Err(queue_is_full()) };
         active.push_job(Job::Describe(relation.to_owned()), limit)
-    }
-
-    /// The catalog has answered for `relation`.
-    pub fn resolved(
-        &mut self,
-        ctx: Context<'_>,
-        source: SourceIndex,
-        relation: &str,
-        result: Result<TableDefinition, Error>,
-        asked: Instant,
-    ) {
-        let key = (source, relation.to_owned());
-        let Some(waiting) = self.catalog.resolutions.answered(&key) else { return };
-        let definition = result.and_then(|definition| self.allowed(source, definition)).map(Arc::new);
-        for pending in waiting {
-            match &definition {
-                Err(error) => self.fail_pending(ctx, pending, error.clone()),
-                Ok(definition) => {
-                    let table = self.remember(ctx, source, &pending.spelling, Arc::clone(definition), asked);
-                    self.run_pending(ctx, pending, &table);
-                }
-            }
-        }
     }
 
     /// `definition`, if `allow_tables` opens it.
@@ -96,18 +59,18 @@ impl Engine {
     }
 
     /// Enters a table in the memo under the name that a client has for it.
-    fn remember(
+    pub fn remember(
         &mut self,
-        ctx: Context<'_>,
+        store: impl Store,
         source: SourceIndex,
         spelling: &[u8],
         definition: Arc<TableDefinition>,
         asked: Instant,
     ) -> Rc<Table> {
-        let table = self.enter(ctx, source, definition, asked);
+        let table = self.enter(store, source, definition, asked);
         self.catalog.tables.remember(spelling, &table);
         self.update_known_relations(source);
-        self.current(ctx, table)
+        self.current(store, table)
     }
 
     /// Enters a table in the memo: with the epoch that it had before a restart, or with a new one when it is not

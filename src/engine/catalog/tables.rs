@@ -9,10 +9,10 @@ use std::time::Instant;
 use crate::cache::change::Changes;
 use crate::cache::key::LookupKey;
 use crate::cache::{Error, Relation, TableDefinition};
+use crate::clock::beginning;
 use crate::engine::catalog::key_columns::Lookup;
 use crate::engine::catalog::non_unique::NonUnique;
 use crate::engine::Store;
-use crate::server::clock::beginning;
 use crate::workers::SourceIndex;
 
 /// Names that clients may use before the memo starts anew: any number of spellings resolve to one table.

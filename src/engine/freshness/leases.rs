@@ -2,8 +2,9 @@
 
 use crate::cache::lease::{Lease, LeaseStatus};
 use crate::cache::Gap;
+use crate::clock::monotonic_ms_of;
+use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
-use crate::server::clock::monotonic_ms_of;
 use crate::settings::{Invalidation, OnGap};
 use crate::workers::{FeedEvent, SourceIndex};
 
@@ -103,7 +104,7 @@ impl SourceFreshness {
     }
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// What a thread that listens to a source has to tell.
     pub fn on_feed_event(&mut self, store: impl Store, source: SourceIndex, event: FeedEvent) {
         let Some(freshness) = self.freshness.leases.get_mut(source) else { return };

@@ -19,18 +19,18 @@ use crate::workers::SourceIndex;
 
 /// What is known of changes in PostgreSQL.
 #[derive(Debug)]
-pub struct Freshness {
+pub struct Freshness<C> {
     /// How far each source's notices can be relied on.
     pub(in crate::engine) leases: Leases,
     /// What is out of date and cannot be removed here now.
     pub(in crate::engine) pending_invalidations: PendingInvalidations,
     /// The search for entries of earlier epochs.
-    pub(in crate::engine) sweep: Sweep,
+    pub(in crate::engine) sweep: Sweep<C>,
     /// Notices that were not applied yet.
     pub(in crate::engine) notices: VecDeque<(SourceIndex, Notice)>,
 }
 
-impl Freshness {
+impl<C: Default> Freshness<C> {
     /// For sources that tell of changes in these ways.
     pub fn new(modes: impl Iterator<Item = Invalidation>) -> Self {
         Self {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::cache::key::{write_canonical_row, LookupKey};
 use crate::cache::{Notice, Relation, Rule};
+use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
 use crate::plugins::Event;
 use crate::settings::EventType;
@@ -19,7 +20,7 @@ enum Named {
     Unknown,
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// One change was committed.
     pub fn on_notice(&mut self, store: impl Store, source: SourceIndex, notice: &Notice) {
         self.counters.notices += 1;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use crate::cache::{Refusal, Stored};
+use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
 use crate::workers::SourceIndex;
 
@@ -57,7 +58,7 @@ impl PendingInvalidations {
     }
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Removes what stands under `key` of `table`; where that cannot be done now, it is not served meanwhile.
     pub fn remove_or_doubt(&mut self, store: impl Store, table: &Table, key: &[u8]) {
         let text = store.key(key);

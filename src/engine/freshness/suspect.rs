@@ -1,9 +1,10 @@
 //! Suspect sources: those whose change notices are in doubt.
 
+use crate::engine::host::Host;
 use crate::engine::Engine;
 use crate::workers::SourceIndex;
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// For how long the notices of `source` have been in doubt, in milliseconds from the end of its lease to `now_ms`; `None`: they are not,
     /// or never were to be relied on.
     pub fn suspect_for_ms(&self, source: SourceIndex, now_ms: u64) -> Option<u64> {

@@ -5,9 +5,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::cache::epoch::Stem;
-use crate::engine::{queries, Engine, Table};
-use crate::server::scan::Cursor;
-use crate::server::{keyspace, timer, Context, Text};
+use crate::engine::host::{Callback, Host};
+use crate::engine::{queries, Engine, Store, Table};
 
 /// How long one slice takes, and how long others have the thread before the next one.
 const SLICE: Duration = Duration::from_micros(500);
@@ -18,8 +17,8 @@ const STEPS_PER_LOOK: usize = 32;
 
 /// A walk through all keys, if one is under way.
 #[derive(Debug, Default)]
-pub struct Sweep {
-    cursor: Option<Cursor>,
+pub struct Sweep<C> {
+    cursor: Option<C>,
     /// Whether an epoch has ended that the walk under way may have missed.
     is_due: bool,
     /// Whether the next slice has been arranged for.
@@ -28,7 +27,7 @@ pub struct Sweep {
     current: HashMap<Box<str>, Rc<Table>>,
 }
 
-impl Sweep {
+impl<C> Sweep<C> {
     /// An epoch has ended, or a run of the cache, or a tag was dropped.
     pub fn begin(&mut self) {
         self.is_due = true;
@@ -46,20 +45,20 @@ impl Sweep {
     }
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Has the sweep go on, if there is anything to do and this server may remove keys.
-    pub fn sweep_on(&mut self, ctx: Context<'_>) {
-        if self.freshness.sweep.is_arranged || !self.freshness.sweep.is_under_way() || keyspace::may_write(ctx).is_err()
-        {
+    pub fn sweep_on(&mut self, ctx: H::Context<'_>) {
+        if self.freshness.sweep.is_arranged || !self.freshness.sweep.is_under_way() || ctx.may_write().is_err() {
             return;
         }
         self.freshness.sweep.is_arranged = true;
-        timer::after(PAUSE, |ctx| crate::engine::with(|engine| engine.sweep_slice(ctx)));
+        ctx.sweep_after(PAUSE);
     }
 
-    fn sweep_slice(&mut self, ctx: Context<'_>) {
+    /// Sweeps for one slice.
+    pub fn sweep_slice(&mut self, ctx: H::Context<'_>) {
         self.freshness.sweep.is_arranged = false;
-        if keyspace::may_write(ctx).is_err() {
+        if ctx.may_write().is_err() {
             return;
         }
         let started = Instant::now();
@@ -67,12 +66,12 @@ impl Engine {
         while !is_done && started.elapsed() < SLICE {
             is_done = !self.sweep_steps(ctx);
         }
-        crate::engine::catch_up(self, ctx);
+        self.catch_up(ctx);
         self.sweep_on(ctx);
     }
 
     /// Looks at some keys and removes those of earlier epochs. Returns whether the walk goes on.
-    fn sweep_steps(&mut self, ctx: Context<'_>) -> bool {
+    fn sweep_steps(&mut self, ctx: H::Context<'_>) -> bool {
         let mut cursor = match self.freshness.sweep.cursor.take() {
             Some(cursor) => cursor,
             None if self.freshness.sweep.is_due => self.first_step(),
@@ -82,19 +81,19 @@ impl Engine {
         let (sweep, mut found, mut results, mut more) = (&self.freshness.sweep, Vec::new(), Vec::new(), true);
         for _ in 0..STEPS_PER_LOOK {
             more = more
-                && cursor.step(ctx, |key| {
+                && ctx.scan(&mut cursor, |key| {
                     let text = std::str::from_utf8(key).ok();
                     if text.is_some_and(|text| sweep.is_outdated(text, &settings.cache_prefix)) {
-                        found.push(Text::new(key));
+                        found.push(ctx.key(key));
                     } else if text.is_some_and(|text| queries::is_result_key(text, &settings.cache_prefix)) {
-                        results.push(Text::new(key));
+                        results.push(ctx.key(key));
                     }
                 });
         }
         results.retain(|key| self.is_outdated_result(ctx, key));
         found.append(&mut results);
         for key in &found {
-            self.counters.swept += u64::from(keyspace::remove(ctx, key).is_ok());
+            self.counters.swept += u64::from(ctx.remove(key).is_ok());
         }
         if more {
             self.freshness.sweep.cursor = Some(cursor);
@@ -104,10 +103,10 @@ impl Engine {
         more
     }
 
-    fn first_step(&mut self) -> Cursor {
+    fn first_step(&mut self) -> H::Cursor {
         self.freshness.sweep.is_due = false;
         self.freshness.sweep.current =
             self.catalog.tables.all().into_iter().map(|table| ((*table.name).into(), table)).collect();
-        Cursor::new()
+        H::Cursor::default()
     }
 }

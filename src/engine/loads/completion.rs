@@ -1,20 +1,15 @@
 //! The completion of a flight: what it loaded is stored, and everyone who waited is answered.
 
-use std::ffi::CStr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::flight::{CompletedFlight, Target};
-use crate::cache::{Access, Purpose, Reply};
 use crate::cache::{Age, Error, ErrorKind, FlightId, Timings};
+use crate::engine::host::Host;
 use crate::engine::loads::entries::Found;
-use crate::engine::loads::pending_multiread::{json_array, too_many_bytes, Fit, MultireadId, Slot};
 use crate::engine::queries::QueryLoad;
-use crate::engine::requests::deferred_write::DeferredWrite;
-use crate::engine::{command_names, Engine, FlightWaiter, LoadedRow, Store, Table};
+use crate::engine::{Engine, FlightWaiter, LoadedRow, Store, Table};
 use crate::postgres::rows::load::Fetched;
-use crate::server::context::replicas_are_paused;
-use crate::server::{Context, User};
 
 /// What a statement brought for one flight.
 #[derive(Debug)]
@@ -27,19 +22,7 @@ pub struct Completion {
     pub timings: Timings,
 }
 
-/// A load's answer, shared by all who waited for it.
-pub type SharedAnswer = Rc<LoadAnswer>;
-
-/// What a load brought, and how long that took.
-#[derive(Debug)]
-pub struct LoadAnswer {
-    /// The row, or why there is none.
-    pub result: Result<LoadedRow, Error>,
-    /// Where the time went.
-    pub timings: Timings,
-}
-
-impl Engine {
+impl<H: Host> Engine<H> {
     /// A load came back for one flight.
     pub fn complete(&mut self, store: impl Store, completion: Completion) {
         let Some(mut completed) = self.loads.flights.complete(completion.flight) else { return };
@@ -60,7 +43,7 @@ impl Engine {
     fn complete_row(
         &mut self,
         store: impl Store,
-        completed: &mut CompletedFlight<FlightWaiter>,
+        completed: &mut CompletedFlight<FlightWaiter<H>>,
         outcome: Result<Fetched, Error>,
     ) -> Result<LoadedRow, Error> {
         let table = completed.plan.row().and_then(|row| self.catalog.tables.by_id(row.table));
@@ -76,14 +59,14 @@ impl Engine {
     }
 
     /// A flight ends without a result.
-    pub fn expire_flight(&mut self, store: impl Store, completed: CompletedFlight<FlightWaiter>, error: Error) {
+    pub fn expire_flight(&mut self, store: impl Store, completed: CompletedFlight<FlightWaiter<H>>, error: Error) {
         let load = self.query_load_of(&completed);
         self.emit_load(store, &completed, load.as_ref(), Err(&error));
         self.fail_flight(store, completed, error, Timings::default());
     }
 
     /// The query that a flight which has ended was for, if it was for one.
-    fn query_load_of(&mut self, completed: &CompletedFlight<FlightWaiter>) -> Option<QueryLoad> {
+    fn query_load_of(&mut self, completed: &CompletedFlight<FlightWaiter<H>>) -> Option<QueryLoad> {
         match completed.plan.target {
             Target::Query(number) => self.queries.take_load(number),
             Target::Row(_) => None,
@@ -95,7 +78,7 @@ impl Engine {
         &mut self,
         store: impl Store,
         table: &Table,
-        completed: &CompletedFlight<FlightWaiter>,
+        completed: &CompletedFlight<FlightWaiter<H>>,
         loaded: &mut LoadedRow,
     ) {
         if !self.may_rely_on(store, table) {
@@ -121,93 +104,11 @@ impl Engine {
         }
         self.fill(store, own_key, loaded.row.as_deref(), completed.plan.ttl_s);
     }
-
-    /// Answers one waiter of a flight.
-    pub fn answer(&mut self, ctx: Context<'_>, waiting: FlightWaiter, answered: &SharedAnswer) {
-        match waiting {
-            FlightWaiter::Row { waiter, user } => {
-                self.requests.waiters.add_timings(waiter, answered.timings);
-                match self.row_for(ctx, &user, command_names::READ, answered) {
-                    Ok(Some(row)) => self.requests.waiters.answer(waiter, Reply::Bulk(row)),
-                    Ok(None) => self.requests.waiters.answer(waiter, Reply::Nil),
-                    Err(error) => self.fail(waiter, error),
-                }
-            }
-            FlightWaiter::Part { multiread, index } => self.answer_part(ctx, multiread, index, answered),
-            // What follows may write, which a pause forbids.
-            FlightWaiter::Continue { waiter, rest } if replicas_are_paused() => {
-                self.requests
-                    .deferred
-                    .push(DeferredWrite::Answer(FlightWaiter::Continue { waiter, rest }, Rc::clone(answered)));
-            }
-            FlightWaiter::Continue { waiter, rest } => {
-                self.requests.waiters.add_timings(waiter, answered.timings);
-                let reply = rest(self, ctx, &answered.result);
-                self.requests.waiters.answer(waiter, reply);
-            }
-        }
-    }
-
-    /// The row, if the user may read it under its own key, which may differ from the one that was asked for.
-    fn row_for(
-        &mut self,
-        ctx: Context<'_>,
-        user: &User,
-        command: &'static CStr,
-        answered: &SharedAnswer,
-    ) -> Result<Option<Arc<[u8]>>, Error> {
-        let loaded = answered.result.as_ref().map_err(Clone::clone)?;
-        self.check_own_key(ctx, user, loaded, Purpose { command, access: Access::Read })?;
-        Ok(loaded.row.clone())
-    }
-
-    fn answer_part(&mut self, ctx: Context<'_>, multiread: MultireadId, index: usize, answered: &SharedAnswer) {
-        let slot = match self.part_for(ctx, multiread, answered) {
-            Ok(Some(row)) => Slot::Row(row),
-            Ok(None) => Slot::Absent,
-            Err(error) => {
-                if let Some(multiread) = self.loads.multireads.remove(multiread) {
-                    self.requests.waiters.add_timings(multiread.waiter, multiread.timings.max(answered.timings));
-                    self.fail(multiread.waiter, error);
-                }
-                return;
-            }
-        };
-        let Some((done, fit)) = self.loads.multireads.fill(multiread, index, slot, answered.timings) else {
-            return;
-        };
-        self.requests.waiters.add_timings(done.waiter, done.timings);
-        match fit {
-            Fit::Fits => self.requests.waiters.answer(done.waiter, Reply::Buffer(json_array(&done.slots))),
-            Fit::TooLong => {
-                let max = self.settings.get().max_multiread_bytes;
-                self.fail(done.waiter, too_many_bytes(max));
-            }
-        }
-    }
-
-    /// The row for a MULTIREAD. Only under another key than was asked for does it matter whose it is.
-    fn part_for(
-        &mut self,
-        ctx: Context<'_>,
-        multiread: MultireadId,
-        answered: &SharedAnswer,
-    ) -> Result<Option<Arc<[u8]>>, Error> {
-        match &answered.result {
-            Ok(LoadedRow { acl_key: None, row, .. }) => Ok(row.clone()),
-            Ok(_) => match self.loads.multireads.asker(multiread) {
-                Some(user) => self.row_for(ctx, &user, command_names::MULTIREAD, answered),
-                // Answered already: nobody is shown it.
-                None => Ok(None),
-            },
-            Err(error) => Err(error.clone()),
-        }
-    }
 }
 
-fn loaded(
+fn loaded<H: Host>(
     table: Option<&Table>,
-    completed: &CompletedFlight<FlightWaiter>,
+    completed: &CompletedFlight<FlightWaiter<H>>,
     fetched: Fetched,
 ) -> Result<LoadedRow, Error> {
     let (row, own_key) = match fetched {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::cache::Reply;
 use crate::cache::{ttl, Age, Entry, Refusal, Stored, Ttl};
+use crate::engine::host::{Callback, Host};
 use crate::engine::{Engine, Store, StoreKey, Table};
-use crate::server::{reply, Context, Text};
 
 /// What a look at the cache found.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ fn emit<T>(stored: Stored<'_>, take: impl FnOnce(&[u8]) -> T) -> Found<T> {
     }
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Passes the row under `key` to `take`, and tells its age for a reader who asked for `ttl`. Only rows age: what is known
     /// to be absent has no grace. Nothing is counted.
     pub fn find_aged<S: Store, T>(
@@ -98,14 +98,14 @@ impl Engine {
     /// The reply for what a READ found, and its age; a client that is still in its command gets the row without a copy.
     pub fn reply_from_cache(
         &mut self,
-        ctx: Context<'_>,
+        ctx: H::Context<'_>,
         table: &Table,
-        key: &Text,
+        key: &H::Key,
         ttl: Option<Ttl>,
         in_command: bool,
     ) -> Option<(Reply, Age)> {
         let is_reliable = self.may_rely_on(ctx, table);
-        let (found, age) = self.look_up(ctx, table, is_reliable, key, ttl, |row| reply::of_bytes(ctx, row, in_command));
+        let (found, age) = self.look_up(ctx, table, is_reliable, key, ttl, |row| ctx.reply_with(row, in_command));
         match found {
             Found::Row(reply) => Some((reply, age)),
             Found::Absent => Some((Reply::Nil, age)),

@@ -8,11 +8,11 @@ use crate::cache::flight::{FlightPlan, Joined, RowTarget, Target};
 use crate::cache::Answer;
 use crate::cache::{ttl, Error, FlightId, Ttl};
 use crate::engine::catalog::sources::queue_is_full;
+use crate::engine::host::Host;
 use crate::engine::loads::pending_multiread::{MultireadId, PendingMultiread};
 use crate::engine::loads::waiter::Continuation;
 use crate::engine::{Caller, Engine, FlightWaiter, ResolvedKey, Store, StoreKey, Table};
 use crate::postgres::rows::load::KeyValues;
-use crate::server::{event_loop, Context, Text};
 use crate::workers::batch::{Batch, Task};
 use crate::workers::queue::Limits;
 use crate::workers::SourceIndex;
@@ -22,7 +22,7 @@ type Keys = Vec<(FlightId, KeyValues)>;
 
 /// A row that is to be loaded: where it may stand, and the values that its statement takes.
 #[derive(Debug)]
-pub struct RowLoad<K = Text> {
+pub struct RowLoad<K> {
     /// Where it may stand.
     pub resolved_key: ResolvedKey<K>,
     /// The values of its lookup key.
@@ -53,14 +53,14 @@ impl LoadRequests {
     }
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// How many wait on the flight that a reader of `key` would join; `None` when there is none.
     pub fn waiters_of(&self, key: &[u8]) -> Option<usize> {
         self.loads.flights.waiters_of(key)
     }
 
     /// Enters a MULTIREAD that waits for some of its rows.
-    pub fn start_multiread(&mut self, multiread: PendingMultiread) -> MultireadId {
+    pub fn start_multiread(&mut self, multiread: PendingMultiread<H>) -> MultireadId {
         self.loads.multireads.add(multiread)
     }
 
@@ -71,7 +71,7 @@ impl Engine {
         table: &Rc<Table>,
         row: RowLoad<S::Key>,
         ttl_s: u32,
-        waiting: FlightWaiter,
+        waiting: FlightWaiter<H>,
         requests: &mut LoadRequests,
     ) {
         let RowLoad { resolved_key, values } = row;
@@ -95,7 +95,7 @@ impl Engine {
 
     /// Lets `waiting` wait for the flight for `key`. Returns the one that this starts, which has to be loaded; `None`: one is
     /// under way.
-    pub fn join_flight(&mut self, key: &[u8], plan: FlightPlan, waiting: FlightWaiter) -> Option<FlightId> {
+    pub fn join_flight(&mut self, key: &[u8], plan: FlightPlan, waiting: FlightWaiter<H>) -> Option<FlightId> {
         match self.loads.flights.join(key, plan, waiting) {
             Joined::Started(flight) => Some(flight),
             Joined::Waiting(_) => {
@@ -109,11 +109,8 @@ impl Engine {
     /// source that is down, complete at once with `PGBUSY` or `PGDOWN`.
     pub fn submit(&mut self, store: impl Store, source: SourceIndex, requests: LoadRequests) {
         let settings = self.settings.get();
-        let limits = Limits {
-            queue_limit: settings.queue_limit,
-            batch_max: settings.batch_max,
-            calls: event_loop::tick_number().is_none(),
-        };
+        let limits =
+            Limits { queue_limit: settings.queue_limit, batch_max: settings.batch_max, calls: !store.counts_ticks() };
         let pushed = Instant::now();
         let deadline = pushed + settings.load_timeout;
         for (batch, keys) in requests.tasks {
@@ -131,11 +128,11 @@ impl Engine {
     /// Has PostgreSQL name the row's own key; `rest` goes on from there.
     pub fn ask_for_own_key(
         &mut self,
-        ctx: Context<'_>,
+        ctx: H::Context<'_>,
         table: &Rc<Table>,
-        resolved_key: ResolvedKey,
-        caller: &mut Caller,
-        rest: Continuation,
+        resolved_key: ResolvedKey<H::Key>,
+        caller: &mut Caller<H>,
+        rest: Continuation<H>,
     ) -> Result<Answer, Error> {
         let row = RowLoad::of(resolved_key)?;
         let waiter = caller.wait(self, ctx)?;
@@ -157,6 +154,6 @@ impl Engine {
                 self.expire_flight(store, completed, error.clone());
             }
         }
-        crate::server::wakeup::wake();
+        store.wake();
     }
 }

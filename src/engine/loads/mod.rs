@@ -12,24 +12,25 @@ pub mod waiter;
 
 use std::collections::VecDeque;
 
-use completion::{Completion, SharedAnswer};
+use completion::Completion;
 use pending_multiread::PendingMultireads;
-use waiter::FlightWaiter;
+use waiter::{FlightWaiter, SharedAnswer};
 
 use crate::cache::flight::Flights;
 use crate::cache::refresh_backoff::RefreshBackoff;
+use crate::engine::host::Host;
 
 /// Loads under way.
 #[derive(Debug, Default)]
-pub struct Loads {
+pub struct Loads<H: Host> {
     /// One for each cache key.
-    pub(in crate::engine) flights: Flights<FlightWaiter>,
+    pub(in crate::engine) flights: Flights<FlightWaiter<H>>,
     /// Keys whose refresh has failed just now.
     refresh_backoff: RefreshBackoff,
     /// MULTIREADs that wait.
-    multireads: PendingMultireads,
+    pub(in crate::engine) multireads: PendingMultireads<H>,
     /// What came back from PostgreSQL and was not looked at yet.
     pub(in crate::engine) completions: VecDeque<Completion>,
     /// Who is to be answered with what.
-    pub(in crate::engine) answers: VecDeque<(FlightWaiter, SharedAnswer)>,
+    pub(in crate::engine) answers: VecDeque<(FlightWaiter<H>, SharedAnswer)>,
 }

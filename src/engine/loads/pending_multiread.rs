@@ -7,7 +7,7 @@ use foldhash::HashMap;
 
 use crate::cache::WaiterId;
 use crate::cache::{Entry, Error, Timings};
-use crate::server::User;
+use crate::engine::host::Host;
 
 /// Names a MULTIREAD for as long as the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,11 +36,11 @@ impl Slot {
 
 /// A MULTIREAD that waits.
 #[derive(Debug)]
-pub struct PendingMultiread {
+pub struct PendingMultiread<H: Host> {
     /// Whom to answer.
     pub waiter: WaiterId,
     /// For the ACL on keys that only the load brings.
-    pub user: Rc<User>,
+    pub user: Rc<H::User>,
     /// In the order asked.
     pub slots: Vec<Slot>,
     /// How many are pending.
@@ -60,7 +60,7 @@ pub enum Fit {
     TooLong,
 }
 
-impl PendingMultiread {
+impl<H: Host> PendingMultiread<H> {
     fn fill(&mut self, index: usize, slot: Slot) -> Fit {
         let Some(place) = self.slots.get_mut(index).filter(|place| **place == Slot::Pending) else {
             return Fit::Fits;
@@ -75,21 +75,21 @@ impl PendingMultiread {
 
 /// Every MULTIREAD that waits.
 #[derive(Debug, Default)]
-pub struct PendingMultireads {
-    under_way: HashMap<MultireadId, PendingMultiread>,
+pub struct PendingMultireads<H: Host> {
+    under_way: HashMap<MultireadId, PendingMultiread<H>>,
     next: u64,
 }
 
-impl PendingMultireads {
+impl<H: Host> PendingMultireads<H> {
     /// Adds one.
-    pub fn add(&mut self, multiread: PendingMultiread) -> MultireadId {
+    pub fn add(&mut self, multiread: PendingMultiread<H>) -> MultireadId {
         self.next += 1;
         self.under_way.insert(MultireadId(self.next), multiread);
         MultireadId(self.next)
     }
 
     /// Who asks in a MULTIREAD, as long as it waits.
-    pub fn asker(&self, id: MultireadId) -> Option<Rc<User>> {
+    pub fn asker(&self, id: MultireadId) -> Option<Rc<H::User>> {
         self.under_way.get(&id).map(|multiread| Rc::clone(&multiread.user))
     }
 
@@ -101,7 +101,7 @@ impl PendingMultireads {
         index: usize,
         slot: Slot,
         timings: Timings,
-    ) -> Option<(PendingMultiread, Fit)> {
+    ) -> Option<(PendingMultiread<H>, Fit)> {
         let multiread = self.under_way.get_mut(&id)?;
         multiread.timings = multiread.timings.max(timings);
         let fit = multiread.fill(index, slot);
@@ -113,7 +113,7 @@ impl PendingMultireads {
     }
 
     /// Takes one out: it failed, and is answered once.
-    pub fn remove(&mut self, id: MultireadId) -> Option<PendingMultiread> {
+    pub fn remove(&mut self, id: MultireadId) -> Option<PendingMultiread<H>> {
         self.under_way.remove(&id)
     }
 }

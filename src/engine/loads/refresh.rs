@@ -5,11 +5,12 @@ use std::rc::Rc;
 use crate::cache::age::Ageing;
 use crate::cache::flight::{CompletedFlight, Target};
 use crate::cache::{Error, ErrorKind, Ttl};
+use crate::engine::host::Host;
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
 use crate::engine::{Engine, FlightWaiter, Store, StoreKey, Table};
 use crate::workers::SourceIndex;
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// What the settings say of entries that grow old.
     pub fn ageing(&self) -> Ageing {
         let settings = self.settings.get();
@@ -52,7 +53,7 @@ impl Engine {
 
     /// A refresh has failed. The entry stays for as long as the server keeps it, unless PostgreSQL says that there is
     /// no such row to be read.
-    pub fn refresh_failed(&mut self, store: impl Store, completed: &CompletedFlight<FlightWaiter>, error: &Error) {
+    pub fn refresh_failed(&mut self, store: impl Store, completed: &CompletedFlight<FlightWaiter<H>>, error: &Error) {
         if !completed.may_fill {
             return;
         }

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use crate::cache::flight::CompletedFlight;
 use crate::cache::{Error, Timings};
+use crate::engine::host::Host;
 use crate::engine::loads::entries::{find, Found};
 use crate::engine::loads::refresh::may_pass;
 use crate::engine::{Engine, FlightWaiter, LoadedRow, Store};
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// A flight has failed: everyone who waits is told so, unless an entry stands that may answer for it.
     pub fn fail_flight(
         &mut self,
         store: impl Store,
-        completed: CompletedFlight<FlightWaiter>,
+        completed: CompletedFlight<FlightWaiter<H>>,
         error: Error,
         timings: Timings,
     ) {
@@ -36,7 +37,7 @@ impl Engine {
     fn standing(
         &self,
         store: impl Store,
-        completed: &CompletedFlight<FlightWaiter>,
+        completed: &CompletedFlight<FlightWaiter<H>>,
         error: &Error,
     ) -> Option<LoadedRow> {
         let grace_ms = self.settings.get().grace.as_millis() as u64;

@@ -4,17 +4,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::flight::CompletedFlight;
+use crate::engine::host::Host;
 use crate::engine::loads::entries::{find, Found};
 use crate::engine::{Engine, FlightWaiter, LoadedRow, Store, Table};
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Nobody who is answered by a superseded flight may find an older row when they ask again. They get the entry that was
     /// stored meanwhile, or wait for the load that began meanwhile; where there is neither, what was brought is the newest.
     pub fn catch_up_with_newer(
         &mut self,
         store: impl Store,
         table: Rc<Table>,
-        completed: &mut CompletedFlight<FlightWaiter>,
+        completed: &mut CompletedFlight<FlightWaiter<H>>,
         loaded: &mut LoadedRow,
     ) {
         let table = self.current(store, table);
@@ -35,7 +36,7 @@ impl Engine {
 }
 
 /// `key`, which a flight began with, in its table's epoch of now.
-fn key_of_now(table: &Table, completed: &CompletedFlight<FlightWaiter>, key: &[u8]) -> Vec<u8> {
+fn key_of_now<H: Host>(table: &Table, completed: &CompletedFlight<FlightWaiter<H>>, key: &[u8]) -> Vec<u8> {
     let mut now = Vec::new();
     let is_non_unique = completed.plan.row().is_some_and(|row| row.is_non_unique);
     if is_non_unique {

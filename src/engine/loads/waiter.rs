@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::cache::Error;
+use crate::cache::{Error, Timings};
 use crate::cache::{Reply, WaiterId};
+use crate::engine::host::Host;
 use crate::engine::loads::pending_multiread::MultireadId;
 use crate::engine::Engine;
-use crate::server::{Context, User};
 
 /// What a load brought, with the cache key that it belongs under.
 #[derive(Debug, Clone)]
@@ -21,17 +21,30 @@ pub struct LoadedRow {
     pub acl_key: Option<Rc<[u8]>>,
 }
 
+/// A load's answer, shared by all who waited for it.
+pub type SharedAnswer = Rc<LoadAnswer>;
+
+/// What a load brought, and how long that took.
+#[derive(Debug)]
+pub struct LoadAnswer {
+    /// The row, or why there is none.
+    pub result: Result<LoadedRow, Error>,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
 /// The rest of a command that had to know a row's own key first.
-pub type Continuation = Box<dyn FnOnce(&mut Engine, Context<'_>, &Result<LoadedRow, Error>) -> Reply>;
+pub type Continuation<H> =
+    Box<dyn for<'c> FnOnce(&mut Engine<H>, <H as Host>::Context<'c>, &Result<LoadedRow, Error>) -> Reply>;
 
 /// A waiter of a flight.
-pub enum FlightWaiter {
+pub enum FlightWaiter<H: Host> {
     /// A READ: the row.
     Row {
         /// Whom to answer.
         waiter: WaiterId,
         /// For the ACL on the row's own key, where that was not known before.
-        user: Rc<User>,
+        user: Rc<H::User>,
     },
     /// One key of a MULTIREAD.
     Part {
@@ -45,12 +58,12 @@ pub enum FlightWaiter {
         /// Whom to answer.
         waiter: WaiterId,
         /// With what.
-        rest: Continuation,
+        rest: Continuation<H>,
     },
 }
 
-impl std::fmt::Debug for FlightWaiter {
+impl<H: Host> std::fmt::Debug for FlightWaiter<H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Ticket")
+        f.write_str("FlightWaiter")
     }
 }

@@ -4,20 +4,21 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cache::lease::LeaseStatus;
 use crate::cache::Value;
+use crate::clock::{monotonic_ms, unix_ms};
 use crate::engine::catalog::sources::ActiveSource;
+use crate::engine::host::Host;
 use crate::engine::overview::counters::Counters;
 use crate::engine::Engine;
 use crate::plugins::health::Verdict;
 use crate::plugins::overview::{Overview, SourceOverview};
 use crate::postgres::{Condition, HealthReport};
-use crate::server::clock::{monotonic_ms, unix_ms};
 use crate::settings::Invalidation;
 use crate::workers::SourceIndex;
 
 /// How often the HTTP endpoint is told how things stand.
 const PUBLISH_INTERVAL_MS: u64 = 1000;
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// How things stand.
     pub fn overview(&self) -> Overview {
         let sources = self.sources.iter().enumerate();

@@ -1,12 +1,13 @@
 //! What INFO tells of the engine, section by section.
 
 use crate::cache::info::{Field, Section};
+use crate::engine::host::Host;
 use crate::engine::Engine;
 use crate::plugins::overview::{Overview, SourceOverview};
 use crate::plugins::stats::latency::Percentiles;
 use crate::plugins::stats::table::TableStats;
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// All of it.
     pub fn report(&self) -> Vec<Section> {
         let overview = self.overview();

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use crate::cache::flight::Target;
 use crate::cache::{result_set, Error, Stored};
 use crate::cache::{Access, Answer, Purpose, Reply};
+use crate::engine::host::{Callback, Host};
 use crate::engine::loads::entries::Found;
 use crate::engine::loads::load_requests::LoadRequests;
 use crate::engine::{command_names, Caller, Engine, FlightWaiter, Store, StoreKey};
 use crate::plugins::Event;
-use crate::server::{reply, Context, Text, User};
 use crate::settings::EventType;
 
 use super::{Asked, Query, Request};
@@ -34,28 +34,26 @@ impl Wanted {
     }
 }
 
-/// Answers `asked` for the client of `ctx`.
-pub fn ask(ctx: Context<'_>, asked: Asked, wanted: Wanted) -> Answer {
-    crate::engine::with(|engine| {
+impl<H: Host> Engine<H> {
+    /// Answers `asked` for the client of `ctx`.
+    pub fn ask(&mut self, ctx: H::Context<'_>, asked: &Asked, wanted: Wanted) -> Answer {
         let mut caller = Caller::of(ctx);
-        engine.know_definitions(ctx);
+        self.know_definitions(ctx);
         let request =
-            engine.request(&asked).map_err(|error| engine.hide_query(ctx, &asked, wanted.command(), &caller, error));
-        let answer = request.and_then(|request| engine.query(ctx, &request, wanted, &mut caller));
-        engine.finish(ctx, &caller, answer)
-    })
-}
+            self.request(asked).map_err(|error| self.hide_query(ctx, asked, wanted.command(), &caller, error));
+        let answer = request.and_then(|request| self.query(ctx, &request, wanted, &mut caller));
+        self.finish(ctx, &caller, answer)
+    }
 
-impl Engine {
     /// Answers `request`, now or once PostgreSQL has.
-    pub(super) fn query(
+    pub fn query(
         &mut self,
-        ctx: Context<'_>,
+        ctx: H::Context<'_>,
         request: &Request,
         wanted: Wanted,
-        caller: &mut Caller,
+        caller: &mut Caller<H>,
     ) -> Result<Answer, Error> {
-        let key = request.cache_key();
+        let key = ctx.key(&request.cache_key());
         let purpose = Purpose { command: wanted.command(), access: Access::Read };
         self.may_access(ctx, &caller.user, purpose, &[&key])?;
         let Some(query) = self.known_query(request) else {
@@ -71,7 +69,7 @@ impl Engine {
         }
         self.counters.misses += 1;
         let waiter = caller.wait(self, ctx)?;
-        let user = Rc::new(std::mem::replace(&mut caller.user, User::server()));
+        let user = Rc::new(caller.take_user());
         self.emit_query_event(ctx, request, EventType::Miss, &key);
         self.join_query(ctx, request, &query, &key, FlightWaiter::Row { waiter, user });
         Ok(Answer::Blocked(waiter))
@@ -89,17 +87,17 @@ impl Engine {
 
     fn reply_with_rows(
         &mut self,
-        ctx: Context<'_>,
+        ctx: H::Context<'_>,
         request: &Request,
         query: &Query,
-        key: &Text,
+        key: &H::Key,
         in_command: bool,
     ) -> Option<Reply> {
         if !self.may_rely_on_query(ctx, query) {
             self.counters.bypassed += 1;
             return None;
         }
-        let found = self.with_rows(ctx, query, &request.tags, key, |rows| reply::of_bytes(ctx, rows, in_command));
+        let found = self.with_rows(ctx, query, &request.tags, key, |rows| ctx.reply_with(rows, in_command));
         match found {
             Found::Row(reply) => Some(reply),
             Found::Foreign => {
@@ -144,7 +142,7 @@ impl Engine {
         request: &Request,
         query: &Rc<Query>,
         key: &S::Key,
-        waiting: FlightWaiter,
+        waiting: FlightWaiter<H>,
     ) {
         let under_way = match self.loads.flights.target_of(key.as_bytes()) {
             Some(Target::Query(number)) => Some(number),
@@ -164,7 +162,7 @@ impl Engine {
         self.submit(store, query.source, requests);
     }
 
-    fn emit_query_event(&mut self, ctx: Context<'_>, request: &Request, kind: EventType, key: &Text) {
+    fn emit_query_event(&mut self, ctx: H::Context<'_>, request: &Request, kind: EventType, key: &H::Key) {
         let what = Event::new(kind).key(key.as_bytes(), request.stem.len());
         self.emit_for_query(ctx, request.source, &request.name, what);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::cache::flight::CompletedFlight;
 use crate::cache::{result_set, Error, ErrorKind};
+use crate::engine::host::Host;
 use crate::engine::loads::entries::Found;
 use crate::engine::{Engine, FlightWaiter, LoadedRow, Store};
 use crate::plugins::Event;
@@ -17,12 +18,12 @@ use crate::workers::SourceIndex;
 use super::sweep::ResultKey;
 use super::{Query, QueryLoad};
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// A query came back for one flight: returns what those get who waited.
     pub fn complete_query(
         &mut self,
         store: impl Store,
-        completed: &mut CompletedFlight<FlightWaiter>,
+        completed: &mut CompletedFlight<FlightWaiter<H>>,
         load: &QueryLoad,
         outcome: Result<Fetched, Error>,
     ) -> Result<LoadedRow, Error> {
@@ -36,7 +37,7 @@ impl Engine {
         &mut self,
         store: impl Store,
         load: &QueryLoad,
-        completed: &mut CompletedFlight<FlightWaiter>,
+        completed: &mut CompletedFlight<FlightWaiter<H>>,
         rows: QueryRows,
     ) -> Arc<[u8]> {
         if !completed.may_fill || !self.is_fresh(load) {
@@ -75,7 +76,7 @@ impl Engine {
         &mut self,
         store: impl Store,
         load: &QueryLoad,
-        completed: &mut CompletedFlight<FlightWaiter>,
+        completed: &mut CompletedFlight<FlightWaiter<H>>,
         rows: Arc<[u8]>,
     ) -> Arc<[u8]> {
         let key = store.key(&completed.key);
@@ -94,7 +95,7 @@ impl Engine {
         &mut self,
         store: impl Store,
         load: &QueryLoad,
-        completed: &CompletedFlight<FlightWaiter>,
+        completed: &CompletedFlight<FlightWaiter<H>>,
         rows: &[u8],
     ) {
         if !self.may_rely_on_query(store, &load.query) {

@@ -4,13 +4,13 @@ use crate::cache::named_query::{NamedQueries, NamedQuery};
 use crate::cache::query_changes::QueryChanges;
 use crate::cache::Error;
 use crate::cache::{Access, Purpose};
+use crate::engine::host::Host;
 use crate::engine::records::name::RecordName;
 use crate::engine::{command_names, Engine, Store};
-use crate::server::{Context, Text, User};
 
 use super::request::{no_such_query, stem, NAMED};
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Defines a query, in the place of one that has its name.
     pub fn define_query(&mut self, store: impl Store, query: NamedQuery) {
         let name = query.name.clone();
@@ -61,8 +61,8 @@ impl Engine {
     }
 
     /// `NOPERM` unless `user` may do `access` by PGCACHE.DEFINE with the record of the definitions.
-    pub fn may_define(&mut self, ctx: Context<'_>, user: &User, access: Access) -> Result<(), Error> {
-        let key = Text::new(&self.record_key(RecordName::Queries));
+    pub fn may_define(&mut self, ctx: H::Context<'_>, user: &H::User, access: Access) -> Result<(), Error> {
+        let key = ctx.key(&self.record_key(RecordName::Queries));
         self.may_access(ctx, user, Purpose { command: command_names::DEFINE, access }, &[&key])
     }
 

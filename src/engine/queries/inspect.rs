@@ -2,12 +2,13 @@
 
 use crate::cache::Reply;
 use crate::cache::{Stored, Value};
+use crate::engine::host::Host;
 use crate::engine::loads::entries::Found;
 use crate::engine::{Engine, Store, StoreKey};
 
 use super::{Query, Request};
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Describes what the cache holds under `key`, and what drops it.
     pub(super) fn inspect_query<S: Store>(
         &mut self,

@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 use foldhash::quality::RandomState;
 
-pub use ask::{ask, Wanted};
+pub use ask::Wanted;
 pub use query::Query;
 pub use request::{Asked, Request, What};
 pub use sweep::is_result_key;
@@ -29,8 +29,6 @@ use crate::cache::query_changes::QueryChanges;
 use crate::cache::result_set::Stamp;
 use crate::cache::tag::Tags;
 use crate::workers::SourceIndex;
-
-use describe::Descriptions;
 
 /// Queries that are remembered before the memo starts anew: clients may send any SQL.
 const MAX_KNOWN: usize = 10_000;
@@ -55,8 +53,6 @@ pub struct Queries {
     known: HashMap<Rc<str>, Rc<Query>, RandomState>,
     /// How many bytes of SQL stand there.
     known_bytes: usize,
-    /// Those that PostgreSQL is being asked about, with the commands that wait for that.
-    pub(in crate::engine) descriptions: Descriptions,
     /// Those that are under way, by number.
     loads: HashMap<u64, QueryLoad>,
     last_load: u64,
@@ -74,7 +70,6 @@ impl Default for Queries {
             changes: QueryChanges::default(),
             known: HashMap::default(),
             known_bytes: 0,
-            descriptions: Descriptions::default(),
             loads: HashMap::new(),
             last_load: 0,
             run: fastrand::u64(..),

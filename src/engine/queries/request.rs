@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use crate::cache::canonical::{write_hex, write_string};
 use crate::cache::{Error, ErrorKind, Ttl};
+use crate::engine::host::Host;
 use crate::engine::Engine;
-use crate::server::Text;
 use crate::settings::QueryPolicy;
 use crate::workers::SourceIndex;
 
@@ -75,7 +75,7 @@ pub struct Request {
 
 impl Request {
     /// The cache key of the entry. Tags belong to it: the same query with others has another entry.
-    pub fn cache_key(&self) -> Text {
+    pub fn cache_key(&self) -> Vec<u8> {
         let mut key = Vec::with_capacity(self.stem.len() + self.params.len());
         key.extend_from_slice(self.stem.as_bytes());
         key.extend_from_slice(self.params.as_bytes());
@@ -86,11 +86,11 @@ impl Request {
         if !self.tags.is_empty() {
             key.push(b']');
         }
-        Text::new(&key)
+        key
     }
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// What `asked` means. `NOPERM` where the setting `query` forbids it, `ERR` for a name that was not defined.
     pub fn request(&self, asked: &Asked) -> Result<Request, Error> {
         let settings = self.settings.get();

@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::cache::{result_set, Stored};
+use crate::engine::host::Host;
 use crate::engine::{Engine, Store, StoreKey};
 
 use super::request::{FREE, NAMED};
@@ -53,7 +54,7 @@ pub fn is_result_key(key: &str, cache_prefix: &str) -> bool {
     rest.is_some_and(|rest| split_at_kind(rest, NAMED).or_else(|| split_at_kind(rest, FREE)).is_some())
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Whether the result under `key` will not be served again, whatever happens.
     pub fn is_outdated_result<S: Store>(&mut self, store: S, key: &S::Key) -> bool {
         let stamp = store.read(key, |stored| match stored {

@@ -1,10 +1,11 @@
 //! Tags at work: all queries that carry one are dropped at once.
 
+use crate::engine::host::Host;
 use crate::engine::{Engine, Store};
 use crate::plugins::Event;
 use crate::settings::EventType;
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Drops the entries of all queries that carry any of `tags`. Returns how many of the tags may have been carried.
     pub fn flush_tags(&mut self, store: impl Store, tags: &[&str]) -> usize {
         let mut tags = tags.to_vec();

@@ -1,5 +1,6 @@
 //! All records: what is known of each, and the key that seals them.
 
+use crate::engine::host::Host;
 use crate::engine::records::name::RecordName;
 use crate::engine::records::record::{Record, Said};
 use crate::engine::records::signing::Signing;
@@ -61,7 +62,7 @@ impl Records {
     }
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// The key that holds a record.
     pub fn record_key(&self, name: RecordName) -> Vec<u8> {
         [self.settings.get().cache_prefix.as_bytes(), name.suffix().as_bytes()].concat()

@@ -4,6 +4,7 @@
 //! link nobody can send who only has the right to write a key.
 
 use crate::cache::seal::Digest;
+use crate::engine::host::Host;
 use crate::engine::records::name::RecordName;
 use crate::engine::records::record::Said;
 use crate::engine::{Engine, Store};
@@ -22,7 +23,7 @@ pub fn said(text: &[u8]) -> Option<Said> {
     Digest::from_hex(text).map(Some)
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Tells replicas what they may not have heard.
     pub fn announce_records(&mut self, store: impl Store, now_ms: u64) {
         if now_ms >= self.records.announce_ms {
@@ -30,6 +31,11 @@ impl Engine {
             self.records.announce_again();
         }
         self.announce_news(store);
+    }
+
+    /// Has replicas told everything again: one has connected, and is in the server's list at the next tick.
+    pub fn announce_records_again(&mut self) {
+        self.records.announce_again();
     }
 
     /// Tells replicas what has changed.

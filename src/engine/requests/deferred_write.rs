@@ -3,26 +3,26 @@
 use std::rc::Rc;
 
 use crate::cache::{Error, ErrorKind, Refusal};
-use crate::engine::loads::completion::SharedAnswer;
+use crate::engine::host::Host;
+use crate::engine::loads::waiter::SharedAnswer;
 use crate::engine::requests::pending_command::PendingCommand;
 use crate::engine::{Engine, FlightWaiter, Store, Table};
-use crate::server::Context;
 
 /// A change that came due while replicas were paused, when the server aborts on a write.
-pub enum DeferredWrite {
+pub enum DeferredWrite<H: Host> {
     /// A command that is to run.
-    Command(PendingCommand),
+    Command(PendingCommand<H>),
     /// A command that is to go on.
-    Answer(FlightWaiter, SharedAnswer),
+    Answer(FlightWaiter<H>, SharedAnswer),
 }
 
-impl std::fmt::Debug for DeferredWrite {
+impl<H: Host> std::fmt::Debug for DeferredWrite<H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Held")
+        f.write_str("DeferredWrite")
     }
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// No flight that began before now may fill `key`, nor one whose own key nobody knows yet and might be it.
     pub fn supersede(&mut self, store: impl Store, table: &Rc<Table>, key: &[u8]) {
         let superseded =
@@ -54,7 +54,7 @@ impl Engine {
     }
 
     /// Goes on with what was held, once the pause has ended.
-    pub fn run_deferred_writes(&mut self, ctx: Context<'_>) {
+    pub fn run_deferred_writes(&mut self, ctx: H::Context<'_>) {
         if self.requests.deferred.is_empty() || ctx.is_paused() {
             return;
         }

@@ -1,9 +1,12 @@
-//! Requests: commands on tables, and those of them that wait: for the catalog, for a plugin's word, for the end of a pause.
+//! Requests: commands on tables and queries, and those of them that wait: for the catalog, for PostgreSQL's description of a query,
+//! for a load, for a plugin's word, for the end of a pause.
 
 pub mod access;
+pub mod answers;
+pub mod awaiting_description;
+pub mod awaiting_table;
 pub mod before_command;
 pub mod caller;
-pub mod command;
 pub mod deferred_write;
 pub mod pending_command;
 pub mod questions;
@@ -11,20 +14,65 @@ pub mod table_command;
 pub mod waiting_clients;
 pub mod watches;
 
-use before_command::AwaitingPlugins;
+use std::collections::VecDeque;
+
+use awaiting_description::Descriptions;
+use awaiting_table::Resolutions;
+use before_command::BeforeCommand;
 use deferred_write::DeferredWrite;
-use waiting_clients::Waiters;
-use watches::Watches;
+use pending_command::PendingCommand;
+use questions::timed_out;
+use waiting_clients::{Handle, Waiters};
+use watches::{too_late, Watches};
+
+use crate::cache::{Error, Reply, WaiterId};
+use crate::engine::host::Host;
+use crate::engine::Engine;
+use crate::plugins::call::Call;
 
 /// Clients and commands that wait.
 #[derive(Debug, Default)]
-pub struct Requests {
+pub struct Requests<H: Host> {
     /// Clients that wait.
-    pub(in crate::engine) waiters: Waiters,
+    pub(in crate::engine) waiters: Waiters<H>,
+    /// Commands that wait for the catalog, by source and name of the table.
+    resolutions: Resolutions<H>,
+    /// Commands that wait for what PostgreSQL says of their query.
+    descriptions: Descriptions<H>,
     /// WATCH commands that wait.
     watches: Watches,
     /// Commands that wait for plugins that may refuse them.
-    pub(in crate::engine) awaiting_plugins: AwaitingPlugins,
+    pub(in crate::engine) awaiting_plugins: VecDeque<(PendingCommand<H>, BeforeCommand)>,
     /// Changes that wait for the end of a pause.
-    pub(in crate::engine) deferred: Vec<DeferredWrite>,
+    deferred: Vec<DeferredWrite<H>>,
+}
+
+impl<H: Host> Engine<H> {
+    /// Answers the clients of questions that take too long.
+    pub fn expire_questions(&mut self, now_ms: u64) {
+        let tables = self.requests.resolutions.expire(now_ms).into_iter().map(|pending| pending.waiter());
+        let queries = self.requests.descriptions.expire(now_ms).into_iter().filter_map(|pending| pending.waiter());
+        for waiter in tables.chain(queries) {
+            self.fail(waiter, timed_out());
+        }
+        for watch in self.requests.watches.under_way.expire(now_ms) {
+            self.fail(watch.waiter, too_late(&watch.what));
+        }
+    }
+
+    /// Answers a waiting client with an error.
+    pub fn fail(&mut self, waiter: WaiterId, error: Error) {
+        self.counters.errors += 1;
+        self.requests.waiters.answer(waiter, Reply::Error(error));
+    }
+
+    /// Keeps what is to be told once a client that waits is answered.
+    pub fn remember_call(&mut self, waiter: WaiterId, call: Call) {
+        self.requests.waiters.remember(waiter, call);
+    }
+
+    /// A client has gone while it waited.
+    pub fn client_gone(&mut self, client: Handle<H>) {
+        self.requests.waiters.forget(client);
+    }
 }

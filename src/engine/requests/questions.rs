@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use crate::engine::requests::watches::too_late;
-use crate::engine::state::timed_out;
-use crate::engine::Engine;
+use crate::cache::{Error, ErrorKind};
 
 /// Questions of one sort. `K` says what is asked, `W` stands for whoever waits.
 pub struct Questions<K, W> {
@@ -62,7 +60,7 @@ impl<K: Eq + Hash + Clone, W> Questions<K, W> {
     }
 
     /// Gives up what has a deadline at or before `now_ms`. Returns who waited.
-    fn expire(&mut self, now_ms: u64) -> Vec<W> {
+    pub fn expire(&mut self, now_ms: u64) -> Vec<W> {
         let is_late = |question: &Question<W>| question.deadline_ms <= now_ms;
         let late: Vec<K> =
             self.under_way.iter().filter(|(_, question)| is_late(question)).map(|(key, _)| key.clone()).collect();
@@ -70,18 +68,9 @@ impl<K: Eq + Hash + Clone, W> Questions<K, W> {
     }
 }
 
-impl Engine {
-    /// Answers the clients of questions that take too long.
-    pub fn expire_questions(&mut self, now_ms: u64) {
-        let tables = self.catalog.resolutions.expire(now_ms).into_iter().map(|pending| pending.waiter());
-        let queries = self.queries.descriptions.expire(now_ms).into_iter().filter_map(|pending| pending.waiter());
-        for waiter in tables.chain(queries) {
-            self.fail(waiter, timed_out());
-        }
-        for watch in self.requests.watches.under_way.expire(now_ms) {
-            self.fail(watch.waiter, too_late(&watch.what));
-        }
-    }
+/// `PGTIMEOUT`.
+pub fn timed_out() -> Error {
+    Error::new(ErrorKind::Timeout, "load_timeout_ms passed before PostgreSQL answered: try again, or raise it")
 }
 
 #[cfg(test)]

@@ -3,22 +3,19 @@
 use std::rc::Rc;
 
 use crate::cache::{Answer, Reply};
-use crate::cache::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind, Purpose};
 use crate::engine::catalog::lookup::resolve_keys;
+use crate::engine::host::Host;
 use crate::engine::requests::before_command::BeforeCommand;
-use crate::engine::{resolve_key, Caller, Engine, Outcome, ResolvedKey, Table};
-use crate::plugins::call;
-use crate::plugins::call::Args;
-use crate::server::clock::monotonic_ms;
-use crate::server::{Arguments, Context, Spec};
+use crate::engine::{resolve_key, Caller, Engine, ResolvedKey, Store, Table};
 
 /// How long the memo's refusal of a column or a value stands before the catalog is asked again.
 const RECHECK_MS: u64 = 1000;
 
 /// A command on one table.
-pub trait TableCommand {
-    /// What it is called and takes.
-    fn spec(&self) -> &'static Spec;
+pub trait TableCommand<H: Host> {
+    /// What it is called, and what it does with the keys that it names.
+    fn purpose(&self) -> Purpose;
 
     /// The lookup keys that it names.
     fn keys(&self) -> Keys<'_>;
@@ -26,14 +23,14 @@ pub trait TableCommand {
     /// Runs it, now that the table is known.
     fn run(
         &self,
-        engine: &mut Engine,
-        ctx: Context<'_>,
+        engine: &mut Engine<H>,
+        ctx: H::Context<'_>,
         table: &Rc<Table>,
-        caller: &mut Caller,
+        caller: &mut Caller<H>,
     ) -> Result<Answer, Error>;
 
     /// A copy that outlives the command's arguments.
-    fn boxed(&self) -> Box<dyn TableCommand>;
+    fn boxed(&self) -> Box<dyn TableCommand<H>>;
 }
 
 /// Lookup keys as a client sent them.
@@ -57,7 +54,7 @@ impl<'a> Keys<'a> {
     }
 
     /// The cache keys that they stand for. `ERR`, `PGNOCOLUMN`, `PGBADVALUE`.
-    pub fn resolve(self, engine: &Engine, table: &Table) -> Result<Vec<ResolvedKey>, Error> {
+    pub fn resolve<H: Host>(self, engine: &Engine<H>, table: &Table) -> Result<Vec<ResolvedKey<H::Key>>, Error> {
         match self {
             Self::None => Ok(vec![]),
             Self::One(key) => Ok(vec![resolve_key(engine, table, key)?]),
@@ -67,58 +64,34 @@ impl<'a> Keys<'a> {
 }
 
 /// A command on a table, with who asked, and what he calls the table.
-pub struct TableCall<'c, C: ?Sized> {
+pub struct TableCall<'c, 'x, H: Host, C: ?Sized> {
     /// The callback under way.
-    pub ctx: Context<'c>,
+    pub ctx: H::Context<'x>,
     /// The table as the client spelled it.
     pub spelling: &'c [u8],
     /// What is to be done.
     pub command: &'c C,
     /// Who asked.
-    pub caller: &'c mut Caller,
+    pub caller: &'c mut Caller<H>,
 }
 
 /// How far a command came.
-enum Begun {
+pub enum Begun {
     /// To its answer.
     Done(Answer),
     /// To those who may refuse it.
     BeforeCommand(BeforeCommand),
 }
 
-/// Runs `command`, which came with `arguments`, for the client of `ctx` on the table that it calls `spelling`.
-pub fn run_on_table(
-    ctx: Context<'_>,
-    arguments: Arguments<'_>,
-    spelling: &[u8],
-    command: &impl TableCommand,
-) -> Outcome {
-    let mut caller = Caller::of(ctx);
-    let mut call = TableCall { ctx, spelling, command, caller: &mut caller };
-    match crate::engine::with(|engine| Some(engine.begin(&mut call))) {
-        None => Reply::default().into(),
-        Some(Begun::Done(answer)) => answer.into(),
-        Some(Begun::BeforeCommand(plugins)) => {
-            let args = || call::kept(arguments.iter());
-            let verdict = plugins.ask(ctx, command.spec(), call.caller, Args::Live(&args));
-            let subject = verdict.is_ok().then_some(plugins.subject);
-            let answer = crate::engine::with(|engine| {
-                let answer = verdict.and_then(|()| engine.run_or_await_table(&mut call));
-                engine.finish_call(&call, answer)
-            });
-            Outcome { answer, subject }
-        }
-    }
-}
-
-impl Engine {
+impl<H: Host> Engine<H> {
     /// The table that a client calls `spelling`, if it was resolved, in its epoch of now.
-    pub fn known(&mut self, ctx: Context<'_>, spelling: &[u8]) -> Option<Rc<Table>> {
+    pub fn known(&mut self, ctx: H::Context<'_>, spelling: &[u8]) -> Option<Rc<Table>> {
         let table = self.catalog.tables.find(spelling)?;
         Some(self.current(ctx, table))
     }
 
-    fn begin(&mut self, call: &mut TableCall<'_, impl TableCommand>) -> Begun {
+    /// Runs a command, unless somebody may refuse it.
+    pub fn begin(&mut self, call: &mut TableCall<'_, '_, H, impl TableCommand<H>>) -> Begun {
         let answer = match self.known(call.ctx, call.spelling) {
             None => self.await_table(call),
             Some(table) => {
@@ -133,8 +106,18 @@ impl Engine {
         Begun::Done(self.finish_call(call, answer))
     }
 
+    /// Runs a command that somebody might have refused, by the `verdict`.
+    pub fn begin_cleared(
+        &mut self,
+        call: &mut TableCall<'_, '_, H, impl TableCommand<H>>,
+        verdict: Result<(), Error>,
+    ) -> Answer {
+        let answer = verdict.and_then(|()| self.run_or_await_table(call));
+        self.finish_call(call, answer)
+    }
+
     /// Runs a command that nobody has refused. Meanwhile its table may have been forgotten.
-    fn run_or_await_table(&mut self, call: &mut TableCall<'_, impl TableCommand>) -> Result<Answer, Error> {
+    fn run_or_await_table(&mut self, call: &mut TableCall<'_, '_, H, impl TableCommand<H>>) -> Result<Answer, Error> {
         let Some(table) = self.known(call.ctx, call.spelling) else { return self.await_table(call) };
         let answer = call.command.run(self, call.ctx, &table, call.caller);
         self.or_await_table(call, &table, answer)
@@ -143,36 +126,40 @@ impl Engine {
     /// Where the memo of the table may be outdated the catalog is asked, and the command tried once more.
     fn or_await_table(
         &mut self,
-        call: &mut TableCall<'_, impl TableCommand>,
+        call: &mut TableCall<'_, '_, H, impl TableCommand<H>>,
         table: &Table,
         answer: Result<Answer, Error>,
     ) -> Result<Answer, Error> {
         match answer {
-            Err(error) if self.may_be_outdated(table, &error) => self.await_table(call).or(Err(error)),
+            Err(error) if self.may_be_outdated(call.ctx, table, &error) => self.await_table(call).or(Err(error)),
             answer => answer,
         }
     }
 
-    fn finish_call(&mut self, call: &TableCall<'_, impl TableCommand>, answer: Result<Answer, Error>) -> Answer {
+    fn finish_call(
+        &mut self,
+        call: &TableCall<'_, '_, H, impl TableCommand<H>>,
+        answer: Result<Answer, Error>,
+    ) -> Answer {
         let answer = answer.map_err(|error| self.hide(call, error));
         self.finish(call.ctx, call.caller, answer)
     }
 
     /// Whether what the memo says of a table may have changed since: it refuses a column or a value, and was not
     /// checked just now.
-    fn may_be_outdated(&self, table: &Table, error: &Error) -> bool {
+    fn may_be_outdated(&self, store: impl Store, table: &Table, error: &Error) -> bool {
         matches!(error.kind(), ErrorKind::NoColumn | ErrorKind::BadValue)
-            && monotonic_ms() > table.described_ms.get() + RECHECK_MS
+            && store.monotonic_ms() > table.described_ms.get() + RECHECK_MS
     }
 
     /// The end of a command's own call.
-    pub fn finish(&mut self, ctx: Context<'_>, caller: &Caller, answer: Result<Answer, Error>) -> Answer {
-        crate::engine::catch_up(self, ctx);
+    pub fn finish(&mut self, ctx: H::Context<'_>, caller: &Caller<H>, answer: Result<Answer, Error>) -> Answer {
+        self.catch_up(ctx);
         self.conclude(caller, answer)
     }
 
     /// What a command is answered in its own call. A client that waits already is answered here, and has nothing more to get.
-    pub fn conclude(&mut self, caller: &Caller, answer: Result<Answer, Error>) -> Answer {
+    pub fn conclude(&mut self, caller: &Caller<H>, answer: Result<Answer, Error>) -> Answer {
         let reply = match answer {
             Ok(Answer::Blocked(waiter)) => return Answer::Blocked(waiter),
             Ok(Answer::Now(reply)) => reply,

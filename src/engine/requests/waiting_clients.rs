@@ -1,35 +1,68 @@
 //! Clients that wait, and the calls that they wait in.
 
-use crate::cache::{Error, Timings};
+use foldhash::HashMap;
+
+use crate::cache::{Error, ErrorKind, Timings};
 use crate::cache::{Reply, WaiterId};
+use crate::engine::host::{Callback, Client, Host};
 use crate::plugins::call::Call;
 use crate::plugins::subject::Subject;
-use crate::server::blocked::{BlockedClients, ClientHandle};
-use crate::server::Context;
 
 /// Every client that waits.
 #[derive(Debug, Default)]
-pub struct Waiters {
-    clients: BlockedClients<Box<Call>>,
+pub struct Waiters<H: Host> {
+    waiting: HashMap<WaiterId, WaitingClient<H>>,
+    by_handle: HashMap<Handle<H>, WaiterId>,
+    next: u64,
     /// Commands that were answered, which nobody has been told of.
     answered: Vec<Answered>,
 }
+
+/// What the server calls a client that has gone.
+pub type Handle<H> = <<H as Host>::Client as Client>::Handle;
 
 /// A command whose client has waited, how long it took, in microseconds, and the code of the error that it was answered
 /// with.
 pub type Answered = (Box<Call>, u64, Option<String>);
 
-impl Waiters {
+/// A client, with what is to be told once it is answered.
+#[derive(Debug)]
+struct WaitingClient<H: Host> {
+    client: H::Client,
+    call: Option<Box<Call>>,
+}
+
+impl<H: Host> Waiters<H> {
     /// Makes the client of `ctx` wait. `PGBUSY` when `limit` clients wait already, `PGMISS` where the server
     /// does not let this client wait.
-    pub fn block(&mut self, ctx: Context<'_>, limit: usize) -> Result<WaiterId, Error> {
-        self.clients.block(ctx, limit)
+    pub fn block(&mut self, ctx: H::Context<'_>, limit: usize) -> Result<WaiterId, Error> {
+        if ctx.denies_blocking() {
+            return Err(Error::new(
+                ErrorKind::Miss,
+                "not in the cache, and waiting is not allowed in MULTI or a script: READ it before",
+            ));
+        }
+        if self.waiting.len() >= limit {
+            return Err(Error::new(ErrorKind::Busy, "max_waiters clients are waiting already: try again"));
+        }
+        match ctx.block() {
+            Some(client) => Ok(self.add(client)),
+            None => Err(Error::new(ErrorKind::Miss, "not in the cache, and the server does not let this client wait")),
+        }
+    }
+
+    fn add(&mut self, client: H::Client) -> WaiterId {
+        self.next += 1;
+        let id = WaiterId::new(self.next);
+        self.by_handle.insert(client.handle(), id);
+        self.waiting.insert(id, WaitingClient { client, call: None });
+        id
     }
 
     /// Keeps what is to be told once the client is answered.
     pub fn remember(&mut self, id: WaiterId, call: Call) {
-        if let Some(client) = self.clients.get_mut(id) {
-            client.kept = Some(Box::new(call));
+        if let Some(waiting) = self.waiting.get_mut(&id) {
+            waiting.call = Some(Box::new(call));
         }
     }
 
@@ -42,8 +75,8 @@ impl Waiters {
 
     /// The arguments of a client's command that were kept; `None` when it is gone.
     pub fn words(&self, id: WaiterId) -> Option<Vec<Box<[u8]>>> {
-        let client = self.clients.get(id)?;
-        Some(client.kept.as_ref().map(|call| call.arguments.clone()).unwrap_or_default())
+        let waiting = self.waiting.get(&id)?;
+        Some(waiting.call.as_ref().map(|call| call.arguments.clone()).unwrap_or_default())
     }
 
     /// Where the time of a client's command went.
@@ -54,13 +87,14 @@ impl Waiters {
     }
 
     fn call(&mut self, id: WaiterId) -> Option<&mut Box<Call>> {
-        self.clients.get_mut(id)?.kept.as_mut()
+        self.waiting.get_mut(&id)?.call.as_mut()
     }
 
     /// Answers a client. Nothing happens when it is gone.
     pub fn answer(&mut self, id: WaiterId, reply: Reply) {
-        let Some(mut client) = self.clients.take(id) else { return };
-        if let Some(call) = client.kept.take() {
+        let Some(WaitingClient { client, call }) = self.waiting.remove(&id) else { return };
+        self.by_handle.remove(&client.handle());
+        if let Some(call) = call {
             let duration_us = call.began.elapsed_us();
             self.answered.push((call, duration_us, reply.error_code()));
         }
@@ -79,21 +113,23 @@ impl Waiters {
 
     /// Whether the client still waits.
     pub fn is_waiting(&self, id: WaiterId) -> bool {
-        self.clients.get(id).is_some()
+        self.waiting.contains_key(&id)
     }
 
     /// The client has gone.
-    pub fn forget(&mut self, gone: ClientHandle) {
-        self.clients.forget(gone);
+    pub fn forget(&mut self, gone: Handle<H>) {
+        if let Some(waiting) = self.by_handle.remove(&gone).and_then(|id| self.waiting.remove(&id)) {
+            waiting.client.answer(Reply::Sent);
+        }
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.clients.len()
+        self.waiting.len()
     }
 
     /// Whether nobody waits.
     pub fn is_empty(&self) -> bool {
-        self.clients.is_empty()
+        self.waiting.is_empty()
     }
 }

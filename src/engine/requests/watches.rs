@@ -4,10 +4,9 @@ use crate::cache::{Answer, Reply, WaiterId};
 use crate::cache::{Error, ErrorKind, Value};
 use crate::cdc::install::Watched;
 use crate::engine::catalog::sources::queue_is_full;
+use crate::engine::host::Host;
 use crate::engine::requests::questions::Questions;
-use crate::engine::{Caller, Engine};
-use crate::server::clock::monotonic_ms;
-use crate::server::Context;
+use crate::engine::{Caller, Engine, Store};
 use crate::settings::Invalidation;
 use crate::workers::watch_request::{WatchAnswer, Watching};
 use crate::workers::{Job, SourceIndex};
@@ -33,10 +32,10 @@ pub struct Watches {
     next: u64,
 }
 
-impl Engine {
+impl<H: Host> Engine<H> {
     /// Has `sources` do `what` for the client of `ctx`.
-    pub fn watch(&mut self, ctx: Context<'_>, sources: &[SourceIndex], what: &Watching) -> Result<Answer, Error> {
-        let mut caller = Caller { waiter: None, user: crate::server::acl::User::server(), client: ctx.client_id() };
+    pub fn watch(&mut self, ctx: H::Context<'_>, sources: &[SourceIndex], what: &Watching) -> Result<Answer, Error> {
+        let mut caller = Caller::server(ctx);
         let limit = self.settings.get().queue_limit;
         let patience = what.patience(self.settings.get().load_timeout);
         let waiter = caller.wait(self, ctx)?;
@@ -58,7 +57,7 @@ impl Engine {
                 Err(_) => {}
             }
         }
-        let deadline_ms = monotonic_ms() + patience.as_millis() as u64;
+        let deadline_ms = ctx.monotonic_ms() + patience.as_millis() as u64;
         let watch = Watch { waiter, what: what.clone(), pending, listed: vec![] };
         self.requests.watches.under_way.ask(number, watch, deadline_ms);
         Ok(Answer::Blocked(waiter))

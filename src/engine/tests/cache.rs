@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use crate::cache::key_change::KeyChange;
 use crate::cache::table::{Clock, Column};
-use crate::cache::WaiterId;
+use crate::cache::{outcome, Reply, WaiterId};
 use crate::cache::{Age, Error, FlightId, Notice, Relation, Rule, TableDefinition, Timings};
+use crate::clock::beginning;
 use crate::engine::catalog::sources::{ActiveSource, Sources};
 use crate::engine::loads::completion::Completion;
 use crate::engine::loads::entries::Found;
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
-use crate::engine::store::memory::{Memory, Role};
-use crate::engine::{resolve_key, Engine, FlightWaiter, ResolvedKey, Table};
+use crate::engine::tests::host::MemoryHost;
+use crate::engine::tests::memory::{Memory, Role};
+use crate::engine::{resolve_key, Begun, Caller, Engine, FlightWaiter, ResolvedKey, Table, TableCall, TableCommand};
 use crate::postgres::rows::load::Fetched;
-use crate::server::clock::beginning;
-use crate::server::User;
 use crate::settings::{load, Shared};
 use crate::workers::messages::MessageSender;
 use crate::workers::queue::Queue;
@@ -38,7 +38,7 @@ pub type Answer = Result<Option<String>, Error>;
 
 /// An engine and its store.
 pub struct Cache {
-    pub engine: Engine,
+    pub engine: Engine<MemoryHost>,
     pub store: Memory,
     readers: u64,
     _postbox: MessageSender,
@@ -76,7 +76,7 @@ impl Cache {
     }
 
     fn now_ms(&self) -> u64 {
-        use crate::engine::store::Store;
+        use crate::engine::Store;
         (&self.store).monotonic_ms()
     }
 
@@ -111,6 +111,23 @@ impl Cache {
         self.store.bytes(&key).is_some()
     }
 
+    /// A client sends a command on the table that it calls `name`. Returns what it is answered at once; `None`: it waits.
+    pub fn run(&mut self, name: &str, command: &impl TableCommand<MemoryHost>) -> Option<Reply> {
+        let mut caller = Caller::of(&self.store);
+        let mut call = TableCall { ctx: &self.store, spelling: name.as_bytes(), command, caller: &mut caller };
+        match self.engine.begin(&mut call) {
+            Begun::Done(outcome::Answer::Now(reply)) => Some(reply),
+            Begun::Done(outcome::Answer::Blocked(_)) => None,
+            Begun::BeforeCommand(_) => panic!("nobody refuses commands here"),
+        }
+    }
+
+    /// What the clients that have waited are answered now, each by its number.
+    pub fn replies(&mut self) -> Vec<(u64, Reply)> {
+        assert!(self.engine.drain_messages(&self.store), "there are few");
+        self.store.clients.replies.take()
+    }
+
     /// A client reads a row, as `PGCACHE.READ` does.
     pub fn read(&mut self, name: &str, key: &str) -> Read {
         let (table, resolved_key) = (self.table(name), self.resolve_key(name, key));
@@ -132,7 +149,7 @@ impl Cache {
     fn wait(&mut self, table: &Rc<Table>, resolved_key: ResolvedKey<Box<[u8]>>) -> Read {
         self.readers += 1;
         let waiter = WaiterId::new(self.readers);
-        let waiting = FlightWaiter::Row { waiter, user: Rc::new(User::server()) };
+        let waiting = FlightWaiter::Row { waiter, user: Rc::new("") };
         let row = RowLoad::of(resolved_key).expect("the key has values");
         let (engine, mut requests) = (&mut self.engine, LoadRequests::default());
         let ttl_s = engine.ttl_s(None);

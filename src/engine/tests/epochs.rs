@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::cache::TableDefinition;
-use crate::engine::store::memory::{Content, Role};
+use crate::engine::tests::memory::{Content, Role};
 
 use super::cache::{other_table, table, Cache, Read};
 

@@ -18,7 +18,7 @@ fn cache() -> Cache {
 
 fn refusal(cache: &mut Cache, key: &str) -> Option<ErrorKind> {
     let table = cache.table("t");
-    let resolved_key = resolve_key::<Box<[u8]>>(&cache.engine, &table, key.as_bytes());
+    let resolved_key = resolve_key(&cache.engine, &table, key.as_bytes());
     resolved_key.err().map(|error| error.kind().clone())
 }
 

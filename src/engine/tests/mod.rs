@@ -1,10 +1,12 @@
 //! The rules of the engine, tried in a store that is made of a map.
 
-pub(super) mod cache;
+pub mod cache;
 mod epochs;
 mod gaps;
+pub mod host;
 mod loads;
 mod memo;
+pub mod memory;
 mod model;
 mod multireads;
 mod names;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::cache::key_change::KeyChange;
 use crate::cache::{Error, ErrorKind, FlightId, Gap, Notice, Relation};
-use crate::engine::store::memory::{Content, Role};
+use crate::engine::tests::memory::{Content, Role};
 use crate::postgres::rows::load::Fetched;
 use crate::workers::FeedEvent;
 

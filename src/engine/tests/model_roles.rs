@@ -1,7 +1,7 @@
 //! Roles of the model's server, what its master tells it, and exchanged data sets.
 
 use super::Model;
-use crate::engine::store::memory::{Content, Role};
+use crate::engine::tests::memory::{Content, Role};
 
 impl Model {
     /// The server becomes a replica or a master, or is paused.

@@ -8,26 +8,31 @@ use crate::cache::WaiterId;
 use crate::engine::loads::pending_multiread::{
     json_array, Fit, MultireadId, PendingMultiread, PendingMultireads, Slot,
 };
-use crate::server::User;
+use crate::engine::tests::host::MemoryHost;
 
 fn row(text: &str) -> Slot {
     Slot::Row(Arc::from(text.as_bytes()))
 }
 
-fn waiting(multireads: &mut PendingMultireads, slots: Vec<Slot>, spare_bytes: usize) -> MultireadId {
+fn waiting(multireads: &mut PendingMultireads<MemoryHost>, slots: Vec<Slot>, spare_bytes: usize) -> MultireadId {
     let pending = slots.iter().filter(|slot| **slot == Slot::Pending).count();
-    let (waiter, user) = (WaiterId::new(1), Rc::new(User::server()));
+    let (waiter, user) = (WaiterId::new(1), Rc::new(""));
     multireads.add(PendingMultiread { waiter, user, slots, pending, spare_bytes, timings: Timings::default() })
 }
 
-fn fill(multireads: &mut PendingMultireads, id: MultireadId, index: usize, slot: Slot) -> Option<(Vec<u8>, Fit)> {
+fn fill(
+    multireads: &mut PendingMultireads<MemoryHost>,
+    id: MultireadId,
+    index: usize,
+    slot: Slot,
+) -> Option<(Vec<u8>, Fit)> {
     let (multiread, fit) = multireads.fill(id, index, slot, Timings::default())?;
     Some((json_array(&multiread.slots), fit))
 }
 
 #[test]
 fn it_is_answered_with_its_last_row_and_in_its_order() {
-    let mut multireads = PendingMultireads::default();
+    let mut multireads = PendingMultireads::<MemoryHost>::default();
     let id = waiting(&mut multireads, vec![Slot::Pending, row("{}"), Slot::Pending], 100);
     assert_eq!(fill(&mut multireads, id, 2, row("[3]")), None);
     assert_eq!(fill(&mut multireads, id, 0, Slot::Absent), Some((b"[null,{},[3]]".to_vec(), Fit::Fits)));
@@ -35,7 +40,7 @@ fn it_is_answered_with_its_last_row_and_in_its_order() {
 
 #[test]
 fn it_is_answered_once() {
-    let mut multireads = PendingMultireads::default();
+    let mut multireads = PendingMultireads::<MemoryHost>::default();
     let id = waiting(&mut multireads, vec![Slot::Pending], 100);
     assert!(fill(&mut multireads, id, 0, row("{}")).is_some());
     assert_eq!(fill(&mut multireads, id, 0, row("{}")), None);
@@ -44,7 +49,7 @@ fn it_is_answered_once() {
 
 #[test]
 fn a_place_is_filled_once() {
-    let mut multireads = PendingMultireads::default();
+    let mut multireads = PendingMultireads::<MemoryHost>::default();
     let id = waiting(&mut multireads, vec![Slot::Pending, Slot::Pending], 100);
     assert_eq!(fill(&mut multireads, id, 0, row("[1]")), None);
     assert_eq!(fill(&mut multireads, id, 0, row("[2]")), None);
@@ -54,7 +59,7 @@ fn a_place_is_filled_once() {
 
 #[test]
 fn a_reply_that_grows_too_long_ends_it() {
-    let mut multireads = PendingMultireads::default();
+    let mut multireads = PendingMultireads::<MemoryHost>::default();
     let id = waiting(&mut multireads, vec![Slot::Pending, Slot::Pending, Slot::Pending], 5);
     assert_eq!(fill(&mut multireads, id, 0, row("{}")), None);
     let told = fill(&mut multireads, id, 1, row("[1,2]")).map(|(_, fit)| fit);
@@ -64,7 +69,7 @@ fn a_reply_that_grows_too_long_ends_it() {
 
 #[test]
 fn several_do_not_mix_their_rows() {
-    let mut multireads = PendingMultireads::default();
+    let mut multireads = PendingMultireads::<MemoryHost>::default();
     let one = waiting(&mut multireads, vec![Slot::Pending], 100);
     let other = waiting(&mut multireads, vec![Slot::Pending], 100);
     assert_eq!(fill(&mut multireads, other, 0, row("[2]")), Some((b"[[2]]".to_vec(), Fit::Fits)));
@@ -73,7 +78,7 @@ fn several_do_not_mix_their_rows() {
 
 #[test]
 fn it_takes_the_longest_time_of_its_loads() {
-    let mut multireads = PendingMultireads::default();
+    let mut multireads = PendingMultireads::<MemoryHost>::default();
     let id = waiting(&mut multireads, vec![Slot::Pending, Slot::Pending], 100);
     let timings = |postgres_us| Timings { postgres_us, ..Timings::default() };
     assert!(multireads.fill(id, 0, Slot::Absent, timings(7)).is_none());

@@ -1,7 +1,7 @@
 //! Change notices: what they name is not served again.
 
 use crate::cache::{Notice, Relation, TableDefinition};
-use crate::engine::store::memory::Role;
+use crate::engine::tests::memory::Role;
 use crate::settings::EventType;
 
 use super::cache::{other_table, row_called, row_of, table, unwatched, Cache, Read};

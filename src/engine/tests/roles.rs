@@ -1,7 +1,7 @@
 //! Masters that become replicas, and the other way round.
 
 use crate::cache::{Gap, Notice, Relation};
-use crate::engine::store::memory::Role;
+use crate::engine::tests::memory::Role;
 use crate::workers::FeedEvent;
 
 use super::cache::{table, Cache, Read};

@@ -1,7 +1,7 @@
 //! Grace: entries that are served beyond their life, and loaded anew without anybody waiting.
 
 use crate::cache::{Error, ErrorKind};
-use crate::engine::store::memory::Role;
+use crate::engine::tests::memory::Role;
 
 use super::cache::{no_row, row_of, table, Cache, Read};
 

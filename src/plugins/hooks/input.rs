@@ -3,12 +3,12 @@
 use std::rc::Rc;
 
 use super::queue::Keys;
+use crate::clock::unix_ms;
 use crate::plugins::call::CommandEnd;
 use crate::plugins::command_start::CommandStart;
 use crate::plugins::event_json::EventJson;
 use crate::plugins::subject::{Subject, SubjectKey};
 use crate::plugins::{event_json, Event};
-use crate::server::clock::unix_ms;
 use crate::server::{client, Context};
 use crate::settings::EventType;
 

@@ -19,7 +19,7 @@ use super::overview::Overview;
 use super::page::{Page, Report, JSON};
 use super::plugin::{EventContext, Plugin};
 use crate::cache::Value;
-use crate::server::clock::monotonic_ms;
+use crate::clock::monotonic_ms;
 use crate::settings::{EventType, EventTypes, PluginName, Settings};
 
 /// The figures, shared by the plugin and the command that shows them.

@@ -14,11 +14,11 @@ use crate::cache::outcome::{Answer, Outcome};
 pub use arguments::Arguments;
 pub use spec::{Argument, ArgumentKind, Spec};
 
-use super::clock::Tick;
 use super::context::Context;
 use super::guard::guard;
 use super::{acl, categories};
 use crate::cache::Error;
+use crate::clock::Tick;
 use description::set_info;
 
 /// What is called for a command.

@@ -1,9 +1,5 @@
 //! The store: what the rules of the engine need of the server that they run in. Tests run them in one that is made of a map.
 
-mod live;
-#[cfg(test)]
-pub mod memory;
-
 use std::fmt::Debug;
 
 use crate::cache::{Refusal, Stored};
@@ -19,10 +15,13 @@ pub trait StoreKey: Debug {
     fn as_bytes(&self) -> &[u8];
 }
 
-/// The keyspace, the clocks and the role of a server, and those who are told of events.
+/// The keyspace, the clocks, the event loop and the role of a server, and those who are told of events.
 pub trait Store: Copy {
     /// Its keys.
     type Key: StoreKey;
+
+    /// Where a walk through its keys is.
+    type Cursor;
 
     /// `bytes` as a key.
     fn key(self, bytes: &[u8]) -> Self::Key {
@@ -41,6 +40,10 @@ pub trait Store: Copy {
     /// Removes what stands under `key`. Nothing there is no error.
     fn remove(self, key: &Self::Key) -> Result<(), Refusal>;
 
+    /// Passes some of all keys to `visit`. Returns whether there are more. Keys that are there from beginning to end of a walk are
+    /// seen at least once.
+    fn scan(self, cursor: &mut Self::Cursor, visit: impl FnMut(&[u8])) -> bool;
+
     /// Whether something can be written now.
     fn may_write(self) -> Result<(), Refusal>;
 
@@ -58,6 +61,15 @@ pub trait Store: Copy {
 
     /// Milliseconds since 1970.
     fn unix_ms(self) -> u64;
+
+    /// Has the engine woken soon, to go on with what is queued.
+    fn wake(self);
+
+    /// Whether the engine is told of the end of each tick of the event loop.
+    fn counts_ticks(self) -> bool;
+
+    /// Has the engine told of these ends, or not any more.
+    fn count_ticks(self, is_wanted: bool);
 
     /// Tells replicas that the record called `record` says `said`.
     fn announce(self, record: &str, said: &str);

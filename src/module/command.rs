@@ -1,13 +1,12 @@
 //! Commands: when plugins may refuse one, and how its end is told.
 
-use crate::cache::outcome;
-use crate::cache::Answer;
-use crate::cache::Timings;
-use crate::engine::requests::before_command;
+use super::before_command;
+use super::current::with;
+use crate::cache::{outcome, Answer, Timings};
+use crate::clock::Tick;
 use crate::plugins::call;
 use crate::plugins::call::{Args, Call, CommandEnd};
 use crate::plugins::subject::Subject;
-use crate::server::clock::Tick;
 use crate::server::command::Handler;
 use crate::server::{Arguments, Context, Spec};
 
@@ -78,12 +77,12 @@ fn end(
 ) {
     let keep = || call::kept(arguments.iter());
     let client = ctx.client_id();
-    crate::engine::with(|engine| match &outcome.answer {
+    with(|engine| match &outcome.answer {
         Answer::Blocked(waiter) => {
             let (arguments, timings) = (keep(), Timings::default());
             let subject = outcome.subject.take();
             let call = Call { command, began, arguments, is_write, client, subject, timings };
-            engine.requests.waiters.remember(*waiter, call);
+            engine.remember_call(*waiter, call);
         }
         Answer::Now(reply) => {
             let error = reply.error_code();
@@ -92,7 +91,7 @@ fn end(
                 is_write,
                 client,
                 subject: outcome.subject.as_deref(),
-                at_s: engine.now_s,
+                at_s: engine.now_s(),
                 duration_us: began.elapsed_us(),
                 timings: Timings::default(),
                 error: error.as_deref(),

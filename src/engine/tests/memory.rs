@@ -3,8 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use super::{Store, StoreKey};
+use super::host::Clients;
 use crate::cache::{Refusal, Stored};
+use crate::engine::{Store, StoreKey};
 use crate::plugins::{Event, Plugins};
 use crate::settings::{EventType, Settings};
 
@@ -51,6 +52,10 @@ pub struct Memory {
     role: Cell<Role>,
     is_loading: Cell<bool>,
     is_full: Cell<bool>,
+    /// Whether somebody has asked for the engine to be woken.
+    pub is_woken: Cell<bool>,
+    /// The clients of the host that it belongs to.
+    pub clients: Clients,
     emitted: RefCell<Vec<Emitted>>,
     announced: RefCell<Vec<(String, String)>>,
 }
@@ -66,6 +71,8 @@ impl Default for Memory {
             role: Cell::new(Role::Master),
             is_loading: Cell::new(false),
             is_full: Cell::new(false),
+            is_woken: Cell::new(false),
+            clients: Clients::default(),
             emitted: RefCell::default(),
             announced: RefCell::default(),
         }
@@ -162,6 +169,8 @@ impl StoreKey for Box<[u8]> {
 
 impl Store for &Memory {
     type Key = Box<[u8]>;
+    /// The last key that was seen.
+    type Cursor = Option<Box<[u8]>>;
 
     fn read<T>(self, key: &Self::Key, look: impl FnOnce(Stored<'_>) -> T) -> T {
         let now_ms = self.unix_ms();
@@ -194,6 +203,14 @@ impl Store for &Memory {
         Ok(())
     }
 
+    fn scan(self, cursor: &mut Self::Cursor, mut visit: impl FnMut(&[u8])) -> bool {
+        let next = self.content.borrow().keys().find(|key| cursor.as_ref().is_none_or(|last| *key > last)).cloned();
+        let Some(key) = next else { return false };
+        visit(&key);
+        *cursor = Some(key);
+        true
+    }
+
     fn may_write(self) -> Result<(), Refusal> {
         match self.role.get() {
             Role::Replica => Err(Refusal::NotMaster),
@@ -222,6 +239,16 @@ impl Store for &Memory {
     fn unix_ms(self) -> u64 {
         BEGINNING_MS + self.now_ms.get()
     }
+
+    fn wake(self) {
+        self.is_woken.set(true);
+    }
+
+    fn counts_ticks(self) -> bool {
+        false
+    }
+
+    fn count_ticks(self, _: bool) {}
 
     fn announce(self, record: &str, said: &str) {
         self.announced.borrow_mut().push((record.into(), said.into()));
