@@ -32,7 +32,7 @@ impl<H: Host> Engine<H> {
     /// The records are written in the next tick: here they would reach replicas before the swap does.
     pub fn keyspace_replaced(&mut self, store: impl Store) {
         for table in self.catalog.tables.all() {
-            self.advance(store, &table, Arc::clone(&table.definition), next_epoch(&table, store.unix_ms()));
+            self.advance(store, &table, Arc::clone(&table.definition), table.next_epoch(store.unix_ms()));
         }
         self.keyspace_flushed();
     }
@@ -62,11 +62,16 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Writes the records that are due: those that a flush or a swap took away.
-    pub fn record_epochs(&mut self, store: impl Store) {
-        if !self.catalog.epochs_are_due {
-            return;
+    /// Writes the records that are due: those that a flush or a swap took away, or a pause held up. Returns whether all are there:
+    /// nothing is stored under an epoch that another master would not know of.
+    pub fn record_epochs(&mut self, store: impl Store) -> bool {
+        if self.catalog.epochs_are_due {
+            self.record_due_epochs(store);
         }
+        !self.catalog.epochs_are_due
+    }
+
+    fn record_due_epochs(&mut self, store: impl Store) {
         let may_write = store.may_write();
         self.catalog.epochs_are_due = may_write == Err(Refusal::Paused);
         if may_write.is_ok() {
@@ -121,7 +126,7 @@ impl<H: Host> Engine<H> {
     /// Starts a new epoch of `table` as `definition`.
     pub fn renew(&mut self, store: impl Store, table: &Rc<Table>, definition: Arc<TableDefinition>) -> Rc<Table> {
         self.counters.superseded += self.loads.flights.supersede_table(table.id) as u64;
-        let epoch = next_epoch(table, store.unix_ms());
+        let epoch = table.next_epoch(store.unix_ms());
         self.save_epoch(store, &table.name, epoch);
         self.advance(store, table, definition, epoch)
     }
@@ -232,8 +237,3 @@ fn parse_epoch(record: &[u8], now_ms: u64) -> Option<u64> {
 /// In the place of a table's name: the epoch that every table has reached at least. No relation's name looks like
 /// it, because SQL would quote it.
 const EVERYTHING: &str = "*";
-
-/// The time: greater than any epoch before it, also those of earlier runs whose record was lost.
-fn next_epoch(table: &Table, now_ms: u64) -> u64 {
-    now_ms.max(table.epoch.map_or(0, |last| last + 1))
-}

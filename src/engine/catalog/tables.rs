@@ -34,6 +34,8 @@ pub struct Table {
     pub name: Rc<str>,
     /// Its epoch, once it has changed.
     pub epoch: Option<u64>,
+    /// The latest epoch that it has ever been in. A replica may go back to its master's; as a master it uses no epoch twice.
+    last_epoch: Option<u64>,
     /// What every cache key of it starts with: `pg_cache:users:`, `pg_cache:users@<epoch>:`.
     pub prefix: Rc<[u8]>,
     /// The same without the epoch: what the server's ACL is asked about, so that its patterns stay true.
@@ -73,6 +75,11 @@ impl Table {
             let rest = lookup.shape.copy(json, out)?;
             Some((Rc::clone(lookup), prefix_len, rest))
         })
+    }
+
+    /// The epoch that begins at `now_ms`: later than any before it, also those of earlier runs whose record was lost.
+    pub fn next_epoch(&self, now_ms: u64) -> u64 {
+        now_ms.max(self.last_epoch.map_or(0, |last| last + 1))
     }
 
     /// Whether cache keys in which the lookup key begins at `prefix_len` have no epoch: it makes what stands before
@@ -182,7 +189,9 @@ impl Tables {
     /// Puts a new definition or epoch in the place of `old`, under every name it has.
     pub fn replace(&mut self, old: &Rc<Table>, resolved: Resolved<'_>) -> Rc<Table> {
         self.remove(old);
-        let new = Rc::new(table(old.id, resolved, old.non_unique.epoch()));
+        let mut new = table(old.id, resolved, old.non_unique.epoch());
+        new.last_epoch = new.epoch.max(old.last_epoch);
+        let new = Rc::new(new);
         new.recorded_ms.set(old.recorded_ms.get());
         new.asked.set(old.asked.get());
         self.enter(&new);
@@ -296,6 +305,7 @@ fn table(id: u64, resolved: Resolved<'_>, last_loose: u64) -> Table {
         definition,
         name: name.into(),
         epoch,
+        last_epoch: epoch,
         prefix,
         acl_prefix,
         non_unique: NonUnique::new(&stem, last_loose.max(epoch.unwrap_or_default()), now.unix_ms),

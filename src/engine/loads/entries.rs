@@ -115,20 +115,23 @@ impl<H: Host> Engine<H> {
 
     /// Stores an entry for `ttl_s` seconds (0: no expiry), spread by `ttl_jitter_percent`, and for `grace` on top. A row that
     /// is known to be absent has no grace: once it appears it must not stay nil.
-    pub fn store(&self, store: impl Store, key: &[u8], value: &[u8], ttl_s: u32) -> Result<(), Refusal> {
+    pub fn store(&mut self, store: impl Store, key: &[u8], value: &[u8], ttl_s: u32) -> Result<(), Refusal> {
         let grace = if value == Entry::ABSENT { Duration::ZERO } else { self.settings.get().grace };
         self.store_with_grace(store, key, value, ttl_s, grace)
     }
 
     /// The same with another grace.
     pub fn store_with_grace(
-        &self,
+        &mut self,
         store: impl Store,
         key: &[u8],
         value: &[u8],
         ttl_s: u32,
         grace: Duration,
     ) -> Result<(), Refusal> {
+        if !self.record_epochs(store) {
+            return Err(Refusal::Refused);
+        }
         let jitter_percent = self.settings.get().ttl_jitter_percent;
         let life = ttl::expiry(Ttl::from_seconds(ttl_s), jitter_percent, fastrand::u64(..));
         let at = ttl::kept(life, grace).map(|after| store.unix_ms() + after.as_millis() as u64);
@@ -139,13 +142,13 @@ impl<H: Host> Engine<H> {
     /// entry ends it: PostgreSQL has told that it is out of date.
     pub fn fill(&mut self, store: impl Store, key: &[u8], row: Option<&[u8]>, ttl_s: u32) {
         let settings = self.settings.get();
-        let negative_ttl_s = ttl::whole_seconds(settings.negative_ttl);
+        let (negative_ttl_s, max_bytes) = (ttl::whole_seconds(settings.negative_ttl), settings.max_entry_bytes);
         let (value, ttl_s) = match row {
             Some(row) => (row, ttl_s),
             None if negative_ttl_s == 0 => return self.discard(store, key),
             None => (Entry::ABSENT, ttl::shorter(negative_ttl_s, ttl_s)),
         };
-        let stored = value.len() <= settings.max_entry_bytes && self.store(store, key, value, ttl_s).is_ok();
+        let stored = value.len() <= max_bytes && self.store(store, key, value, ttl_s).is_ok();
         if stored {
             self.counters.fills += 1;
         } else {

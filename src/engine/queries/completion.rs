@@ -101,10 +101,10 @@ impl<H: Host> Engine<H> {
         if !self.may_rely_on_query(store, &load.query) {
             return;
         }
-        let settings = self.settings.get();
+        let max_bytes = self.settings.get().max_entry_bytes;
         let entry = || result_set::write(load.stamp, rows);
         // There is no grace for it: it is asked anew when its time has come.
-        let is_stored = rows.len() <= settings.max_entry_bytes
+        let is_stored = rows.len() <= max_bytes
             && self.store_with_grace(store, &completed.key, &entry(), completed.plan.ttl_s, Duration::ZERO).is_ok();
         if is_stored {
             self.counters.fills += 1;

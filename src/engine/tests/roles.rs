@@ -44,6 +44,41 @@ fn a_flush_that_tables_have_not_followed_does_so_too() {
     assert_eq!(cache.read("t", ID), Read::Waits(2));
 }
 
+/// A master that is to follow the master before it, which has announced `epoch`.
+fn demoted(cache: &mut Cache, epoch: u64) {
+    cache.set_role(Role::Replica);
+    cache.store.write(RECORD, epoch.to_string().as_bytes());
+    cache.touched(RECORD);
+}
+
+#[test]
+fn no_epoch_is_used_twice_although_another_masters_was_lower() {
+    let mut cache = replica();
+    let ahead = 1_700_000_100_000;
+    demoted(&mut cache, ahead);
+    cache.set_role(Role::Master);
+    cache.load("t", ID, ROW);
+    assert_eq!(cache.read("t", ID), hit(ROW));
+    demoted(&mut cache, ahead);
+    cache.set_role(Role::Master);
+    assert!(matches!(cache.read("t", ID), Read::Waits(_)), "what stood under the epoch before is found again");
+}
+
+#[test]
+fn an_epoch_is_recorded_before_anything_is_stored_under_it() {
+    let mut cache = Cache::new();
+    cache.add(table());
+    cache.set_role(Role::Paused);
+    cache.feed(FeedEvent::Gap(Gap::Overflow));
+    cache.read("t", ID);
+    cache.store.set_role(Role::Master);
+    assert_eq!(cache.store.bytes(RECORD), None);
+    cache.complete_row(ROW);
+    let epoch = cache.table("t").epoch.expect("the gap has started one");
+    assert_eq!(cache.store.bytes(RECORD), Some(epoch.to_string().into_bytes()));
+    assert!(cache.stands("t", ID));
+}
+
 #[test]
 fn a_replica_serves_what_its_master_has_stored() {
     assert_eq!(replica().read("t", ID), hit(ROW));
