@@ -48,12 +48,15 @@ impl<H: Host> Engine<H> {
     ) -> Result<LoadedRow, Error> {
         let table = completed.plan.row().and_then(|row| self.catalog.tables.by_id(row.table));
         let mut loaded = loaded(table.as_deref(), completed, outcome?)?;
-        match table {
-            Some(table) if completed.may_fill || self.settings.get().test_unguarded => {
-                self.fill_from(store, &table, completed, &mut loaded);
-            }
-            Some(table) => self.catch_up_with_newer(store, table, completed, &mut loaded),
-            None => {}
+        let Some(table) = table else { return Ok(loaded) };
+        let is_reliable = self.may_rely_on(store, &table);
+        if !is_reliable {
+            self.drop_contradicted(store, &table, completed, &loaded);
+        }
+        if !completed.may_fill && !self.settings.get().test_unguarded {
+            self.catch_up_with_newer(store, table, completed, &mut loaded);
+        } else if is_reliable {
+            self.fill_from(store, &table, completed, &mut loaded);
         }
         Ok(loaded)
     }
@@ -73,7 +76,7 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Stores what a flight brought, if changes of its table are told as far as they have to be.
+    /// Stores what a flight brought: changes of its table are told as far as they have to be.
     fn fill_from(
         &mut self,
         store: impl Store,
@@ -81,9 +84,6 @@ impl<H: Host> Engine<H> {
         completed: &CompletedFlight<FlightWaiter<H>>,
         loaded: &mut LoadedRow,
     ) {
-        if !self.may_rely_on(store, table) {
-            return;
-        }
         if completed.plan.is_refresh && loaded.own_key.as_ref() != Some(&completed.key) {
             self.discard(store, &completed.key);
         }

@@ -1,4 +1,4 @@
-//! Superseded loads: what was loaded since they began may have been read before they were, although it came first.
+//! Loads whose rows are not stored: because they are superseded, or because their source is suspect.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,6 +32,28 @@ impl<H: Host> Engine<H> {
             superseded |= self.loads.flights.supersede_key(&other);
         }
         self.counters.superseded += u64::from(superseded);
+    }
+
+    /// A load of a suspect source is not stored. The entry that it contradicts goes: whoever is answered by the load must not be
+    /// shown that entry when the next load fails.
+    pub fn drop_contradicted(
+        &mut self,
+        store: impl Store,
+        table: &Rc<Table>,
+        completed: &CompletedFlight<FlightWaiter<H>>,
+        loaded: &LoadedRow,
+    ) {
+        let table = self.current(store, Rc::clone(table));
+        let key = loaded.own_key.as_deref().or_else(|| self.catalog.aliases.find(&completed.key));
+        let key = key_of_now(&table, completed, key.unwrap_or(&completed.key));
+        let is_contradicted = match find(store, &store.key(&key), |row| loaded.row.as_deref() == Some(row)) {
+            Found::Row(is_same) => !is_same,
+            Found::Absent => loaded.row.is_some(),
+            Found::Foreign | Found::Nothing => false,
+        };
+        if is_contradicted {
+            self.remove_or_doubt(store, &table, &key);
+        }
     }
 }
 

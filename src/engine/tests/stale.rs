@@ -37,6 +37,40 @@ fn an_entry_is_served_within_its_grace_and_loaded_anew() {
     assert_eq!(cache.engine.counters.stale_served, 1);
 }
 
+/// A cache with grace whose row 1 is not sure any more: its source has fallen silent.
+fn suspect() -> Cache {
+    let mut cache = Cache::with(&["default_ttl", "60", "grace", "60"]);
+    cache.add(table());
+    cache.load("t", ID, ROW);
+    cache.pass(2000);
+    cache
+}
+
+#[test]
+fn nobody_who_was_told_of_a_newer_row_is_shown_the_entry_again_when_the_next_load_fails() {
+    for newer in [row_of(NEW), no_row()] {
+        let mut cache = suspect();
+        assert_eq!(cache.read("t", ID), Read::Waits(2));
+        let load = cache.loads()[0];
+        cache.complete(load, Ok(newer));
+        cache.answers();
+        assert_eq!(cache.read("t", ID), Read::Waits(3));
+        fail(&mut cache, ErrorKind::Down);
+        assert!(cache.answers()[0].1.is_err());
+    }
+}
+
+#[test]
+fn an_entry_that_a_load_has_confirmed_is_shown_when_the_next_load_fails() {
+    let mut cache = suspect();
+    cache.read("t", ID);
+    cache.complete_row(ROW);
+    cache.answers();
+    cache.read("t", ID);
+    fail(&mut cache, ErrorKind::Down);
+    assert_eq!(cache.answers(), [(3, Ok(Some(ROW.into())))]);
+}
+
 #[test]
 fn one_refresh_is_under_way_at_a_time() {
     let mut cache = outlived();
