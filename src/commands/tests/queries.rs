@@ -98,7 +98,7 @@ fn those_whose_load_a_change_overtook_get_what_the_newer_load_brings() {
     rows(&mut cache, "[]");
     assert_eq!(told(&mut cache), []);
     rows(&mut cache, ROWS);
-    assert_eq!(told(&mut cache), [(3, ROWS.into()), (2, ROWS.into())]);
+    assert_eq!(told(&mut cache), [(2, ROWS.into()), (3, ROWS.into())]);
     assert_eq!(text(query(&mut cache, &[])), ROWS);
 }
 
