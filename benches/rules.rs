@@ -11,7 +11,6 @@ use pgcache::cache::canonical::Rule;
 use pgcache::cache::flight::{FlightPlan, Flights, Joined, RowTarget, Target};
 use pgcache::cache::key::{FastPath, LookupKey};
 use pgcache::cache::table::{Clock, Column, TableDefinition};
-use pgcache::cache::timings::Timings;
 use pgcache::engine::catalog::tables::{Now, Resolved, Table, Tables};
 use pgcache::plugins::call::{Args, CommandEnd};
 use pgcache::plugins::event::Event;
@@ -173,7 +172,7 @@ fn statistics(criterion: &mut Criterion) {
                 subject: None,
                 at_s: 1,
                 duration_us: black_box(2),
-                timings: Timings::default(),
+                timings: None,
                 error: None,
                 arguments: Args::Kept(&[]),
             });

@@ -120,7 +120,7 @@ impl<H: Host> Engine<H> {
                 subject: call.subject.as_deref(),
                 at_s: self.now_s,
                 duration_us,
-                timings: call.timings.within(duration_us),
+                timings: Some(call.timings.within(duration_us)),
                 error: error.as_deref(),
                 arguments: Args::Kept(&call.arguments),
             };

@@ -79,9 +79,10 @@ fn end(
     let client = ctx.client_id();
     with(|engine| match &outcome.answer {
         Answer::Blocked(waiter) => {
-            let (arguments, timings) = (keep(), Timings::default());
+            let timings = Timings { main_us: began.elapsed_us(), ..Timings::default() };
+            let arguments = keep();
             let subject = outcome.subject.take();
-            let call = Call { command, began, arguments, is_write, client, subject, timings };
+            let call = Call { command, began, arguments, is_write, client, subject, timings, resumed: None };
             engine.remember_call(*waiter, call);
         }
         Answer::Now(reply) => {
@@ -93,7 +94,7 @@ fn end(
                 subject: outcome.subject.as_deref(),
                 at_s: engine.now_s(),
                 duration_us: began.elapsed_us(),
-                timings: Timings::default(),
+                timings: None,
                 error: error.as_deref(),
                 arguments: Args::Live(&keep),
             };

@@ -25,6 +25,20 @@ pub struct Call {
     pub subject: Option<Box<Subject>>,
     /// What is known of its time so far.
     pub timings: Timings,
+    /// Since when the main thread is at work for it again.
+    pub resumed: Option<Tick>,
+}
+
+impl Call {
+    /// The main thread is at work for it again.
+    pub fn resume(&mut self) {
+        self.resumed = Some(Tick::now());
+    }
+
+    /// The main thread is done with it for now.
+    pub fn suspend(&mut self) {
+        self.timings.main_us += self.resumed.take().map_or(0, Tick::elapsed_us);
+    }
 }
 
 /// A command that was answered.
@@ -42,8 +56,8 @@ pub struct CommandEnd<'a> {
     pub at_s: u64,
     /// From its arrival to its answer, in microseconds.
     pub duration_us: u64,
-    /// Of that, outside of the main thread.
-    pub timings: Timings,
+    /// Where that went, for a command whose client has waited; all others are the main thread's work from end to end.
+    pub timings: Option<Timings>,
     /// The code of the error that it was answered with.
     pub error: Option<&'a str>,
     /// Its arguments.
@@ -51,9 +65,9 @@ pub struct CommandEnd<'a> {
 }
 
 impl CommandEnd<'_> {
-    /// The time that is neither the queue's nor PostgreSQL's, in microseconds.
+    /// The main thread's work for it, in microseconds.
     pub fn main_us(&self) -> u64 {
-        self.duration_us.saturating_sub(self.timings.queue_us).saturating_sub(self.timings.postgres_us)
+        self.timings.map_or(self.duration_us, |timings| timings.main_us)
     }
 }
 
@@ -99,18 +113,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_queue_nor_postgresql_is_the_main_threads() {
-        let ended = |duration_us| CommandEnd {
+    fn a_command_that_has_not_waited_is_the_main_threads_work_alone() {
+        let ended = |timings| CommandEnd {
             command: "pgcache.read",
             is_write: false,
             client: 1,
             subject: None,
             at_s: 0,
-            duration_us,
-            timings: Timings { queue_us: 30, postgres_us: 50 },
+            duration_us: 100,
+            timings,
             error: None,
             arguments: Args::Kept(&[]),
         };
-        assert_eq!((ended(100).main_us(), ended(60).main_us()), (20, 0));
+        let waited = Timings { main_us: 7, postgres_us: 60, ..Timings::default() };
+        assert_eq!((ended(None).main_us(), ended(Some(waited)).main_us()), (100, 7));
     }
 }

@@ -26,10 +26,8 @@ pub struct SlowCommand {
     pub at_ms: u64,
     /// From its arrival to its answer, in microseconds.
     pub duration_us: u64,
-    /// Of that, waiting for a worker and for PostgreSQL.
+    /// Where that went.
     pub timings: Timings,
-    /// The rest: the server's main thread and what it did first.
-    pub main_us: u64,
     /// Its name in lower case.
     pub command: &'static str,
     /// Its first arguments, each cut.
@@ -50,7 +48,8 @@ impl SlowCommand {
             ("duration_us", Value::from(self.duration_us)),
             ("queue_us", Value::from(self.timings.queue_us)),
             ("postgres_us", Value::from(self.timings.postgres_us)),
-            ("main_us", Value::from(self.main_us)),
+            ("catalog_us", Value::from(self.timings.catalog_us)),
+            ("main_us", Value::from(self.timings.main_us)),
             ("command", Value::from(self.command)),
             ("arguments", Value::List(arguments.map(|argument| Value::Bytes(argument.to_vec())).collect())),
             ("client", Value::from(self.client)),
@@ -72,8 +71,7 @@ impl Kept {
             id: self.next,
             at_ms,
             duration_us: call.duration_us,
-            timings: call.timings,
-            main_us: call.main_us(),
+            timings: Timings { main_us: call.main_us(), ..call.timings.unwrap_or_default() },
             command: call.command,
             arguments: call.arguments.keep(),
             client: call.client,
@@ -144,7 +142,7 @@ mod tests {
     fn the_latest_are_kept_and_numbered_on() {
         let mut kept = Kept::default();
         for duration_us in 0..5 {
-            let timings = Timings { queue_us: 1, postgres_us: 2 };
+            let timings = Some(Timings { queue_us: 1, postgres_us: 1, main_us: 1, catalog_us: 0 });
             let arguments = Args::Kept(&[]);
             let call = CommandEnd {
                 command: "pgcache.read",
@@ -161,7 +159,7 @@ mod tests {
         }
         let ids: Vec<u64> = kept.commands.iter().map(|command| command.id).collect();
         assert_eq!(ids, [4, 3]);
-        assert_eq!(kept.commands.front().map(|command| (command.main_us, command.at_ms)), Some((1, 7)));
+        assert_eq!(kept.commands.front().map(|command| (command.timings.main_us, command.at_ms)), Some((1, 7)));
     }
 
     #[test]
@@ -174,7 +172,7 @@ mod tests {
             client: 1,
             at_s: 0,
             duration_us: 1,
-            timings: Timings::default(),
+            timings: None,
             error: None,
             arguments: Args::Kept(&words),
         };

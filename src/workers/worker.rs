@@ -95,7 +95,7 @@ impl Worker {
         let waited = tasks.iter().map(|task| now.saturating_duration_since(task.pushed)).max();
         let queue_us = micros(waited.unwrap_or_default());
         let hand_over = |outcomes| {
-            let timings = Timings { queue_us, postgres_us: micros(now.elapsed()) };
+            let timings = Timings { queue_us, postgres_us: micros(now.elapsed()), ..Timings::default() };
             self.dawdle();
             self.sender.send(Message::CompletedFlight { outcomes, timings });
         };

@@ -118,11 +118,9 @@ fn a_column_that_was_added_meanwhile_is_found_by_asking_once_more() {
     assert_eq!(cache.loads().len(), 1);
 }
 
-#[test]
-fn plugins_are_told_of_an_answer_with_the_code_of_its_error() {
-    let mut cache = cache();
-    read(&mut cache, ID);
-    let call = Call {
+/// What is kept of a command while its client waits.
+fn call() -> Call {
+    Call {
         command: "pgcache.read",
         began: Tick::now(),
         arguments: vec![],
@@ -130,12 +128,34 @@ fn plugins_are_told_of_an_answer_with_the_code_of_its_error() {
         client: 1,
         subject: None,
         timings: Timings::default(),
-    };
-    cache.engine.remember_call(WaiterId::new(1), call);
+        resumed: None,
+    }
+}
+
+#[test]
+fn plugins_are_told_of_an_answer_with_the_code_of_its_error() {
+    let mut cache = cache();
+    read(&mut cache, ID);
+    cache.engine.remember_call(WaiterId::new(1), call());
     let load = cache.loads()[0];
     cache.complete(load, Err(Error::new(ErrorKind::Busy, "")));
     told(&mut cache);
-    assert_eq!(cache.store.clients.ended.take(), [("pgcache.read", Some("PGBUSY".into()))]);
+    let ended = cache.store.clients.ended.take();
+    assert_eq!((ended[0].command, ended[0].error.as_deref()), ("pgcache.read", Some("PGBUSY")));
+}
+
+#[test]
+fn time_that_a_command_waits_for_the_catalog_is_not_the_main_threads() {
+    let mut cache = Cache::new();
+    read(&mut cache, ID);
+    cache.engine.remember_call(WaiterId::new(1), call());
+    let began = Tick::now();
+    while began.elapsed_us() < 2000 {}
+    let error = Err(Error::new(ErrorKind::NoTable, "no table"));
+    cache.engine.resolved(&cache.store, 0, "t", error, Instant::now());
+    told(&mut cache);
+    let timings = cache.store.clients.ended.take()[0].timings.expect("it has waited");
+    assert!(timings.catalog_us >= 2000 && timings.main_us < timings.catalog_us, "{timings:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::cache::flight::{CompletedFlight, Target};
 use crate::cache::{Age, Error, ErrorKind, FlightId, Timings};
+use crate::clock::Tick;
 use crate::engine::host::Host;
 use crate::engine::loads::entries::Found;
 use crate::engine::queries::QueryLoad;
@@ -26,13 +27,14 @@ impl<H: Host> Engine<H> {
     /// A load came back for one flight.
     pub fn complete(&mut self, store: impl Store, completion: Completion) {
         let Some(mut completed) = self.loads.flights.complete(completion.flight) else { return };
-        let Completion { outcome, timings, .. } = completion;
+        let (began, Completion { outcome, timings, .. }) = (Tick::now(), completion);
         let load = self.query_load_of(&completed);
         let loaded = match &load {
             Some(load) => self.complete_query(store, &mut completed, load, outcome),
             None => self.complete_row(store, &mut completed, outcome),
         };
         self.emit_load(store, &completed, load.as_ref(), loaded.as_ref().map(|_| timings.postgres_us));
+        let timings = Timings { main_us: began.elapsed_us(), ..timings };
         match loaded {
             Err(error) => self.fail_flight(store, completed, error, timings),
             loaded => self.answer_all(completed.waiters, loaded, timings),

@@ -103,7 +103,7 @@ impl<H: Host> PendingMultireads<H> {
         timings: Timings,
     ) -> Option<(PendingMultiread<H>, Fit)> {
         let multiread = self.under_way.get_mut(&id)?;
-        multiread.timings = multiread.timings.max(timings);
+        multiread.timings = multiread.timings.and(timings);
         let fit = multiread.fill(index, slot);
         if multiread.pending == 0 || fit == Fit::TooLong {
             self.remove(id).map(|multiread| (multiread, fit))

@@ -37,6 +37,7 @@ impl<H: Host> Engine<H> {
         for (name, latency) in [
             ("time_queue", &statistics.queue),
             ("time_postgres", &statistics.postgres),
+            ("time_catalog", &statistics.catalog),
             ("time_main", &statistics.main()),
         ] {
             let told = latency.percentiles();

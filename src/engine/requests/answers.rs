@@ -17,7 +17,7 @@ impl<H: Host> Engine<H> {
     pub fn answer(&mut self, ctx: H::Context<'_>, waiting: FlightWaiter<H>, answered: &SharedAnswer) {
         match waiting {
             FlightWaiter::Row { waiter, user } => {
-                self.requests.waiters.add_timings(waiter, answered.timings);
+                self.requests.waiters.resume(waiter, answered.timings);
                 match self.row_for(ctx, &user, command_names::READ, answered) {
                     Ok(Some(row)) => self.requests.waiters.answer(waiter, Reply::Bulk(row)),
                     Ok(None) => self.requests.waiters.answer(waiter, Reply::Nil),
@@ -32,7 +32,7 @@ impl<H: Host> Engine<H> {
                     .push(DeferredWrite::Answer(FlightWaiter::Continue { waiter, rest }, Rc::clone(answered)));
             }
             FlightWaiter::Continue { waiter, rest } => {
-                self.requests.waiters.add_timings(waiter, answered.timings);
+                self.requests.waiters.resume(waiter, answered.timings);
                 let reply = rest(self, ctx, &answered.result);
                 self.requests.waiters.answer(waiter, reply);
             }
@@ -58,7 +58,7 @@ impl<H: Host> Engine<H> {
             Ok(None) => Slot::Absent,
             Err(error) => {
                 if let Some(multiread) = self.loads.multireads.remove(multiread) {
-                    self.requests.waiters.add_timings(multiread.waiter, multiread.timings.max(answered.timings));
+                    self.requests.waiters.resume(multiread.waiter, multiread.timings.and(answered.timings));
                     self.fail(multiread.waiter, error);
                 }
                 return;
@@ -67,7 +67,7 @@ impl<H: Host> Engine<H> {
         let Some((done, fit)) = self.loads.multireads.fill(multiread, index, slot, answered.timings) else {
             return;
         };
-        self.requests.waiters.add_timings(done.waiter, done.timings);
+        self.requests.waiters.resume(done.waiter, done.timings);
         match fit {
             Fit::Fits => self.requests.waiters.answer(done.waiter, Reply::Buffer(json_array(&done.slots))),
             Fit::TooLong => {

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::{Answer, Error, WaiterId};
+use crate::cache::{Answer, Error, Timings, WaiterId};
+use crate::clock::Tick;
 use crate::engine::catalog::sources::queue_is_full;
 use crate::engine::host::Host;
 use crate::engine::queries::{Request, Wanted};
@@ -22,6 +23,8 @@ pub(super) struct PendingQuery<H: Host> {
     caller: Caller<H>,
     request: Request,
     wanted: Wanted,
+    /// When PostgreSQL was asked.
+    pub asked: Tick,
 }
 
 impl<H: Host> PendingQuery<H> {
@@ -41,7 +44,7 @@ impl<H: Host> Engine<H> {
         caller: &mut Caller<H>,
     ) -> Result<Answer, Error> {
         let waiter = caller.wait(self, ctx)?;
-        let pending = PendingQuery { caller: caller.take(), request: request.clone(), wanted };
+        let pending = PendingQuery { caller: caller.take(), request: request.clone(), wanted, asked: Tick::now() };
         let plan = Arc::new(QueryPlan { sql: (*request.sql).into(), title: request.title.clone() });
         let key = (request.source, plan);
         let Err(pending) = self.requests.descriptions.join(&key, pending) else {
@@ -77,10 +80,11 @@ impl<H: Host> Engine<H> {
         let waiting = self.requests.descriptions.answered(&key).unwrap_or_default();
         let Some(stem) = waiting.first().map(|pending| Rc::clone(&pending.request.stem)) else { return };
         let result = result.and_then(|described| self.enter_query(ctx, source, stem, plan, described, asked));
-        for PendingQuery { mut caller, request, wanted } in waiting {
+        for PendingQuery { mut caller, request, wanted, asked } in waiting {
             let Some(waiter) = caller.waiter.filter(|waiter| self.requests.waiters.is_waiting(*waiter)) else {
                 continue;
             };
+            self.requests.waiters.resume(waiter, Timings::catalog(asked));
             match &result {
                 Err(error) => self.fail(waiter, error.clone()),
                 Ok(()) => {
@@ -88,6 +92,7 @@ impl<H: Host> Engine<H> {
                     self.conclude(&caller, answer);
                 }
             }
+            self.requests.waiters.suspend(waiter);
         }
     }
 }

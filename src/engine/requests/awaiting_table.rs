@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cache::name::TableName;
-use crate::cache::{Answer, Error, TableDefinition};
+use crate::cache::{Answer, Error, TableDefinition, Timings};
 use crate::engine::host::Host;
 use crate::engine::requests::pending_command::PendingCommand;
 use crate::engine::requests::questions::Questions;
@@ -53,11 +53,15 @@ impl<H: Host> Engine<H> {
         let Some(waiting) = self.requests.resolutions.answered(&key) else { return };
         let definition = result.and_then(|definition| self.allowed(source, definition)).map(Arc::new);
         for pending in waiting {
+            let waited = Timings::catalog(pending.asked);
             match &definition {
-                Err(error) => self.fail_pending(ctx, pending, error.clone()),
+                Err(error) => {
+                    self.requests.waiters.resume(pending.waiter(), waited);
+                    self.fail_pending(ctx, pending, error.clone());
+                }
                 Ok(definition) => {
                     let table = self.remember(ctx, source, &pending.spelling, Arc::clone(definition), asked);
-                    self.run_pending(ctx, pending, &table);
+                    self.run_pending(ctx, pending, &table, waited);
                 }
             }
         }

@@ -25,7 +25,7 @@ use questions::timed_out;
 use waiting_clients::{Handle, Waiters};
 use watches::{too_late, Watches};
 
-use crate::cache::{Error, Reply, WaiterId};
+use crate::cache::{Error, Reply, Timings, WaiterId};
 use crate::engine::host::Host;
 use crate::engine::Engine;
 use crate::plugins::call::Call;
@@ -50,13 +50,16 @@ pub struct Requests<H: Host> {
 impl<H: Host> Engine<H> {
     /// Answers the clients of questions that take too long.
     pub fn expire_questions(&mut self, now_ms: u64) {
-        let tables = self.requests.resolutions.expire(now_ms).into_iter().map(|pending| pending.waiter());
-        let queries = self.requests.descriptions.expire(now_ms).into_iter().filter_map(|pending| pending.waiter());
-        for waiter in tables.chain(queries) {
-            self.fail(waiter, timed_out());
-        }
-        for watch in self.requests.watches.under_way.expire(now_ms) {
-            self.fail(watch.waiter, too_late(&watch.what));
+        let tables = self.requests.resolutions.expire(now_ms).into_iter();
+        let tables = tables.map(|pending| (Some(pending.waiter()), pending.asked, timed_out()));
+        let queries = self.requests.descriptions.expire(now_ms).into_iter();
+        let queries = queries.map(|pending| (pending.waiter(), pending.asked, timed_out()));
+        let watches = self.requests.watches.under_way.expire(now_ms).into_iter();
+        let watches = watches.map(|watch| (Some(watch.waiter), watch.asked, too_late(&watch.what)));
+        for (waiter, asked, error) in tables.chain(queries).chain(watches) {
+            let Some(waiter) = waiter else { continue };
+            self.requests.waiters.resume(waiter, Timings::catalog(asked));
+            self.fail(waiter, error);
         }
     }
 

@@ -4,7 +4,8 @@
 use std::rc::Rc;
 
 use crate::cache::WaiterId;
-use crate::cache::{Error, ErrorKind, Purpose};
+use crate::cache::{Error, ErrorKind, Purpose, Timings};
+use crate::clock::Tick;
 use crate::engine::host::Host;
 use crate::engine::requests::access::tells_what_there_is;
 use crate::engine::requests::before_command::BeforeCommand;
@@ -19,6 +20,8 @@ pub struct PendingCommand<H: Host> {
     /// The table as the client spelled it.
     pub spelling: Box<[u8]>,
     command: Box<dyn TableCommand<H>>,
+    /// When the catalog was asked for its table.
+    pub asked: Tick,
     /// Whether everybody has let it pass who may refuse it.
     is_cleared: bool,
 }
@@ -33,7 +36,7 @@ impl<H: Host> PendingCommand<H> {
     /// That of `call`, whose client waits as `waiter`.
     pub fn of(waiter: WaiterId, call: &mut TableCall<'_, '_, H, impl TableCommand<H>>) -> Self {
         let (caller, spelling, command) = (call.caller.take(), call.spelling.into(), call.command.boxed());
-        Self { waiter, caller, spelling, command, is_cleared: false }
+        Self { waiter, caller, spelling, command, asked: Tick::now(), is_cleared: false }
     }
 
     /// Who waits.
@@ -60,10 +63,16 @@ impl<H: Host> PendingCommand<H> {
 
 impl<H: Host> Engine<H> {
     /// Runs a command whose client waits, or has it wait for those who may refuse it.
-    pub fn run_pending(&mut self, ctx: H::Context<'_>, mut pending: PendingCommand<H>, table: &Rc<Table>) {
-        if !self.requests.waiters.is_waiting(pending.waiter) {
-            return;
+    pub fn run_pending(&mut self, ctx: H::Context<'_>, pending: PendingCommand<H>, table: &Rc<Table>, waited: Timings) {
+        let waiter = pending.waiter;
+        if self.requests.waiters.is_waiting(waiter) {
+            self.requests.waiters.resume(waiter, waited);
+            self.go_on(ctx, pending, table);
+            self.requests.waiters.suspend(waiter);
         }
+    }
+
+    fn go_on(&mut self, ctx: H::Context<'_>, mut pending: PendingCommand<H>, table: &Rc<Table>) {
         if pending.purpose().is_write() && ctx.is_paused() {
             return self.requests.deferred.push(DeferredWrite::Command(pending));
         }
@@ -122,7 +131,7 @@ impl<H: Host> Engine<H> {
     /// Runs a command that was held, for a pause that has ended or for those who may refuse it.
     pub fn run_deferred(&mut self, ctx: H::Context<'_>, pending: PendingCommand<H>) {
         match self.known(ctx, &pending.spelling) {
-            Some(table) => self.run_pending(ctx, pending, &table),
+            Some(table) => self.run_pending(ctx, pending, &table, Timings::default()),
             None => self.fail(pending.waiter, timed_out()),
         }
     }

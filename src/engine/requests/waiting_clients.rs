@@ -79,10 +79,18 @@ impl<H: Host> Waiters<H> {
         Some(waiting.call.as_ref().map(|call| call.arguments.clone()).unwrap_or_default())
     }
 
-    /// Where the time of a client's command went.
-    pub fn add_timings(&mut self, id: WaiterId, timings: Timings) {
+    /// What a client has waited for is there, and the main thread is at work for it again. `timings` says where the time went.
+    pub fn resume(&mut self, id: WaiterId, timings: Timings) {
         if let Some(call) = self.call(id) {
-            call.timings = call.timings.max(timings);
+            call.timings = call.timings.and(timings);
+            call.resume();
+        }
+    }
+
+    /// The main thread is done with a client's command for now, whether it was answered or not.
+    pub fn suspend(&mut self, id: WaiterId) {
+        if let Some(call) = self.call(id) {
+            call.suspend();
         }
     }
 
@@ -94,7 +102,8 @@ impl<H: Host> Waiters<H> {
     pub fn answer(&mut self, id: WaiterId, reply: Reply) {
         let Some(WaitingClient { client, call }) = self.waiting.remove(&id) else { return };
         self.by_handle.remove(&client.handle());
-        if let Some(call) = call {
+        if let Some(mut call) = call {
+            call.suspend();
             let duration_us = call.began.elapsed_us();
             self.answered.push((call, duration_us, reply.error_code()));
         }

@@ -1,8 +1,9 @@
 //! WATCH commands under way: who waits for the answers of which sources.
 
 use crate::cache::{Answer, Reply, WaiterId};
-use crate::cache::{Error, ErrorKind, Value};
+use crate::cache::{Error, ErrorKind, Timings, Value};
 use crate::cdc::install::Watched;
+use crate::clock::Tick;
 use crate::engine::catalog::sources::queue_is_full;
 use crate::engine::host::Host;
 use crate::engine::requests::questions::Questions;
@@ -20,6 +21,8 @@ pub struct Watch {
     pub what: Watching,
     /// How many sources have not answered yet.
     pending: usize,
+    /// When they were asked.
+    pub asked: Tick,
     /// What the others have listed.
     listed: Vec<Value>,
 }
@@ -58,7 +61,7 @@ impl<H: Host> Engine<H> {
             }
         }
         let deadline_ms = ctx.monotonic_ms() + patience.as_millis() as u64;
-        let watch = Watch { waiter, what: what.clone(), pending, listed: vec![] };
+        let watch = Watch { waiter, what: what.clone(), pending, asked: Tick::now(), listed: vec![] };
         self.requests.watches.under_way.ask(number, watch, deadline_ms);
         Ok(Answer::Blocked(waiter))
     }
@@ -90,7 +93,9 @@ impl<H: Host> Engine<H> {
             }
             Err(error) => Reply::Error(error),
         };
+        let waited = Timings::catalog(watch.asked);
         self.requests.watches.under_way.answered(&number);
+        self.requests.waiters.resume(waiter, waited);
         self.requests.waiters.answer(waiter, reply);
     }
 }

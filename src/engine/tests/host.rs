@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::memory::Memory;
 use crate::cache::key_change::KeyChange;
-use crate::cache::{Error, ErrorKind, Purpose, Reply};
+use crate::cache::{Error, ErrorKind, Purpose, Reply, Timings};
 use crate::engine::host::{Callback, Client, Host};
 use crate::plugins::call::CommandEnd;
 use crate::plugins::Plugins;
@@ -34,13 +34,24 @@ pub struct Clients {
     pub forbidden: RefCell<Option<Vec<u8>>>,
     /// What those were answered who have waited.
     pub replies: Replies,
-    /// Commands that were answered, each with the code of its error.
-    pub ended: RefCell<Vec<(&'static str, Option<String>)>>,
+    /// Commands that were answered.
+    pub ended: RefCell<Vec<Ended>>,
     /// Keys that changed while the engine was at work.
     pub key_changes: RefCell<VecDeque<(KeyChange, Vec<u8>)>>,
     /// Whether the sweep is to go on.
     pub sweeps: Cell<bool>,
     last: Cell<u64>,
+}
+
+/// A command that was answered.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its name.
+    pub command: &'static str,
+    /// The code of its error.
+    pub error: Option<String>,
+    /// Where its time went.
+    pub timings: Option<Timings>,
 }
 
 /// A client that waits.
@@ -129,7 +140,8 @@ impl Callback for &Memory {
     fn emit_started(self, _: &Plugins, _: &Settings) {}
 
     fn emit_ended(self, _: &Plugins, _: &Settings, call: &CommandEnd<'_>) {
-        self.clients.ended.borrow_mut().push((call.command, call.error.map(Into::into)));
+        let CommandEnd { command, error, timings, .. } = *call;
+        self.clients.ended.borrow_mut().push(Ended { command, error: error.map(Into::into), timings });
     }
 
     fn take_key_change(self) -> Option<(KeyChange, Vec<u8>)> {

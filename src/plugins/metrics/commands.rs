@@ -23,9 +23,10 @@ pub fn families(statistics: &Statistics) -> Vec<MetricFamily> {
             &statistics.postgres,
         ),
         one(
-            "pgcache_main_thread_duration_seconds",
-            "The rest of every command's time: the server's main thread.",
-            &statistics.main(),
+            "pgcache_catalog_duration_seconds",
+            "Time that commands waited for what PostgreSQL says of a table or a query, or for PGCACHE.WATCH.",
+            &statistics.catalog,
         ),
+        one("pgcache_main_thread_duration_seconds", "The main thread's work for every command.", &statistics.main()),
     ]
 }

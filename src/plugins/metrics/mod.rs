@@ -85,7 +85,7 @@ mod tests {
         let table = Some((1, "\"a\\\n\"b"));
         (0..3).for_each(|_| stats.count(&Event { table, ..Event::new(EventType::Hit) }));
         let metrics = Metrics::of(stats.clone());
-        let timings = Timings { queue_us: 10, postgres_us: 20 };
+        let timings = Some(Timings { queue_us: 10, postgres_us: 20, catalog_us: 30, main_us: 40 });
         let call = CommandEnd {
             command: "pgcache.read",
             is_write: false,
@@ -128,7 +128,8 @@ mod tests {
             "pgcache_command_duration_seconds_bucket{command=\"pgcache.read\",le=\"+Inf\"} 1",
             "pgcache_command_duration_seconds_sum{command=\"pgcache.read\"} 0.001",
             "pgcache_queue_duration_seconds_count 1",
-            "pgcache_main_thread_duration_seconds_sum 0.00097",
+            "pgcache_catalog_duration_seconds_sum 0.00003",
+            "pgcache_main_thread_duration_seconds_sum 0.00004",
             "pgcache_source_up{source=\"default\"} 1",
             "pgcache_source_connections{source=\"default\",state=\"in_use\"} 2",
             "pgcache_source_gaps_total{source=\"default\",cause=\"connected\"} 1",

@@ -13,6 +13,8 @@ pub struct Latencies {
     pub postgres: Latency,
     /// The rest.
     pub main: Latency,
+    /// Waiting for PostgreSQL's catalog.
+    pub catalog: Latency,
 }
 
 /// Remembers how things stood at the last look.
@@ -29,6 +31,7 @@ impl Recent {
             queue: now.queue.since(&self.before.queue),
             postgres: now.postgres.since(&self.before.postgres),
             main: now.main.since(&self.before.main),
+            catalog: now.catalog.since(&self.before.catalog),
         };
         self.before = now;
         since

@@ -51,6 +51,7 @@ pub fn latencies(all: &Latencies) -> Value {
         ("command", percentiles(&all.command)),
         ("queue", percentiles(&all.queue)),
         ("postgres", percentiles(&all.postgres)),
+        ("catalog", percentiles(&all.catalog)),
         ("main", percentiles(&all.main)),
     ])
 }

@@ -57,7 +57,9 @@ pub struct Statistics {
     pub queue: Latency,
     /// Time that they waited for PostgreSQL.
     pub postgres: Latency,
-    /// The rest of the time of commands whose clients waited.
+    /// Time that commands waited for what PostgreSQL says of a table or a query, or for what `PGCACHE.WATCH` does there.
+    pub catalog: Latency,
+    /// The main thread's work for commands whose clients waited.
     waited_main: Latency,
     /// Commands.
     pub rate: Rate,
@@ -68,22 +70,28 @@ impl Statistics {
     /// A command was answered.
     pub fn ended(&mut self, call: &CommandEnd<'_>) {
         self.rate.add(call.at_s);
-        if call.timings.postgres_us > 0 {
-            self.queue.record(call.timings.queue_us);
-            self.postgres.record(call.timings.postgres_us);
-        }
-        let is_at_once = call.timings == Timings::default();
-        if !is_at_once {
-            self.waited_main.record(call.main_us());
+        if let Some(timings) = &call.timings {
+            self.waited(timings);
         }
         let command = self.command(call.command);
         // One record for a hit.
-        let latency = if is_at_once { &mut command.at_once } else { &mut command.waited };
+        let latency = if call.timings.is_none() { &mut command.at_once } else { &mut command.waited };
         latency.record(call.duration_us);
         if let Some(code) = call.error {
             command.errors += 1;
             self.error(code);
         }
+    }
+
+    fn waited(&mut self, timings: &Timings) {
+        if timings.postgres_us > 0 {
+            self.queue.record(timings.queue_us);
+            self.postgres.record(timings.postgres_us);
+        }
+        if timings.catalog_us > 0 {
+            self.catalog.record(timings.catalog_us);
+        }
+        self.waited_main.record(timings.main_us);
     }
 
     /// All times together.
@@ -93,6 +101,7 @@ impl Statistics {
             command: Latency::of_all(commands),
             queue: self.queue.clone(),
             postgres: self.postgres.clone(),
+            catalog: self.catalog.clone(),
             main: self.main(),
         }
     }
@@ -103,7 +112,7 @@ impl Statistics {
         self.recent.look(now)
     }
 
-    /// The time of every command that is neither the queue's nor PostgreSQL's.
+    /// The main thread's work for every command.
     pub fn main(&self) -> Latency {
         let at_once = self.commands.iter().map(|command| &command.at_once);
         Latency::of_all(at_once.chain([&self.waited_main]))
@@ -198,7 +207,7 @@ mod tests {
     use crate::settings::EventType;
 
     fn ended(command: &'static str, error: Option<&'static str>) -> CommandEnd<'static> {
-        let timings = Timings { queue_us: 10, postgres_us: 20 };
+        let timings = Some(Timings { queue_us: 10, postgres_us: 20, catalog_us: 5, main_us: 60 });
         CommandEnd {
             command,
             is_write: false,
@@ -225,7 +234,8 @@ mod tests {
             .map(|command| (command.name, command.latency().percentiles().count, command.errors))
             .collect();
         assert_eq!(told, [(read, 2, 1), (write, 1, 1)]);
-        assert_eq!(statistics.main().percentiles().max_us, 70);
+        assert_eq!(statistics.main().percentiles().max_us, 60);
+        assert_eq!(statistics.latencies().catalog.percentiles().count, 3);
         assert_eq!(statistics.errors.into_iter().collect::<Vec<_>>(), [("ERR".into(), 1), ("PGDOWN".into(), 1)]);
     }
 
