@@ -24,7 +24,8 @@ impl FeedConnection {
     /// # Errors
     /// Everything that can stand in the way.
     pub(crate) fn open(connector: &Connector, pulses: &Pulses) -> Result<Self, Lost> {
-        let mut connection = Self { client: connector.open()? };
+        let client = connector.open().map_err(|error| Lost(connector.reason(&error)))?;
+        let mut connection = Self { client };
         let rows = connection.ask(&format!("SELECT {OWN_PROCESS}"))?;
         connection.client.pulse().belongs_to(own_process(rows.first().and_then(|row| row.get(0))));
         pulses.keep(Purpose::Listen, connection.client.pulse());

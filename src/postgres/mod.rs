@@ -8,9 +8,8 @@ pub mod query;
 pub mod rows;
 mod session_error;
 
-pub(crate) use connection::connect::ConnectError;
-pub use connection::{Client, Condition, HealthReport, OnTransition, PooledSession, Pulses};
-pub use connection::{Session, Shutdown, Source, Transition};
+pub use connection::{Client, Condition, HealthReport, Identity, OnTransition, PooledSession, Pulses};
+pub use connection::{Server, Session, Shutdown, Source, Transition};
 pub(crate) use error::reason;
 pub use error::{error_from, is_lost, means_bad_data, means_catalog_changed};
 pub use session_error::SessionError;

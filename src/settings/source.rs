@@ -115,6 +115,15 @@ impl SourceSettings {
         Ok(())
     }
 
+    /// Where the source is: `db1:5432`, `[::1]:5432`, or the path of a Unix socket.
+    pub fn address(&self) -> String {
+        match (&self.pg_host, self.pg_port) {
+            (folder, port) if self.is_unix_socket() => format!("{}/.s.PGSQL.{port}", folder.trim_end_matches('/')),
+            (host, port) if host.contains(':') => format!("[{host}]:{port}"),
+            (host, port) => format!("{host}:{port}"),
+        }
+    }
+
     /// Whether the source is reached through a Unix socket, where TLS has no meaning.
     pub fn is_unix_socket(&self) -> bool {
         self.pg_host.starts_with('/')
@@ -123,4 +132,23 @@ impl SourceSettings {
 
 fn conflict(source: &str, text: &str) -> SettingError {
     SettingError::new(format!("{text} (source {source})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_what_one_would_connect_to() {
+        let address = |host: &str| {
+            let mut values = Values::default();
+            for (name, value) in [("pg_host", host), ("pg_port", "5433")] {
+                values.put(super::super::Definition::named(name).expect("a setting"), value);
+            }
+            SourceSettings::build("default", &values).address()
+        };
+        assert_eq!(address("db1"), "db1:5433");
+        assert_eq!(address("::1"), "[::1]:5433");
+        assert_eq!(address("/run/postgresql/"), "/run/postgresql/.s.PGSQL.5433");
+    }
 }

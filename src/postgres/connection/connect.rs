@@ -11,11 +11,11 @@ use secrecy::ExposeSecret;
 use tokio_postgres::config::SslMode as Negotiation;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::Config;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::client::{Address, Client, OpenError, Shutdown};
 use super::pooler::{marked, refuses_options};
-use super::tls;
+use super::refusal;
+use super::tls::Tls;
 use crate::cache::Error;
 use crate::postgres::error::{is_lost, reason};
 use crate::settings::{SourceSettings, SslMode};
@@ -26,6 +26,7 @@ pub(crate) const LOADS: &str = "pgcache/load";
 pub(crate) const NOTICES: &str = "pgcache/notices";
 /// The name of those that compare definitions.
 pub(crate) const DEFINITIONS: &str = "pgcache/definitions";
+
 /// Why a connection could not be opened. Its text holds no password.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
@@ -33,10 +34,10 @@ pub(crate) enum ConnectError {
     #[error("{}", reason(.0))]
     Postgres(#[from] ::postgres::Error),
     /// The network said no, or nothing answered in time.
-    #[error("error connecting to server: {0}")]
+    #[error("{}", refusal::without_number(.0))]
     Io(io::Error),
     /// The password file could not be read.
-    #[error("pg_password_file: {0}")]
+    #[error("pg_password_file: {}", refusal::without_number(.0))]
     PasswordFile(io::Error),
     /// The server answers, but it is not one to read from.
     #[error("{0}")]
@@ -95,7 +96,7 @@ impl ConnectError {
 /// Opens connections to one source.
 pub(crate) struct Connector {
     settings: Arc<SourceSettings>,
-    tls: Option<MakeRustlsConnect>,
+    tls: Option<Tls>,
     application_name: &'static str,
     shutdown: Shutdown,
 }
@@ -110,7 +111,7 @@ impl Connector {
         application_name: &'static str,
         shutdown: Shutdown,
     ) -> Result<Self, Error> {
-        let tls = tls::connector(&settings)?;
+        let tls = Tls::new(&settings)?;
         Ok(Self { settings, tls, application_name, shutdown })
     }
 
@@ -124,15 +125,25 @@ impl Connector {
         &self.shutdown
     }
 
-    /// The name of the source.
-    pub(crate) fn source(&self) -> &str {
-        &self.settings.name
+    /// The settings of the source.
+    pub(crate) fn settings(&self) -> &SourceSettings {
+        &self.settings
+    }
+
+    /// Why no connection could be opened: where it was tried, the cause, and what to check. Fit for a log line and a client.
+    pub(crate) fn reason(&self, error: &ConnectError) -> String {
+        refusal::told(error, &self.settings)
+    }
+
+    /// The version of TLS that protects `client`; `None` when nothing does.
+    pub(crate) fn tls_of(&self, client: &Client) -> Option<&'static str> {
+        self.tls.as_ref().filter(|_| client.is_encrypted()).map(Tls::version)
     }
 
     /// Opens one connection as the settings ask for it, [marked](super::pooler) unless a pooler refuses that.
     ///
     /// # Errors
-    /// Everything that can stand in the way; the text is fit for a log line and a client.
+    /// Everything that can stand in the way; see [`Self::reason`].
     pub(crate) fn open(&self) -> Result<Client, ConnectError> {
         let options = self.settings.pg_options.as_deref();
         match self.open_by(Some(&marked(options))) {
@@ -156,14 +167,10 @@ impl Connector {
         self.open_with(None, Negotiation::Disable, options)
     }
 
-    fn open_with(
-        &self,
-        tls: Option<&MakeRustlsConnect>,
-        mode: Negotiation,
-        options: Option<&str>,
-    ) -> Result<Client, ConnectError> {
+    fn open_with(&self, tls: Option<&Tls>, mode: Negotiation, options: Option<&str>) -> Result<Client, ConnectError> {
         let SourceSettings { pg_host, pg_port, connect_timeout, .. } = &*self.settings;
         let address = Address { host: pg_host, port: *pg_port, patience: *connect_timeout };
+        let tls = tls.map(|tls| &tls.connector);
         Ok(Client::open(address, &self.config(mode, options)?, tls, &self.shutdown)?)
     }
 

@@ -64,6 +64,7 @@ pub type OnTransition = Box<dyn Fn(Transition) + Send + Sync>;
 /// The record that connecting threads write and everyone reads.
 pub(crate) struct Health {
     source: String,
+    address: String,
     state: Mutex<State>,
     /// Something of the state changed that says when the next attempt is due.
     changed: Condvar,
@@ -88,8 +89,8 @@ struct State {
 }
 
 impl Health {
-    /// The record of a source that nobody has tried yet.
-    pub(crate) fn new(source: &str, listener: OnTransition) -> Self {
+    /// The record of a source at `address` that nobody has tried yet.
+    pub(crate) fn new(source: &str, address: &str, listener: OnTransition) -> Self {
         let state = State {
             condition: Condition::Connecting,
             since: SystemTime::now(),
@@ -102,7 +103,7 @@ impl Health {
             asked: None,
         };
         let (state, changed) = (Mutex::new(state), Condvar::new());
-        Self { source: source.into(), state, changed, listener: Mutex::new(listener) }
+        Self { source: source.into(), address: address.into(), state, changed, listener: Mutex::new(listener) }
     }
 
     /// An attempt to connect begins, as soon as one is due: all who waited for a connection when the source went down go on
@@ -205,7 +206,7 @@ impl Health {
             // One connection may be silent alone.
             let asked = state.asked.filter(|began| began.elapsed() > limit && state.answered < *began);
             let silent = attempt.or(asked).is_some() && state.condition != Condition::Down;
-            silent.then(|| state.fall_silent(limit))
+            silent.then(|| state.fall_silent(&self.address, limit))
         })
     }
 
@@ -213,7 +214,7 @@ impl Health {
     pub(crate) fn unanswered(&self, limit: Duration) -> bool {
         self.change(|state| {
             let asked = state.asked.take().filter(|began| state.answered < *began);
-            asked.filter(|_| state.condition != Condition::Down).map(|_| state.fall_silent(limit))
+            asked.filter(|_| state.condition != Condition::Down).map(|_| state.fall_silent(&self.address, limit))
         })
     }
 
@@ -277,8 +278,8 @@ impl State {
         Condition::Down
     }
 
-    fn fall_silent(&mut self, limit: Duration) -> Condition {
-        self.last_error = Some(format!("no answer for {} ms (connect_timeout_ms)", limit.as_millis()));
+    fn fall_silent(&mut self, address: &str, limit: Duration) -> Condition {
+        self.last_error = Some(format!("{address} gives no answer for {} ms (connect_timeout_ms)", limit.as_millis()));
         self.fall(false)
     }
 

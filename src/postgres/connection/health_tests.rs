@@ -6,7 +6,7 @@ use std::sync::Arc;
 fn recorded() -> (Health, Arc<Mutex<Vec<Transition>>>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&seen);
-    (Health::new("default", Box::new(move |transition| sink.lock().push(transition))), seen)
+    (Health::new("default", "db1:5432", Box::new(move |transition| sink.lock().push(transition))), seen)
 }
 
 #[test]

@@ -1,21 +1,19 @@
 //! Connections as r2d2 has them made, judged and thrown away.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use r2d2::ManageConnection;
 
 use super::connect::{ConnectError, Connector};
 use super::health::Health;
+use super::identity::Identity;
 use super::pulses::{Pulses, Purpose};
 use super::session::Session;
 use super::waiters::PoolWaiters;
-
-/// What the log is told of a pooler.
-const BEHIND_A_POOLER: &str =
-    "a pooler stands in between: each statement is a transaction of its own, which takes three round trips";
 
 /// The pause before a connection is opened again that somebody has ended while it was made.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -30,20 +28,31 @@ pub(crate) struct SharedState {
     alive: AtomicU32,
     /// All connections of the source, those that listen too.
     pub pulses: Arc<Pulses>,
-    /// Whether the log has been told that a pooler stands in between.
-    is_pooler_told: AtomicBool,
+    /// What the last connection was opened to.
+    identity: Mutex<Arc<Identity>>,
 }
 
 impl SharedState {
-    /// Of a source that has no connection yet.
-    pub fn new(health: Health) -> Self {
+    /// Of a source that has no connection yet, and to which `identity` is wanted.
+    pub fn new(health: Health, identity: Identity) -> Self {
         Self {
             health,
             gate: PoolWaiters::default(),
             alive: AtomicU32::new(0),
             pulses: Arc::default(),
-            is_pooler_told: AtomicBool::new(false),
+            identity: Mutex::new(Arc::new(identity)),
         }
+    }
+
+    /// What the last connection was opened to, or will be.
+    pub fn identity(&self) -> Arc<Identity> {
+        Arc::clone(&self.identity.lock())
+    }
+
+    /// A connection was opened to `identity`. Returns whether that is news to those who know that the source is up.
+    fn connected_to(&self, identity: Identity) -> bool {
+        let before = std::mem::replace(&mut *self.identity.lock(), Arc::new(identity.clone()));
+        before.server.is_some() && *before != identity && !self.health.is_down()
     }
 
     /// Whether any of them is.
@@ -116,16 +125,19 @@ impl Manager {
 
     fn open(&self) -> Result<Counted, ConnectError> {
         let client = self.connector.open()?;
-        let session = Session::prepare(client, self.connector.patience()).map_err(ConnectError::when_open)?;
-        if session.is_shared() && !self.shared.is_pooler_told.swap(true, Ordering::Relaxed) {
-            log::info!("source {}: {BEHIND_A_POOLER}", self.connector.source());
+        let tls = self.connector.tls_of(&client);
+        let (session, kind) = Session::prepare(client, self.connector.patience()).map_err(ConnectError::when_open)?;
+        let settings = self.connector.settings();
+        let identity = kind.identity(settings.address(), tls);
+        if self.shared.connected_to(identity.clone()) {
+            log::info!("source {}: new connections lead to {identity}", settings.name);
         }
         Ok(Counted::new(session, &self.shared))
     }
 
     /// Returns whether the source is down.
     fn failed(&self, error: &ConnectError) -> bool {
-        self.shared.health.failed(error.to_string(), error.is_near(), || self.shared.any_alive())
+        self.shared.health.failed(self.connector.reason(error), error.is_near(), || self.shared.any_alive())
     }
 }
 

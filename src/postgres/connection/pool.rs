@@ -16,6 +16,7 @@ use scheduled_thread_pool::{OnPoolDropBehavior, ScheduledThreadPool};
 use super::client::{Client, Shutdown};
 use super::connect::{Connector, LOADS};
 use super::health::{Health, HealthReport, OnTransition};
+use super::identity::Identity;
 use super::manager::{Manager, SharedState};
 use super::pulses::{Pulses, Purpose};
 use super::session::Session;
@@ -89,7 +90,8 @@ impl Source {
     /// A TLS file that is of no use.
     pub fn open(settings: Arc<SourceSettings>, listener: OnTransition) -> Result<Arc<Self>, Error> {
         let connector = Arc::new(Connector::new(Arc::clone(&settings), LOADS, Shutdown::default())?);
-        let shared = Arc::new(SharedState::new(Health::new(&settings.name, listener)));
+        let health = Health::new(&settings.name, &settings.address(), listener);
+        let shared = Arc::new(SharedState::new(health, Identity::wanted(&settings)));
         let pool = Pool::builder()
             .max_size(settings.pool_size)
             // One is always kept ready, so that a source that is down is retried without a client asking for it.
@@ -195,16 +197,18 @@ impl Source {
         self.shared.health.report(state.connections, state.idle_connections, waiting)
     }
 
+    /// What the source is connected to, or will be.
+    pub fn identity(&self) -> Arc<Identity> {
+        self.shared.identity()
+    }
+
     /// A connection of its own that may write, outside of the pool and with nothing set. A step on it may take as long as `patience`,
     /// unless the source falls silent.
     ///
     /// # Errors
     /// `PGDOWN` with the reason why it could not be opened.
     pub fn open_to_write(&self, patience: Duration) -> Result<Client, Error> {
-        let mut client = self
-            .connector
-            .open()
-            .map_err(|error| Error::new(ErrorKind::Down, format!("{}: {error}", self.settings.name)))?;
+        let mut client = self.connector.open().map_err(|error| self.down(&self.connector.reason(&error)))?;
         client.set_patience(patience);
         self.shared.pulses.keep(Purpose::Load, client.pulse());
         Ok(client)
@@ -251,9 +255,13 @@ impl Source {
     pub fn refuse_if_down(&self) -> Result<(), Error> {
         self.judge_silence();
         match self.shared.health.why_down() {
-            Some(why) => Err(Error::new(ErrorKind::Down, format!("{}: {why}", self.settings.name))),
+            Some(why) => Err(self.down(&why)),
             None => Ok(()),
         }
+    }
+
+    fn down(&self, why: &str) -> Error {
+        Error::new(ErrorKind::Down, format!("{}: {why}", self.settings.name))
     }
 
     fn overdue(&self) -> Error {

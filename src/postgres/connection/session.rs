@@ -42,11 +42,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// Prepares a fresh connection. From then on an answer may take as long as `patience`, until loads say how long it may.
+    /// Prepares a fresh connection. From then on an answer may take as long as `patience`, until loads say how long it may. Returns what
+    /// PostgreSQL says of the connection, too.
     ///
     /// # Errors
     /// What PostgreSQL says, or that it is a standby.
-    pub(crate) fn prepare(mut client: Client, patience: Duration) -> Result<Self, ConnectError> {
+    pub(super) fn prepare(mut client: Client, patience: Duration) -> Result<(Self, Kind), ConnectError> {
         let kind = Kind::of(&mut client)?;
         client.pulse().belongs_to(kind.process);
         if kind.is_standby {
@@ -54,7 +55,7 @@ impl Session {
         }
         let is_guarded = kind.is_own() && set_up(&mut client)?;
         client.set_patience(patience);
-        Ok(Self {
+        let session = Self {
             client,
             statements: Statements::default(),
             statement_timeout: None,
@@ -65,7 +66,8 @@ impl Session {
             has_named: false,
             is_guarded,
             vocabulary: None,
-        })
+        };
+        Ok((session, kind))
     }
 
     /// Lets PostgreSQL cancel each later statement after `timeout` (at least 1 ms); asks it only when the

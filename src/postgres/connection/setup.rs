@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use ::postgres::SimpleQueryMessage;
+use ::postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use super::client::Client;
+use super::identity::{Identity, Server};
 use super::isolation;
 use super::pooler::{own_process, OWN_PROCESS};
 use crate::postgres::error::is_lost;
@@ -34,31 +35,61 @@ FROM (VALUES
 ) AS wanted (name, value)
 WHERE EXISTS (SELECT FROM pg_catalog.pg_settings AS known WHERE known.name = wanted.name)";
 
-/// What kind of connection it is.
-#[derive(Debug, Default, Clone, Copy)]
+/// What tells who answers, beside its process.
+const WHO: &str = "\
+pg_catalog.pg_is_in_recovery(), pg_catalog.current_database(), CURRENT_USER,
+pg_catalog.current_setting('server_version'), pg_catalog.current_setting('is_superuser')";
+
+/// What PostgreSQL says of a connection.
+#[derive(Debug, Default, Clone)]
 pub(super) struct Kind {
-    /// Whether the server is a standby.
-    pub is_standby: bool,
     /// The number of its server process; 0 where that is others' too.
     pub process: i32,
+    /// Whether the server is a standby.
+    pub is_standby: bool,
+    /// Its database.
+    database: String,
+    /// The role whose rights count.
+    role: String,
+    /// PostgreSQL's version: `15.14 (Debian 15.14-1)`.
+    version: String,
+    /// Whether the role is a superuser.
+    is_superuser: bool,
 }
 
 impl Kind {
     /// Asks PostgreSQL.
     pub fn of(client: &mut Client) -> Result<Self, ::postgres::Error> {
-        let answers = client.simple_query(&format!("SELECT pg_catalog.pg_is_in_recovery(), {OWN_PROCESS}"))?;
+        let answers = client.simple_query(&format!("SELECT {OWN_PROCESS}, {WHO}"))?;
         let kind = answers.iter().find_map(|answer| match answer {
-            SimpleQueryMessage::Row(row) => {
-                Some(Self { is_standby: row.get(0) == Some("t"), process: own_process(row.get(1)) })
-            }
+            SimpleQueryMessage::Row(row) => Some(Self::from_row(row)),
             _ => None,
         });
         Ok(kind.unwrap_or_default())
     }
 
+    fn from_row(row: &SimpleQueryRow) -> Self {
+        let text = |column| row.get(column).unwrap_or_default().to_owned();
+        Self {
+            process: own_process(row.get(0)),
+            is_standby: row.get(1) == Some("t"),
+            database: text(2),
+            role: text(3),
+            version: text(4),
+            is_superuser: row.get(5) == Some("on"),
+        }
+    }
+
     /// Whether its server process is its own.
-    pub fn is_own(self) -> bool {
+    pub fn is_own(&self) -> bool {
         self.process != 0
+    }
+
+    /// What is connected to at `address`, by this version of TLS.
+    pub fn identity(&self, address: String, tls: Option<&'static str>) -> Identity {
+        let version = self.version.split_whitespace().next().unwrap_or_default().to_owned();
+        let server = Server { version, tls, has_pooler: !self.is_own(), is_superuser: self.is_superuser };
+        Identity { address, database: self.database.clone(), role: self.role.clone(), server: Some(server) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -16,21 +17,44 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::cache::{Error, ErrorKind};
 use crate::settings::{SourceSettings, SslMode};
 
-/// What makes TLS connections to the source; `None` where TLS is off or the way is a Unix socket.
-///
-/// # Errors
-/// A file that cannot be read or holds no PEM of the right kind; the text names the setting.
-pub(crate) fn connector(settings: &SourceSettings) -> Result<Option<MakeRustlsConnect>, Error> {
-    if settings.pg_sslmode == SslMode::Disable || settings.is_unix_socket() {
-        return Ok(None);
-    }
-    client_config(settings).map(MakeRustlsConnect::new).map(Some)
+/// TLS to one source.
+pub(crate) struct Tls {
+    /// Makes the connections.
+    pub(crate) connector: MakeRustlsConnect,
+    agreed: Agreed,
 }
 
-fn client_config(settings: &SourceSettings) -> Result<ClientConfig, Error> {
+/// Whether the last whole handshake agreed on TLS 1.2, not 1.3. A session that is resumed has the version that it began with.
+#[derive(Debug, Default, Clone)]
+struct Agreed(Arc<AtomicBool>);
+
+impl Tls {
+    /// TLS as the settings ask for it; `None` where it is off or the way is a Unix socket.
+    ///
+    /// # Errors
+    /// A file that cannot be read or holds no PEM of the right kind; the text names the setting.
+    pub(crate) fn new(settings: &SourceSettings) -> Result<Option<Self>, Error> {
+        if settings.pg_sslmode == SslMode::Disable || settings.is_unix_socket() {
+            return Ok(None);
+        }
+        let agreed = Agreed::default();
+        let connector = MakeRustlsConnect::new(client_config(settings, agreed.clone())?);
+        Ok(Some(Self { connector, agreed }))
+    }
+
+    /// The version that the last handshake agreed on, as PostgreSQL writes it.
+    pub(crate) fn version(&self) -> &'static str {
+        match self.agreed.0.load(Ordering::Relaxed) {
+            true => "TLSv1.2",
+            false => "TLSv1.3",
+        }
+    }
+}
+
+fn client_config(settings: &SourceSettings, agreed: Agreed) -> Result<ClientConfig, Error> {
     // Named here and never taken from the process: another module may have installed its own as the default.
     let provider = Arc::new(ring::default_provider());
-    let verifier = Verifier::new(settings, provider.signature_verification_algorithms)?;
+    let verifier = Verifier::new(settings, provider.signature_verification_algorithms, agreed)?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| refused("pg_sslmode", &error))?
@@ -52,17 +76,18 @@ struct Verifier {
     /// Whether it must be for the host that we connect to.
     checks_name: bool,
     algorithms: WebPkiSupportedAlgorithms,
+    agreed: Agreed,
 }
 
 impl Verifier {
-    fn new(settings: &SourceSettings, algorithms: WebPkiSupportedAlgorithms) -> Result<Self, Error> {
+    fn new(settings: &SourceSettings, algorithms: WebPkiSupportedAlgorithms, agreed: Agreed) -> Result<Self, Error> {
         let file = settings.pg_sslrootcert.as_deref();
         let roots = match settings.pg_sslmode {
             SslMode::Disable | SslMode::Prefer => None,
             SslMode::Require => file.map(roots_from).transpose()?,
             SslMode::VerifyCa | SslMode::VerifyFull => Some(file.map_or_else(system_roots, roots_from)?),
         };
-        Ok(Self { roots, checks_name: settings.pg_sslmode == SslMode::VerifyFull, algorithms })
+        Ok(Self { roots, checks_name: settings.pg_sslmode == SslMode::VerifyFull, algorithms, agreed })
     }
 }
 
@@ -93,6 +118,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.agreed.0.store(true, Ordering::Relaxed);
         verify_tls12_signature(message, cert, signature, &self.algorithms)
     }
 
@@ -102,6 +128,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.agreed.0.store(false, Ordering::Relaxed);
         verify_tls13_signature(message, cert, signature, &self.algorithms)
     }
 
@@ -235,7 +262,7 @@ mod tests {
             let mut connection = ServerConnection::new(Arc::new(server)).unwrap();
             connection.complete_io(&mut far).map(drop).map_err(|error| error.to_string())
         });
-        let config = Arc::new(client_config(settings).map_err(|error| error.to_string())?);
+        let config = Arc::new(client_config(settings, Agreed::default()).map_err(|error| error.to_string())?);
         let mut connection = ClientConnection::new(config, ServerName::try_from(host).unwrap()).unwrap();
         connection.complete_io(&mut near).map_err(|error| error.to_string())?;
         // Our end stays open until the server has said its last word.
@@ -313,7 +340,7 @@ mod tests {
             (vec![("pg_sslrootcert", "empty.pem")], "no certificate in PEM form"),
             (vec![("pg_sslcert", "ca.pem"), ("pg_sslkey", "empty.pem")], "pg_sslkey: "),
         ] {
-            let error = client_config(&world.settings("require", &extra)).unwrap_err().to_string();
+            let error = client_config(&world.settings("require", &extra), Agreed::default()).unwrap_err().to_string();
             assert!(error.contains(wanted), "{error}");
         }
     }
@@ -321,7 +348,7 @@ mod tests {
     #[test]
     fn a_unix_socket_and_disable_need_no_tls() {
         let world = World::new();
-        assert!(connector(&world.settings("disable", &[("pg_sslrootcert", "missing.pem")])).unwrap().is_none());
-        assert!(connector(&world.settings("verify-full", &[("pg_host", "socket")])).unwrap().is_none());
+        assert!(Tls::new(&world.settings("disable", &[("pg_sslrootcert", "missing.pem")])).unwrap().is_none());
+        assert!(Tls::new(&world.settings("verify-full", &[("pg_host", "socket")])).unwrap().is_none());
     }
 }

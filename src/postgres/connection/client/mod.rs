@@ -14,6 +14,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -70,6 +71,7 @@ impl From<Error> for OpenError {
 pub struct Client {
     inner: tokio_postgres::Client,
     driver: Driver,
+    is_encrypted: bool,
 }
 
 impl Client {
@@ -84,10 +86,13 @@ impl Client {
         match tls {
             None => Self::by(address, shutdown, |wire| config.connect_raw(GuardedSocket::messages(wire), NoTls)),
             Some(tls) => {
-                let Ok(tls) = MakeTlsConnect::<GuardedSocket<Wire>>::make_tls_connect(&mut tls.clone(), address.host);
-                Self::by(address, shutdown, |wire| {
-                    config.connect_raw(GuardedSocket::negotiation(wire), GuardedTls(tls))
-                })
+                let Ok(inner) = MakeTlsConnect::<GuardedSocket<Wire>>::make_tls_connect(&mut tls.clone(), address.host);
+                let is_used = Arc::<AtomicBool>::default();
+                let tls = GuardedTls { inner, is_used: Arc::clone(&is_used) };
+                let mut client =
+                    Self::by(address, shutdown, |wire| config.connect_raw(GuardedSocket::negotiation(wire), tls))?;
+                client.is_encrypted = is_used.load(Ordering::Relaxed);
+                Ok(client)
             }
         }
     }
@@ -116,7 +121,7 @@ impl Client {
             Ok(((inner, connection), pulse)) => {
                 let driver = Driver::new(runtime, connection, limit, pulse);
                 shutdown.keep(driver.pulse());
-                Ok(Self { inner, driver })
+                Ok(Self { inner, driver, is_encrypted: false })
             }
             Err(error) => {
                 // A name that is still being looked up is not waited for.
@@ -124,6 +129,11 @@ impl Client {
                 Err(error)
             }
         }
+    }
+
+    /// Whether TLS protects it.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.is_encrypted
     }
 
     /// From now on each request may take so long. One that takes longer closes the connection.
@@ -268,6 +278,6 @@ async fn answers(client: &tokio_postgres::Client, sql: &str) -> Result<Vec<Simpl
 
 /// The words in which the source's health speaks of it.
 fn silence(patience: Duration) -> OpenError {
-    let text = format!("no answer for {} ms", patience.as_millis());
+    let text = format!("no answer for {} ms (connect_timeout_ms)", patience.as_millis());
     OpenError::Io(io::Error::new(io::ErrorKind::TimedOut, text))
 }

@@ -2,13 +2,20 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 use tokio_postgres::tls::{TlsConnect, TlsStream};
 
 use super::guard::GuardedSocket;
 
 /// Makes TLS connections by `C`, and guards what comes through them.
-pub(crate) struct GuardedTls<C>(pub(crate) C);
+pub(crate) struct GuardedTls<C> {
+    /// Makes them.
+    pub(crate) inner: C,
+    /// Set once the server has agreed to TLS.
+    pub(crate) is_used: Arc<AtomicBool>,
+}
 
 /// What becomes a stream, or does not.
 type Connecting<S, E> = Pin<Box<dyn Future<Output = Result<S, E>> + Send>>;
@@ -24,7 +31,8 @@ where
     type Future = Connecting<Self::Stream, C::Error>;
 
     fn connect(self, stream: S) -> Self::Future {
-        let connecting = self.0.connect(stream);
+        self.is_used.store(true, Ordering::Relaxed);
+        let connecting = self.inner.connect(stream);
         Box::pin(async move { connecting.await.map(GuardedSocket::messages) })
     }
 }

@@ -77,7 +77,7 @@ impl Source {
             Ok(mut client) => return self.judge(|question| client.simple_query(question)),
             Err(error @ (ConnectError::Postgres(_) | ConnectError::Io(_))) if !is_answer => {
                 let is_up = self.shared.health.has_answered_since(began);
-                if !is_up && self.shared.health.failed(error.to_string(), error.is_near(), || false) {
+                if !is_up && self.shared.health.failed(self.connector.reason(&error), error.is_near(), || false) {
                     self.fell_silent();
                 }
             }
