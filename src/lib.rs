@@ -26,6 +26,7 @@ mod entry {
     use super::commands;
     use super::module::Installed;
     use super::server::alloc::ModuleAlloc;
+    use super::server::defrag::NoDefrag;
     use super::server::lifecycle::{self, unload};
 
     fn load(ctx: &Context, arguments: &[RedisString]) -> Status {
@@ -36,7 +37,7 @@ mod entry {
         name: "pgcache",
         version: 100,
         allocator: (ModuleAlloc, ModuleAlloc),
-        data_types: [],
+        data_types: [NoDefrag],
         init: load,
         deinit: unload,
     }

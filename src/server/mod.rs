@@ -16,6 +16,7 @@ pub mod client;
 pub mod command;
 pub mod config;
 pub mod context;
+pub mod defrag;
 mod environment;
 pub mod event_loop;
 mod guard;
