@@ -76,6 +76,7 @@ fn difference(json: &Value, reply: &Reply, place: &str) -> Option<String> {
                 && values.iter().zip(replies).all(|(json, reply)| difference(json, reply, place).is_none())
         }
         (Value::Null, Reply::Nil) => true,
+        (Value::Bool(value), Reply::Integer(integer)) => i64::from(*value) == *integer,
         (Value::Number(number), Reply::Integer(integer)) => number.as_i64() == Some(*integer),
         (Value::Number(number), Reply::Bulk(_)) => number.as_f64() == reply.text().parse().ok(),
         (Value::String(text), Reply::Bulk(_)) => *text == reply.text(),

@@ -87,15 +87,11 @@ impl<H: Host> Engine<H> {
     /// A source came up or went down: once in the log, once to the plugins.
     pub fn source_changed(&mut self, store: impl Store, transition: &Transition) {
         let kind = if transition.up { EventType::SourceUp } else { EventType::SourceDown };
-        match &transition.reason {
-            Some(reason) => log::warn!("source {} is down: {reason}", transition.source),
-            None => log::info!("source {} is up", transition.source),
-        }
         let what = Event { source: &transition.source, reason: transition.reason.as_deref(), ..Event::new(kind) };
         store.emit(&self.plugins, self.settings.get(), &what);
-        if let Some(source) = self.sources.named(&transition.source).ok().and_then(|index| self.sources.get(index)) {
-            source.turned(transition.up);
-        }
+        let Ok(index) = self.sources.named(&transition.source) else { return };
+        self.log_transition(index, transition, store.monotonic_ms());
+        self.sources.get(index).into_iter().for_each(|source| source.turned(transition.up));
     }
 
     /// A command was answered in its own call.

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::cache::Value;
 use crate::plugins::health::{Status, Verdict};
 use crate::plugins::page::Page;
 
@@ -64,7 +63,7 @@ impl Snapshot {
 
 /// The verdict as JSON, and whether that is one to send traffic to.
 pub fn health(verdict: &Verdict) -> (bool, String) {
-    (verdict.status != Status::Unhealthy, Value::map(verdict.fields()).to_json())
+    (verdict.status != Status::Unhealthy, verdict.to_json())
 }
 
 #[cfg(test)]
@@ -76,10 +75,11 @@ mod tests {
     fn a_main_thread_that_is_stuck_is_not_well() {
         let cell = SnapshotCell::default();
         assert!(cell.latest().is_none());
-        cell.publish(Verdict { status: Status::Healthy, reasons: vec![] }, vec![]);
+        let well = Verdict { status: Status::Healthy, reasons: vec![], warnings: vec![], sources: vec![] };
+        cell.publish(well, vec![]);
         let snapshot = cell.latest().unwrap();
         let young = health(&snapshot.verdict(STUCK_AFTER));
-        assert_eq!(young, (true, r#"{"status":"healthy","reasons":[]}"#.to_owned()));
+        assert_eq!(young, (true, r#"{"status":"healthy","reasons":[],"warnings":[],"sources":{}}"#.to_owned()));
         let (is_well, text) = health(&snapshot.verdict(Duration::from_secs(7)));
         assert!(!is_well && text.contains("unhealthy") && text.contains("for 7 s"), "{text}");
     }

@@ -27,7 +27,9 @@ fn with_pages(limits: Limits) -> Endpoint {
         Page::new("/large", JSON, |_| "x".repeat(50_000_000)),
         Page::new("/broken", JSON, |_| panic!("asked for by a test")),
     ];
-    endpoint.cell().publish(Verdict { status: Status::Healthy, reasons: vec![] }, pages);
+    endpoint
+        .cell()
+        .publish(Verdict { status: Status::Healthy, reasons: vec![], warnings: vec![], sources: vec![] }, pages);
     endpoint
 }
 
@@ -119,7 +121,10 @@ fn before_the_first_snapshot_only_the_page_is_there() {
 fn an_unhealthy_cache_is_503() {
     let endpoint = endpoint(PATIENT);
     for (verdict, wanted) in [(Status::Degraded, "200"), (Status::Unhealthy, "503")] {
-        endpoint.cell().publish(Verdict { status: verdict, reasons: vec!["a \"b\"".into()] }, vec![]);
+        endpoint.cell().publish(
+            Verdict { status: verdict, reasons: vec!["a \"b\"".into()], warnings: vec![], sources: vec![] },
+            vec![],
+        );
         let answer = ask(endpoint.address(), "GET", "/health");
         assert_eq!(status(&answer), wanted);
         let json: serde_json::Value = serde_json::from_str(body(&answer)).unwrap();

@@ -25,13 +25,17 @@ impl Status {
     }
 }
 
-/// The status with its reasons.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The status with its reasons, and what `/health` tells besides.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// How well the cache is.
     pub status: Status,
     /// Why it is not healthy, a text each; empty when it is.
     pub reasons: Vec<String>,
+    /// What is risky though it works, a text each.
+    pub warnings: Vec<String>,
+    /// What each source is connected to, by name.
+    pub sources: Vec<(String, Value)>,
 }
 
 impl Verdict {
@@ -45,12 +49,23 @@ impl Verdict {
             _ if reasons.is_empty() => Status::Healthy,
             _ => Status::Degraded,
         };
-        Self { status, reasons }
+        let warnings = overview.warnings.iter().cloned().chain(sources.iter().filter_map(warning)).collect();
+        let sources = sources.iter().map(|source| (source.name.clone(), Value::map(connected_to(source)))).collect();
+        Self { status, reasons, warnings, sources }
     }
 
-    /// Status and reasons, as HEALTH and `/health` show them.
-    pub fn fields(&self) -> [(&'static str, Value); 2] {
-        [("status", Value::from(self.status.name())), ("reasons", Value::texts(&self.reasons))]
+    /// As JSON, for `/health`.
+    pub fn to_json(&self) -> String {
+        let sources = [("sources", Value::Map(self.sources.clone()))];
+        Value::map(self.fields().into_iter().chain(sources)).to_json()
+    }
+
+    fn fields(&self) -> [(&'static str, Value); 3] {
+        [
+            ("status", Value::from(self.status.name())),
+            ("reasons", Value::texts(&self.reasons)),
+            ("warnings", Value::texts(&self.warnings)),
+        ]
     }
 }
 
@@ -66,7 +81,24 @@ fn complaints(source: &SourceOverview) -> Vec<String> {
         let why = because(&source.freshness_reason);
         complaints.push(format!("source {name}: change notices are {}{why}", source.freshness));
     }
+    if let (Some(complaint), Some(hits)) = (complaints.first_mut(), &source.hits) {
+        complaint.push_str(&format!("; {hits}"));
+    }
     complaints
+}
+
+/// What is risky about a source's role.
+fn warning(source: &SourceOverview) -> Option<String> {
+    source.is_superuser?.then(|| superuser(&source.name, &source.role))
+}
+
+/// What the log and HEALTH say of a role that may do everything.
+pub fn superuser(source: &str, role: &str) -> String {
+    format!(
+        "source {source}: role {role} is a superuser: clients may read every table, past row security, and code in views may do anything to \
+         PostgreSQL; a role that may only read is enough: CREATE ROLE pgcache LOGIN; GRANT SELECT ON users TO pgcache; (see Roles and grants \
+         in docs/operations.md)"
+    )
 }
 
 /// What HEALTH tells.
@@ -76,12 +108,26 @@ pub fn described(overview: &Overview) -> Value {
     Value::map(fields)
 }
 
+/// What a source is connected to, and whether it answers.
+fn connected_to(source: &SourceOverview) -> [(&'static str, Value); 8] {
+    [
+        ("status", Value::from(source.status)),
+        ("address", Value::from(source.address.as_str())),
+        ("database", Value::from(source.database.as_str())),
+        ("role", Value::from(source.role.as_str())),
+        ("superuser", Value::from(source.is_superuser)),
+        ("server_version", Value::from(source.server_version.as_deref())),
+        ("tls", Value::from(source.tls)),
+        ("pooler", Value::from(source.has_pooler)),
+    ]
+}
+
 fn of_source(source: &SourceOverview) -> Value {
     let gaps = source.gaps.iter().map(|(cause, count)| ((*cause).to_owned(), Value::from(*count))).collect();
-    Value::map([
-        ("status", Value::from(source.status)),
+    let state = [
         ("since", Value::from(source.since_ms)),
         ("reason", Value::from(source.reason.as_deref())),
+        ("hits", Value::from(source.hits.as_deref())),
         ("failures", Value::from(source.failures)),
         ("connections", Value::from(source.connections)),
         ("idle", Value::from(source.idle)),
@@ -96,7 +142,8 @@ fn of_source(source: &SourceOverview) -> Value {
         ("lease_ms", Value::from(source.lease_ms)),
         ("gaps", Value::Map(gaps)),
         ("foreign_notices", Value::from(source.foreign_notices)),
-    ])
+    ];
+    Value::map(connected_to(source).into_iter().chain(state))
 }
 
 #[cfg(test)]
@@ -117,7 +164,8 @@ mod tests {
     }
 
     fn verdict(sources: &[SourceOverview]) -> (&'static str, Vec<String>) {
-        let Verdict { status, reasons } = Verdict::of(&Overview { sources: sources.to_vec(), ..Overview::default() });
+        let Verdict { status, reasons, .. } =
+            Verdict::of(&Overview { sources: sources.to_vec(), ..Overview::default() });
         (status.name(), reasons)
     }
 
@@ -128,6 +176,24 @@ mod tests {
         let refused = "source b is down: connection refused".to_owned();
         assert_eq!(verdict(&[well, down.clone()]), ("degraded", vec![refused.clone()]));
         assert_eq!(verdict(&[down]), ("unhealthy", vec![refused]));
+    }
+
+    #[test]
+    fn what_hits_do_is_told_once() {
+        let hits = Some("hits of watched tables answer PGDOWN".to_owned());
+        let away = SourceOverview { hits, ..source("a", false, 1, false) };
+        let (_, reasons) = verdict(&[away]);
+        let refused = "source a is down: connection refused; hits of watched tables answer PGDOWN";
+        assert_eq!(reasons, [refused, "source a: change notices are suspect"]);
+    }
+
+    #[test]
+    fn a_warning_alone_leaves_the_cache_healthy() {
+        let risky = SourceOverview { is_superuser: Some(true), role: "boss".into(), ..source("a", true, 1, true) };
+        let overview = Overview { sources: vec![risky], warnings: vec!["query any".into()], ..Overview::default() };
+        let Verdict { status, reasons, warnings, .. } = Verdict::of(&overview);
+        assert_eq!((status, reasons), (Status::Healthy, vec![]));
+        assert!(warnings[0] == "query any" && warnings[1].contains("role boss is a superuser"), "{warnings:?}");
     }
 
     #[test]

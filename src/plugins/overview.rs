@@ -13,6 +13,8 @@ pub struct Overview {
     pub gauges: Vec<(&'static str, u64)>,
     /// What is wrong with the records of hooks and queries, a text each.
     pub complaints: Vec<String>,
+    /// What is risky about the settings, a text each.
+    pub warnings: Vec<String>,
     /// Its sources.
     pub sources: Vec<SourceOverview>,
 }
@@ -29,7 +31,7 @@ impl Overview {
     }
 }
 
-/// One source: its connections, and what is known of its change notices.
+/// One source: what it is connected to, its connections, and what is known of its change notices.
 #[derive(Debug, Default, Clone)]
 pub struct SourceOverview {
     /// Its name.
@@ -42,6 +44,22 @@ pub struct SourceOverview {
     pub since_ms: u64,
     /// Why the last attempt to connect failed, if it did.
     pub reason: Option<String>,
+    /// What hits do from now on; `None` while they are answered as always.
+    pub hits: Option<String>,
+    /// Where it is: `db1:5432`, or the path of a Unix socket.
+    pub address: String,
+    /// The database.
+    pub database: String,
+    /// The role whose rights count.
+    pub role: String,
+    /// PostgreSQL's version; as the next three, `None` until something has answered.
+    pub server_version: Option<String>,
+    /// The version of TLS, or `off`.
+    pub tls: Option<&'static str>,
+    /// Whether a pooler stands in between.
+    pub has_pooler: Option<bool>,
+    /// Whether the role is a superuser.
+    pub is_superuser: Option<bool>,
     /// How many attempts have failed since the last that succeeded.
     pub failures: u64,
     /// Open connections.

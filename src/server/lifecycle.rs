@@ -86,8 +86,8 @@ fn apply_settings(ctx: Context<'_>, arguments: &[String]) -> Result<Arc<Shared>,
     let shared = Arc::new(Shared::new(loaded.settings));
     config::register(ctx, &shared)?;
     shared.get().check().map_err(|error| error.to_string())?;
-    let key_file = KeyFile::of(&shared.get()).warning();
-    loaded.warnings.iter().chain(&key_file).for_each(|warning| log::warn!("{warning}"));
+    let (risks, key_file) = (shared.get().warnings(), KeyFile::of(&shared.get()).warning());
+    loaded.warnings.iter().chain(&risks).chain(&key_file).for_each(|warning| log::warn!("{warning}"));
     Ok(shared)
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Input {
     pub(super) first: Values,
     /// The settings of the further sources, by name.
     pub(super) further: BTreeMap<String, Values>,
+    /// The names of the secrets that came as arguments.
+    pub(super) exposed: Vec<String>,
 }
 
 /// A setting as the user named it.
@@ -57,12 +59,11 @@ impl Input {
         Ok(warnings)
     }
 
-    /// Takes `name value` pairs. Returns a warning for each password among them.
+    /// Takes `name value` pairs.
     ///
     /// # Errors
     /// When a name is unknown, its value is missing, or the value is bad.
-    pub(super) fn take_arguments(&mut self, args: &[String]) -> Result<Vec<String>, SettingError> {
-        let mut warnings = Vec::new();
+    pub(super) fn take_arguments(&mut self, args: &[String]) -> Result<(), SettingError> {
         for pair in args.chunks(2) {
             let [name, value] = pair else {
                 let target = Target::of_name(&pair[0])?;
@@ -71,13 +72,10 @@ impl Input {
             let target = Target::of_name(name)?;
             self.put(&target, name, value)?;
             if target.definition.is_secret() {
-                warnings.push(format!(
-                    "{name} was given as a module argument, which MODULE LIST shows to everyone who may call it: \
-                     use pg_password_file or the environment instead"
-                ));
+                self.exposed.push(name.clone());
             }
         }
-        Ok(warnings)
+        Ok(())
     }
 
     /// Keeps one value for `name`, as `CONFIG SET` gives it.

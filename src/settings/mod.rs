@@ -15,6 +15,7 @@ mod query_policy;
 mod shared;
 mod source;
 mod values;
+mod warnings;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
@@ -107,7 +108,7 @@ pub struct Settings {
 pub struct Loaded {
     /// The settings.
     pub settings: Settings,
-    /// What an operator should know, one line each, for the log.
+    /// What an operator should know beside [`Settings::warnings`], one line each, for the log.
     pub warnings: Vec<String>,
 }
 
@@ -127,7 +128,7 @@ pub struct Loaded {
 pub fn load(args: &[String], env: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Loaded, SettingError> {
     let mut input = Input::default();
     let mut warnings = input.take_environment(env)?;
-    warnings.extend(input.take_arguments(args)?);
+    input.take_arguments(args)?;
     let settings = Settings::build(input)?;
     warnings.extend(settings.sources.iter().filter_map(|source| password_file::warning(source)));
     Ok(Loaded { settings, warnings })
@@ -313,7 +314,7 @@ mod tests {
         let loaded = load(&pairs(&["pg_password", "hunter2"]), []).unwrap();
         assert_eq!(loaded.settings.sources[0].pg_password.as_ref().unwrap().expose_secret(), "hunter2");
         assert_eq!(loaded.settings.show("pg_password"), "");
-        assert!(loaded.warnings[0].starts_with("pg_password was given as a module argument"));
+        assert!(loaded.settings.warnings()[0].starts_with("pg_password was given as a module argument"));
         assert!(!format!("{loaded:?}").contains("hunter2"));
         let both = refusal(&["pg_password", "hunter2", "pg_password_file", "/x"]);
         assert!(both.contains("exclude each other") && !both.contains("hunter2"));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::cache::{Error, ErrorKind};
 use crate::cdc::Known;
 use crate::engine::freshness::listening::Listening;
-use crate::postgres::{HealthReport, Source};
+use crate::postgres::{HealthReport, Identity, Source};
 use crate::settings::Shared;
 use crate::workers::batch::{Batch, Task};
 use crate::workers::listener::ListenerConfig;
@@ -31,6 +31,8 @@ pub struct ActiveSource {
     pub queue: Queue,
     /// Whether it was down when it was last heard of.
     was_down: Cell<bool>,
+    /// Whether it has ever been up.
+    was_up: Cell<bool>,
     /// Whether something was pushed without a worker being called.
     is_calling_due: Cell<bool>,
     /// The relations whose definitions are compared with the catalog.
@@ -177,6 +179,21 @@ impl ActiveSource {
         self.running.as_ref().map(|running| running.source.health())
     }
 
+    /// What it is connected to, or will be.
+    pub fn identity(&self) -> Option<Arc<Identity>> {
+        self.running.as_ref().map(|running| running.source.identity())
+    }
+
+    /// Whether it has ever been up: before that, no table of it is known.
+    pub fn was_up(&self) -> bool {
+        self.was_up.get()
+    }
+
+    /// Whether it is down, as far as it was heard of.
+    pub fn is_down(&self) -> bool {
+        self.was_down.get()
+    }
+
     /// Much of what was cached of this source is lost: it is asked for that step by step, not at once.
     pub fn restart_pace(&self) {
         self.queue.restart_pace();
@@ -187,6 +204,7 @@ impl ActiveSource {
         if self.was_down.replace(!up) && up {
             self.restart_pace();
         }
+        self.was_up.set(self.was_up.get() || up);
     }
 
     fn start(index: usize, source: Arc<Source>, settings: &Arc<Shared>, sender: &MessageSender) -> Result<Self, Error> {
@@ -224,6 +242,7 @@ impl ActiveSource {
             prefix,
             queue,
             was_down: Cell::new(false),
+            was_up: Cell::new(false),
             is_calling_due: Cell::new(false),
             known,
             vocabulary: Cell::new(None),

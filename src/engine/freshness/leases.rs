@@ -3,6 +3,7 @@
 use crate::cache::lease::{Lease, LeaseStatus};
 use crate::cache::Gap;
 use crate::clock::monotonic_ms_of;
+use crate::engine::catalog::sources::ActiveSource;
 use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
 use crate::settings::{Invalidation, OnGap};
@@ -74,17 +75,20 @@ impl Leases {
 
 impl SourceFreshness {
     /// Tells the log of a new state, and remembers why it is so.
-    fn log(&mut self, state: LeaseStatus, name: &str, max_staleness_ms: u64) {
+    fn log(&mut self, state: LeaseStatus, name: &str, max_staleness_ms: u64, hits: Option<String>) {
+        let was_suspect = self.told.0 == LeaseStatus::Suspect;
         match state {
             LeaseStatus::Connecting => {}
             LeaseStatus::Live => {
                 self.reason = None;
-                log::info!("source {name}: change notices are live");
+                let again = if was_suspect { " again, and hits of watched tables are answered as always" } else { "" };
+                log::info!("source {name}: change notices are live{again}");
             }
             LeaseStatus::Suspect => {
                 let silence = || format!("no heartbeat came back for {max_staleness_ms} ms (max_staleness_ms)");
                 let reason = self.reason.get_or_insert_with(silence);
-                log::warn!("source {name}: change notices are suspect: {reason}");
+                let hits = hits.map(|hits| format!("; {hits}")).unwrap_or_default();
+                log::warn!("source {name}: change notices are suspect: {reason}{hits}");
             }
         }
     }
@@ -136,11 +140,13 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// A session has ended or could not be opened. The log is told once of each reason.
+    /// A session has ended or could not be opened. The log is told once of each reason, unless it knows that the source is down.
     fn closed(&mut self, source: SourceIndex, reason: String) {
         let Some(freshness) = self.freshness.leases.get_mut(source) else { return };
         if freshness.reason.as_ref() != Some(&reason) {
-            log::info!("source {}: no change notices for now: {reason}", self.sources.name(source));
+            if !self.sources.get(source).is_some_and(ActiveSource::is_down) {
+                log::info!("source {}: no change notices for now: {reason}", self.sources.name(source));
+            }
             freshness.reason = Some(reason);
         }
     }
@@ -149,14 +155,16 @@ impl<H: Host> Engine<H> {
     pub fn watch_leases(&mut self, now_ms: u64) {
         let max_staleness_ms = self.settings.get().max_staleness.as_millis() as u64;
         for source in 0..self.freshness.leases.len() {
-            let Some(known) = self.freshness.leases.get_mut(source).filter(|known| known.mode != Invalidation::Off)
-            else {
+            let Some(known) = self.freshness.leases.get(source).filter(|known| known.mode != Invalidation::Off) else {
                 continue;
             };
             let state = known.lease.freshness(now_ms, max_staleness_ms);
             if state != known.told.0 {
+                let active = self.sources.get(source);
+                let hits = active.and_then(|active| self.hits_of(source, active, active.is_down(), now_ms));
+                let Some(known) = self.freshness.leases.get_mut(source) else { continue };
+                known.log(state, self.sources.name(source), max_staleness_ms, hits);
                 known.told = (state, now_ms);
-                known.log(state, self.sources.name(source), max_staleness_ms);
             }
         }
     }
@@ -165,9 +173,8 @@ impl<H: Host> Engine<H> {
     pub fn gap(&mut self, store: impl Store, source: SourceIndex, cause: Gap) {
         let Some(freshness) = self.freshness.leases.get_mut(source) else { return };
         freshness.lease.gap(cause);
-        self.counters.gaps += 1;
-        let name = self.sources.name(source);
-        log::info!("source {name}: a gap in the change notices ({}): watched tables start anew", cause.name());
+        self.counters.gaps += u64::from(cause != Gap::Connected);
+        log_gap(self.sources.name(source), cause);
         if store.is_replica() {
             // The master has a listener of its own; its announcement arrives by then.
             let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
@@ -223,5 +230,18 @@ impl<H: Host> Engine<H> {
         !table.definition.is_watched
             || self.freshness_of(table.source, store.monotonic_ms()) == LeaseStatus::Live
             || self.settings.get().on_gap == OnGap::Serve
+    }
+}
+
+/// Tells the log of a gap. The first session is none to speak of: nobody has relied on notices before it.
+fn log_gap(source: &str, cause: Gap) {
+    match cause {
+        Gap::Connected => {}
+        Gap::Loaded => {
+            log::info!("source {source}: watched tables start anew, since nobody heard of changes to what was saved");
+        }
+        cause => {
+            log::info!("source {source}: a gap in the change notices ({}): watched tables start anew", cause.name());
+        }
     }
 }

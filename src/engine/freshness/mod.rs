@@ -1,5 +1,6 @@
 //! Freshness: change notices applied, leases and gaps, what is out of date and not removed yet, and the sweep.
 
+pub mod availability;
 pub mod leases;
 pub mod listening;
 pub mod notices;

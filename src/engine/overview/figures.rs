@@ -11,7 +11,7 @@ use crate::engine::overview::counters::Counters;
 use crate::engine::Engine;
 use crate::plugins::health::Verdict;
 use crate::plugins::overview::{Overview, SourceOverview};
-use crate::postgres::{Condition, HealthReport};
+use crate::postgres::{Condition, HealthReport, Server};
 use crate::settings::Invalidation;
 use crate::workers::SourceIndex;
 
@@ -28,6 +28,7 @@ impl<H: Host> Engine<H> {
             counters: self.counters.figures(),
             gauges: self.gauges(),
             complaints: self.records.complaints(),
+            warnings: self.settings.get().warnings(),
             sources: sources.map(|(index, source)| self.overview_of(index, source)).collect(),
         }
     }
@@ -81,6 +82,10 @@ impl<H: Host> Engine<H> {
             queued: active.queue.len() as u64,
             ..active.health().map(of_health).unwrap_or_default()
         };
+        let overview = SourceOverview {
+            hits: self.hits_of(index, active, overview.status == Condition::Down.name(), monotonic_ms()),
+            ..with_identity(active, overview)
+        };
         self.with_notices(index, overview)
     }
 
@@ -101,6 +106,22 @@ impl<H: Host> Engine<H> {
             foreign_notices: known.foreign,
             ..overview
         }
+    }
+}
+
+/// Adds what a source is connected to.
+fn with_identity(active: &ActiveSource, overview: SourceOverview) -> SourceOverview {
+    let Some(identity) = active.identity() else { return overview };
+    let server = identity.server.as_ref();
+    SourceOverview {
+        address: identity.address.clone(),
+        database: identity.database.clone(),
+        role: identity.role.clone(),
+        server_version: server.map(|server| server.version.clone()),
+        tls: server.map(Server::tls_name),
+        has_pooler: server.map(|server| server.has_pooler),
+        is_superuser: server.map(|server| server.is_superuser),
+        ..overview
     }
 }
 

@@ -93,6 +93,13 @@ fn state_of(source: &SourceOverview) -> Dict {
         ("in_use", Field::Number(source.in_use())),
         ("queued", Field::Number(source.queued)),
         ("failures", Field::Number(source.failures)),
+        ("address", Field::Text(plain_value(&source.address))),
+        ("database", Field::Text(plain_value(&source.database))),
+        ("role", Field::Text(plain_value(&source.role))),
+        ("server_version", Field::Text(plain_value(source.server_version.as_deref().unwrap_or_default()))),
+        ("tls", Field::text(source.tls.unwrap_or_default())),
+        ("pooler", Field::Number(source.has_pooler.unwrap_or_default().into())),
+        ("superuser", Field::Number(source.is_superuser.unwrap_or_default().into())),
     ]
 }
 
@@ -129,12 +136,19 @@ fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_alphanumeric() || "_.-".contains(c) { c } else { '_' }).collect()
 }
 
+/// A value that cannot break a line of INFO, nor end before its time.
+fn plain_value(value: &str) -> String {
+    value.chars().map(|c| if c.is_control() || ",=".contains(c) { '_' } else { c }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_name_stays_in_its_line() {
+        assert_eq!(plain_value("/run/postgresql/.s.PGSQL.5432"), "/run/postgresql/.s.PGSQL.5432");
+        assert_eq!(plain_value("a,b=1\r\nc"), "a_b_1__c");
         assert_eq!(plain("analytics:\"My,Table\"\r\n=1"), "analytics__My_Table____1");
     }
 }
