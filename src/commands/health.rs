@@ -16,7 +16,7 @@ impl Command for Health {
         flags: c"readonly allow-loading allow-stale",
         categories: c"read",
         accesses: &[],
-        summary: c"Tells whether the sources can be reached",
+        summary: c"Tells what each source is connected to, whether it can be reached, and what is risky",
         complexity: c"O(N) for N sources",
         arguments: &[],
     };
