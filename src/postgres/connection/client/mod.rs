@@ -278,6 +278,6 @@ async fn answers(client: &tokio_postgres::Client, sql: &str) -> Result<Vec<Simpl
 
 /// The words in which the source's health speaks of it.
 fn silence(patience: Duration) -> OpenError {
-    let text = format!("no answer for {} ms (connect_timeout_ms)", patience.as_millis());
+    let text = format!("no answer for {} ms", patience.as_millis());
     OpenError::Io(io::Error::new(io::ErrorKind::TimedOut, text))
 }
