@@ -278,8 +278,76 @@ fn a_bad_line_of_the_configuration_file_stops_the_server() {
             let name = line.split(' ').next().unwrap();
             assert!(log.contains(name), "{line}: {log}");
         }
-        // The server itself looks for lines that no module took.
-        Server::setup(&kind).line("pgcache.nothing 1").refused();
+        let log = Server::setup(&kind).line("pgcache.pol_size 1").refused();
+        assert!(log.contains("not loaded: unknown setting \"pol_size\": did you mean pool_size?"), "{log}");
+    });
+}
+
+#[test]
+fn lines_of_the_configuration_file_may_be_about_a_further_source() {
+    on_every_server(|kind| {
+        let database = users();
+        let server = Server::setup(&kind)
+            .line("pgcache.analytics_pg_host 127.0.0.1")
+            .line(&format!("pgcache.analytics_pg_port {}", database.postgres.port()))
+            .line(&format!("PGCACHE.Analytics_pg_database {}", database.name))
+            .line(&format!("pgcache.analytics_connect_timeout_ms {FOREVER_MS}"))
+            .line(&format!("pgcache.statement_timeout_ms {FOREVER_MS}"))
+            .line(&format!("pgcache.load_timeout_ms {FOREVER_MS}"))
+            .start();
+        let mut client = server.client();
+        assert_eq!(client.read("analytics:users", ONE).json()["id"], 1);
+        assert_eq!(get(&mut client, "analytics_pg_database"), database.name);
+        assert_eq!(
+            (get(&mut client, "pg_database").as_str(), get(&mut client, "pool_size").as_str()),
+            ("postgres", "8")
+        );
+        assert_eq!(client.call(&["CONFIG", "REWRITE"]).text(), "OK");
+        let file = fs::read_to_string(server.folder().join("server.conf")).unwrap();
+        assert!(file.contains(&format!("pgcache.analytics_pg_database \"{}\"", database.name)), "{file}");
+        assert_eq!(file.matches("analytics_").count(), 4, "{file}");
+    });
+}
+
+#[test]
+fn a_line_of_the_configuration_file_wins_over_the_arguments_of_a_further_source() {
+    on_every_server(|kind| {
+        let server = Server::setup(&kind)
+            .setting("analytics.pg_host", "from.arguments")
+            .setting("analytics.pool_size", "3")
+            .line("pgcache.analytics_pg_host from.file")
+            .start();
+        let mut client = server.client();
+        assert_eq!(get(&mut client, "analytics_pg_host"), "from.file");
+        assert_eq!(get(&mut client, "analytics_pool_size"), "3");
+    });
+}
+
+#[test]
+fn a_second_dot_in_the_configuration_file_stops_the_server_with_the_right_spelling() {
+    on_every_server(|kind| {
+        let log = Server::setup(&kind).line("pgcache.analytics.pg_host db2").refused();
+        assert!(log.contains("not loaded: pgcache.analytics.pg_host:"), "{log}");
+        assert!(log.contains("write pgcache.analytics_pg_host"), "{log}");
+    });
+}
+
+#[test]
+fn a_password_in_the_configuration_file_stops_the_server_and_is_never_shown() {
+    on_every_server(|kind| {
+        for name in ["pg_password", "analytics_pg_password"] {
+            let log = Server::setup(&kind).line(&format!("pgcache.{name} open-sesame")).refused();
+            assert!(log.contains(&format!("name that in pgcache.{name}_file")), "{log}");
+            assert!(!log.contains("open-sesame"), "{log}");
+        }
+        let server = Server::setup(&kind).env("PGCACHE_PG_PASSWORD", "open-sesame").start();
+        let mut client = server.client();
+        let refusal = set(&mut client, "pg_password", "hunter2");
+        assert!(matches!(&refusal, Reply::Error(text) if !text.contains("hunter2")), "{refusal:?}");
+        for pattern in ["pgcache.pg_password", "*password", "*"] {
+            let shown = format!("{:?}", client.call(&["CONFIG", "GET", pattern]));
+            assert!(!shown.contains("open-sesame"), "{shown}");
+        }
     });
 }
 
@@ -348,6 +416,8 @@ fn a_refused_load_leaves_a_running_server_as_it_was() {
             &["CONFIG", "pgcache.default_ttl", "soon"][..],
             &["CONFIG", "pgcache.nothing", "1"],
             &["CONFIG", "pgcache.events", "nothing"],
+            &["CONFIG", "pgcache.pg_password", "x"],
+            &["CONFIG", "pgcache.analytics_pg_host", "x"],
             &["ARGS", "nothing", "1"],
             &["ARGS", "default_ttl"],
             &["ARGS", "pg_port", "0"],
@@ -424,6 +494,15 @@ fn an_argument_without_a_value_stops_the_load() {
         let line = format!("loadmodule {} pg_host db1 default_ttl", module());
         let log = Server::setup(&kind).without_module().line(&line).refused();
         assert!(log.contains("default_ttl has no value"), "{log}");
+    });
+}
+
+#[test]
+fn a_setting_that_stands_twice_among_the_arguments_stops_the_load() {
+    on_every_server(|kind| {
+        let line = format!("loadmodule {} pg_host db1 default_ttl 5 pg_host db1", module());
+        let log = Server::setup(&kind).without_module().line(&line).refused();
+        assert!(log.contains("not loaded: pg_host is given twice"), "{log}");
     });
 }
 

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use redis_module::raw::{self, RedisModuleString};
 
+use super::config_file;
 use super::context::Context;
 use super::guard::guard;
 use super::text::{bytes_of, Text};
-use crate::settings::{Definition, Shared, ValueKind, ALL};
+use crate::settings::{ConfigName, Definition, Shared, ValueKind};
 
 thread_local! {
     /// The settings that CONFIG reads and writes, on the main thread.
@@ -20,16 +21,14 @@ thread_local! {
     static SHOWN: RefCell<Option<Text>> = const { RefCell::new(None) };
 }
 
-/// Registers every setting that may be shown, and takes over what the server's configuration file says.
+/// Registers every setting that may be shown, and takes over what the server's configuration says.
 pub(super) fn register(ctx: Context<'_>, shared: &Arc<Shared>) -> Result<(), String> {
     SHARED.set(Some(Arc::clone(shared)));
-    let test_hooks = shared.get().test_hooks;
-    for definition in ALL.iter().filter(|definition| definition.in_config) {
-        if !test_hooks && definition.is_for_tests() {
-            continue;
-        }
-        if !register_one(ctx, definition, &shared.get().show(definition.name)) {
-            return Err(format!("the server refused the setting {}", definition.name));
+    let settings = shared.get();
+    let names = settings.config_names(&config_file::names(ctx)).map_err(|error| error.to_string())?;
+    for ConfigName { name, definition } in names {
+        if !register_one(ctx, &name, definition, &settings.show(&name)) {
+            return Err(format!("the server refused the setting {name}"));
         }
     }
     // SAFETY: a valid context during load.
@@ -41,10 +40,10 @@ pub(super) fn register(ctx: Context<'_>, shared: &Arc<Shared>) -> Result<(), Str
     }
 }
 
-fn register_one(ctx: Context<'_>, definition: &Definition, value: &str) -> bool {
-    let Ok(name) = CString::new(definition.name) else { return false };
+fn register_one(ctx: Context<'_>, name: &str, definition: &Definition, value: &str) -> bool {
+    let Ok(name) = CString::new(name) else { return false };
     let Ok(text) = CString::new(value) else { return false };
-    let flags = if definition.runtime { raw::REDISMODULE_CONFIG_DEFAULT } else { raw::REDISMODULE_CONFIG_IMMUTABLE };
+    let flags = flags_of(definition);
     // SAFETY: a valid context during load, C strings that the server copies, callbacks that live for ever.
     let status = unsafe {
         match definition.kind {
@@ -73,6 +72,18 @@ fn register_one(ctx: Context<'_>, definition: &Definition, value: &str) -> bool 
         }
     };
     status == raw::REDISMODULE_OK as c_int
+}
+
+/// A password is registered only to be refused, in words of ours: about what it does not know the server ends, and Redis 8 logs it
+/// with its value.
+fn flags_of(definition: &Definition) -> u32 {
+    match (definition.is_secret(), definition.runtime) {
+        (true, _) => {
+            raw::REDISMODULE_CONFIG_IMMUTABLE | raw::REDISMODULE_CONFIG_SENSITIVE | raw::REDISMODULE_CONFIG_HIDDEN
+        }
+        (false, true) => raw::REDISMODULE_CONFIG_DEFAULT,
+        (false, false) => raw::REDISMODULE_CONFIG_IMMUTABLE,
+    }
 }
 
 /// The setting's name without the module's.

@@ -15,6 +15,7 @@ mod categories;
 pub mod client;
 pub mod command;
 pub mod config;
+mod config_file;
 pub mod context;
 pub mod defrag;
 mod environment;

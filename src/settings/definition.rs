@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::error::SettingError;
 use super::event_types::EventType;
 use super::freshness::{Invalidation, OnGap};
+use super::nearest::{did_you_mean, nearest};
 use super::plugin_names::PluginName;
 use super::query_policy::QueryPolicy;
 
@@ -33,30 +34,35 @@ pub enum ValueKind {
 pub struct ValueRule {
     /// What a right value is, for the error: "must be …".
     wanted: &'static str,
+    /// The words that a list may hold, which end that sentence.
+    words: &'static [&'static str],
     /// Whether a value is right.
     accepts: fn(&str) -> bool,
 }
 
-const ANY: ValueRule = ValueRule { wanted: "text without control characters", accepts: |_| true };
+const ANY: ValueRule = ValueRule { wanted: "text without control characters", words: &[], accepts: |_| true };
 const NOT_EMPTY: ValueRule =
-    ValueRule { wanted: "a name without control characters", accepts: |value| !value.is_empty() };
+    ValueRule { wanted: "a name without control characters", words: &[], accepts: |value| !value.is_empty() };
 // A prefix with glob characters would make a pattern of every ACL rule and SCAN on it, and braces would move all
 // entries into one slot.
 const PREFIX: ValueRule = ValueRule {
     wanted: "one or more characters other than { } * ? [ and control characters",
+    words: &[],
     accepts: |value| !value.is_empty() && !value.contains(['{', '}', '*', '?', '[']),
 };
 const EVENTS: ValueRule = ValueRule {
-    wanted: "all, none, or a comma-separated list of event types",
+    wanted: "all, none, or a comma-separated list of ",
+    words: &EventType::PUBLISHED,
     accepts: |value| EventType::published(value).is_some(),
 };
 const PLUGINS: ValueRule = ValueRule {
-    wanted: "none, or a comma-separated list of acl, stats, metrics, slowlog, events, hooks",
+    wanted: "none, or a comma-separated list of ",
+    words: &PluginName::NAMES,
     accepts: |value| PluginName::set_of(value).is_some(),
 };
 
 const ADDRESS: ValueRule =
-    ValueRule { wanted: "an IP address, without a port", accepts: |value| value.parse::<IpAddr>().is_ok() };
+    ValueRule { wanted: "an IP address, without a port", words: &[], accepts: |value| value.parse::<IpAddr>().is_ok() };
 
 /// Whether every source has the setting for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +116,7 @@ impl Definition {
         match self.kind {
             kind if kind.accepts(value) => Ok(()),
             ValueKind::Secret => Err(SettingError::new(format!("{name} must be {}", self.kind.wanted()))),
-            kind => Err(SettingError::bad_value(name, &kind.wanted(), value)),
+            kind => Err(SettingError::bad_value(name, &kind.wanted(), value, &kind.hint(value))),
         }
     }
 }
@@ -120,11 +126,22 @@ impl ValueKind {
     pub fn wanted(&self) -> String {
         match self {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
-            Self::Text(rule) => rule.wanted.into(),
+            Self::Text(rule) => format!("{}{}", rule.wanted, rule.words.join(", ")),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Secret => "text without a NUL character".into(),
             Self::Flag => "yes or no".into(),
         }
+    }
+
+    /// What was probably meant by a value, or a word of it, that is none of those that there are.
+    fn hint(&self, value: &str) -> String {
+        let words = match self {
+            Self::Choice(words) => words,
+            Self::Text(rule) => rule.words,
+            Self::Integer { .. } | Self::Secret | Self::Flag => &[],
+        };
+        let unknown = value.split(',').map(str::trim).find(|word| !words.contains(word));
+        did_you_mean(unknown.and_then(|word| nearest(word, words.iter().copied())))
     }
 
     fn accepts(&self, value: &str) -> bool {

@@ -30,6 +30,19 @@ fn a_refusal_says_what_would_be_right() {
 }
 
 #[test]
+fn a_mistyped_word_comes_with_the_nearest_one() {
+    for (name, value, end) in [
+        ("pg_sslmode", "verify_full", ", not \"verify_full\": did you mean verify-full?"),
+        ("on_gap", "serv", "bypass, serve, not \"serv\": did you mean serve?"),
+        ("events", "cache_hit,misses", "cache_error, not \"cache_hit,misses\": did you mean cache_miss?"),
+        ("disabled_plugins", "stat", "slowlog, events, hooks, not \"stat\": did you mean stats?"),
+        ("query", "everything", "off, named, any, not \"everything\""),
+    ] {
+        assert!(refusal(name, value).ends_with(end), "{}", refusal(name, value));
+    }
+}
+
+#[test]
 fn bad_values_are_refused() {
     for (name, value) in [
         ("default_ttl", "-1"),

@@ -12,14 +12,14 @@ impl SettingError {
         Self(text.into())
     }
 
-    /// Nobody knows a setting called `name`.
-    pub(super) fn unknown(name: &str) -> Self {
-        Self(format!("unknown setting {}", shown(name)))
+    /// Nobody knows a setting called `name`; `hint` is the end of the sentence.
+    pub(super) fn unknown(name: &str, hint: &str) -> Self {
+        Self(format!("unknown setting {}{hint}", shown(name)))
     }
 
-    /// `name` was given a value that is not `wanted`.
-    pub(super) fn bad_value(name: &str, wanted: &str, value: &str) -> Self {
-        Self(format!("{name} must be {wanted}, not {}", shown(value)))
+    /// `name` was given a value that is not `wanted`; `hint` is the end of the sentence.
+    pub(super) fn bad_value(name: &str, wanted: &str, value: &str, hint: &str) -> Self {
+        Self(format!("{name} must be {wanted}, not {}{hint}", shown(value)))
     }
 }
 
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_hostile_name_stays_one_short_line() {
-        let text = SettingError::unknown(&format!("a\r\n\0{}", "x".repeat(1000))).to_string();
+        let text = SettingError::unknown(&format!("a\r\n\0{}", "x".repeat(1000)), "").to_string();
         assert!(text.starts_with(r#"unknown setting "a\r\n\0xxx"#));
         assert!(text.len() < 120);
     }

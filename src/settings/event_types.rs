@@ -46,6 +46,22 @@ impl EventType {
     /// How many types there are.
     pub const COUNT: usize = Self::Error as usize + 1;
 
+    /// The names that the setting `events` takes.
+    pub const PUBLISHED: [&'static str; 12] = [
+        "cache_hit",
+        "cache_miss",
+        "cache_load",
+        "cache_write",
+        "cache_invalidate",
+        "table_flush",
+        "tag_invalidate",
+        "cache_expire",
+        "cache_evict",
+        "source_up",
+        "source_down",
+        "cache_error",
+    ];
+
     /// Its name in the setting `events`; `None`: it is not published.
     pub fn channel_name(self) -> Option<&'static str> {
         Some(match self {
@@ -131,6 +147,12 @@ mod tests {
     fn all_and_none_are_words_of_their_own() {
         assert_eq!(EventType::published("all").map(|all| all.len()), Some(12));
         assert_eq!(EventType::published("none"), Some(EventTypes::empty()));
+    }
+
+    #[test]
+    fn every_published_type_is_listed() {
+        let published = EventTypes::all().into_iter().filter_map(EventType::channel_name);
+        assert_eq!(published.collect::<Vec<_>>(), EventType::PUBLISHED);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Every setting once: where it comes from, what it may be, and the snapshot that everyone else reads.
 
 mod allow;
+mod config_names;
 mod definition;
 mod error;
 mod event_types;
@@ -9,6 +10,7 @@ mod glob;
 mod input;
 mod key_file;
 mod local;
+mod nearest;
 mod password_file;
 mod plugin_names;
 mod query_policy;
@@ -24,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use allow::AllowTables;
+pub use config_names::ConfigName;
 pub use definition::{Definition, Scope, ValueKind, ValueRule, ALL};
 pub use error::SettingError;
 pub use event_types::{EventType, EventTypes};
@@ -31,12 +34,13 @@ pub use freshness::{Invalidation, OnGap};
 pub use glob::glob;
 pub use key_file::{random as random_key, KeyFile};
 pub use local::Local;
+pub use nearest::{did_you_mean, nearest};
 pub use plugin_names::{PluginName, PluginNames};
 pub use query_policy::QueryPolicy;
 pub use shared::Shared;
 pub use source::{SourceSettings, SslMode, DEFAULT_SOURCE};
 
-use input::Input;
+use input::{Input, Target};
 
 /// All settings at one moment. A run-time change makes a new snapshot; this one never changes.
 #[derive(Debug, Clone)]
@@ -199,14 +203,10 @@ impl Settings {
         Self::build(input)
     }
 
-    /// The value of `name`, for the first source where every source has one; empty for a secret and for an
-    /// unknown name.
+    /// The value of `name`, as the server's configuration names it; empty for a secret and for an unknown name.
     pub fn show(&self, name: &str) -> String {
-        match Definition::named(name) {
-            Some(definition) if !definition.is_secret() => match definition.scope {
-                Scope::Global => self.input.global.text(name).into(),
-                Scope::Source => self.input.first.text(name).into(),
-            },
+        match Target::of_config(name) {
+            Ok(target) if !target.definition.is_secret() => self.input.text(&target).into(),
             _ => String::new(),
         }
     }
@@ -283,12 +283,29 @@ mod tests {
 
     #[test]
     fn a_refused_argument_is_named() {
-        assert_eq!(refusal(&["htp_port", "5"]), "unknown setting \"htp_port\"");
+        assert_eq!(refusal(&["what", "5"]), "unknown setting \"what\"");
         assert_eq!(refusal(&["default_ttl"]), "default_ttl has no value");
         assert_eq!(refusal(&["what"]), "unknown setting \"what\"");
-        assert_eq!(refusal(&["Bad.pg_host", "x"]), "unknown setting \"Bad.pg_host\"");
+        assert!(refusal(&["Bad.pg_host", "x"]).starts_with("unknown setting \"Bad.pg_host\": the name of a source"));
         assert!(refusal(&["a.default_ttl", "5"]).contains("one for all sources"));
         assert!(refusal(&["a.pg_port", "x"]).starts_with("a.pg_port must be"));
+    }
+
+    #[test]
+    fn an_unknown_setting_comes_with_the_nearest_name() {
+        assert_eq!(refusal(&["htp_port", "5"]), "unknown setting \"htp_port\": did you mean http_port?");
+        assert_eq!(refusal(&["a.pol_size", "5"]), "unknown setting \"a.pol_size\": did you mean a.pool_size?");
+        assert_eq!(refusal(&["test_hoks", "yes"]), "unknown setting \"test_hoks\"");
+        let variable = load(&[], env(&[("PGCACHE_PG_HOTS", "db1")])).unwrap().warnings;
+        assert!(variable[0].ends_with("is not a setting of pgcache: did you mean PGCACHE_PG_HOST?"), "{variable:?}");
+    }
+
+    #[test]
+    fn a_setting_stands_once_among_the_arguments() {
+        assert_eq!(refusal(&["pg_host", "a", "default_ttl", "5", "pg_host", "a"]), "pg_host is given twice");
+        assert_eq!(refusal(&["pg_host", "a", "default.pg_host", "b"]), "default.pg_host is given twice");
+        assert_eq!(refusal(&["a.pg_password", "hunter2", "a.pg_password", "x"]), "a.pg_password is given twice");
+        assert!(load(&pairs(&["a.pg_host", "x", "b.pg_host", "x", "pg_host", "x"]), []).is_ok());
     }
 
     #[test]
@@ -333,6 +350,31 @@ mod tests {
         assert_eq!(after.show("default_ttl"), "0");
         assert!(before.with("default_ttl", "x").is_err());
         assert!(before.with("nothing", "x").is_err());
+    }
+
+    #[test]
+    fn the_servers_configuration_may_name_a_further_source() {
+        let after = settings(&[]).with("a_pg_host", "db2").unwrap().with("a_pg_port", "5432").unwrap();
+        assert_eq!((after.sources[1].name.as_str(), after.sources[1].pg_host.as_str()), ("a", "db2"));
+        assert_eq!((after.show("a_pg_host").as_str(), after.show("pg_host").as_str()), ("db2", "localhost"));
+        assert_eq!((after.show("b_pg_host").as_str(), after.show("b_nothing").as_str()), ("localhost", ""));
+    }
+
+    #[test]
+    fn defaults_of_the_servers_configuration_make_no_source() {
+        assert_eq!(settings(&[]).with("a_pg_host", "localhost").unwrap().sources.len(), 1);
+        let given = settings(&["a.pg_host", "db2"]).with("a_pg_host", "localhost").unwrap();
+        assert_eq!((given.sources.len(), given.sources[1].pg_host.as_str()), (2, "localhost"));
+    }
+
+    #[test]
+    fn no_password_comes_from_the_servers_configuration() {
+        for name in ["pg_password", "a_pg_password"] {
+            let error = settings(&[]).with(name, "hunter2").unwrap_err().to_string();
+            assert!(error.contains(&format!("pgcache.{name}_file")) && !error.contains("hunter2"), "{error}");
+        }
+        let kept = settings(&["pg_password", "hunter2"]).with("pg_password", "").unwrap();
+        assert!(kept.sources[0].pg_password.is_some());
     }
 
     #[test]

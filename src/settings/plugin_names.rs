@@ -20,6 +20,9 @@ pub enum PluginName {
 }
 
 impl PluginName {
+    /// The names in the setting.
+    pub const NAMES: [&'static str; 6] = ["acl", "stats", "metrics", "slowlog", "events", "hooks"];
+
     /// The name in the setting.
     pub fn name(self) -> &'static str {
         match self {
@@ -56,6 +59,11 @@ mod tests {
     fn a_list_names_its_members() {
         assert_eq!(PluginName::set_of("stats, hooks"), Some(PluginName::Stats | PluginName::Hooks));
         assert_eq!(PluginName::set_of("none"), Some(PluginNames::empty()));
+    }
+
+    #[test]
+    fn every_plugin_is_listed() {
+        assert_eq!(PluginNames::all().into_iter().map(PluginName::name).collect::<Vec<_>>(), PluginName::NAMES);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub const FOREVER_MS: &str = "600000";
 pub struct Setup {
     kind: Kind,
     module: bool,
-    settings: Vec<String>,
+    settings: Vec<(String, String)>,
     config: Vec<String>,
     env: Vec<(String, OsString)>,
     folder: Option<TempDir>,
@@ -49,14 +49,19 @@ impl Setup {
             ("negative_ttl", "3600"),
             ("max_staleness_ms", FOREVER_MS),
         ];
-        // In front of what the test says itself, which wins.
-        self.settings.splice(0..0, settings.iter().flat_map(|(name, value)| [*name, *value]).map(str::to_owned));
+        for (name, value) in settings {
+            // What the test says itself wins.
+            if !self.settings.iter().any(|(known, _)| known == name) {
+                self = self.setting(name, value);
+            }
+        }
         self
     }
 
-    /// One more module argument.
+    /// One more module argument, in the place of one that has its name.
     pub fn setting(mut self, name: &str, value: &str) -> Self {
-        self.settings.extend([name.to_owned(), value.to_owned()]);
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -144,7 +149,8 @@ impl Setup {
     fn file(&self) -> String {
         let mut file = String::new();
         if self.module {
-            let settings: Vec<String> = self.settings.iter().map(|word| quoted(word)).collect();
+            let settings = self.settings.iter().map(|(name, value)| format!("{} {}", quoted(name), quoted(value)));
+            let settings: Vec<String> = settings.collect();
             file.push_str(&format!("loadmodule {} {}\n", module().display(), settings.join(" ")));
         }
         for line in &self.lines {
