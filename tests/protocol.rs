@@ -354,7 +354,10 @@ fn a_wrong_number_of_arguments_is_told_for_every_command() {
                 let command: Vec<&str> = [name].into_iter().chain(std::iter::repeat_n("{}", count)).collect();
                 let refusal = client.call(&command);
                 let wanted = format!("ERR wrong number of arguments for '{name}' command");
-                assert_eq!(refusal, Reply::Error(wanted), "{command:?}");
+                assert!(matches!(&refusal, Reply::Error(text) if text.starts_with(&wanted)), "{command:?} {refusal:?}");
+                // Among too many arguments there may be pieces of a lookup key.
+                let hints = matches!(&refusal, Reply::Error(text) if text.contains("single quotes"));
+                assert_eq!(hints, count > words.len() && arguments.contains("key-json"), "{command:?} {refusal:?}");
             }
         }
     });

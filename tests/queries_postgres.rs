@@ -336,7 +336,10 @@ fn the_number_of_parameters_is_checked() {
     with(USERS, |_, session| {
         let sql = "SELECT * FROM users WHERE id = $1 AND name = $2";
         let told = error(session, sql, "[1]");
-        assert_eq!(told, "ERR wrong number of parameters: the query takes 2, 1 given");
+        assert_eq!(
+            told,
+            "ERR wrong number of parameters: the query takes 2, 1 given; they are a JSON array, such as [1,\"a\"]"
+        );
         assert_eq!(error(session, sql, "[1,2,3]").split(' ').next(), Some("ERR"));
         assert_eq!(error(session, "SELECT 1", "[null]").split(' ').next(), Some("ERR"));
         for params in ["", "{}", "1", "[1", "[1,\"a\"] x"] {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::key::element;
+
 /// Why a command was not answered. Each kind is one wire code of the product's contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -59,6 +61,16 @@ impl Error {
         Self::new(ErrorKind::BadValue, text)
     }
 
+    /// The same about the lookup key at `index` (from 0) of an array, if it is about a key.
+    pub fn of_element(self, index: usize) -> Self {
+        match self.kind {
+            ErrorKind::Malformed | ErrorKind::NoColumn | ErrorKind::NotUnique | ErrorKind::BadValue => {
+                Self { text: format!("{}: {}", element(index), self.text), ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// The kind, for those who decide by it.
     pub fn kind(&self) -> &ErrorKind {
         &self.kind
@@ -95,6 +107,13 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_about_a_key_names_its_place() {
+        let text = Error::bad_value("column \"id\": x").of_element(2).to_string();
+        assert_eq!(text, "PGBADVALUE lookup key at index 2 (the first is 0): column \"id\": x");
+        assert_eq!(Error::new(ErrorKind::Down, "default: gone").of_element(2).to_string(), "PGDOWN default: gone");
+    }
 
     #[test]
     fn a_refusal_carries_its_sqlstate() {

@@ -1,5 +1,6 @@
 //! Lookup keys: the JSON object that names one row, and the one text under which the row is cached.
 
+mod contradiction;
 mod fast_path;
 mod key_error;
 mod many;
@@ -13,6 +14,7 @@ use serde_json::value::RawValue;
 
 pub use self::fast_path::{after_spaces, FastPath};
 use self::key_error::KeyError;
+pub use self::key_error::{element, IN_A_SHELL};
 use self::members::Members;
 pub use self::row::write_canonical_row;
 pub(super) use self::scan::{is_deeper_than, write_compact};

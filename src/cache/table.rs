@@ -32,7 +32,7 @@ impl Clock {
 pub struct Column {
     /// Its name, unquoted.
     pub name: String,
-    /// Its type as SQL names it, schema-qualified and quoted: `"pg_catalog"."int8"`.
+    /// Its type as SQL names it, schema-qualified and quoted where that is needed: `pg_catalog.int8`.
     pub sql_type: String,
     /// The operator that the type's default B-tree class calls equality, ready for SQL.
     pub equality: String,
@@ -44,6 +44,13 @@ pub struct Column {
     pub is_domain: bool,
     /// Whether the JSON of a value can be made without PostgreSQL.
     pub has_form: bool,
+}
+
+impl Column {
+    /// The type's name for an error: without the schema that every name is looked for in.
+    pub fn type_name(&self) -> &str {
+        self.sql_type.strip_prefix("pg_catalog.").unwrap_or(&self.sql_type).trim_matches('"')
+    }
 }
 
 /// A relation as the catalog described it when it was last read.

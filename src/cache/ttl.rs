@@ -21,9 +21,11 @@ impl Ttl {
     ///
     /// Anything else, 0 and more than 2^31-1 are `ERR invalid TTL`.
     pub fn parse(argument: &[u8]) -> Result<Self, Error> {
-        decimal(argument)
-            .and_then(Self::from_seconds)
-            .ok_or_else(|| Error::malformed("invalid TTL: whole seconds from 1 to 2147483647 are expected"))
+        decimal(argument).and_then(Self::from_seconds).ok_or_else(|| {
+            Error::malformed(
+                "invalid TTL: whole seconds from 1 to 2147483647 are expected; without one it is default_ttl",
+            )
+        })
     }
 
     /// A TTL of `seconds`; `None` for 0 (how a setting says "no expiry") and for more than 2^31-1.

@@ -1,5 +1,6 @@
 //! `PGCACHE.DEFINE <name> <sql> [TTL <s>] [TAGS <n> <tag> …] | DEL <name> | LIST | HELP`: queries that may be asked by name.
 
+use super::first_word::check_statement;
 use super::query_words::Options;
 use crate::cache::named_query::{parse_name, parse_sql, NamedQuery};
 use crate::cache::{Access, Reply};
@@ -65,6 +66,7 @@ fn run(ctx: Context<'_>, words: &[&[u8]]) -> Result<Reply, Error> {
 
 fn query(name: &[u8], sql: &[u8], options: &[&[u8]]) -> Result<NamedQuery, Error> {
     let (name, sql) = (parse_name(name)?.to_owned(), parse_sql(sql)?.to_owned());
+    check_statement(&sql)?;
     let Options { ttl, tags, source } = Options::parse(options)?;
     if source.is_some() {
         return Err(Error::malformed("SOURCE belongs to PGCACHE.QUERY: a definition is for every source"));

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::misused;
 use crate::cache::{tag, Error, Value};
 use crate::cache::{Access, Answer, Purpose, Reply};
 use crate::engine::host::{Callback, Host};
@@ -51,16 +52,24 @@ impl Command for Flush {
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         let names: Vec<Box<[u8]>> = (1..arguments.len()).map(|index| arguments.required(index).into()).collect();
-        match (arguments.required(0).to_ascii_uppercase().as_slice(), names.first()) {
+        let word = arguments.required(0).to_ascii_uppercase();
+        match (word.as_slice(), names.first()) {
             (b"ALL", None) => flush_all(ctx).into(),
             (b"TABLE", Some(first)) => run_on_table(ctx, arguments, &first.clone(), &FlushTables { names }),
             (b"TAG", Some(_)) => flush_tags(ctx, &names).unwrap_or_else(Reply::Error).into(),
             (b"HELP", None) => Reply::lines(Flush::HELP).into(),
-            _ => Error::malformed("FLUSH takes ALL, TABLE and at least one table, TAG and at least one tag, or HELP")
-                .into(),
+            _ => misused(
+                "FLUSH takes ALL, TABLE and at least one table, TAG and at least one tag, or HELP",
+                &word,
+                &WORDS,
+            )
+            .into(),
         }
     }
 }
+
+/// What may stand first.
+const WORDS: [&str; 4] = ["ALL", "TABLE", "TAG", "HELP"];
 
 fn flush_all(ctx: Context<'_>) -> Reply {
     module::with(|engine| match may_flush(engine, ctx) {

@@ -1,6 +1,7 @@
 //! `PGCACHE.HOOK ADD … | DEL <name> | LIST | ENABLE <name> | DISABLE <name> | HELP`: what is to be done when something
 //! happens.
 
+use super::misused;
 use crate::cache::Reply;
 use crate::cache::{Error, ErrorKind};
 use crate::module;
@@ -8,7 +9,7 @@ use crate::module::{Command, Engine, Outcome, PluginCheck};
 use crate::plugins::hooks::action::Action;
 use crate::plugins::hooks::hook::{list, Definition};
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec, Text, User};
-use crate::settings::EventType;
+use crate::settings::{did_you_mean, nearest, EventType};
 
 /// The longest name, pattern or target of a hook, in bytes.
 const MAX_BYTES: usize = 512;
@@ -87,9 +88,12 @@ fn run(ctx: Context<'_>, word: &[u8], words: &[&str]) -> Result<Reply, Error> {
         }),
         (b"LIST", []) => Ok(module::with(|engine| Reply::Value(list(&engine.plugins().hooks.all())))),
         (b"HELP", []) => Ok(Reply::lines(Hook::HELP)),
-        _ => Err(Error::malformed("HOOK takes ADD, DEL, LIST, ENABLE, DISABLE or HELP; see PGCACHE.HOOK HELP")),
+        _ => Err(misused("HOOK takes ADD, DEL, LIST, ENABLE, DISABLE or HELP; see PGCACHE.HOOK HELP", word, &WORDS)),
     }
 }
+
+/// What may stand first.
+const WORDS: [&str; 6] = ["ADD", "DEL", "LIST", "ENABLE", "DISABLE", "HELP"];
 
 /// `NOPERM` unless the user may do by itself what the hook is to do.
 fn may_do(ctx: Context<'_>, action: &Action) -> Result<(), Error> {
@@ -169,7 +173,8 @@ fn parse(name: &str, event: &str, mut rest: &[&str]) -> Result<Definition, Error
 fn event_named(name: &str) -> Result<EventType, Error> {
     EventType::of_hook(name).ok_or_else(|| {
         let names: Vec<&str> = EventType::for_hooks().filter_map(EventType::hook_name).collect();
-        Error::malformed(format!("the event must be one of {}", names.join(", ")))
+        let meant = did_you_mean(nearest(name, names.iter().copied()));
+        Error::malformed(format!("the event must be one of {}{meant}", names.join(", ")))
     })
 }
 

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use super::parse_ttl;
 use crate::cache::{Access, Answer, Purpose, Reply};
 use crate::cache::{Age, Entry, Error, Timings, Ttl};
 use crate::engine::catalog::lookup::resolve_keys;
@@ -36,7 +37,7 @@ impl Command for MultiRead {
     };
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
-        match arguments.get(2).map(Ttl::parse).transpose() {
+        match parse_ttl(arguments.get(2), arguments.required(1)) {
             Ok(ttl) => run_on_table(
                 ctx,
                 arguments,

@@ -1,5 +1,6 @@
 //! The words after a query: its parameters and options.
 
+use super::first_word::check_is_no_word;
 use crate::cache::named_query::{parse_name, parse_sql};
 use crate::cache::tag::MAX_TAGS;
 use crate::cache::{parameters, tag, Error, Ttl};
@@ -71,7 +72,11 @@ pub fn asked(words: &[&[u8]]) -> Result<Asked, Error> {
         [word] if word.eq_ignore_ascii_case(b"NAME") => {
             return Err(Error::malformed("NAME is followed by the name of a defined query"));
         }
-        [sql, rest @ ..] => (What::Sql(parse_sql(sql)?.to_owned()), rest),
+        [sql, rest @ ..] => {
+            let sql = parse_sql(sql)?;
+            check_is_no_word(sql, rest.len())?;
+            (What::Sql(sql.to_owned()), rest)
+        }
         [] => return Err(Error::malformed("a query is missing")),
     };
     let (params, rest) = match rest {
@@ -113,6 +118,8 @@ mod tests {
             &[""],
             &["NAME"],
             &["NAME", "a b"],
+            &["top", "[]"],
+            &["SELECT", "1"],
             &["SELECT 1", "{}"],
             &["SELECT 1", "[1"],
             &["SELECT 1", "[]", "[]"],

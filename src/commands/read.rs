@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use super::parse_ttl;
 use crate::cache::{Access, Answer, Purpose, Reply};
 use crate::cache::{Age, Error, Ttl};
 use crate::engine::host::Host;
@@ -31,7 +32,7 @@ impl Command for Read {
     };
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
-        match arguments.get(2).map(Ttl::parse).transpose() {
+        match parse_ttl(arguments.get(2), arguments.required(1)) {
             Ok(ttl) => {
                 run_on_table(ctx, arguments, arguments.required(0), &ReadRow { key: arguments.required(1).into(), ttl })
             }

@@ -1,5 +1,6 @@
 //! `PGCACHE.SLOWLOG GET [count] | LEN | RESET | HELP`: the commands that took long.
 
+use super::misused;
 use crate::cache::Reply;
 use crate::cache::{Error, Value};
 use crate::module;
@@ -55,11 +56,14 @@ impl Command for SlowLog {
                 Reply::Ok
             }),
             (b"HELP", None) => Reply::lines(SlowLog::HELP),
-            _ => Error::malformed("SLOWLOG takes GET with or without a count, LEN, RESET, or HELP").into(),
+            _ => misused("SLOWLOG takes GET with or without a count, LEN, RESET, or HELP", &word, &WORDS).into(),
         };
         reply.into()
     }
 }
+
+/// What may stand first.
+const WORDS: [&str; 4] = ["GET", "LEN", "RESET", "HELP"];
 
 fn parse_count(text: &[u8]) -> Result<usize, Error> {
     let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<i64>().ok());

@@ -1,6 +1,7 @@
 //! `PGCACHE.STATS [TABLE <table> | COMMAND <name> | RESET | HELP]`: what was done since the module was loaded or the
 //! last reset, and how long it took.
 
+use super::misused;
 use crate::cache::Error;
 use crate::cache::Reply;
 use crate::module;
@@ -51,11 +52,16 @@ impl Command for Stats {
                 Reply::Ok
             }),
             (Some(b"HELP"), None) => Reply::lines(Stats::HELP),
-            _ => Error::malformed("STATS takes nothing, TABLE or COMMAND and a name, RESET, or HELP").into(),
+            (Some(word), _) => {
+                misused("STATS takes nothing, TABLE or COMMAND and a name, RESET, or HELP", word, &WORDS).into()
+            }
         };
         reply.into()
     }
 }
+
+/// What may stand first.
+const WORDS: [&str; 4] = ["TABLE", "COMMAND", "RESET", "HELP"];
 
 fn of_table(engine: &Engine, spelling: &[u8]) -> Reply {
     let statistics = engine.plugins().stats.statistics();

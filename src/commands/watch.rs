@@ -1,5 +1,6 @@
 //! `PGCACHE.WATCH ADD <table> | DEL <table> | LIST | SQL <table> | HELP`: having PostgreSQL tell of changes.
 
+use super::misused;
 use crate::cache::name::TableName;
 use crate::cache::{Answer, Reply};
 use crate::cache::{Error, Value};
@@ -47,10 +48,13 @@ impl Command for Watch {
             (b"ADD", Some(table)) => on_relation(ctx, table, Watching::Add).into(),
             (b"DEL", Some(table)) => on_relation(ctx, table, Watching::Del).into(),
             (b"SQL", Some(table)) => on_relation(ctx, table, Watching::Sql).into(),
-            _ => Error::malformed("WATCH takes ADD, DEL or SQL and a table, LIST, or HELP").into(),
+            _ => misused("WATCH takes ADD, DEL or SQL and a table, LIST, or HELP", &word, &WORDS).into(),
         }
     }
 }
+
+/// What may stand first.
+const WORDS: [&str; 5] = ["ADD", "DEL", "LIST", "SQL", "HELP"];
 
 fn list(engine: &mut Engine, ctx: Context<'_>) -> Answer {
     match engine.telling_sources() {

@@ -5,6 +5,9 @@ use std::rc::Rc;
 
 use serde_json::value::RawValue;
 
+use super::{parse_ttl, wrong_key};
+use crate::cache::canonical::{shown, Rule};
+use crate::cache::key::{LookupKey, IN_A_SHELL};
 use crate::cache::{Access, Answer, Purpose, Reply};
 use crate::cache::{Error, ErrorKind, Ttl};
 use crate::engine::host::Host;
@@ -35,9 +38,12 @@ impl Command for Write {
     };
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
-        match (arguments.get(3).map(Ttl::parse).transpose(), row(arguments.required(2))) {
-            (Ok(ttl), Ok(data)) => {
-                let command = WriteRow { key: arguments.required(1).into(), data: data.into(), ttl };
+        let key = arguments.required(1);
+        // What stands in the data's place may be a piece of the key.
+        let data = row(arguments.required(2)).map_err(|error| wrong_key(key).unwrap_or(error));
+        match (data, parse_ttl(arguments.get(3), key)) {
+            (Ok(data), Ok(ttl)) => {
+                let command = WriteRow { key: key.into(), data: data.into(), ttl };
                 run_on_table(ctx, arguments, arguments.required(0), &command)
             }
             (Err(error), _) | (_, Err(error)) => error.into(),
@@ -48,7 +54,9 @@ impl Command for Write {
 /// The data as it will be stored: a JSON object, or `null` for a row known to be absent. White space around
 /// it is not kept.
 fn row(data: &[u8]) -> Result<&[u8], Error> {
-    let json: &RawValue = serde_json::from_slice(data).map_err(|_| Error::malformed("the data is not valid JSON"))?;
+    let json: &RawValue = serde_json::from_slice(data).map_err(|_| {
+        Error::malformed(format!("the data is not valid JSON: {IN_A_SHELL} '{{\"id\":1,\"name\":\"Ada\"}}'"))
+    })?;
     let json = json.get();
     if json.starts_with('{') || json == "null" {
         return Ok(json.as_bytes());
@@ -61,6 +69,19 @@ pub(super) struct WriteRow<'a> {
     pub(super) key: Cow<'a, [u8]>,
     pub(super) data: Cow<'a, [u8]>,
     pub(super) ttl: Option<Ttl>,
+}
+
+impl WriteRow<'_> {
+    /// `ERR` for the data of another row than the one that the key names.
+    fn check_data(&self, rules: &[Rule]) -> Result<(), Error> {
+        let (key, data) = (LookupKey::parse(&self.key)?, std::str::from_utf8(&self.data).unwrap_or_default());
+        key.contradicted_by(rules, data).map_or(Ok(()), |column| {
+            let column = shown(column);
+            Err(Error::malformed(format!(
+                "the data contradicts the lookup key in column {column}: a row is stored under its own key"
+            )))
+        })
+    }
 }
 
 impl<H: Host> TableCommand<H> for WriteRow<'_> {
@@ -83,6 +104,7 @@ impl<H: Host> TableCommand<H> for WriteRow<'_> {
             return Err(Error::malformed("the data is larger than max_entry_bytes"));
         }
         let resolved_key = engine.checked_key(ctx, caller, Write::SPEC.purpose(), table, &self.key)?;
+        self.check_data(&resolved_key.lookup.rules)?;
         let ttl_s = engine.ttl_s(self.ttl);
         if !resolved_key.needs_postgres {
             put(engine, ctx, table, resolved_key.cache_key.as_bytes(), &self.data, ttl_s)?;

@@ -58,12 +58,19 @@ pub(crate) fn may_be_about_values(error: &::postgres::Error) -> bool {
     error.code().is_some_and(|code| may(code.code()))
 }
 
-/// An error that one lookup value brought about.
-pub(crate) fn value_error(error: &::postgres::Error, what: &str) -> Error {
-    if may_be_about_values(error) {
-        return Error::bad_value(format!("{what}: a key value does not fit its column's type"));
+/// An error that one lookup value brought about: one of those of `columns`.
+pub(crate) fn value_error(error: &::postgres::Error, what: &str, columns: &str) -> Error {
+    let told = error_from(error, what);
+    let is_bad = *told.kind() == ErrorKind::BadValue && !error.code().is_some_and(|code| is_encoding(code.code()));
+    if is_bad || may_be_about_values(error) {
+        return Error::bad_value(format!("{what}: {columns}"));
     }
-    error_from(error, what)
+    told
+}
+
+/// A text that cannot be converted.
+fn is_encoding(code: &str) -> bool {
+    matches!(code, "22021" | "22P05")
 }
 
 /// What went wrong, in one line for the log: PostgreSQL's primary message, or the chain of causes.
@@ -89,7 +96,7 @@ fn classify(code: &str, message: &str, what: &str) -> Error {
     let kind = kind_of(code);
     let text = match &kind {
         // Said of the key as well as of what the row holds.
-        ErrorKind::BadValue if matches!(code, "22021" | "22P05") => {
+        ErrorKind::BadValue if is_encoding(code) => {
             format!("{what}: a text, of the key or in the row, cannot be converted between UTF-8 and the database's encoding")
         }
         ErrorKind::BadValue => format!("{what}: a key value does not fit its column's type"),
@@ -98,6 +105,9 @@ fn classify(code: &str, message: &str, what: &str) -> Error {
         }
         ErrorKind::Postgres(code) if code == "42883" => {
             format!("{what}: no such operator or function: has the key column's type an equality?")
+        }
+        ErrorKind::Postgres(code) if code == "42501" => {
+            format!("{what}: {message}: GRANT what is missing to the role that pg_user names")
         }
         _ if may_quote_values(code) => format!("{what}: PostgreSQL refused the load"),
         _ => format!("{what}: {message}"),
@@ -163,7 +173,9 @@ mod tests {
     #[test]
     fn a_refusal_keeps_its_sqlstate_and_message() {
         let error = classify("42501", "permission denied for table users", "users");
-        assert_eq!(error.to_string(), "PGERR 42501 users: permission denied for table users");
+        assert!(error.to_string().starts_with("PGERR 42501 users: permission denied for table users: GRANT"));
+        let error = classify("53300", "too many connections", "users");
+        assert_eq!(error.to_string(), "PGERR 53300 users: too many connections");
     }
 
     #[test]

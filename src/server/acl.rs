@@ -173,7 +173,10 @@ fn text(text: &CStr) -> Text {
 }
 
 fn denied() -> Error {
-    Error::new(ErrorKind::Denied, "this user's ACL does not allow the cache key of this row")
+    Error::new(
+        ErrorKind::Denied,
+        "this user's ACL does not allow the cache key of this row, as ~pg_cache:users:* would for a table users",
+    )
 }
 
 /// Whether the client of `ctx` has a user. The server says so when it is told to run a command, which need not exist, as

@@ -31,15 +31,16 @@ fn a_refusal_says_what_would_be_right() {
 
 #[test]
 fn a_mistyped_word_comes_with_the_nearest_one() {
-    for (name, value, end) in [
-        ("pg_sslmode", "verify_full", ", not \"verify_full\": did you mean verify-full?"),
-        ("on_gap", "serv", "bypass, serve, not \"serv\": did you mean serve?"),
-        ("events", "cache_hit,misses", "cache_error, not \"cache_hit,misses\": did you mean cache_miss?"),
-        ("disabled_plugins", "stat", "slowlog, events, hooks, not \"stat\": did you mean stats?"),
-        ("query", "everything", "off, named, any, not \"everything\""),
+    for (name, value, meant) in [
+        ("pg_sslmode", "verify_full", "verify-full"),
+        ("on_gap", "serv", "serve"),
+        ("events", "cache_hit,misses", "cache_miss"),
+        ("disabled_plugins", "stat", "stats"),
     ] {
-        assert!(refusal(name, value).ends_with(end), "{}", refusal(name, value));
+        let start = format!("{name} cannot be \"{value}\": did you mean {meant}? It must be ");
+        assert!(refusal(name, value).starts_with(&start), "{}", refusal(name, value));
     }
+    assert_eq!(refusal("query", "everything"), "query must be one of off, named, any, not \"everything\"");
 }
 
 #[test]

@@ -17,9 +17,14 @@ impl SettingError {
         Self(format!("unknown setting {}{hint}", shown(name)))
     }
 
-    /// `name` was given a value that is not `wanted`; `hint` is the end of the sentence.
+    /// `name` was given a value that is not `wanted`; `hint`, if any, asks for what was meant.
     pub(super) fn bad_value(name: &str, wanted: &str, value: &str, hint: &str) -> Self {
-        Self(format!("{name} must be {wanted}, not {}{hint}", shown(value)))
+        let value = shown(value);
+        // The hint comes first: the server cuts what is long.
+        Self(match hint {
+            "" => format!("{name} must be {wanted}, not {value}"),
+            hint => format!("{name} cannot be {value}{hint} It must be {wanted}"),
+        })
     }
 }
 

@@ -13,7 +13,7 @@ pub fn nearest<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Opti
         return None;
     }
     let word = word.to_ascii_lowercase();
-    let most = (word.chars().count() / 3).min(3);
+    let most = ((word.chars().count() + 1) / 3).min(3);
     let with_distance = known.into_iter().map(|name| (distance(&word, name), name));
     with_distance.filter(|(distance, _)| *distance <= most).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }

@@ -12,7 +12,7 @@ use crate::cache::{Error, ErrorKind};
 use crate::cdc::install;
 use crate::cdc::install::Mode;
 use crate::postgres::error_from;
-use crate::settings::Invalidation;
+use crate::settings::{Invalidation, DEFAULT_SOURCE};
 
 impl Worker {
     /// Does it, and tells the one who asked under `number`.
@@ -48,7 +48,25 @@ impl Worker {
                 .map(|result| result.map(|script| WatchAnswer::Script(script.to_string()))),
             Watching::List => install::list(&mut client).map(|tables| Ok(WatchAnswer::Tables(tables))),
         };
-        answer.unwrap_or_else(|error| Err(refusal(&error, name)))
+        answer.unwrap_or_else(|error| match what {
+            Watching::Add(name) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                Err(self.lacks_rights(&error, name))
+            }
+            _ => Err(refusal(&error, name)),
+        })
+    }
+
+    /// With what somebody else can do about it.
+    fn lacks_rights(&self, error: &::postgres::Error, name: &str) -> Error {
+        let settings = self.source.settings();
+        let prefix = if settings.name == DEFAULT_SOURCE { "".into() } else { format!("{}:", settings.name) };
+        let (table, database) = (shell_word(&format!("{prefix}{name}")), shell_word(&settings.pg_database));
+        let reason = error.as_db_error().map_or("permission denied", |db| db.message());
+        let text = format!(
+            "{name}: {reason}. Have a DBA run what PGCACHE.WATCH SQL prints: redis-cli --raw PGCACHE.WATCH SQL {table} | \
+             psql -d {database}"
+        );
+        Error::new(ErrorKind::Postgres("42501".into()), text)
     }
 
     /// Tells what the relation is now: watched, or no longer.
@@ -61,6 +79,15 @@ impl Worker {
     }
 }
 
+/// `text` as one word of a shell.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-');
+    if text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 fn refusal(error: &::postgres::Error, name: &str) -> Error {
     if error.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
         return error_from(error, name);
@@ -71,4 +98,21 @@ fn refusal(error: &::postgres::Error, name: &str) -> Error {
 
 fn switched_off() -> Error {
     Error::new(ErrorKind::Malformed, "the source's setting invalidation is off: notify or outbox have changes told")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shell_word;
+
+    #[test]
+    fn a_name_is_one_word_of_a_shell() {
+        for (name, word) in [
+            ("users", "users"),
+            ("b:app.users", "b:app.users"),
+            ("\"My Users\"", "'\"My Users\"'"),
+            ("a'$b", r"'a'\''$b'"),
+        ] {
+            assert_eq!(shell_word(name), word);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use super::ask;
 use super::decimal::trim;
-use super::refusal::{out_of_range, refused};
+use super::refusal::refused;
 use super::token::Token;
 use super::CanonicalForm;
 use crate::cache::Error;
@@ -26,7 +26,9 @@ pub fn write(
         Token::Text(text) => return Ok(ask::write_text(text, out)),
         _ => return Err(refused(column, "an integer is expected")),
     };
-    let number = parse(digits).filter(|number| range.contains(number)).ok_or_else(|| out_of_range(column))?;
+    let number = parse(digits)
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| refused(column, &format!("an integer from {} to {} is expected", range.start(), range.end())))?;
     // Writing into memory cannot fail.
     let _ = write!(out, "{number}");
     Ok(CanonicalForm::Canonical)
@@ -76,7 +78,10 @@ mod tests {
         assert_refused(Rule::INT2, &["32768", "-32769"]);
         assert_refused(Rule::INT4, &["2147483648", "\"-2147483649\"", "99999999999999999999999"]);
         assert_refused(Rule::INT8, &["9223372036854775808"]);
-        assert_eq!(spell(Rule::INT4, "2147483648"), "PGBADVALUE column \"c\": value out of range");
+        assert_eq!(
+            spell(Rule::INT4, "2147483648"),
+            "PGBADVALUE column \"c\": an integer from -2147483648 to 2147483647 is expected"
+        );
     }
 
     #[test]

@@ -6,6 +6,14 @@ use super::{MAX_DEPTH, MAX_KEY_BYTES};
 use crate::cache::canonical::shown;
 use crate::cache::Error;
 
+/// What has become of most texts that are no JSON: a shell has taken their quotes away, or has cut them at spaces and commas.
+pub const IN_A_SHELL: &str = "in a shell, put it between single quotes, such as";
+
+/// How an element of an array of keys is called.
+pub fn element(index: usize) -> String {
+    format!("lookup key at index {index} (the first is 0)")
+}
+
 /// Why the text is no lookup key. The texts name columns, never values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyError {
@@ -37,7 +45,7 @@ impl KeyError {
 
     /// The reply, when the key is the element at `index` (from 0) of an array of keys.
     pub fn of_element(self, index: usize) -> Error {
-        Error::malformed(format!("lookup key at index {index} of the array {self}"))
+        Error::malformed(format!("{} {self}", element(index)))
     }
 }
 
@@ -46,7 +54,7 @@ impl fmt::Display for KeyError {
         match self {
             Self::TooLong => write!(f, "is longer than {MAX_KEY_BYTES} bytes"),
             Self::NotUtf8 => f.write_str("is not valid UTF-8"),
-            Self::NotJson => f.write_str("is not valid JSON"),
+            Self::NotJson => write!(f, "is not valid JSON: {IN_A_SHELL} '{{\"id\":1}}'"),
             Self::NotObject => f.write_str("must be a JSON object such as {\"id\":1}"),
             Self::NoColumn => f.write_str("must name at least one column"),
             Self::LoneSurrogate => f.write_str("holds half a UTF-16 surrogate pair"),

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::key_error::IN_A_SHELL;
 use super::{members, LookupKey};
 use crate::cache::Error;
 
@@ -13,9 +14,9 @@ pub fn parse(json: &str, max: usize) -> Result<Vec<LookupKey<'_>>, Error> {
     if !json.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('[') {
         let is_json = serde_json::from_str::<&RawValue>(json).is_ok();
         return Err(Error::malformed(if is_json {
-            "lookup keys must be a JSON array of objects"
+            format!("lookup keys must be a JSON array of objects such as {EXAMPLE}")
         } else {
-            "lookup keys are not valid JSON"
+            not_json("")
         }));
     }
     let mut keys = Keys { max, parsed: Vec::new(), fault: None };
@@ -23,13 +24,18 @@ pub fn parse(json: &str, max: usize) -> Result<Vec<LookupKey<'_>>, Error> {
     let outcome = keys.deserialize(&mut parser).and_then(|()| parser.end());
     match (outcome, keys.fault) {
         (_, Some(fault)) => Err(fault),
-        (Err(_), None) => Err(Error::malformed(not_json(keys.parsed.len()))),
+        (Err(_), None) => {
+            let place = format!(", at or after index {} (the first is 0)", keys.parsed.len());
+            Err(Error::malformed(not_json(&place)))
+        }
         (Ok(()), None) => Ok(keys.parsed),
     }
 }
 
-fn not_json(parsed: usize) -> String {
-    format!("lookup keys are not valid JSON, at or after index {parsed} of the array")
+const EXAMPLE: &str = r#"[{"id":1},{"id":2}]"#;
+
+fn not_json(place: &str) -> String {
+    format!("lookup keys are not valid JSON{place}: {IN_A_SHELL} '{EXAMPLE}'")
 }
 
 /// What has been parsed so far, and the first element that is no lookup key: the parser's own errors cannot carry it.
@@ -43,7 +49,10 @@ impl<'de> Keys<'de> {
     fn add(&mut self, element: &'de RawValue) -> Result<(), Error> {
         let index = self.parsed.len();
         if index >= self.max {
-            return Err(Error::malformed(format!("more lookup keys than max_multiread_keys ({})", self.max)));
+            return Err(Error::malformed(format!(
+                "more lookup keys than max_multiread_keys ({}): ask for fewer at once, or raise it",
+                self.max
+            )));
         }
         let members = members::parse(element.get()).map_err(|fault| fault.of_element(index))?;
         self.parsed.push(LookupKey { members });

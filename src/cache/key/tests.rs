@@ -63,7 +63,8 @@ fn what_is_no_json_is_refused() {
         "{\"id\":1}\0",
         "\u{feff}{\"id\":1}",
     ] {
-        assert_eq!(refusal(json.as_bytes()), "ERR lookup key is not valid JSON", "{json}");
+        let hint = "in a shell, put it between single quotes, such as '{\"id\":1}'";
+        assert_eq!(refusal(json.as_bytes()), format!("ERR lookup key is not valid JSON: {hint}"), "{json}");
     }
     assert_eq!(refusal(b"{\"id\":\"\xff\"}"), "ERR lookup key is not valid UTF-8");
 }
@@ -112,7 +113,7 @@ fn many_keys_come_in_their_order() {
 
 #[test]
 fn an_element_that_is_no_key_is_named() {
-    let prefix = "ERR lookup key at index 1 of the array ";
+    let prefix = "ERR lookup key at index 1 (the first is 0) ";
     assert_eq!(
         refusal_of_many(r#"[{"a":1},{"a":null},3]"#, 9),
         format!("{prefix}has null for column \"a\": null matches no row")
@@ -120,17 +121,25 @@ fn an_element_that_is_no_key_is_named() {
     assert_eq!(refusal_of_many(r#"[{"a":1},[]]"#, 9), format!("{prefix}must be a JSON object such as {{\"id\":1}}"));
     assert!(refusal_of_many(r#"[{"a":1},{"a":1,"a":1}]"#, 9).starts_with(prefix));
     assert!(refusal_of_many(r#"[{"a":1},{"a":"\ud800"}]"#, 9).starts_with(prefix));
-    assert!(refusal_of_many(r#"[{"a":1},{"a":}]"#, 9).ends_with("not valid JSON, at or after index 1 of the array"));
+    let place = "ERR lookup keys are not valid JSON, at or after index 1 (the first is 0): in a shell,";
+    assert!(refusal_of_many(r#"[{"a":1},{"a":}]"#, 9).starts_with(place));
 }
 
 #[test]
 fn the_array_itself_is_checked() {
-    assert_eq!(refusal_of_many("{\"a\":1}", 9), "ERR lookup keys must be a JSON array of objects");
-    assert_eq!(refusal_of_many("x", 9), "ERR lookup keys are not valid JSON");
+    let example = r#"[{"id":1},{"id":2}]"#;
+    assert_eq!(
+        refusal_of_many("{\"a\":1}", 9),
+        format!("ERR lookup keys must be a JSON array of objects such as {example}")
+    );
+    assert!(refusal_of_many("{a:1}", 9).ends_with(&format!("single quotes, such as '{example}'")));
     for json in ["[", "[{\"a\":1}", "[{\"a\":1},]", "[{\"a\":1}] x", "[]]"] {
         assert!(refusal_of_many(json, 9).starts_with("ERR lookup keys are not valid JSON"), "{json}");
     }
-    assert_eq!(refusal_of_many(r#"[{"a":1},{"a":2},!"#, 1), "ERR more lookup keys than max_multiread_keys (1)");
+    assert_eq!(
+        refusal_of_many(r#"[{"a":1},{"a":2},!"#, 1),
+        "ERR more lookup keys than max_multiread_keys (1): ask for fewer at once, or raise it"
+    );
     assert!(LookupKey::parse_many(b"[\"\xff\"]", 9).is_err());
     assert!(LookupKey::parse_many("[".repeat(2_000_000).as_bytes(), 9).is_err());
     let deep = format!("[{{\"a\":{}{}}}]", "[".repeat(200_000), "]".repeat(200_000));

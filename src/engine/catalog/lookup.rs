@@ -94,7 +94,8 @@ pub fn resolve_keys<H: Host>(
     if let Some(all) = all_at_once(engine, table, json, max) {
         return Ok(all);
     }
-    LookupKey::parse_many(json, max)?.iter().map(|key| resolved_by(engine, table, key)).collect()
+    let keys = LookupKey::parse_many(json, max)?.into_iter().enumerate();
+    keys.map(|(index, key)| resolved_by(engine, table, &key).map_err(|error| error.of_element(index))).collect()
 }
 
 /// All keys of an array, if each is spelled as nearly all are.

@@ -117,10 +117,11 @@ fn loaded<H: Host>(
         Fetched::Row { json, own_key } => (Some(json), own_key),
         Fetched::Absent { own_key } => (None, own_key),
         Fetched::Ambiguous | Fetched::Rows(..) => {
+            let name = table.map_or("", |table| &table.name);
             return Err(Error::new(
                 ErrorKind::NotUnique,
-                "the lookup key matches more than one row: use the primary key or a unique one",
-            ))
+                format!("{name}: more than one row has this lookup key: use the columns of its primary key or of a unique index"),
+            ));
         }
     };
     let own_key = match own_key {

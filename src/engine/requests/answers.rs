@@ -59,7 +59,7 @@ impl<H: Host> Engine<H> {
             Err(error) => {
                 if let Some(multiread) = self.loads.multireads.remove(multiread) {
                     self.requests.waiters.resume(multiread.waiter, multiread.timings.and(answered.timings));
-                    self.fail(multiread.waiter, error);
+                    self.fail(multiread.waiter, error.of_element(index));
                 }
                 return;
             }

@@ -39,7 +39,8 @@ impl<H: Host> Waiters<H> {
         if ctx.denies_blocking() {
             return Err(Error::new(
                 ErrorKind::Miss,
-                "not in the cache, and waiting is not allowed in MULTI or a script: READ it before",
+                "not in the cache, and a command in MULTI, a script or a function cannot wait for PostgreSQL: read it before, or \
+                 without MULTI (redis-py: pipeline(transaction=False))",
             ));
         }
         if self.waiting.len() >= limit {

@@ -57,10 +57,11 @@ pub(crate) fn is_malformed_name(error: &::postgres::Error) -> bool {
 }
 
 pub(crate) fn no_table(name: &str) -> Error {
-    Error::new(
-        ErrorKind::NoTable,
-        format!("no table or view named {name}: check the name, the schema and the search_path"),
-    )
+    let hint = match (name.contains('"'), name.contains(|c: char| c.is_ascii_uppercase())) {
+        (false, true) => "capitals count between double quotes only (\"Orders\")",
+        _ => "check the name, and write its schema as well (app.orders) unless the search_path has it",
+    };
+    Error::new(ErrorKind::NoTable, format!("no table or view named {name}: {hint}"))
 }
 
 /// Describes `relation`, a row with the columns of `relation.sql`.

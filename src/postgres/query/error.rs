@@ -67,11 +67,15 @@ fn of_statement(error: &PgError, title: &str) -> Option<Error> {
     let code = db.code().code();
     match code.get(..2)? {
         "22" => Some(refused(code, format!("{title}: a literal in it does not fit its type"))),
-        // Objects that are missing have wire codes of their own.
         // A name that is taken is one that the client library gave to a statement.
-        "42" if !matches!(code, "42P01" | "42703" | "42P05") => {
+        "42" if code != "42P05" => {
             let message = if quotes_literal(db.message()) { "PostgreSQL refuses it" } else { db.message() };
-            Some(refused(code, format!("{title}: {message}")))
+            let text = format!("{title}: {message}");
+            Some(match code {
+                "42P01" => Error::new(ErrorKind::NoTable, text),
+                "42703" => Error::new(ErrorKind::NoColumn, text),
+                _ => refused(code, text),
+            })
         }
         _ => None,
     }

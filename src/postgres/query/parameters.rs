@@ -34,7 +34,7 @@ impl<'a> Parameters<'a> {
     pub fn texts(&self, types: &[Type], title: &str) -> Result<Vec<Text>, Error> {
         let (given, taken) = (self.values.len(), types.len());
         if given != taken {
-            let text = format!("wrong number of parameters: {title} takes {taken}, {given} given");
+            let text = format!("wrong number of parameters: {title} takes {taken}, {given} given; they are a JSON array, such as [1,\"a\"]");
             return Err(Error::malformed(text));
         }
         let texts = self.values.iter().zip(types).map(|(value, kind)| text(value.get(), kind).map(Text));
@@ -222,6 +222,9 @@ mod tests {
     #[test]
     fn a_wrong_number_is_told() {
         let error = Parameters::parse("[1]", "query q").unwrap().texts(&[], "query q").unwrap_err();
-        assert_eq!(error.to_string(), "ERR wrong number of parameters: query q takes 0, 1 given");
+        assert_eq!(
+            error.to_string(),
+            "ERR wrong number of parameters: query q takes 0, 1 given; they are a JSON array, such as [1,\"a\"]"
+        );
     }
 }

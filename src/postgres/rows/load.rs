@@ -8,7 +8,9 @@ use ::postgres::Row;
 use super::json::RowJson;
 use super::routing::RowRouting;
 use super::statement::{Binding, Bindings, LoadPlan, RowsAs, MANY};
+use crate::cache::canonical::shown;
 use crate::cache::key::write_canonical_row;
+use crate::cache::table::Column;
 use crate::cache::{Error, Rule};
 use crate::postgres::error::{may_be_about_values, value_error};
 use crate::postgres::query::{Discovery, QueryRows};
@@ -48,13 +50,28 @@ pub fn load(session: &mut Session, plan: &LoadPlan, keys: &[&KeyValues]) -> Resu
     match fetch(session, plan, keys) {
         Ok(fetched) => Ok(fetched.into_iter().map(Ok).collect()),
         Err(error) if !is_about_values(session, plan, &error) => Err(error),
-        Err(error) if keys.len() <= 1 => Ok(vec![Err(value_error(&error, &plan.table.display))]),
+        Err(error) if keys.len() <= 1 => Ok(vec![Err(value_error(&error, &plan.table.display, &misfit(plan)))]),
         Err(_) => {
             let (left, right) = keys.split_at(keys.len() / 2);
             let mut outcomes = load(session, plan, left)?;
             outcomes.extend(load(session, plan, right)?);
             Ok(outcomes)
         }
+    }
+}
+
+/// Which values PostgreSQL may have refused: those of the columns that it reads by itself. It does not tell which one it was.
+fn misfit(plan: &LoadPlan) -> String {
+    let checked = |column: &&Column| matches!(column.rule, Rule::ByPostgres { .. } | Rule::Enum) || column.is_domain;
+    let mut columns: Vec<&Column> = plan.key_columns().filter(checked).collect();
+    if columns.is_empty() {
+        columns = plan.key_columns().collect();
+    }
+    let named = |column: &&Column| format!("{} ({})", shown(&column.name), column.type_name());
+    let names: Vec<String> = columns.iter().map(named).collect();
+    match names.as_slice() {
+        [name] => format!("the value of column {name} does not fit its type"),
+        names => format!("a value of the columns {} does not fit its type", names.join(", ")),
     }
 }
 

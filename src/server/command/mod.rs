@@ -4,7 +4,6 @@ mod arguments;
 mod description;
 mod spec;
 
-use std::ffi::CString;
 use std::os::raw::c_int;
 use std::slice;
 
@@ -17,6 +16,7 @@ pub use spec::{Argument, ArgumentKind, Spec};
 use super::context::Context;
 use super::guard::guard;
 use super::{acl, categories};
+use crate::cache::key::IN_A_SHELL;
 use crate::cache::Error;
 use crate::clock::Tick;
 use description::set_info;
@@ -116,7 +116,7 @@ unsafe extern "C" fn entry<C: Handler>(
         let failed = || Error::malformed("internal error, see the server's log").into();
         guard("a command", || run::<C>(ctx, arguments)).unwrap_or_else(failed)
     } else {
-        wrong_arity(&C::SPEC).into()
+        wrong_arity(&C::SPEC, strings.len()).into()
     };
     if let Answer::Now(reply) = &outcome.answer {
         guard("a reply", || reply.send(ctx));
@@ -134,7 +134,11 @@ fn run<C: Handler>(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome<C::Sub
     C::run(ctx, arguments)
 }
 
-fn wrong_arity(spec: &Spec) -> Error {
-    let name = CString::from(spec.name);
-    Error::malformed(format!("wrong number of arguments for '{}' command", name.to_string_lossy()))
+/// JSON that a shell has cut in pieces is too many arguments.
+fn wrong_arity(spec: &Spec, count: usize) -> Error {
+    let text = format!("wrong number of arguments for '{}' command", spec.name());
+    if spec.names_rows() && count > spec.min_arity() {
+        return Error::malformed(format!("{text}: JSON is one argument; {IN_A_SHELL} '{{\"id\":1}}'"));
+    }
+    Error::malformed(text)
 }
