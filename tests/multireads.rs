@@ -115,6 +115,10 @@ fn one_bad_key_fails_the_whole_with_its_error() {
         ] {
             assert_eq!(client.multiread("users", keys).code(), code, "{keys}");
         }
+        for keys in [r#"[{"id":1},{"id":"abc"}]"#, r#"[{"id":1},{"colour":1}]"#, r#"[{"id":1},{"id":true}]"#] {
+            let Reply::Error(text) = client.multiread("users", keys) else { panic!("{keys}") };
+            assert!(text.contains("lookup key at index 1 (the first is 0): "), "{text}");
+        }
         database.execute("UPDATE users SET name = 'twin'");
         assert_eq!(client.multiread("users", r#"[{"id":1},{"name":"twin"}]"#).code(), "PGNOTUNIQUE");
         let keys = r#"[{"id":2}]"#;

@@ -54,6 +54,34 @@ fn a_write_of_null_says_that_there_is_no_row() {
 }
 
 #[test]
+fn a_write_of_data_that_contradicts_its_key_is_refused_and_stores_nothing() {
+    with_users(|database, _, client| {
+        for (key, data) in [
+            (USER_1, r#"{"id":2,"name":"x"}"#),
+            (USER_1, r#"{"name":"x","id":null}"#),
+            (r#"{"id":1,"email":"a@b"}"#, r#"{"id":1,"email":"A@b"}"#),
+            (r#"{"id":"0x1","email":"a@b"}"#, r#"{"id":2,"email":"c@d"}"#),
+        ] {
+            let refusal = write(client, key, data);
+            assert!(matches!(&refusal, Reply::Error(text) if text.contains("contradicts")), "{key} {data} {refusal:?}");
+        }
+        assert_eq!(client.read("users", USER_1).text(), row(database, 1));
+    });
+}
+
+#[test]
+fn a_write_may_spell_the_values_of_its_key_otherwise_or_leave_them_out() {
+    with_users(|database, _, client| {
+        database.execute("CREATE TABLE spans (span interval PRIMARY KEY); INSERT INTO spans VALUES ('1 day')");
+        for data in [r#"{"id":"1"}"#, r#"{"id":1.0}"#, r#"{"name":"x"}"#, "{}", "null"] {
+            assert_eq!(write(client, USER_1, data), ok(), "{data}");
+        }
+        let span = ["PGCACHE.WRITE", "spans", r#"{"span":"1 day"}"#, r#"{"span":"24:00:00"}"#];
+        assert_eq!(client.call(&span), ok());
+    });
+}
+
+#[test]
 fn a_write_may_be_of_a_row_that_does_not_exist() {
     with_users(|_, _, client| {
         assert_eq!(write(client, r#"{"id":99}"#, r#"{"id":99}"#), ok());
