@@ -148,7 +148,7 @@ fn two_names_for_one_statement_are_two_entries() {
 #[test]
 fn a_definition_is_asked_of_postgresql_with_the_first_query() {
     with_server(|database, _, client| {
-        define(client, &["wrong", "SELEC id"]);
+        define(client, &["wrong", "SELECT id FROM users WHERE"]);
         define(client, &["early", "SELECT id FROM not_yet"]);
         let reply = query(client, &["NAME", "wrong"]);
         assert!(matches!(&reply, Reply::Error(text) if text.starts_with("PGERR 42601 ")), "{reply:?}");
