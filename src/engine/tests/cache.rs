@@ -53,8 +53,8 @@ impl Cache {
     /// The same with these settings: names and values.
     pub fn with(settings: &[&str]) -> Self {
         let (sender, messages) = MessageSender::new(Arc::new(|| {}));
-        let arguments: Vec<String> =
-            ["queue_limit", "1000000"].iter().chain(settings).map(ToString::to_string).collect();
+        let wide: &[&str] = if settings.contains(&"queue_limit") { &[] } else { &["queue_limit", "1000000"] };
+        let arguments: Vec<String> = wide.iter().chain(settings).map(ToString::to_string).collect();
         let settings = load(&arguments, []).expect("these are settings").settings;
         let source = ActiveSource::new(0, "default".into(), Queue::new(1), Arc::default());
         let sources = Sources::of(vec![source]);
