@@ -61,7 +61,7 @@ fn totals_agree_with_what_was_done() {
         let table = client.call(&["PGCACHE.STATS", "TABLE", "users"]);
         let fields = ["hits", "negative_hits", "misses", "loads", "errors", "writes", "invalidations", "flushes"];
         assert_eq!(integers(&table, fields), [5, 2, 4, 4, 0, 1, 2, 0]);
-        assert_eq!(told.field("busiest_tables").field("users"), table);
+        assert_eq!(integers(&told.field("busiest_tables").field("users"), fields), integers(&table, fields));
         for (command, calls) in [("READ", 5), ("pgcache.multiread", 1), ("Write", 1), ("invalidate", 2)] {
             let told = client.call(&["PGCACHE.STATS", "COMMAND", command]);
             assert_eq!(integers(&told, ["calls", "errors"]), [calls, 0], "{command}");
@@ -108,6 +108,8 @@ fn errors_are_counted_by_code_and_by_command() {
             assert_eq!(client.read("users", key).code(), code);
         }
         assert_eq!(client.read("nothing", "{}").code(), "PGNOTABLE");
+        let table = client.call(&["PGCACHE.STATS", "TABLE", "users"]);
+        assert_eq!(integer(&table, "errors"), 4, "refused commands count for their table");
         let told = stats(client);
         let by_code = told.field("errors_by_code");
         let codes = ["ERR", "PGBADVALUE", "PGNOCOLUMN", "PGNOTABLE"];
@@ -202,5 +204,134 @@ fn info_tells_the_same_section_by_section() {
         assert_eq!((number("idle") + number("in_use"), number("waiting")), (number("connections"), 0));
         let freshness = line(client, "freshness", "source_default");
         assert_eq!((of(&freshness, "invalidation"), of(&freshness, "watched")), ("notify", "0"));
+    });
+}
+
+/// What STATS tells of `table`, once it has so many entries.
+fn counted(client: &mut Client, table: &str, entries: i64) -> Reply {
+    eventually(&format!("{table} has {entries} entries"), || {
+        let told = client.call(&["PGCACHE.STATS", "TABLE", table]);
+        (integer(&told, "entries") == entries).then_some(told)
+    })
+}
+
+#[test]
+fn entries_and_their_bytes_are_counted_whatever_made_or_ended_them() {
+    with_users(|_, _, client| {
+        client.multiread("users", r#"[{"id":1},{"id":2},{"id":3},{"id":4},{"id":99}]"#);
+        client.call(&["SET", "somebody", "else"]);
+        let told = counted(client, "users", 5);
+        let sizes = (1..=4).chain([99]).map(|id| {
+            let key = client.key("users", &user(id));
+            let Reply::Integer(len) = client.call(&["STRLEN", &key]) else { panic!("no length") };
+            key.len() as i64 + len
+        });
+        assert_eq!(integer(&told, "bytes"), sizes.sum::<i64>());
+        let all = stats(client);
+        assert_eq!(integers(&all, ["entries", "entries_are_estimated", "outdated_entries"]), [5, 0, 0]);
+        assert_eq!(integer(&all, "bytes"), integer(&told, "bytes"));
+        assert_eq!(of(&line(client, "tables", "table_users"), "entries"), "5");
+        client.invalidate("users", &user(1));
+        counted(client, "users", 4);
+        let key = client.key("users", &user(2));
+        client.call(&["DEL", &key]);
+        let key = client.key("users", &user(3));
+        client.call(&["PEXPIRE", &key, "1"]);
+        counted(client, "users", 2);
+        client.call(&["PGCACHE.FLUSH", "TABLE", "users"]);
+        counted(client, "users", 0);
+        client.multiread("users", r#"[{"id":1},{"id":2}]"#);
+        counted(client, "users", 2);
+        client.call(&["FLUSHALL"]);
+        counted(client, "users", 0);
+    });
+}
+
+#[test]
+fn many_entries_are_estimated_from_a_sample() {
+    with_users(|_, _, client| {
+        client.read("users", &user(1));
+        let fill = "for i = 1, 40000 do redis.call('SET', KEYS[1] .. i, 'x') end";
+        let prefix = client.key("users", &user(1)).replace("{\"id\":1}", "{\"id\":");
+        client.call(&["EVAL", fill, "1", &prefix]);
+        client.call(&["EVAL", fill, "1", "others:"]);
+        let told = eventually("a sample of the keys was seen", || {
+            let told = stats(client);
+            (integer(&told, "entries_are_estimated") == 1).then_some(told)
+        });
+        let entries = integer(&told, "entries");
+        assert!((36_000..=44_000).contains(&entries), "{entries} of 40001");
+        client.call(&["FLUSHALL"]);
+        eventually("few keys are counted one by one again", || {
+            let told = stats(client);
+            (integers(&told, ["entries", "entries_are_estimated"]) == [0, 0]).then_some(())
+        });
+    });
+}
+
+#[test]
+fn each_named_query_has_figures_of_its_own() {
+    with_users(|_, _, client| {
+        for (name, sql) in [("one", "SELECT 1 AS n"), ("two", "SELECT $1::int AS n"), ("bad", "SELECT 1/$1::int")] {
+            client.call(&["PGCACHE.DEFINE", name, sql]);
+        }
+        for _ in 0..3 {
+            client.call(&["PGCACHE.QUERY", "NAME", "one"]);
+        }
+        client.call(&["PGCACHE.QUERY", "NAME", "two", "[1]"]);
+        client.call(&["PGCACHE.QUERY", "NAME", "two", "[2]"]);
+        assert_eq!(client.call(&["PGCACHE.QUERY", "NAME", "bad", "[0]"]).code(), "PGERR");
+        let fields = ["hits", "misses", "loads", "errors"];
+        for (name, figures) in [("one", [2, 1, 1, 0]), ("two", [0, 2, 2, 0]), ("bad", [0, 1, 0, 1])] {
+            let told = client.call(&["PGCACHE.STATS", "QUERY", name]);
+            assert_eq!(integers(&told, fields), figures, "{name}");
+            let told = told.field("postgres_us");
+            let [count, p50, max] = integers(&told, ["count", "p50_us", "max_us"]);
+            assert!(count == figures[2] && p50 <= max && (max > 0) == (count > 0), "{name}: {told:?}");
+        }
+        eventually("results are counted", || {
+            let told = client.call(&["PGCACHE.STATS", "QUERY", "two"]);
+            (integer(&told, "entries") == 2 && integer(&told, "bytes") > 0).then_some(())
+        });
+        let told = stats(client).field("busiest_queries");
+        assert_eq!(integers(&told.field("one"), fields), [2, 1, 1, 0]);
+        assert_eq!(of(&line(client, "queries", "query_two"), "misses"), "2");
+        assert_eq!(client.call(&["PGCACHE.STATS", "QUERY", "nothing"]).code(), "ERR");
+    });
+}
+
+#[test]
+fn the_keys_that_are_hit_most_are_told_to_whoever_asks() {
+    with_users(|_, _, client| {
+        client.multiread("users", r#"[{"id":1},{"id":2},{"id":3}]"#);
+        client.call(&["PGCACHE.DEFINE", "one", "SELECT 1 AS n"]);
+        client.call(&["PGCACHE.QUERY", "NAME", "one"]);
+        let keys = |client: &mut Client, words: &[&str]| {
+            let call: Vec<&str> = ["PGCACHE.STATS", "KEYS"].iter().chain(words).copied().collect();
+            client.call(&call)
+        };
+        assert_eq!(keys(client, &[]).field("keys"), Reply::Array(vec![]), "nobody has asked before");
+        let told = eventually("every hit is sampled", || {
+            for id in [1, 1, 2, 1, 1, 3, 1] {
+                client.read("users", &user(id));
+            }
+            client.call(&["PGCACHE.QUERY", "NAME", "one"]);
+            let told = keys(client, &["2"]);
+            (integer(&told, "hits") >= 400).then_some(told)
+        });
+        let Reply::Array(top) = told.field("keys") else { panic!("{told:?}") };
+        assert_eq!((top.len(), top[0].field("table").text(), top[0].field("key").text()), (2, "users".into(), user(1)));
+        let share = double(&top[0], "share");
+        assert!((0.4..0.8).contains(&share), "5 of 8 hits: {told:?}");
+        let Reply::Array(all) = keys(client, &["TABLE", "users"]).field("keys") else { panic!("no list") };
+        let mut names: Vec<String> = all.iter().map(|key| key.field("key").text()).collect();
+        names.sort_unstable();
+        assert_eq!(names, [user(1), user(2), user(3)]);
+        let Reply::Array(all) = keys(client, &[]).field("keys") else { panic!("no list") };
+        let is_query = |key: &Reply| matches!(key, Reply::Array(pairs) if pairs[0].text() == "query");
+        assert!(all.iter().any(|key| is_query(key) && key.field("query").text() == "one"), "{all:?}");
+        for bad in [&["0"][..], &["501"], &["x"], &["TABLE"], &["TABLE", "users", "x"], &["TABLE", "users", "1", "2"]] {
+            assert_eq!(keys(client, bad).code(), "ERR", "{bad:?}");
+        }
     });
 }

@@ -12,10 +12,14 @@ pub struct Stem<'a> {
 impl<'a> Stem<'a> {
     /// Reads what stands after `cache_prefix` in a cache key. `None` for a key that is no entry's.
     pub fn of(key: &'a str) -> Option<Self> {
-        let (stem, _) = key.split_once(":{")?;
+        key.split_once(":{").map(|(stem, _)| Self::parse(stem))
+    }
+
+    /// Reads that part alone.
+    pub fn parse(stem: &'a str) -> Self {
         match stem.rsplit_once('@') {
-            Some((name, digits)) if is_number(digits) => Some(Self { name, epoch: digits.parse().ok() }),
-            _ => Some(Self { name: stem, epoch: None }),
+            Some((name, digits)) if is_number(digits) => Self { name, epoch: digits.parse().ok() },
+            _ => Self { name: stem, epoch: None },
         }
     }
 }

@@ -9,6 +9,13 @@ use super::error::Error;
 use super::tag;
 use super::ttl::Ttl;
 
+/// What stands before the name of a defined query in a cache key: no relation's name looks like it, because SQL would
+/// quote it.
+pub const NAMED: &str = "@query:";
+
+/// What stands there before the digest of other SQL.
+pub const FREE: &str = "@sql:";
+
 /// The longest name, in bytes.
 const MAX_NAME_BYTES: usize = 512;
 

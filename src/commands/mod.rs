@@ -19,6 +19,7 @@ pub mod slowlog;
 pub mod stats;
 #[cfg(test)]
 mod tests;
+mod top_keys;
 pub mod watch;
 pub mod write;
 

@@ -1,7 +1,7 @@
-//! `PGCACHE.STATS [TABLE <table> | COMMAND <name> | RESET | HELP]`: what was done since the module was loaded or the
-//! last reset, and how long it took.
+//! `PGCACHE.STATS [TABLE <table> | QUERY <name> | COMMAND <name> | KEYS [TABLE <table>] [count] | RESET | HELP]`: what was
+//! done since the module was loaded or the last reset, and how long it took.
 
-use super::misused;
+use super::{misused, top_keys};
 use crate::cache::Error;
 use crate::cache::Reply;
 use crate::module;
@@ -20,21 +20,25 @@ impl Command for Stats {
         flags: c"admin allow-loading allow-stale",
         categories: c"admin dangerous",
         accesses: &[],
-        summary: c"Returns or resets figures: totals, rates, latencies, by command and by table",
+        summary: c"Returns or resets figures: totals, rates, latencies, by command, by table and by query",
         complexity: c"O(N) for N tables",
         arguments: &[
-            Argument::optional(c"TABLE|COMMAND|RESET|HELP", ArgumentKind::Text),
-            Argument::optional(c"name", ArgumentKind::Text),
+            Argument::optional(c"TABLE|QUERY|COMMAND|KEYS|RESET|HELP", ArgumentKind::Text),
+            Argument::many(c"name|TABLE|count", ArgumentKind::Text),
         ],
     };
 
     const HELP: &[&str] = &[
         "PGCACHE.STATS",
-        "    Returns totals, rates, latencies, and figures of commands and of the busiest tables.",
+        "    Returns totals, rates, latencies, and figures of commands and of the busiest tables and queries.",
         "PGCACHE.STATS TABLE <table>",
         "    Returns the figures of a table that has been used.",
+        "PGCACHE.STATS QUERY <name>",
+        "    Returns the figures of a defined query that has been asked; <source>:<name> where that is not the default source.",
         "PGCACHE.STATS COMMAND <name>",
         "    Returns the figures of a command, with or without the prefix pgcache.",
+        "PGCACHE.STATS KEYS [TABLE <table>] [count]",
+        "    Returns the keys that are hit most (10), from a sample of the hits that begins with the first call: ask again.",
         "PGCACHE.STATS RESET",
         "    Begins anew, the figures of INFO and of /metrics included.",
         "PGCACHE.STATS HELP",
@@ -42,32 +46,41 @@ impl Command for Stats {
     ];
 
     fn run(_: Context<'_>, arguments: Arguments<'_>) -> Outcome {
-        let word = arguments.get(0).map(<[u8]>::to_ascii_uppercase);
-        let reply = match (word.as_deref(), arguments.get(1)) {
-            (None, _) => module::with(|engine| Reply::Value(engine.stats())),
-            (Some(b"TABLE"), Some(name)) => module::with(|engine| of_table(engine, name)),
-            (Some(b"COMMAND"), Some(name)) => module::with(|engine| of_command(engine, name)),
-            (Some(b"RESET"), None) => module::with(|engine| {
-                engine.reset_figures();
-                Reply::Ok
-            }),
-            (Some(b"HELP"), None) => Reply::lines(Stats::HELP),
-            (Some(word), _) => {
-                misused("STATS takes nothing, TABLE or COMMAND and a name, RESET, or HELP", word, &WORDS).into()
-            }
-        };
-        reply.into()
+        module::with(|engine| run(engine, &arguments.all())).into()
+    }
+}
+
+fn run(engine: &mut Engine, words: &[&[u8]]) -> Reply {
+    let Some((first, rest)) = words.split_first() else { return Reply::Value(engine.stats()) };
+    match (first.to_ascii_uppercase().as_slice(), rest) {
+        (b"TABLE", [name]) => of_table(engine, name),
+        (b"QUERY", [name]) => of_query(engine, name),
+        (b"COMMAND", [name]) => of_command(engine, name),
+        (b"KEYS", words) => top_keys::run(engine, words).unwrap_or_else(Reply::Error),
+        (b"RESET", []) => {
+            engine.reset_figures();
+            Reply::Ok
+        }
+        (b"HELP", []) => Reply::lines(Stats::HELP),
+        _ => misused("STATS takes nothing, TABLE, QUERY or COMMAND and a name, KEYS, RESET, or HELP", first, &WORDS)
+            .into(),
     }
 }
 
 /// What may stand first.
-const WORDS: [&str; 4] = ["TABLE", "COMMAND", "RESET", "HELP"];
+const WORDS: [&str; 6] = ["TABLE", "QUERY", "COMMAND", "KEYS", "RESET", "HELP"];
 
 fn of_table(engine: &Engine, spelling: &[u8]) -> Reply {
     let statistics = engine.plugins().stats.statistics();
     let by_id = engine.table_named(spelling).and_then(|table| statistics.table_by_id(table.id));
     let found = by_id.or_else(|| statistics.all_tables().iter().find(|table| table.name.as_bytes() == spelling));
-    found.map_or_else(|| not_used("table"), |table| Reply::Value(report::of_table(table)))
+    found.map_or_else(|| not_used("table"), |table| Reply::Value(report::of_table(table, &engine.overview())))
+}
+
+fn of_query(engine: &Engine, name: &[u8]) -> Reply {
+    let statistics = engine.plugins().stats.statistics();
+    let found = statistics.queries.named(name);
+    found.map_or_else(|| not_used("query"), |query| Reply::Value(query.described(&engine.overview())))
 }
 
 fn of_command(engine: &Engine, name: &[u8]) -> Reply {

@@ -65,6 +65,11 @@ impl<H: Host> Engine<H> {
         }
     }
 
+    /// A command on `table` is refused, before anything is loaded for it.
+    pub fn emit_refusal(&self, store: impl Store, table: &Table, error: &Error) {
+        self.emit(store, table, Event { error: Some(error), ..Event::new(EventType::Error) });
+    }
+
     /// An entry expired or was evicted.
     pub fn emit_key_change(&mut self, store: impl Store, change: KeyChange, cache_key: &[u8]) {
         let kind = match change {

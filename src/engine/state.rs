@@ -16,6 +16,7 @@ use crate::engine::host::{Callback, Host};
 use crate::engine::loads::completion::Completion;
 use crate::engine::loads::waiter::LoadAnswer;
 use crate::engine::loads::Loads;
+use crate::engine::overview::census::Counting;
 use crate::engine::overview::counters::Counters;
 use crate::engine::queries::Queries;
 use crate::engine::records::all::Records;
@@ -58,6 +59,8 @@ pub struct Engine<H: Host> {
     pub(in crate::engine) records: Records,
     /// Figures for INFO.
     pub(in crate::engine) counters: Counters,
+    /// How many entries there are.
+    pub(in crate::engine) counting: Counting<H::Cursor>,
     /// Who is told of what happens.
     pub(in crate::engine) plugins: Plugins,
     /// The HTTP endpoint, if enabled.
@@ -105,6 +108,7 @@ impl<H: Host> Engine<H> {
             queries: Queries::default(),
             requests: Requests::default(),
             counters: Counters::default(),
+            counting: Counting::default(),
             plugins: Plugins::default(),
             endpoint,
             publish_ms: 0,
@@ -274,7 +278,7 @@ impl<H: Host> Engine<H> {
             ctx.wake();
         }
         self.catch_up(ctx);
-        self.publish(now);
+        self.keep_figures(ctx, now);
     }
 
     /// Does what has come due: loads that take too long are given up, leases run out, doubts are settled, tables follow what was

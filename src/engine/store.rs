@@ -40,9 +40,12 @@ pub trait Store: Copy {
     /// Removes what stands under `key`. Nothing there is no error.
     fn remove(self, key: &Self::Key) -> Result<(), Refusal>;
 
-    /// Passes some of all keys to `visit`. Returns whether there are more. Keys that are there from beginning to end of a walk are
-    /// seen at least once.
-    fn scan(self, cursor: &mut Self::Cursor, visit: impl FnMut(&[u8])) -> bool;
+    /// Passes some of all keys to `visit`, each with the bytes of its value if that is a string. Returns whether there are more.
+    /// Keys that are there from beginning to end of a walk are seen at least once.
+    fn scan(self, cursor: &mut Self::Cursor, visit: impl FnMut(&[u8], usize)) -> bool;
+
+    /// How many keys there are.
+    fn key_count(self) -> u64;
 
     /// Whether something can be written now.
     fn may_write(self) -> Result<(), Refusal>;

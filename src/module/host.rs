@@ -11,7 +11,7 @@ use crate::engine::{Store, StoreKey};
 use crate::plugins::call::CommandEnd;
 use crate::plugins::{Event, EventContext, Plugins};
 use crate::server::blocked::{BlockedClient, ClientHandle};
-use crate::server::scan::Cursor;
+use crate::server::scan::{self, Cursor};
 use crate::server::{context, event_loop, keyspace, replication, reply, timer, wakeup, Context, Text, User};
 use crate::settings::Settings;
 
@@ -73,8 +73,12 @@ impl Store for Context<'_> {
         keyspace::remove(self, key)
     }
 
-    fn scan(self, cursor: &mut Cursor, visit: impl FnMut(&[u8])) -> bool {
+    fn scan(self, cursor: &mut Cursor, visit: impl FnMut(&[u8], usize)) -> bool {
         cursor.step(self, visit)
+    }
+
+    fn key_count(self) -> u64 {
+        scan::key_count(self)
     }
 
     fn may_write(self) -> Result<(), Refusal> {

@@ -42,6 +42,7 @@ pub mod registry;
 pub mod slowlog;
 pub mod stats;
 pub mod subject;
+pub mod top_keys;
 
 pub use event::Event;
 pub use plugin::{EventContext, Plugin};

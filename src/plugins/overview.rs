@@ -1,5 +1,9 @@
 //! The overview: the cache and its sources at one moment, as plain data that any thread may read.
 
+use std::sync::Arc;
+
+use crate::cache::census::Census;
+
 /// The cache.
 #[derive(Debug, Default, Clone)]
 pub struct Overview {
@@ -11,6 +15,8 @@ pub struct Overview {
     pub counters: Vec<(&'static str, u64)>,
     /// What there is now, by name.
     pub gauges: Vec<(&'static str, u64)>,
+    /// Entries and bytes, by table and by query.
+    pub census: Arc<Census>,
     /// What is wrong with the records of hooks and queries, a text each.
     pub complaints: Vec<String>,
     /// What is risky about the settings, a text each.

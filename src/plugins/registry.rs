@@ -14,8 +14,10 @@ use super::page::{Page, Report};
 use super::plugin::{EventContext, Plugin};
 use super::slowlog::SlowLog;
 use super::stats::Stats;
+use super::top_keys::TopKeys;
 use crate::cache::Error;
 use crate::cache::Purpose;
+use crate::clock::monotonic_ms;
 use crate::server::{Text, User};
 use crate::settings::{EventType, EventTypes, Settings};
 
@@ -31,6 +33,8 @@ pub struct Plugins {
     pub slowlog: SlowLog,
     /// What the command for statistics shows.
     pub stats: Stats,
+    /// Which keys are hit most.
+    pub top_keys: TopKeys,
     /// What the command for hooks changes.
     pub hooks: Hooks,
 }
@@ -38,16 +42,18 @@ pub struct Plugins {
 impl Default for Plugins {
     fn default() -> Self {
         let (stats, slowlog, hooks) = (Stats::default(), SlowLog::default(), Hooks::default());
+        let top_keys = TopKeys::default();
         let all: PluginList = Rc::new([
             Rc::new(Acl::default()),
             Rc::new(stats.clone()),
+            Rc::new(top_keys.clone()),
             Rc::new(Metrics::of(stats.clone())),
             Rc::new(slowlog.clone()),
             Rc::new(Events::default()),
             Rc::new(hooks.clone()),
         ]);
         let by_event = std::array::from_fn(|_| PluginList::from([]));
-        Self { all, by_event, slowlog, stats, hooks }
+        Self { all, by_event, slowlog, stats, top_keys, hooks }
     }
 }
 
@@ -112,6 +118,7 @@ impl Plugins {
     /// Has all figures begin anew.
     pub fn reset(&self) {
         self.stats.reset();
+        self.top_keys.reset(monotonic_ms());
     }
 
     /// Tells that the module is at work.

@@ -15,7 +15,14 @@ pub struct Cursor {
     raw: *mut RedisModuleScanCursor,
 }
 
-type Visitor<'v> = &'v mut dyn FnMut(&[u8]);
+type Visitor<'v> = &'v mut dyn FnMut(&[u8], usize);
+
+/// How many keys there are.
+pub fn key_count(ctx: Context<'_>) -> u64 {
+    let _selected = Selected::new(ctx);
+    // SAFETY: a valid context.
+    unsafe { api!(RedisModule_DbSize)(ctx.as_raw()) }
+}
 
 impl Cursor {
     /// At the beginning.
@@ -24,8 +31,9 @@ impl Cursor {
         Self { raw: unsafe { api!(RedisModule_ScanCursorCreate)() } }
     }
 
-    /// Shows the next few keys to `visit`, which must not change any. Returns whether there are more.
-    pub fn step(&mut self, ctx: Context<'_>, mut visit: impl FnMut(&[u8])) -> bool {
+    /// Shows the next few keys to `visit`, each with the bytes of its value if that is a string, else with how many members it has.
+    /// `visit` must not change any. Returns whether there are more.
+    pub fn step(&mut self, ctx: Context<'_>, mut visit: impl FnMut(&[u8], usize)) -> bool {
         let _selected = Selected::new(ctx);
         let mut visitor: Visitor<'_> = &mut visit;
         // SAFETY: a valid context and cursor; the visitor outlives the call, within which alone it is used.
@@ -52,14 +60,16 @@ impl Drop for Cursor {
 unsafe extern "C" fn on_key(
     _: *mut RedisModuleCtx,
     key: *mut RedisModuleString,
-    _: *mut RedisModuleKey,
+    open: *mut RedisModuleKey,
     visitor: *mut c_void,
 ) {
     guard("a walk through the keys", || {
         // SAFETY: the pointer that `step` passed, and a live string for the time of this call.
         let (visitor, key) = unsafe { (visitor.cast::<Visitor<'_>>().as_mut(), bytes_of(key)) };
+        // SAFETY: an open key for the time of this call; a null pointer has no bytes.
+        let len = unsafe { api!(RedisModule_ValueLength)(open) };
         if let Some(visit) = visitor {
-            visit(key);
+            visit(key, len);
         }
     });
 }

@@ -81,7 +81,7 @@ impl<H: Host> Engine<H> {
         let (sweep, mut found, mut results, mut more) = (&self.freshness.sweep, Vec::new(), Vec::new(), true);
         for _ in 0..STEPS_PER_LOOK {
             more = more
-                && ctx.scan(&mut cursor, |key| {
+                && ctx.scan(&mut cursor, |key, _| {
                     let text = std::str::from_utf8(key).ok();
                     if text.is_some_and(|text| sweep.is_outdated(text, &settings.cache_prefix)) {
                         found.push(ctx.key(key));

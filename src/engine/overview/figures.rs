@@ -1,5 +1,6 @@
 //! The figures that STATS, HEALTH, INFO and the HTTP endpoint show.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cache::lease::LeaseStatus;
@@ -27,6 +28,7 @@ impl<H: Host> Engine<H> {
             uptime_s: monotonic_ms().saturating_sub(self.started_ms) / 1000,
             counters: self.counters.figures(),
             gauges: self.gauges(),
+            census: Arc::clone(self.counting.latest()),
             complaints: self.records.complaints(),
             warnings: self.settings.get().warnings(),
             sources: sources.map(|(index, source)| self.overview_of(index, source)).collect(),
@@ -49,6 +51,24 @@ impl<H: Host> Engine<H> {
         self.plugins.stats.report(&self.overview())
     }
 
+    /// The `count` keys with the most hits, of `table` if that is given; from now on hits are sampled for a minute.
+    pub fn top_keys(&mut self, table: Option<&str>, count: usize) -> Value {
+        let now_ms = monotonic_ms();
+        if self.plugins.top_keys.ask(now_ms) {
+            self.arrange_plugins();
+        }
+        self.plugins.top_keys.described(now_ms, table, count)
+    }
+
+    /// Does what the figures need now and then.
+    pub fn keep_figures(&mut self, store: H::Context<'_>, now_ms: u64) {
+        if self.plugins.top_keys.tick(now_ms) {
+            self.arrange_plugins();
+        }
+        self.count_entries(store, now_ms);
+        self.publish(now_ms);
+    }
+
     /// Tells the HTTP endpoint how things stand, if there is one and a second has passed since it was told.
     pub fn publish(&mut self, now_ms: u64) {
         let Some(endpoint) = &self.endpoint else { return };
@@ -62,7 +82,12 @@ impl<H: Host> Engine<H> {
     }
 
     fn gauges(&self) -> Vec<(&'static str, u64)> {
+        let census = self.counting.latest();
         vec![
+            ("entries", census.all.entries),
+            ("bytes", census.all.bytes),
+            ("outdated_entries", census.outdated.entries),
+            ("entries_are_estimated", census.is_estimate.into()),
             ("flights", self.loads.flights.len() as u64),
             ("waiting_clients", self.requests.waiters.len() as u64),
             ("queued_tasks", self.sources.queued() as u64),

@@ -5,6 +5,8 @@ use crate::engine::host::Host;
 use crate::engine::Engine;
 use crate::plugins::overview::{Overview, SourceOverview};
 use crate::plugins::stats::latency::Percentiles;
+use crate::plugins::stats::query::QueryStats;
+use crate::plugins::stats::statistics::BUSIEST;
 use crate::plugins::stats::table::TableStats;
 
 impl<H: Host> Engine<H> {
@@ -18,7 +20,8 @@ impl<H: Host> Engine<H> {
             of_sources("sources", &overview, state_of),
             of_sources("pool", &overview, pool_of),
             of_sources("freshness", &overview, freshness_of),
-            self.tables_section(),
+            self.tables_section(&overview),
+            self.queries_section(&overview),
         ]
     }
 
@@ -48,14 +51,26 @@ impl<H: Host> Engine<H> {
         Section { name: "commands", fields }
     }
 
-    fn tables_section(&self) -> Section {
+    fn tables_section(&self, overview: &Overview) -> Section {
         let statistics = self.plugins.stats.statistics();
         let of_table = |table: &TableStats| {
-            let figures = table.figures().into_iter();
-            let dict = figures.map(|(name, value)| (name, Field::Number(value))).collect();
+            let amount = overview.census.of_table(&table.name);
+            let amounts = [("entries", amount.entries), ("bytes", amount.bytes)];
+            let dict =
+                table.figures().into_iter().chain(amounts).map(|(name, value)| (name, Field::Number(value))).collect();
             (format!("table_{}", plain(&table.name)), Field::Dict(dict))
         };
         Section { name: "tables", fields: statistics.busiest().into_iter().map(of_table).collect() }
+    }
+
+    fn queries_section(&self, overview: &Overview) -> Section {
+        let statistics = self.plugins.stats.statistics();
+        let of_query = |query: &QueryStats| {
+            let mut dict: Dict = query.figures(overview).map(|(name, value)| (name, Field::Number(value))).into();
+            dict.extend(times(query.postgres.percentiles()));
+            (format!("query_{}", plain(&query.name)), Field::Dict(dict))
+        };
+        Section { name: "queries", fields: statistics.queries.busiest(BUSIEST).into_iter().map(of_query).collect() }
     }
 }
 

@@ -9,12 +9,7 @@ use crate::engine::Engine;
 use crate::settings::QueryPolicy;
 use crate::workers::SourceIndex;
 
-/// What stands before the name of a defined query in a cache key: no relation's name looks like it, because SQL would
-/// quote it.
-pub(super) const NAMED: &str = "@query:";
-
-/// What stands there before the digest of other SQL.
-pub(super) const FREE: &str = "@sql:";
+pub(super) use crate::cache::named_query::{FREE, NAMED};
 
 /// What a client has sent.
 #[derive(Debug, Clone)]

@@ -89,6 +89,9 @@ impl<H: Host> Engine<H> {
             Err(error) => Err(error),
         };
         let answer = answer.map_err(|error| self.hide(&pending.call(ctx), error));
+        if let Err(error) = &answer {
+            self.emit_refusal(ctx, table, error);
+        }
         self.conclude(&pending.caller, answer);
     }
 

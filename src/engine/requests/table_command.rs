@@ -142,6 +142,9 @@ impl<H: Host> Engine<H> {
         answer: Result<Answer, Error>,
     ) -> Answer {
         let answer = answer.map_err(|error| self.hide(call, error));
+        if let (Err(error), Some(table)) = (&answer, self.catalog.tables.find(call.spelling)) {
+            self.emit_refusal(call.ctx, &table, error);
+        }
         self.finish(call.ctx, call.caller, answer)
     }
 

@@ -203,12 +203,16 @@ impl Store for &Memory {
         Ok(())
     }
 
-    fn scan(self, cursor: &mut Self::Cursor, mut visit: impl FnMut(&[u8])) -> bool {
+    fn scan(self, cursor: &mut Self::Cursor, mut visit: impl FnMut(&[u8], usize)) -> bool {
         let next = self.content.borrow().keys().find(|key| cursor.as_ref().is_none_or(|last| *key > last)).cloned();
         let Some(key) = next else { return false };
-        visit(&key);
+        visit(&key, self.bytes(&key).map_or(0, |bytes| bytes.len()));
         *cursor = Some(key);
         true
+    }
+
+    fn key_count(self) -> u64 {
+        self.content.borrow().len() as u64
     }
 
     fn may_write(self) -> Result<(), Refusal> {

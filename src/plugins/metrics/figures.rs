@@ -42,7 +42,15 @@ pub const COUNTERS: [(&str, &str, &str); 24] = [
 ];
 
 /// The same of gauges.
-const GAUGES: [(&str, &str, &str); 6] = [
+const GAUGES: [(&str, &str, &str); 10] = [
+    ("entries", "pgcache_entries", "Rows and results of queries in the cache."),
+    ("bytes", "pgcache_entries_bytes", "Bytes of their keys and values; the server needs some more for each."),
+    ("outdated_entries", "pgcache_outdated_entries", "Entries of earlier epochs that are still to be removed."),
+    (
+        "entries_are_estimated",
+        "pgcache_entries_are_estimated",
+        "Whether these figures are estimates from a sample of the keys, as they are with more than 20,000 keys.",
+    ),
     ("flights", "pgcache_flights", "Loads under way."),
     ("waiting_clients", "pgcache_waiting_clients", "Clients that wait for loads."),
     ("queued_tasks", "pgcache_queued_tasks", "Tasks that wait for a worker."),

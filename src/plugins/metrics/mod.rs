@@ -4,6 +4,7 @@ pub mod commands;
 pub mod family;
 pub mod figures;
 pub mod histogram;
+pub mod queries;
 pub mod sources;
 pub mod tables;
 
@@ -46,12 +47,14 @@ impl Plugin for Metrics {
     fn pages(&self, report: &Report) -> Vec<Page> {
         let (overview, further) = (Arc::clone(&report.overview), Arc::clone(&report.metrics));
         let durations = commands::families(&self.stats.statistics());
-        let tables = tables::families(&self.stats.statistics(), overview.figure("epochs"));
+        let tables = tables::families(&self.stats.statistics(), &overview);
+        let queries = queries::families(&self.stats.statistics(), &overview);
         vec![Page::new("/metrics", TEXT, move |age| {
             let mut families = figures::families(&overview);
             families.extend_from_slice(&durations);
             families.extend(sources::families(&overview.sources));
             families.extend_from_slice(&tables);
+            families.extend_from_slice(&queries);
             families.extend_from_slice(&further);
             let help = "Time since the figures were taken: more than a few seconds mean that the server is stuck.";
             families.push(Family::gauge("pgcache_snapshot_age_seconds", help).with(&[], age.as_secs_f64()).done());

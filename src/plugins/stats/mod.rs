@@ -1,6 +1,7 @@
 //! Statistics: what was done, for whom, and how long it took.
 
 pub mod latency;
+pub mod query;
 pub mod rate;
 pub mod recent;
 pub mod report;
@@ -47,9 +48,12 @@ impl Stats {
         self.0.borrow_mut().ended(call);
     }
 
-    /// Counts an event for the table that it is about, if it is about one.
+    /// Counts an event for the table or the query that it is about, if it is about one.
     pub(super) fn count(&self, event: &Event<'_>) {
         let mut statistics = self.0.borrow_mut();
+        if event.query.is_some() {
+            return statistics.queries.count(event);
+        }
         let table = if event.kind == EventType::Hit { statistics.latest_table(event) } else { statistics.table(event) };
         if let Some(table) = table {
             table.count(event);
@@ -106,9 +110,10 @@ mod tests {
     #[test]
     fn what_is_about_no_table_counts_for_none() {
         let stats = Stats::default();
-        let event = Event { query: Some("top"), ..Event::new(EventType::Hit) };
+        let event = Event { query: Some("top"), source: "default", ..Event::new(EventType::Hit) };
         stats.count(&event.key(b"pg_cache:@query:top:[1]", 20));
         assert!(stats.statistics().all_tables().is_empty() && stats.statistics().busiest().is_empty());
+        assert_eq!(stats.statistics().queries.named(b"top").map(|query| query.hits), Some(1));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::latency::{Latency, Percentiles};
 use super::recent::Latencies;
-use super::statistics::{CommandStats, Statistics};
+use super::statistics::{CommandStats, Statistics, BUSIEST};
 use super::table::{hit_ratio, TableStats};
 use crate::cache::Value;
 use crate::plugins::overview::Overview;
@@ -20,12 +20,15 @@ pub fn everything(statistics: &mut Statistics, overview: &Overview, now_s: u64) 
     fields.extend(overview.figures().map(|(name, value)| (name, Value::from(value))));
     let by_code = statistics.errors.iter().map(|(code, count)| (code.clone(), Value::from(*count)));
     let commands = statistics.commands.iter().map(|command| (command.name.to_owned(), of_command(command)));
-    let tables = statistics.busiest().into_iter().map(|table| (table.name.clone(), of_table(table)));
+    let tables = statistics.busiest().into_iter().map(|table| (table.name.clone(), of_table(table, overview)));
+    let queries = statistics.queries.busiest(BUSIEST).into_iter();
+    let queries = queries.map(|query| (query.name.clone(), query.described(overview)));
     fields.extend([
         ("errors_by_code", Value::Map(by_code.collect())),
         ("latency_us", latencies(&statistics.latencies())),
         ("commands", Value::Map(commands.collect())),
         ("busiest_tables", Value::Map(tables.collect())),
+        ("busiest_queries", Value::Map(queries.collect())),
     ]);
     Value::map(fields)
 }
@@ -39,10 +42,15 @@ pub fn of_command(command: &CommandStats) -> Value {
 }
 
 /// A table's figures.
-pub fn of_table(table: &TableStats) -> Value {
+pub fn of_table(table: &TableStats, overview: &Overview) -> Value {
     let figures = table.figures().map(|(name, value)| (name, Value::from(value)));
-    let ratio = ("hit_ratio", Value::Double(hit_ratio(table.hits, table.misses)));
-    Value::map(figures.into_iter().chain([ratio]))
+    let amount = overview.census.of_table(&table.name);
+    let further = [
+        ("hit_ratio", Value::Double(hit_ratio(table.hits, table.misses))),
+        ("entries", Value::from(amount.entries)),
+        ("bytes", Value::from(amount.bytes)),
+    ];
+    Value::map(figures.into_iter().chain(further))
 }
 
 /// The commands' time, and where it went.
@@ -56,7 +64,8 @@ pub fn latencies(all: &Latencies) -> Value {
     ])
 }
 
-fn percentiles(latency: &Latency) -> Value {
+/// How many there were, and how long they took.
+pub fn percentiles(latency: &Latency) -> Value {
     let told = latency.percentiles();
     let mut fields = vec![("count", Value::from(told.count))];
     fields.extend(times(&told));

@@ -6,6 +6,7 @@ use std::ptr;
 use foldhash::HashMap;
 
 use super::latency::Latency;
+use super::query::QueryFigures;
 use super::rate::Rate;
 use super::recent::{Latencies, Recent};
 use super::table::TableStats;
@@ -17,8 +18,8 @@ use crate::plugins::Event;
 const MAX_CODES: usize = 300;
 /// What those beyond count as.
 const OTHER: &str = "other";
-/// How many tables are told of without being asked for.
-const BUSIEST: usize = 10;
+/// How many tables, and how many queries, are told of without being asked for.
+pub const BUSIEST: usize = 10;
 
 /// One command's figures since the last reset.
 #[derive(Debug, Default)]
@@ -51,6 +52,8 @@ pub struct Statistics {
     by_place: Vec<TableStats>,
     /// The table that was asked for last: its number and its place.
     latest: Option<(u64, usize)>,
+    /// By query.
+    pub queries: QueryFigures,
     /// Errors by their code.
     pub errors: BTreeMap<String, u64>,
     /// Time that commands with a load waited for a worker.

@@ -16,7 +16,7 @@ pub struct TableStats {
     pub misses: u64,
     /// Loads that PostgreSQL answered, by key.
     pub loads: u64,
-    /// Loads that failed, by key.
+    /// Commands that were refused, and loads that failed, by key.
     pub errors: u64,
     /// Entries that clients wrote.
     pub writes: u64,
