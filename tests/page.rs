@@ -38,6 +38,11 @@ impl Browser {
         Page { html: self.run(&["--dump-dom"], url) }
     }
 
+    /// The same in a window of that size.
+    fn page_in(&self, size: &str, url: &str) -> Page {
+        Page { html: self.run(&["--dump-dom", &format!("--window-size={size}")], url) }
+    }
+
     fn screenshot(&self, url: &str, size: &str, file: &Path) {
         self.run(&[&format!("--screenshot={}", file.display()), &format!("--window-size={size}")], url);
         assert!(file.metadata().unwrap().len() > 10_000, "{} is empty", file.display());
@@ -213,6 +218,49 @@ fn the_page_can_be_looked_at_in_light_in_dark_and_on_a_phone() {
                 let theme = if look == "dark" { "dark" } else { "light" };
                 let file = folder.join(format!("{}-{look}.png", kind.name));
                 browser.screenshot(&format!("{url}?theme={theme}"), size, &file);
+            }
+        });
+    });
+}
+
+#[test]
+fn nothing_is_wider_than_the_window_on_a_desk_and_on_a_phone_in_light_and_in_dark() {
+    on_every_server(|kind| {
+        with_traffic(&kind, |_, client, url| {
+            client.call(&["PGCACHE.DEFINE", "top", "SELECT 1 AS n"]);
+            client.call(&["PGCACHE.QUERY", "NAME", "top"]);
+            await_snapshot(port_of(url));
+            let browser = Browser::new();
+            for size in ["1400,2400", "390,3000"] {
+                for theme in ["light", "dark"] {
+                    let page = browser.page_in(size, &format!("{url}?theme={theme}"));
+                    assert_eq!(page.of_root("data-state"), "live");
+                    let main = page.tag(&page.html, "id=\"main\"");
+                    assert_eq!(Page::attribute(&main, "data-wide"), "", "{size} {theme}");
+                }
+            }
+        });
+    });
+}
+
+#[test]
+fn history_entries_and_queries_are_there_when_the_page_is_opened() {
+    on_every_server(|kind| {
+        with_traffic(&kind, |_, client, url| {
+            client.call(&["PGCACHE.WATCH", "ADD", "users"]);
+            client.call(&["PGCACHE.DEFINE", "top", "SELECT 1 AS n"]);
+            client.call(&["PGCACHE.QUERY", "NAME", "top"]);
+            eventually("the server has a history", || {
+                let history = support::http::get(port_of(url), "/history.json").json();
+                (history["seconds"].as_array()?.len() > 8).then_some(())
+            });
+            for _reload in 0..2 {
+                let page = Browser::new().page(url);
+                let seconds = Page::attribute(&page.tag(&page.html, "id=\"chart-grid\""), "data-seconds");
+                assert!(seconds.parse::<u64>().unwrap() > 8, "{seconds}");
+                assert_eq!(page.cell("data-query=\"top\"", "misses"), "1");
+                assert!(page.value("entries").parse::<u64>().unwrap() > 0);
+                assert!(page.html.contains("watched: users"), "the watched table is not named");
             }
         });
     });

@@ -88,6 +88,8 @@ pub struct SourceOverview {
     pub freshness_reason: Option<String>,
     /// How many watched tables are known here.
     pub watched: u64,
+    /// The names of some of them, sorted.
+    pub watched_tables: Vec<String>,
     /// How old the last sign of life of the notices is, in milliseconds; `None` when there was none, or none is expected.
     pub staleness_ms: Option<u64>,
     /// How old it may become: `max_staleness_ms`.

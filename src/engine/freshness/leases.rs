@@ -12,6 +12,9 @@ use crate::workers::{FeedEvent, SourceIndex};
 /// How often the log is told of notices that are not ours, in milliseconds.
 const FOREIGN_PAUSE_MS: u64 = 60_000;
 
+/// How many watched tables of a source are told by their names.
+const MAX_NAMES: usize = 100;
+
 /// What the main thread knows of each source's notices.
 #[derive(Debug)]
 pub struct Leases {
@@ -212,6 +215,14 @@ impl<H: Host> Engine<H> {
     /// How many tables of a source are watched, of those that are known here.
     pub fn watched(&self, source: SourceIndex) -> usize {
         self.catalog.tables.of_source(source).filter(|table| table.definition.is_watched).count()
+    }
+
+    /// The names of the first of them, in the order of the alphabet.
+    pub fn watched_names(&self, source: SourceIndex) -> Vec<String> {
+        let watched = self.catalog.tables.of_source(source).filter(|table| table.definition.is_watched);
+        let mut names: Vec<&str> = watched.map(|table| &*table.name).collect();
+        names.sort_unstable();
+        names.into_iter().take(MAX_NAMES).map(str::to_owned).collect()
     }
 
     /// Whether what stands under `key` of `table` may be served.

@@ -9,8 +9,8 @@ use crate::cache::census::{Census, Count, SAMPLE};
 use crate::engine::host::Host;
 use crate::engine::{Engine, Store};
 
-/// How long one slice takes at most, and how long nothing is counted after it: a thousandth of the main thread's time.
-const SLICE: Duration = Duration::from_micros(100);
+/// How long one slice takes at most, and how long nothing is counted after it: three thousandths of the main thread's time.
+const SLICE: Duration = Duration::from_micros(300);
 const PAUSE_MS: u64 = 100;
 
 /// How long nothing is counted after a count that has seen every key.

@@ -125,6 +125,7 @@ impl<H: Host> Engine<H> {
             is_fresh: self.freshness_of(index, monotonic_ms()) == LeaseStatus::Live,
             freshness_reason: known.reason.clone(),
             watched: self.watched(index) as u64,
+            watched_tables: self.watched_names(index),
             staleness_ms: known.lease.staleness_ms(monotonic_ms()).filter(|_| is_told),
             lease_ms: self.settings.get().max_staleness.as_millis() as u64,
             gaps: known.lease.counts().map(|(gap, count)| (gap.name(), count)).collect(),

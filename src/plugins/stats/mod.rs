@@ -1,5 +1,6 @@
 //! Statistics: what was done, for whom, and how long it took.
 
+pub mod history;
 pub mod latency;
 pub mod query;
 pub mod rate;
@@ -11,6 +12,7 @@ pub mod table;
 use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 
+use history::History;
 use statistics::Statistics;
 
 use super::call::CommandEnd;
@@ -25,32 +27,63 @@ use crate::settings::{EventType, EventTypes, PluginName, Settings};
 
 /// The figures, shared by the plugin and the command that shows them.
 #[derive(Debug, Default, Clone)]
-pub struct Stats(Rc<RefCell<Statistics>>);
+pub struct Stats {
+    figures: Rc<RefCell<Statistics>>,
+    /// What the page shows of the last hour; empty without an HTTP endpoint.
+    history: Rc<RefCell<History>>,
+}
 
 impl Stats {
     /// The figures as they stand.
     pub fn statistics(&self) -> Ref<'_, Statistics> {
-        self.0.borrow()
+        self.figures.borrow()
     }
 
     /// Everything that there is to tell.
     pub fn report(&self, overview: &Overview) -> Value {
-        report::everything(&mut self.0.borrow_mut(), overview, monotonic_ms() / 1000)
+        report::everything(&mut self.figures.borrow_mut(), overview, monotonic_ms() / 1000)
     }
 
     /// Begins anew.
     pub fn reset(&self) {
-        *self.0.borrow_mut() = Statistics::default();
+        *self.figures.borrow_mut() = Statistics::default();
+        self.history.borrow_mut().begin_anew();
+    }
+
+    /// What the page shows, and its last hour: asked for once a second, so that what is recent is of a second.
+    fn live_page(&self, overview: &Overview) -> [Page; 2] {
+        let (stats, health) = (self.report(overview), health::described(overview));
+        let mut statistics = self.figures.borrow_mut();
+        let (second, latest) = (statistics.recent_latencies(), report::percentiles(&statistics.latest_commands()));
+        let commands = statistics.rate.per_second(monotonic_ms() / 1000).0;
+        let mut history = self.history.borrow_mut();
+        history.add(overview, commands, &second);
+        let (history, last_second) = (history.clone(), history.last_second());
+        let (at_ms, uptime_s, recent) = (overview.at_ms, overview.uptime_s, report::latencies(&second));
+        let watched = report::watched_tables(overview);
+        let live = Page::new("/stats.json", JSON, move |age| {
+            format!(
+                r#"{{"at_ms":{at_ms},"age_ms":{},"version":"{}","uptime_s":{uptime_s},"stats":{},"recent_latency_us":{},"latest_command_us":{},"watched_tables":{},"second":{last_second},"health":{}}}"#,
+                age.as_millis(),
+                env!("CARGO_PKG_VERSION"),
+                stats.to_json(),
+                recent.to_json(),
+                latest.to_json(),
+                watched.to_json(),
+                health.to_json()
+            )
+        });
+        [live, Page::new("/history.json", JSON, move |_| history.to_json())]
     }
 
     /// A command was answered.
     pub(super) fn ended(&self, call: &CommandEnd<'_>) {
-        self.0.borrow_mut().ended(call);
+        self.figures.borrow_mut().ended(call);
     }
 
     /// Counts an event for the table or the query that it is about, if it is about one.
     pub(super) fn count(&self, event: &Event<'_>) {
-        let mut statistics = self.0.borrow_mut();
+        let mut statistics = self.figures.borrow_mut();
         if event.query.is_some() {
             return statistics.queries.count(event);
         }
@@ -86,20 +119,7 @@ impl Plugin for Stats {
     }
 
     fn pages(&self, report: &Report) -> Vec<Page> {
-        let (stats, health) = (self.report(&report.overview), health::described(&report.overview));
-        // Asked for once a second, so that they are those of a second.
-        let recent = report::latencies(&self.0.borrow_mut().recent_latencies());
-        let (at_ms, uptime_s) = (report.overview.at_ms, report.overview.uptime_s);
-        vec![Page::new("/stats.json", JSON, move |age| {
-            format!(
-                r#"{{"at_ms":{at_ms},"age_ms":{},"version":"{}","uptime_s":{uptime_s},"stats":{},"recent_latency_us":{},"health":{}}}"#,
-                age.as_millis(),
-                env!("CARGO_PKG_VERSION"),
-                stats.to_json(),
-                recent.to_json(),
-                health.to_json()
-            )
-        })]
+        self.live_page(&report.overview).into()
     }
 }
 

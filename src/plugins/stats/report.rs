@@ -5,7 +5,7 @@ use super::recent::Latencies;
 use super::statistics::{CommandStats, Statistics, BUSIEST};
 use super::table::{hit_ratio, TableStats};
 use crate::cache::Value;
-use crate::plugins::overview::Overview;
+use crate::plugins::overview::{Overview, SourceOverview};
 
 /// Everything, at second `now_s` of the clock by which calls are counted.
 pub fn everything(statistics: &mut Statistics, overview: &Overview, now_s: u64) -> Value {
@@ -51,6 +51,12 @@ pub fn of_table(table: &TableStats, overview: &Overview) -> Value {
         ("bytes", Value::from(amount.bytes)),
     ];
     Value::map(figures.into_iter().chain(further))
+}
+
+/// The names of watched tables, by source.
+pub fn watched_tables(overview: &Overview) -> Value {
+    let of = |source: &SourceOverview| (source.name.clone(), Value::texts(&source.watched_tables));
+    Value::Map(overview.sources.iter().map(of).collect())
 }
 
 /// The commands' time, and where it went.

@@ -121,6 +121,11 @@ impl Statistics {
         Latency::of_all(at_once.chain([&self.waited_main]))
     }
 
+    /// The commands' times of about the ten last seconds, if all times are asked for once a second.
+    pub fn latest_commands(&self) -> Latency {
+        self.recent.commands()
+    }
+
     fn command(&mut self, name: &'static str) -> &mut CommandStats {
         // A dozen at most.
         let place = self.commands.iter().position(|command| ptr::eq(command.name, name));
