@@ -13,35 +13,39 @@ help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 build: ## Build the module: target/release/libpgcache.so
-	@scripts/install.sh
+	@scripts/install.sh build
 	cargo build --release --locked
 
-run: ## Try it: PostgreSQL with sample data and SERVER=redis-server|valkey-server|redis-8, until Ctrl-C
+run: ## Try it: PostgreSQL with sample data and SERVER=redis-server|valkey-server|redis-8|…, until Ctrl-C
 	@scripts/run.sh $(SERVER)
 
 test: ## Check everything, on every server in PGCACHE_SERVERS (default: all three)
 	@scripts/test.sh
 
 bench: build servers ## Measure it against GET, pgbench and cache-aside; BENCH=hits,cold: these groups, PUBLISH=1: into docs/performance.md
+	@scripts/install.sh run
 	PGCACHE_BENCH=$(BENCH) PGCACHE_BENCH_PUBLISH=$(PUBLISH) PGCACHE_SERVERS="$${PGCACHE_SERVERS:-redis-7.0}" \
 	cargo bench --locked --bench speed
 
 bench-plugins: build servers ## Measure what plugins cost a hit
+	@scripts/install.sh run
 	cargo bench --locked --bench plugins
 
 bench-rules: ## Measure the rules on the way of a hit and of a miss, each by itself
 	cargo bench --locked --bench rules
 
 check-consistency: build servers ## Writers, readers and faults for SECONDS each: NEMESIS=all|name MODE=notify|outbox|off|all
+	@scripts/install.sh test
 	PGCACHE_CHECK_SECONDS=$(SECONDS) PGCACHE_CHECK_NEMESIS=$(NEMESIS) PGCACHE_CHECK_MODE=$(MODE) \
 	PGCACHE_SERVERS="$${PGCACHE_SERVERS:-redis-7.0}" \
 	cargo test --locked --test consistency at_length -- --ignored --nocapture
 
 bench-writers: ## Measure what change notices cost those who write to PostgreSQL
-	@scripts/install.sh
+	@scripts/install.sh run
 	@scripts/bench-writers.sh
 
 bench-definitions: build ## Measure what it costs PostgreSQL to be watched, with 1,000 tables and as many queries
+	@scripts/install.sh run
 	@scripts/bench-definitions.sh
 
 servers: ## Get the servers of the tests into .servers

@@ -2,7 +2,7 @@
 # Shows the module at work: a throwaway PostgreSQL with sample data and a server with the module,
 # both on free loopback ports. Stays up until Ctrl-C, then ends and removes everything it started.
 #
-#   scripts/run.sh [redis-server | valkey-server | redis-8]
+#   scripts/run.sh [redis-server | valkey-server | redis-8 | …]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,6 +14,12 @@ fail() {
     exit 1
 }
 
+case $server in
+redis-server | redis-7.0 | redis-8 | valkey-8 | valkey-8.1 | valkey-9) ;;
+valkey-server) server=valkey-8 ;;
+*) fail "unknown server $server; there are redis-server, valkey-server, redis-7.0, redis-8, valkey-8, valkey-8.1, valkey-9" ;;
+esac
+
 # shellcheck source=scripts/postgres.sh
 . scripts/postgres.sh
 trap 'end_everything; [ ${#pids[@]} -eq 0 ] || echo Ended.' EXIT
@@ -22,15 +28,12 @@ sql() { "$programs/psql" -X -q -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$database_por
 cli() { redis-cli -h 127.0.0.1 -p "$server_port" "$@"; }
 
 server_program() {
-    case $server in
-    redis-server)
+    if [ "$server" = redis-server ]; then
         command -v redis-server
-        return
-        ;;
-    valkey-server) server=valkey-8 ;;
-    esac
-    scripts/servers.sh "$server" >&2
-    echo "$PWD/.servers/$server/server"
+    else
+        scripts/servers.sh "$server" >&2
+        echo "$PWD/.servers/$server/server"
+    fi
 }
 
 start_server() {
@@ -50,7 +53,7 @@ start_server() {
 pong() { [ "$(cli PING)" = PONG ]; }
 
 # shellcheck disable=SC2317  # called by wait_until
-reads_ada() { cli PGCACHE.READ users '{"id":1}' | grep -q Ada; }
+reads_grace() { cli PGCACHE.READ users '{"id":2}' | grep -q Grace; }
 
 typed() { # $@: a command, as redis-cli takes it: JSON and SQL in quotes
     local word
@@ -62,35 +65,35 @@ typed() { # $@: a command, as redis-cli takes it: JSON and SQL in quotes
     done
 }
 
-show() { # $1: what it shows; $2…: a command
+show() { # $1: what it shows; $2…: a command, which is printed as a shell takes it
     local title=$1
     shift
-    printf '\n%s\n  >%s\n' "$title" "$(typed "$@")"
-    cli "$@" 2>&1 | sed -e '/^$/d' -e 's/^/  /'
+    printf '\n%s\n  redis-cli --raw -h 127.0.0.1 -p %s%s\n' "$title" "$server_port" "$(typed "$@")"
+    cli "$@" 2>&1 | sed -e '/^$/d' -e 's/^/    /'
 }
 
 demonstrate() {
-    local change="UPDATE users SET name = 'Ada Lovelace' WHERE id = 1"
-    show 'A miss: the row comes from PostgreSQL, as JSON.' PGCACHE.READ users '{"id":1}'
-    show 'A hit: the same row from the server'\''s memory.' PGCACHE.READ users '{"id":1}'
-    show 'Its entry is an ordinary key with a time to live.' PTTL 'pg_cache:users:{"id":1}'
+    local change="UPDATE users SET name = 'Grace Hopper' WHERE id = 2"
+    show 'A miss: the row comes from PostgreSQL, as JSON.' PGCACHE.READ users '{"id":2}'
+    show 'A hit: the same row from the server'\''s memory.' PGCACHE.READ users '{"id":2}'
+    show 'Its entry is an ordinary key with a time to live.' PTTL 'pg_cache:users:{"id":2}'
     show 'A batch: one statement for all that is missing, null for a row that does not exist.' \
-        PGCACHE.MULTIREAD users '[{"id":1},{"id":2},{"id":999999}]'
+        PGCACHE.MULTIREAD users '[{"id":2},{"id":3},{"id":999999}]'
     show 'A key of two columns, in any order.' PGCACHE.READ orders '{"line_no":1,"user_id":7}'
     show 'A typed error: the first word says what is wrong.' PGCACHE.READ users '{"id":"abc"}'
     show 'From now on PostgreSQL tells of every change of users.' PGCACHE.WATCH ADD users
-    show 'The row is cached again.' PGCACHE.READ users '{"id":1}'
+    show 'The row is cached again.' PGCACHE.READ users '{"id":2}'
     # shellcheck disable=SC2016  # $1 is PostgreSQL's
     show 'A query gets a name …' PGCACHE.DEFINE named 'SELECT id, name FROM users WHERE name LIKE $1 ORDER BY id LIMIT 3'
-    show '… and its result is cached as well: nobody is called Ada …' PGCACHE.QUERY NAME named '["Ada%"]'
-    printf '\n… then it changes in PostgreSQL …\n  psql> %s\n' "$change"
+    show '… and its result is cached as well: nobody is called Grace …' PGCACHE.QUERY NAME named '["Grace%"]'
+    printf '\n… then somebody changes the row in PostgreSQL …\n  psql -h 127.0.0.1 -p %s -U demo shop -c "%s"\n' "$database_port" "$change"
     sql -c "$change"
-    wait_until 'the change' "${pids[0]}" reads_ada
-    show '… and the next read sees it …' PGCACHE.READ users '{"id":1}'
-    show '… as the next query does.' PGCACHE.QUERY NAME named '["Ada%"]'
+    wait_until 'the change' "${pids[0]}" reads_grace
+    show '… and the next read sees it …' PGCACHE.READ users '{"id":2}'
+    show '… as the next query does.' PGCACHE.QUERY NAME named '["Grace%"]'
 }
 
-scripts/install.sh
+scripts/install.sh run
 if [ -z "${PGCACHE_MODULE:-}" ]; then cargo build --release --locked; fi
 start_postgres -c fsync=off
 "$programs/createdb" -h 127.0.0.1 -p "$database_port" -U demo shop
@@ -99,10 +102,10 @@ start_server
 demonstrate
 cat <<END
 
-Both stay up until Ctrl-C. In another terminal:
-  redis-cli -h 127.0.0.1 -p $server_port
+Both stay up until Ctrl-C. In another terminal you can paste the lines above, or type your own:
+  redis-cli --raw -h 127.0.0.1 -p $server_port
   psql -h 127.0.0.1 -p $database_port -U demo shop
-  http://127.0.0.1:$http_port/ shows the cache at work, http://127.0.0.1:$http_port/metrics is for Prometheus
+http://127.0.0.1:$http_port/ shows the cache at work, http://127.0.0.1:$http_port/metrics is for Prometheus.
 END
 # Waiting for a process, not sleeping, lets a signal through at once and notices a server's end.
 wait -n "${pids[@]}" || true

@@ -9,7 +9,7 @@ CREATE TABLE users (
     created_at timestamptz NOT NULL
 );
 INSERT INTO users
-SELECT id, 'user' || id || '@example.com', 'User ' || id, id * 1.25, jsonb_build_object('theme', 'dark', 'page', id % 7),
+SELECT id, 'user' || id || '@example.com', CASE id WHEN 1 THEN 'Ada Lovelace' ELSE 'User ' || id END, id * 1.25, jsonb_build_object('theme', 'dark', 'page', id % 7),
        timestamptz '2024-01-01 00:00:00+00' + id * interval '1 hour'
 FROM generate_series(1, 1000) AS id;
 

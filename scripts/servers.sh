@@ -5,9 +5,11 @@
 #
 #   scripts/servers.sh [redis-7.0] [valkey-8] [redis-8] [postgresql-17]       (all four when none is named)
 #   scripts/servers.sh valkey-8.1 valkey-9 postgresql-18                     (further ones, on request)
+#   scripts/servers.sh --check redis-8 nonsense                              (fails when one is not known; gets none)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 servers=$PWD/.servers
+known='redis-7.0 valkey-8 redis-8 valkey-8.1 valkey-9 postgresql-17 postgresql-18'
 scratch=
 
 fail() {
@@ -78,7 +80,9 @@ use_suites() {
     for suite in "$@"; do
         echo "deb $options$(cat "$scratch/archive") $suite main"
     done >"$scratch/sources.list"
-    private_apt update || fail "the machine's Debian archive does not serve $*"
+    # Without a network apt only warns, in many lines: the first one is enough.
+    private_apt -o APT::Update::Error-Mode=any update >"$scratch/said" 2>&1 ||
+        fail "cannot download from $(cat "$scratch/archive"), suites $* ($(sed -nE '/^[EW]: /{s/^[EW]: *//;s/ +/ /g;s/ $//;p;q}' "$scratch/said"))"
 }
 
 trust_newer_releases() {
@@ -188,8 +192,14 @@ provide() {
     valkey-9) unpack "$1" valkey-server sid ;;
     postgresql-17) unpack_postgresql "$1" 17 trixie ;;
     postgresql-18) unpack_postgresql "$1" 18 sid ;;
-    *) fail "unknown server $1" ;;
     esac
+}
+
+check() { # $1…: names
+    local name
+    for name in "$@"; do
+        [[ " $known " == *" $name "* ]] || fail "unknown server $name; there are ${known// /, }"
+    done
 }
 
 program_of() { # $1: name
@@ -199,7 +209,13 @@ program_of() { # $1: name
     esac
 }
 
+if [ "${1:-}" = --check ]; then
+    shift
+    check "$@"
+    exit
+fi
 [ $# -gt 0 ] || set -- redis-7.0 valkey-8 redis-8 postgresql-17
+check "$@"
 mkdir -p "$servers"
 for name in "$@"; do
     provide "$name"

@@ -119,7 +119,9 @@ passes_by_itself() { # $1: theme; $2: test; $3: the folder of its run
     esac
 }
 
-scripts/install.sh
+# shellcheck disable=SC2086  # a list of names
+scripts/servers.sh --check $servers
+scripts/install.sh test
 # shellcheck disable=SC2086  # a list of names
 scripts/servers.sh $servers postgresql-17
 cp -R .servers/postgresql-17/. "$newer"

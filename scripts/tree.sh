@@ -33,6 +33,7 @@ check() {
     while read -r folder; do
         grep -qF "| \`$folder/\` |" CONTRIBUTING.md || { echo "CONTRIBUTING.md has no line for the folder $folder" && bad=1; }
     done < <(files | grep / | xargs -n 1 dirname | sort -u | grep -vE "^(benches|examples|tests/[^/]+)/")
+    # shellcheck disable=SC2016  # backquotes of Markdown
     while read -r file; do
         [ -e "src/$file" ] || { echo "the documents name $file, which src does not have" && bad=1; }
     done < <(grep -ohE '`(src/)?(cache|cdc|commands|engine|http|plugins|postgres|server|settings|workers)/[a-z_/]+\.rs`' CONTRIBUTING.md docs/*.md docs/decisions/*.md \

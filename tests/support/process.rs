@@ -1,7 +1,7 @@
 //! Child processes that never outlive the test process.
 
 use std::io;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ChildStdout, Command, ExitStatus};
 
 use super::eventually::eventually;
 use super::watchdog;
@@ -15,6 +15,11 @@ impl Process {
     /// Its number.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it prints, if it was spawned with a pipe for that.
+    pub fn stdout(&mut self) -> ChildStdout {
+        self.child.stdout.take().unwrap()
     }
 
     /// Sends it a signal.
