@@ -11,7 +11,7 @@ headline() { # the first sentence that a file says of itself
         /^<!doctype/ || /^\{$/ { next }
         /^<!-- / { gsub(/^<!-- | -->$/, ""); text = $0; exit } # HTML
         /^  "description": "/ { gsub(/^  "description": "|",?$/, ""); text = $0; exit } # JSON has no comments
-        /^(\/\/!|# |-- )/ && !/^#!/ { sub(/^(\/\/!|#|--) ?/, ""); text = text (text ? " " : "") $0; next }
+        /^(\/\/!?|#|--) / && !/^#!/ { sub(/^(\/\/!?|#|--) ?/, ""); text = text (text ? " " : "") $0; next }
         text { exit }
         FILENAME ~ /\.sql$/ { sub(/^ *(-- )?/, ""); text = $0; exit } # a piece of a script, which shows what it is
         END {

@@ -1,0 +1,79 @@
+//! The examples for clients, as they stand, with the libraries that Debian has.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use support::watched::{await_freshness, start_listening};
+use support::{on_every_server, Database, Kind, Postgres, Server};
+
+/// What `make run` has.
+struct Shop {
+    postgres: Postgres,
+    server: Server,
+}
+
+impl Shop {
+    fn new(kind: &Kind) -> Self {
+        let postgres = Postgres::start();
+        postgres.connect("postgres").unwrap().batch_execute("CREATE ROLE demo LOGIN SUPERUSER").unwrap();
+        postgres.connect("postgres").unwrap().batch_execute("CREATE DATABASE shop OWNER demo").unwrap();
+        let database = Database { postgres: &postgres, name: "shop".into() };
+        database.execute(include_str!("../scripts/sample.sql"));
+        let server = start_listening(Server::setup(kind).on(&database));
+        Self { postgres, server }
+    }
+
+    /// What a client prints that is started with the server's port and these arguments.
+    fn run(&self, program: &str, example: &str, arguments: &[&str]) -> String {
+        let mut command = Command::new(program);
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(example));
+        command.arg(self.server.port().to_string()).args(arguments);
+        // Where Debian has libraries for Node, whoever has built the Node that is here.
+        command.env("NODE_PATH", "/usr/share/nodejs").stdin(Stdio::null());
+        let output = command.output().unwrap_or_else(|error| panic!("{program}: {error}; see scripts/install.sh"));
+        assert!(output.status.success(), "{example}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// The Python that Debian's libraries are for, which another one may hide.
+const PYTHON: &str = "/usr/bin/python3";
+
+#[test]
+fn the_client_in_python() {
+    on_every_server(|kind| {
+        let printed = Shop::new(&kind).run(PYTHON, "python/client.py", &[]);
+        assert_eq!(printed, "Ada Lovelace\n['Ada Lovelace', 'User 2', None]\n6\n");
+    });
+}
+
+#[test]
+fn the_client_in_node() {
+    on_every_server(|kind| {
+        let printed = Shop::new(&kind).run("node", "node/client.js", &[]);
+        assert_eq!(printed, "Ada Lovelace\n[ 'Ada Lovelace', 'User 2', null ]\n");
+    });
+}
+
+/// The figure that a way to cache has printed: stale reads, and all.
+fn figures(printed: &str, way: &str) -> (u64, u64) {
+    let line = printed.lines().find_map(|line| line.strip_prefix(way)).unwrap_or_else(|| panic!("{printed}"));
+    let words: Vec<&str> = line.split(' ').collect();
+    (words[1].parse().unwrap(), words[4].parse().unwrap())
+}
+
+#[test]
+fn no_read_through_the_cache_is_stale_beside_changes() {
+    on_every_server(|kind| {
+        let shop = Shop::new(&kind);
+        // A second for a change to be heard: a busy machine takes longer than the 50 ms of the figures that are published.
+        let printed = shop.run(PYTHON, "python/stale_reads.py", &[&shop.postgres.port().to_string(), "4", "1"]);
+        let (stale, all) = figures(&printed, "Pgcache:");
+        assert_eq!(stale, 0, "{printed}");
+        assert!(all > 100 && figures(&printed, "CacheAside:").1 > 100, "{printed}");
+        await_freshness(&mut shop.server.client(), "live");
+    });
+}
