@@ -60,7 +60,7 @@ fmt: ## Format the code
 lint: ## Check format, lints and shell scripts
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
-	@if command -v shellcheck; then shellcheck scripts/*.sh tests/support/*.sh .ci/run; fi
+	@if command -v shellcheck; then shellcheck scripts/*.sh tests/support/*.sh tests/documents/programs/*.sh .ci/run; fi
 
 deny: ## Check the licences of all dependencies
 	@scripts/licences.sh

@@ -1,4 +1,5 @@
 -- The role that pgcache connects as. Either the least: it may read what the cache is to serve, and nothing else.
+-- docs/operations.md, "Roles and grants", shows how it gets a password, and the server a file with that.
 CREATE ROLE pgcache LOGIN NOINHERIT CONNECTION LIMIT 16;
 GRANT USAGE ON SCHEMA public TO pgcache;
 GRANT SELECT ON users, orders TO pgcache;
@@ -7,7 +8,7 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 
 -- Change notices are then installed by a DBA, who runs what this prints (the GRANTs that `invalidation outbox`
 -- needs are part of it) and DROP SCHEMA pgcache CASCADE to be rid of all of it:
---   PGCACHE.WATCH SQL users
+--   redis-cli --raw PGCACHE.WATCH SQL users | psql -h db1 -U postgres shop
 -- In mode `notify` that is to read pgcache.secret, which proves the notices.
 
 -- Where queries are to be tracked and PUBLIC does not have it: PostgreSQL shows what a query calls by a temporary function.

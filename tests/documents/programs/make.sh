@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# The module is built already.
+[ "$*" = build ]
