@@ -3,11 +3,12 @@
 
 mod support;
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use support::watched::{await_freshness, start_listening};
-use support::{on_every_server, Database, Kind, Postgres, Server};
+use support::{on_every_server, port, Database, Kind, Postgres, Server};
 
 /// What `make run` has.
 struct Shop {
@@ -37,6 +38,32 @@ impl Shop {
         assert!(output.status.success(), "{example}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
+}
+
+#[test]
+fn the_configuration_is_what_a_server_takes() {
+    on_every_server(|kind| {
+        let folder = tempfile::tempdir().unwrap();
+        let key = rcgen::generate_simple_self_signed(vec!["db1".into()]).unwrap();
+        for (name, text) in [("ca.pem", &*key.cert.pem()), ("password", "secret"), ("analytics-password", "secret")] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let example = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/pgcache.conf")).unwrap();
+        let example = example.replace("/etc/pgcache", folder.path().to_str().unwrap());
+        let example = example.replace("http_port 9379", &format!("http_port {}", port::free()));
+        // Nobody listens there.
+        let nobody = format!("_host 127.0.0.1 pg_port {}", port::free());
+        let example = example.replace("_host db1", &nobody).replace("_host db2", "_host 127.0.0.1");
+        let (module, own): (Vec<_>, Vec<_>) = example.lines().partition(|line| line.starts_with("loadmodule "));
+        // Behind `loadmodule` and its path.
+        let words: Vec<&str> = module[0].split(' ').skip(2).collect();
+        let setup = words.chunks(2).fold(Server::setup(&kind), |setup, pair| setup.setting(pair[0], pair[1]));
+        let server = own.iter().fold(setup, |setup, line| setup.line(line)).start();
+        let mut client = server.client();
+        assert_eq!(client.call(&["AUTH", "shop", "change me"]).text(), "OK");
+        assert_eq!(client.call(&["PGCACHE.FLUSH", "ALL"]).code(), "NOPERM");
+        assert_eq!(client.read("users", r#"{"id":1}"#).code(), "PGDOWN");
+    });
 }
 
 /// The Python that Debian's libraries are for, which another one may hide.
