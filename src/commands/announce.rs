@@ -1,7 +1,6 @@
 //! `PGCACHE.ANNOUNCE hooks|queries <sha256>|none`: what a master tells its replicas. Nobody else may send it.
 
-use crate::cache::Reply;
-use crate::cache::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind, Reply};
 use crate::engine::records::announcements;
 use crate::engine::records::name::RecordName;
 use crate::module;

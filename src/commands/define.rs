@@ -3,8 +3,7 @@
 use super::first_word::check_statement;
 use super::query_words::Options;
 use crate::cache::named_query::{parse_name, parse_sql, NamedQuery};
-use crate::cache::{Access, Reply};
-use crate::cache::{Error, ErrorKind, Ttl, Value};
+use crate::cache::{Access, Error, ErrorKind, Reply, Ttl, Value};
 use crate::engine::command_names;
 use crate::module;
 use crate::module::{Command, Engine, Outcome};

@@ -4,8 +4,7 @@
 use std::rc::Rc;
 
 use super::misused;
-use crate::cache::{tag, Error, Value};
-use crate::cache::{Access, Answer, Purpose, Reply};
+use crate::cache::{tag, Access, Answer, Error, Purpose, Reply, Value};
 use crate::engine::host::{Callback, Host};
 use crate::engine::{Caller, Engine, Keys, Store, Table, TableCall, TableCommand};
 use crate::module;

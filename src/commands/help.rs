@@ -1,7 +1,6 @@
 //! `PGCACHE.HELP`: the commands, a line each.
 
-use crate::cache::Reply;
-use crate::cache::Value;
+use crate::cache::{Reply, Value};
 use crate::module::{Command, Outcome};
 use crate::server::{Arguments, Context, Spec};
 

@@ -2,8 +2,7 @@
 //! happens.
 
 use super::misused;
-use crate::cache::Reply;
-use crate::cache::{Error, ErrorKind};
+use crate::cache::{Error, ErrorKind, Reply};
 use crate::module;
 use crate::module::{Command, Engine, Outcome, PluginCheck};
 use crate::plugins::hooks::action::Action;

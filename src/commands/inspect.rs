@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::query_words;
-use crate::cache::{Access, Answer, Purpose, Reply};
-use crate::cache::{Age, Entry, Error, Stored, Value};
+use crate::cache::{Access, Age, Answer, Entry, Error, Purpose, Reply, Stored, Value};
 use crate::engine::host::Host;
 use crate::engine::queries::Wanted;
 use crate::engine::{command_names, Caller, Engine, Keys, ResolvedKey, Store, StoreKey, Table, TableCommand};

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::cache::{Access, Answer, Purpose, Reply};
-use crate::cache::{Error, ErrorKind};
+use crate::cache::{Access, Answer, Error, ErrorKind, Purpose, Reply};
 use crate::engine::host::Host;
 use crate::engine::{Caller, Engine, Keys, LoadedRow, ResolvedKey, Store, StoreKey, Table, TableCommand};
 use crate::module::{run_on_table, Command, Outcome};

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::cache::{Access, Answer, Purpose, Reply};
-use crate::cache::{Error, Stored};
+use crate::cache::{Access, Answer, Error, Purpose, Reply, Stored};
 use crate::engine::host::Host;
 use crate::engine::{Caller, Engine, Keys, Store, StoreKey, Table, TableCommand};
 use crate::module::{run_on_table, Command, Outcome};

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::parse_ttl;
-use crate::cache::{Access, Answer, Purpose, Reply};
-use crate::cache::{Age, Entry, Error, Timings, Ttl};
+use crate::cache::{Access, Age, Answer, Entry, Error, Purpose, Reply, Timings, Ttl};
 use crate::engine::catalog::lookup::resolve_keys;
 use crate::engine::host::{Callback, Host};
 use crate::engine::loads::entries::Found;

@@ -1,8 +1,7 @@
 //! `PGCACHE.PANIC COMMAND|WORKER|CALLBACK`: panics there. Registered only with `test_hooks yes`, for the
 //! project's own tests of what a panic must not do: end the server.
 
-use crate::cache::Error;
-use crate::cache::Reply;
+use crate::cache::{Error, Reply};
 use crate::module;
 use crate::module::{Command, Outcome};
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};

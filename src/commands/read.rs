@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::parse_ttl;
-use crate::cache::{Access, Answer, Purpose, Reply};
-use crate::cache::{Age, Error, Ttl};
+use crate::cache::{Access, Age, Answer, Error, Purpose, Reply, Ttl};
 use crate::engine::host::Host;
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
 use crate::engine::{command_names, Caller, Engine, FlightWaiter, Keys, Table, TableCommand};

@@ -1,8 +1,7 @@
 //! `PGCACHE.SLOWLOG GET [count] | LEN | RESET | HELP`: the commands that took long.
 
 use super::misused;
-use crate::cache::Reply;
-use crate::cache::{Error, Value};
+use crate::cache::{Error, Reply, Value};
 use crate::module;
 use crate::module::{Command, Outcome};
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};

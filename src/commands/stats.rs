@@ -2,8 +2,7 @@
 //! done since the module was loaded or the last reset, and how long it took.
 
 use super::{misused, top_keys};
-use crate::cache::Error;
-use crate::cache::Reply;
+use crate::cache::{Error, Reply};
 use crate::module;
 use crate::module::{Command, Engine, Outcome};
 use crate::plugins::stats::report;

@@ -2,8 +2,7 @@
 
 use super::misused;
 use crate::cache::name::TableName;
-use crate::cache::{Answer, Reply};
-use crate::cache::{Error, Value};
+use crate::cache::{Answer, Error, Reply, Value};
 use crate::module;
 use crate::module::{Command, Engine, Outcome};
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};

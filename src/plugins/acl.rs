@@ -1,8 +1,7 @@
 //! Access control: the server's own ACL, asked for the cache key of every row.
 
 use super::plugin::{EventContext, Plugin};
-use crate::cache::Error;
-use crate::cache::Purpose;
+use crate::cache::{Error, Purpose};
 use crate::server::acl::AclWords;
 use crate::server::{Text, User};
 use crate::settings::{EventType, EventTypes, PluginName, Settings};

@@ -8,8 +8,7 @@ use super::call::CommandEnd;
 use super::command_start::CommandStart;
 use super::event::Event;
 use super::page::{Page, Report};
-use crate::cache::Error;
-use crate::cache::Purpose;
+use crate::cache::{Error, Purpose};
 use crate::server::{Context, Text, User};
 use crate::settings::{EventTypes, PluginName, Settings};
 

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cache::Reply;
-use crate::cache::{ttl, Age, Entry, Refusal, Stored, Ttl};
+use crate::cache::{ttl, Age, Entry, Refusal, Reply, Stored, Ttl};
 use crate::engine::host::{Callback, Host};
 use crate::engine::{Engine, Store, StoreKey, Table};
 

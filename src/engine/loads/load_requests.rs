@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cache::flight::{FlightPlan, Joined, RowTarget, Target};
-use crate::cache::Answer;
-use crate::cache::{ttl, Error, FlightId, Ttl};
+use crate::cache::{ttl, Answer, Error, FlightId, Ttl};
 use crate::engine::catalog::sources::queue_is_full;
 use crate::engine::host::Host;
 use crate::engine::loads::pending_multiread::{MultireadId, PendingMultiread};

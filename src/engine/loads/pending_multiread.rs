@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use crate::cache::WaiterId;
-use crate::cache::{Entry, Error, Timings};
+use crate::cache::{Entry, Error, Timings, WaiterId};
 use crate::engine::host::Host;
 
 /// Names a MULTIREAD for as long as the process lives.

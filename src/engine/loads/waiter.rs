@@ -2,8 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::cache::{Error, Timings};
-use crate::cache::{Reply, WaiterId};
+use crate::cache::{Error, Reply, Timings, WaiterId};
 use crate::engine::host::Host;
 use crate::engine::loads::pending_multiread::MultireadId;
 use crate::engine::Engine;

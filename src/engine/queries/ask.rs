@@ -4,8 +4,7 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use crate::cache::flight::Target;
-use crate::cache::{result_set, Error, Stored};
-use crate::cache::{Access, Answer, Purpose, Reply};
+use crate::cache::{result_set, Access, Answer, Error, Purpose, Reply, Stored};
 use crate::engine::host::{Callback, Host};
 use crate::engine::loads::entries::Found;
 use crate::engine::loads::load_requests::LoadRequests;

@@ -2,8 +2,7 @@
 
 use crate::cache::named_query::{NamedQueries, NamedQuery};
 use crate::cache::query_changes::QueryChanges;
-use crate::cache::Error;
-use crate::cache::{Access, Purpose};
+use crate::cache::{Access, Error, Purpose};
 use crate::engine::host::Host;
 use crate::engine::records::name::RecordName;
 use crate::engine::{command_names, Engine, Store};

@@ -1,7 +1,6 @@
 //! What INSPECT tells of a query.
 
-use crate::cache::Reply;
-use crate::cache::{Stored, Value};
+use crate::cache::{Reply, Stored, Value};
 use crate::engine::host::Host;
 use crate::engine::loads::entries::Found;
 use crate::engine::{Engine, Store, StoreKey};

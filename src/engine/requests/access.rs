@@ -2,8 +2,7 @@
 
 use std::ffi::CStr;
 
-use crate::cache::{Access, Purpose};
-use crate::cache::{Error, ErrorKind};
+use crate::cache::{Access, Error, ErrorKind, Purpose};
 use crate::engine::catalog::lookup::with_scratch;
 use crate::engine::host::{Callback, Host};
 use crate::engine::queries::Asked;

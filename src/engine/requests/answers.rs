@@ -4,8 +4,7 @@ use std::ffi::CStr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::Error;
-use crate::cache::{Access, Purpose, Reply};
+use crate::cache::{Access, Error, Purpose, Reply};
 use crate::engine::host::Host;
 use crate::engine::loads::pending_multiread::{json_array, too_many_bytes, Fit, MultireadId, Slot};
 use crate::engine::loads::waiter::SharedAnswer;

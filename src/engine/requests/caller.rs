@@ -1,7 +1,6 @@
 //! Whoever is to be answered: the client of the command under way, or one that waits already.
 
-use crate::cache::Error;
-use crate::cache::WaiterId;
+use crate::cache::{Error, WaiterId};
 use crate::engine::host::{Callback, Host};
 use crate::engine::Engine;
 

@@ -3,8 +3,7 @@
 
 use std::rc::Rc;
 
-use crate::cache::WaiterId;
-use crate::cache::{Error, ErrorKind, Purpose, Timings};
+use crate::cache::{Error, ErrorKind, Purpose, Timings, WaiterId};
 use crate::clock::Tick;
 use crate::engine::host::Host;
 use crate::engine::requests::access::tells_what_there_is;

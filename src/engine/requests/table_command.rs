@@ -2,8 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::cache::{Answer, Reply};
-use crate::cache::{Error, ErrorKind, Purpose};
+use crate::cache::{Answer, Error, ErrorKind, Purpose, Reply};
 use crate::engine::catalog::lookup::resolve_keys;
 use crate::engine::host::Host;
 use crate::engine::requests::before_command::BeforeCommand;

@@ -2,8 +2,7 @@
 
 use foldhash::HashMap;
 
-use crate::cache::{Error, ErrorKind, Timings};
-use crate::cache::{Reply, WaiterId};
+use crate::cache::{Error, ErrorKind, Reply, Timings, WaiterId};
 use crate::engine::host::{Callback, Client, Host};
 use crate::plugins::call::Call;
 use crate::plugins::subject::Subject;

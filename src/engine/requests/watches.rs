@@ -1,7 +1,6 @@
 //! WATCH commands under way: who waits for the answers of which sources.
 
-use crate::cache::{Answer, Reply, WaiterId};
-use crate::cache::{Error, ErrorKind, Timings, Value};
+use crate::cache::{Answer, Error, ErrorKind, Reply, Timings, Value, WaiterId};
 use crate::cdc::install::Watched;
 use crate::clock::Tick;
 use crate::engine::catalog::sources::queue_is_full;

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::cache::key_change::KeyChange;
 use crate::cache::table::{Clock, Column};
-use crate::cache::{outcome, Reply, WaiterId};
-use crate::cache::{Age, Error, FlightId, Notice, Relation, Rule, TableDefinition, Timings};
+use crate::cache::{outcome, Age, Error, FlightId, Notice, Relation, Reply, Rule, TableDefinition, Timings, WaiterId};
 use crate::clock::beginning;
 use crate::engine::catalog::sources::{ActiveSource, Sources};
 use crate::engine::loads::completion::Completion;

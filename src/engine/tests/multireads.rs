@@ -3,8 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cache::Timings;
-use crate::cache::WaiterId;
+use crate::cache::{Timings, WaiterId};
 use crate::engine::loads::pending_multiread::{
     json_array, Fit, MultireadId, PendingMultiread, PendingMultireads, Slot,
 };
