@@ -43,6 +43,7 @@ impl Subscriber {
             ("connect_timeout_ms", FOREVER_MS),
             ("max_staleness_ms", FOREVER_MS),
         ];
+        args.retain(|(name, _)| further.iter().all(|(other, _)| other != name));
         args.extend(further);
         let args: Vec<String> = args.iter().flat_map(|(name, value)| [name.to_string(), value.to_string()]).collect();
         let settings = Arc::new(Shared::new(settings::load(&args, []).unwrap().settings));
