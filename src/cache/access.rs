@@ -13,6 +13,14 @@ pub enum Access {
     Delete,
 }
 
+/// The name of a command of ours as text: all of them are ASCII.
+pub const fn command_name(name: &'static CStr) -> &'static str {
+    match name.to_str() {
+        Ok(name) => name,
+        Err(_) => "",
+    }
+}
+
 /// What somebody wants keys for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Purpose {
@@ -25,10 +33,7 @@ pub struct Purpose {
 impl Purpose {
     /// The command's name as text.
     pub const fn name(self) -> &'static str {
-        match self.command.to_str() {
-            Ok(name) => name,
-            Err(_) => "",
-        }
+        command_name(self.command)
     }
 
     /// Whether it changes the cache.

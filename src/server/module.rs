@@ -29,7 +29,7 @@ pub trait Module: Debug + Sync {
     /// The server's own clock has ticked, as it does ten times a second or more.
     fn cron(&self, ctx: Context<'_>);
 
-    /// A tick of the event loop is over, while [ticks are counted](super::turn::count).
+    /// A tick of the event loop is over, while [ticks are counted](super::event_loop::count_ticks).
     fn tick_ended(&self);
 
     /// Whether a change of `key` may matter to the module. Asked for every write of every application.

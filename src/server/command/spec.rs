@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::os::raw::c_int;
 
+use crate::cache::access::command_name;
 use crate::cache::{Access, Purpose};
 
 /// What kind of value an argument takes.
@@ -70,10 +71,7 @@ pub struct Spec {
 impl Spec {
     /// The name as text.
     pub const fn name(&self) -> &'static str {
-        match self.name.to_str() {
-            Ok(name) => name,
-            Err(_) => "",
-        }
+        command_name(self.name)
     }
 
     /// What the ACL is asked about: this command, and what it does with the keys that it names.
