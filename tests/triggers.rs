@@ -61,6 +61,7 @@ impl<'p> Case<'p> {
                 self.heard = rows.last().map_or(self.heard, |row| row.get(0));
                 rows.iter().map(|row| row.get(1)).collect()
             }
+            Mode::Wal => unreachable!("there are no triggers then"),
         }
     }
 

@@ -3,12 +3,12 @@
 mod connection;
 pub mod definitions;
 pub mod feed;
+mod in_doubt;
 pub mod install;
 mod known;
 mod lost;
 mod own;
 mod secret;
-mod snapshot;
 
 pub use known::Known;
 pub use lost::Lost;

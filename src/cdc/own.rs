@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-use super::snapshot::PgSnapshot;
+use crate::cache::PgSnapshot;
 
 /// How many are remembered: four come in a second, and twenty where `max_staleness_ms` is short.
 const REMEMBERED: usize = 128;

@@ -61,6 +61,15 @@ const PLUGINS: ValueRule = ValueRule {
     accepts: |value| PluginName::set_of(value).is_some(),
 };
 
+/// What PostgreSQL takes for the name of a slot.
+const SLOT: ValueRule = ValueRule {
+    wanted: "at most 63 of the characters a to z, 0 to 9 and _",
+    words: &[],
+    accepts: |value| {
+        value.len() <= 63 && value.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_')
+    },
+};
+
 const ADDRESS: ValueRule =
     ValueRule { wanted: "an IP address, without a port", words: &[], accepts: |value| value.parse::<IpAddr>().is_ok() };
 
@@ -230,7 +239,31 @@ pub const ALL: &[Definition] = &[
         "invalidation",
         "notify",
         ValueKind::Choice(Invalidation::WORDS),
-        "How PostgreSQL tells of changes: notify, outbox, or off",
+        "How PostgreSQL tells of changes: notify, outbox, wal, or off",
+    )
+    .per_source(),
+    text("pg_replication_user", "", ANY, "With invalidation wal: role with REPLICATION for the slot; empty: pg_user")
+        .per_source(),
+    text(
+        "pg_replication_password_file",
+        "",
+        ANY,
+        "File that holds its password; read at every connect; empty: the password of pg_user",
+    )
+    .per_source(),
+    text(
+        "wal_slot",
+        "",
+        SLOT,
+        "With invalidation wal: name of a replication slot that outlives a connection; empty: a temporary one",
+    )
+    .per_source(),
+    number(
+        "wal_keep_limit_mb",
+        "1024",
+        1,
+        1 << 30,
+        "With wal_slot: the slot is dropped and made anew once it keeps so many MB of write-ahead log",
     )
     .per_source(),
     text(

@@ -7,18 +7,21 @@ pub enum Invalidation {
     Notify,
     /// By a table that is polled.
     Outbox,
+    /// By the write-ahead log, which a replication slot decodes.
+    Wal,
     /// Not at all: entries live by their time to live alone.
     Off,
 }
 
 impl Invalidation {
     /// The words of the setting, in the order of the documentation.
-    pub const WORDS: &'static [&'static str] = &["notify", "outbox", "off"];
+    pub const WORDS: &'static [&'static str] = &["notify", "outbox", "wal", "off"];
 
     /// The table of settings admits no other word, so the last arm is `notify`, the default.
     pub(super) fn named(word: &str) -> Self {
         match word {
             "outbox" => Self::Outbox,
+            "wal" => Self::Wal,
             "off" => Self::Off,
             _ => Self::Notify,
         }
@@ -29,6 +32,7 @@ impl Invalidation {
         match self {
             Self::Notify => "notify",
             Self::Outbox => "outbox",
+            Self::Wal => "wal",
             Self::Off => "off",
         }
     }

@@ -74,6 +74,14 @@ pub struct SourceSettings {
     pub connect_timeout: Duration,
     /// How PostgreSQL tells of changes.
     pub invalidation: Invalidation,
+    /// Role of the connection that reads the write-ahead log; `None`: the same.
+    pub pg_replication_user: Option<String>,
+    /// File with its password, read at every connect; `None`: the same.
+    pub pg_replication_password_file: Option<PathBuf>,
+    /// The replication slot that outlives a connection; `None`: each connection has its own.
+    pub wal_slot: Option<String>,
+    /// How much of the write-ahead log that slot may keep, in bytes.
+    pub wal_keep_limit: u64,
     /// Which tables may be read.
     pub allow_tables: AllowTables,
 }
@@ -97,6 +105,10 @@ impl SourceSettings {
             pool_size: values.integer("pool_size"),
             connect_timeout: values.milliseconds("connect_timeout_ms"),
             invalidation: Invalidation::named(values.text("invalidation")),
+            pg_replication_user: values.optional("pg_replication_user"),
+            pg_replication_password_file: values.optional("pg_replication_password_file"),
+            wal_slot: values.optional("wal_slot"),
+            wal_keep_limit: values.integer::<u64>("wal_keep_limit_mb") << 20,
             allow_tables: AllowTables::parse(values.text("allow_tables")),
         }
     }

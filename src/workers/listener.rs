@@ -201,7 +201,8 @@ impl EventSink {
     }
 
     fn tell(&mut self, event: FeedEvent) {
-        self.was_live |= matches!(event, FeedEvent::Beat(_) | FeedEvent::Vocabulary(_) | FeedEvent::Fingerprints(_));
+        self.was_live |=
+            matches!(event, FeedEvent::Beat { .. } | FeedEvent::Vocabulary(_) | FeedEvent::Fingerprints(_));
         if self.subject == Subject::Definitions {
             return self.send(event);
         }
@@ -214,7 +215,7 @@ impl EventSink {
     fn is_premature(&self, event: &FeedEvent) -> bool {
         let longest = self.config.settings.get().max_staleness + 2 * COMPARED_EVERY;
         let is_compared = self.config.known.last_compared().is_some_and(|began| began.elapsed() < longest);
-        matches!(event, FeedEvent::Beat(_)) && !is_compared
+        matches!(event, FeedEvent::Beat { .. }) && !is_compared
     }
 
     /// The session has ended or could not be opened.
@@ -235,7 +236,7 @@ impl EventSink {
         } else if waiting >= FLOOD.0 {
             self.is_flooded = true;
         }
-        self.is_flooded && matches!(event, FeedEvent::Notices(_) | FeedEvent::Beat(_))
+        self.is_flooded && matches!(event, FeedEvent::Notices { .. } | FeedEvent::Beat { .. } | FeedEvent::Applied(_))
     }
 
     fn send(&self, event: FeedEvent) {

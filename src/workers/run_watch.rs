@@ -29,6 +29,7 @@ impl Worker {
         let mode = match self.source.settings().invalidation {
             Invalidation::Notify => Mode::Notify,
             Invalidation::Outbox => Mode::Outbox,
+            Invalidation::Wal => Mode::Wal,
             Invalidation::Off => return Err(switched_off()),
         };
         let allow = &self.source.settings().allow_tables;
@@ -97,7 +98,10 @@ fn refusal(error: &::postgres::Error, name: &str) -> Error {
 }
 
 fn switched_off() -> Error {
-    Error::new(ErrorKind::Malformed, "the source's setting invalidation is off: notify or outbox have changes told")
+    Error::new(
+        ErrorKind::Malformed,
+        "the source's setting invalidation is off: notify, outbox or wal have changes told",
+    )
 }
 
 #[cfg(test)]

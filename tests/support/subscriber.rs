@@ -90,7 +90,7 @@ impl Subscriber {
     /// Waits for a heartbeat that was sent from now on: all that was committed before has been told then.
     pub fn catch_up(&mut self) {
         let now = Instant::now();
-        self.until("a heartbeat", |event| matches!(event, FeedEvent::Beat(sent) if *sent >= now).then_some(()));
+        self.until("a heartbeat", |event| matches!(event, FeedEvent::Beat { sent, .. } if *sent >= now).then_some(()));
     }
 
     /// Waits for a session, and returns its gap.
@@ -138,7 +138,7 @@ impl Subscriber {
     /// When the heartbeats so far were sent.
     pub fn beats(&self) -> Vec<Instant> {
         let beat = |event: &FeedEvent| match event {
-            FeedEvent::Beat(sent) => Some(*sent),
+            FeedEvent::Beat { sent, .. } => Some(*sent),
             _ => None,
         };
         self.heard.iter().filter_map(beat).collect()
@@ -147,7 +147,7 @@ impl Subscriber {
     /// The notices so far, in order.
     pub fn notices(&self) -> Vec<Notice> {
         let notices = |event: &FeedEvent| match event {
-            FeedEvent::Notices(notices) => notices.clone(),
+            FeedEvent::Notices { notices, .. } => notices.clone(),
             _ => Vec::new(),
         };
         self.heard.iter().flat_map(notices).collect()

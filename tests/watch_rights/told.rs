@@ -29,6 +29,7 @@ impl<'d> Told<'d> {
         let notices = match self.mode {
             Mode::Notify => self.notified(),
             Mode::Outbox => self.written(),
+            Mode::Wal => unreachable!("nothing of ours runs in a table that the write-ahead log tells of"),
         };
         let notices = notices.iter().map(|notice| serde_json::from_str(notice).unwrap());
         notices.filter(wanted).collect()

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::cache::{Gap, Notice};
+use crate::cache::{Gap, Lsn, Notice};
 
 /// What the threads that listen to a source tell. Each tells it in the order in which it happened.
 #[derive(Debug)]
@@ -13,9 +13,21 @@ pub enum FeedEvent {
         gap: Option<Gap>,
     },
     /// These changes.
-    Notices(Vec<Notice>),
+    Notices {
+        /// The transaction that made them, where it may not be visible yet; `None`: it is.
+        xid: Option<u64>,
+        /// What changed.
+        notices: Vec<Notice>,
+    },
     /// Everything that was committed before this moment has been told.
-    Beat(Instant),
+    Beat {
+        /// The moment.
+        sent: Instant,
+        /// The position in the write-ahead log up to which every commit has been told, where the feed knows it.
+        lsn: Option<Lsn>,
+    },
+    /// Every commit up to this position in the write-ahead log has been told.
+    Applied(Lsn),
     /// So many more notices came that are not proven to be ours, and that were left out.
     Foreign(u64),
     /// Something may have been missed.

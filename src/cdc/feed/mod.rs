@@ -10,6 +10,7 @@ mod server_identity;
 mod trim;
 mod trust;
 mod unproven;
+mod wal;
 mod watermark;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::settings::{Invalidation, SourceSettings};
 pub use event::FeedEvent;
 pub use notify::Notify;
 pub use outbox::Outbox;
+pub use wal::Wal;
 
 /// Who is told, in order.
 pub type Tell<'a> = dyn FnMut(FeedEvent) + 'a;
@@ -65,6 +67,7 @@ pub fn for_source(
     Ok(match settings.invalidation {
         Invalidation::Notify => Some(Box::new(Notify::new(settings, shutdown, pulses, Arc::clone(known))?)),
         Invalidation::Outbox => Some(Box::new(Outbox::new(settings, shutdown, pulses)?)),
+        Invalidation::Wal => Some(Box::new(Wal::new(settings, shutdown, pulses, Arc::clone(known))?)),
         Invalidation::Off => None,
     })
 }

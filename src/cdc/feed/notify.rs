@@ -7,12 +7,11 @@ use super::beats::Beats;
 use super::queue_usage::QueueUsage;
 use super::server_identity::{FormerServer, ServerIdentity};
 use super::trust::Trust;
-use crate::cache::{Error, Gap, Notice, Relation};
+use crate::cache::{Error, Gap, Notice, PgSnapshot, Relation};
 use crate::cdc::connection::FeedConnection;
 use crate::cdc::feed::{Feed, FeedEvent, Tell};
 use crate::cdc::known::Known;
 use crate::cdc::secret::{is_sealed, Secret};
-use crate::cdc::snapshot::PgSnapshot;
 use crate::cdc::Lost;
 use crate::postgres::connection::client::Shutdown;
 use crate::postgres::connection::connect::{Connector, NOTICES};
@@ -248,13 +247,13 @@ impl ReceivedNotices {
     /// While the queue of notifications is crowded, notices may be left out: then a heartbeat proves nothing.
     fn tell(self, is_crowded: bool, tell: &mut Tell<'_>) {
         if !self.notices.is_empty() {
-            tell(FeedEvent::Notices(self.notices));
+            tell(FeedEvent::Notices { xid: None, notices: self.notices });
         }
         if self.is_unreadable {
             tell(FeedEvent::Gap(Gap::Unreadable));
         }
         if let Some(sent) = self.beat.filter(|_| !is_crowded) {
-            tell(FeedEvent::Beat(sent));
+            tell(FeedEvent::Beat { sent, lsn: None });
         }
     }
 }

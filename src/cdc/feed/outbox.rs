@@ -11,7 +11,7 @@ use super::watermark::Watermark;
 use crate::cache::{Error, Gap, Notice};
 use crate::cdc::connection::FeedConnection;
 use crate::cdc::feed::{Feed, FeedEvent, Tell};
-use crate::cdc::snapshot::InDoubt;
+use crate::cdc::in_doubt::InDoubt;
 use crate::cdc::Lost;
 use crate::postgres::connection::client::Shutdown;
 use crate::postgres::connection::connect::{Connector, NOTICES};
@@ -228,7 +228,7 @@ impl Polling {
             self.last_notice = Some(Instant::now());
             // Notices are worth a heartbeat at once.
             self.last_beat = None;
-            tell(FeedEvent::Notices(notices));
+            tell(FeedEvent::Notices { xid: None, notices });
             if is_unreadable {
                 tell(FeedEvent::Gap(Gap::Unreadable));
             }
@@ -238,7 +238,7 @@ impl Polling {
     fn beat(&mut self, sent: Instant, tell: &mut Tell<'_>) {
         if self.last_beat.is_none_or(|last| last.elapsed() >= BEAT_PAUSE) {
             self.last_beat = Some(Instant::now());
-            tell(FeedEvent::Beat(sent));
+            tell(FeedEvent::Beat { sent, lsn: None });
         }
     }
 

@@ -3,8 +3,8 @@
 use ::postgres::SimpleQueryRow;
 
 use super::watermark::Watermark;
+use crate::cache::PgSnapshot;
 use crate::cdc::connection::FeedConnection;
-use crate::cdc::snapshot::PgSnapshot;
 use crate::cdc::Lost;
 
 const POLL: &str = include_str!("outbox_poll.sql");

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cache::Gap;
-use crate::cdc::snapshot::{InDoubt, PgSnapshot};
+use crate::cache::{Gap, PgSnapshot};
+use crate::cdc::in_doubt::InDoubt;
 
 /// Triggers stop at half of the queue. Here doubt begins at a quarter: no writer fills the other quarter between two
 /// looks.

@@ -93,7 +93,7 @@ impl Trust {
     pub fn tell(&mut self, tell: &mut Tell<'_>) {
         let late = self.unproven.due(Instant::now());
         if !late.is_empty() {
-            tell(FeedEvent::Notices(late));
+            tell(FeedEvent::Notices { xid: None, notices: late });
         }
         if self.foreign > 0 && self.told.elapsed() >= FOREIGN_PAUSE {
             self.told = Instant::now();

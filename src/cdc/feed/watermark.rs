@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cache::Gap;
-use crate::cdc::snapshot::PgSnapshot;
+use crate::cache::{Gap, PgSnapshot};
 
 /// How long ago the last poll may be: rows stay for at least twice as long.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);

@@ -9,6 +9,8 @@ pub enum Mode {
     Notify,
     /// Rows of `pgcache.outbox`, which servers poll.
     Outbox,
+    /// The write-ahead log, of the tables in publication `pgcache`.
+    Wal,
 }
 
 /// How many notices wait in the outbox at most.
@@ -38,14 +40,15 @@ impl Mode {
 
     /// The mode of that name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Notify, Self::Outbox].into_iter().find(|mode| mode.name() == name)
+        [Self::Notify, Self::Outbox, Self::Wal].into_iter().find(|mode| mode.name() == name)
     }
 
-    /// `notify` or `outbox`.
+    /// `notify`, `outbox` or `wal`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Notify => "notify",
             Self::Outbox => "outbox",
+            Self::Wal => "wal",
         }
     }
 
@@ -62,7 +65,7 @@ impl Mode {
                 ("say", "IF pg_catalog.pg_notify('cache_invalidation', pgcache.seal(said)) IS NULL THEN END IF;"),
                 ("send", "PERFORM pg_catalog.pg_notify('cache_invalidation', pgcache.seal(said));"),
             ],
-            Self::Outbox => [
+            Self::Outbox | Self::Wal => [
                 ("volatility", ""),
                 ("calm", ""),
                 ("guard", ""),

@@ -84,7 +84,7 @@ pub(crate) fn installation(
     let values = [("role", role), ("pins", pins)];
     script.push_str(&match mode {
         Mode::Notify => fill(&section(SECRET), &values),
-        Mode::Outbox => fill(&section(OUTBOX), &values),
+        Mode::Outbox | Mode::Wal => fill(&section(OUTBOX), &values),
     });
     for (table, members) in &trees {
         script.push_str(&functions(client, *table, members, mode)?);

@@ -122,7 +122,7 @@ impl<H: Host> Engine<H> {
                     self.gap(store, source, gap);
                 }
             }
-            FeedEvent::Beat(sent) => {
+            FeedEvent::Beat { sent, .. } => {
                 freshness.lease.beat(monotonic_ms_of(sent));
                 // What kept the source from being live is over, also where its lease did not run out meanwhile.
                 freshness.reason = None;
@@ -137,7 +137,8 @@ impl<H: Host> Engine<H> {
                 let reason = format!("definitions cannot be compared: {reason}");
                 freshness.reason.get_or_insert(reason);
             }
-            FeedEvent::Notices(notices) => self.queue_notices(source, notices),
+            FeedEvent::Notices { notices, .. } => self.queue_notices(source, notices),
+            FeedEvent::Applied(_) => {}
             FeedEvent::Fingerprints(seen) => self.compare_definitions(source, &seen),
             FeedEvent::Vocabulary(number) => self.compare_vocabulary(store, source, number),
         }
@@ -208,7 +209,9 @@ impl<H: Host> Engine<H> {
     pub fn freshness_name(&self, source: SourceIndex, now_ms: u64) -> &'static str {
         match self.freshness.leases.get(source).map(|known| known.mode) {
             None | Some(Invalidation::Off) => "off",
-            Some(Invalidation::Notify | Invalidation::Outbox) => self.freshness_of(source, now_ms).name(),
+            Some(Invalidation::Notify | Invalidation::Outbox | Invalidation::Wal) => {
+                self.freshness_of(source, now_ms).name()
+            }
         }
     }
 

@@ -18,7 +18,9 @@ impl Listening {
     pub fn start(config: &ListenerConfig) -> io::Result<Self> {
         let subjects: &[Subject] = match config.source.invalidation {
             Invalidation::Off => &[],
-            Invalidation::Notify | Invalidation::Outbox => &[Subject::Notices, Subject::Definitions],
+            Invalidation::Notify | Invalidation::Outbox | Invalidation::Wal => {
+                &[Subject::Notices, Subject::Definitions]
+            }
         };
         let listeners = subjects.iter().map(|subject| Listener::start(config.clone(), *subject));
         Ok(Self(listeners.collect::<io::Result<_>>()?))

@@ -66,7 +66,7 @@ impl Cache {
     /// A heartbeat comes back that is sent now.
     pub fn beat(&mut self) {
         let sent = beginning() + Duration::from_millis(self.now_ms());
-        self.feed(FeedEvent::Beat(sent));
+        self.feed(FeedEvent::Beat { sent, lsn: None });
     }
 
     /// The thread that listens tells of something.

@@ -189,7 +189,7 @@ fn foreign_notices_are_counted() {
 fn notices_that_came_together_are_applied_one_by_one() {
     let mut cache = filled(&[]);
     let table = crate::cache::notice::Notice::Table(crate::cache::notice::Relation::Oid(1));
-    cache.feed(FeedEvent::Notices(vec![table.clone(), table]));
+    cache.feed(FeedEvent::Notices { xid: None, notices: vec![table.clone(), table] });
     assert_eq!(cache.engine.counters.notices, 0, "when it is their turn");
 }
 
