@@ -259,7 +259,7 @@ fn notices_come_at_once() {
             .map(|number| {
                 client.execute(way.tell(), &[&table_notice(number)]).unwrap();
                 let committed = Instant::now();
-                subscriber.until("the notice", |event| matches!(event, FeedEvent::Notices(_)).then_some(()));
+                subscriber.until("the notice", |event| matches!(event, FeedEvent::Notices { .. }).then_some(()));
                 committed.elapsed()
             })
             .collect();

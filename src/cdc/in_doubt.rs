@@ -22,6 +22,13 @@ impl InDoubt {
         running.extend(snapshot.running.iter().filter(|xid| xids.contains(&(**xid as u32))));
     }
 
+    /// The transaction with this number was told after all.
+    pub(crate) fn settle(&mut self, xid: u64) {
+        if let Some((_, running)) = &mut self.of {
+            running.retain(|running| *running != xid);
+        }
+    }
+
     /// The gap that it is when some of them have ended since.
     pub(crate) fn ended(&mut self, snapshot: &PgSnapshot) -> Option<Gap> {
         let (gap, running) = self.of.as_mut()?;

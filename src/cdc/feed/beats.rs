@@ -9,6 +9,11 @@ const BEAT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::f
 /// Heartbeats that may be under way: those before them are given up.
 const BEATS_UNDER_WAY: usize = 16;
 
+/// How long heartbeats are apart.
+pub(super) fn pause_between(max_staleness: Duration) -> Duration {
+    (max_staleness / BEATS_PER_LEASE).clamp(BEAT_PAUSE.0, BEAT_PAUSE.1)
+}
+
 /// A heartbeat on its way.
 pub(super) struct Beat {
     text: String,
@@ -34,7 +39,7 @@ impl Beats {
 
     /// When the next one is to be sent.
     pub fn due(&self, max_staleness: Duration) -> Instant {
-        self.last + (max_staleness / BEATS_PER_LEASE).clamp(BEAT_PAUSE.0, BEAT_PAUSE.1)
+        self.last + pause_between(max_staleness)
     }
 
     /// The call that sends the next one, now.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::cache::{Gap, Lsn, Notice};
+use crate::cache::{Gap, Lsn, Notice, PgSnapshot};
 
 /// What the threads that listen to a source tell. Each tells it in the order in which it happened.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub enum FeedEvent {
     },
     /// Every commit up to this position in the write-ahead log has been told.
     Applied(Lsn),
+    /// Which transactions had ended at a moment before now.
+    Snapshot(PgSnapshot),
     /// So many more notices came that are not proven to be ours, and that were left out.
     Foreign(u64),
     /// Something may have been missed.

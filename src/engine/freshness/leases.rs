@@ -138,7 +138,7 @@ impl<H: Host> Engine<H> {
                 freshness.reason.get_or_insert(reason);
             }
             FeedEvent::Notices { notices, .. } => self.queue_notices(source, notices),
-            FeedEvent::Applied(_) => {}
+            FeedEvent::Applied(_) | FeedEvent::Snapshot(_) => {}
             FeedEvent::Fingerprints(seen) => self.compare_definitions(source, &seen),
             FeedEvent::Vocabulary(number) => self.compare_vocabulary(store, source, number),
         }

@@ -11,8 +11,9 @@ use secrecy::ExposeSecret;
 use tokio_postgres::config::SslMode as Negotiation;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::Config;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::client::{Address, Client, OpenError, Shutdown};
+use super::client::{connect_wire, Address, Client, OpenError, Shutdown, Wire};
 use super::pooler::{marked, refuses_options};
 use super::refusal;
 use super::tls::Tls;
@@ -152,6 +153,34 @@ impl Connector {
         }
     }
 
+    /// A socket that is connected to the server.
+    ///
+    /// # Errors
+    /// What the network says.
+    pub(super) async fn wire(&self) -> io::Result<Wire> {
+        let SourceSettings { pg_host, pg_port, connect_timeout, .. } = &*self.settings;
+        connect_wire(pg_host, *pg_port, *connect_timeout).await
+    }
+
+    /// What makes TLS connections, if any are to be made.
+    pub(super) fn tls_connector(&self) -> Option<&MakeRustlsConnect> {
+        self.tls.as_ref().map(|tls| &tls.connector)
+    }
+
+    /// Who reads the write-ahead log. Read anew for each connection, because the password may have been rotated.
+    ///
+    /// # Errors
+    /// The password file cannot be read.
+    pub(super) fn replication_credentials(&self) -> io::Result<Credentials<'_>> {
+        let settings = &*self.settings;
+        let user = settings.pg_replication_user.as_ref().unwrap_or(&settings.pg_user);
+        let password = match &settings.pg_replication_password_file {
+            Some(path) => Some(read_password(path)?),
+            None => password(settings)?,
+        };
+        Ok(Credentials { user, password })
+    }
+
     fn open_by(&self, options: Option<&str>) -> Result<Client, ConnectError> {
         let Some(tls) = &self.tls else { return self.open_plain(options) };
         if self.settings.pg_sslmode != SslMode::Prefer {
@@ -194,13 +223,27 @@ fn set_options(config: &mut Config, options: Option<&str>, application_name: &st
     }
 }
 
+/// A role, and its password.
+pub(super) struct Credentials<'a> {
+    /// The role.
+    pub(super) user: &'a str,
+    /// Its password, if it has one.
+    pub(super) password: Option<Zeroizing<Vec<u8>>>,
+}
+
 fn set_password(config: &mut Config, settings: &SourceSettings) -> io::Result<()> {
-    if let Some(path) = &settings.pg_password_file {
-        config.password(&*read_password(path)?);
-    } else if let Some(password) = &settings.pg_password {
-        config.password(password.expose_secret());
+    if let Some(password) = password(settings)? {
+        config.password(&*password);
     }
     Ok(())
+}
+
+fn password(settings: &SourceSettings) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let given = || settings.pg_password.as_ref().map(|password| Zeroizing::new(password.expose_secret().into()));
+    match &settings.pg_password_file {
+        Some(path) => read_password(path).map(Some),
+        None => Ok(given()),
+    }
 }
 
 /// The file's bytes without the line end that editors and `echo` leave.

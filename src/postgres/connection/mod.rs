@@ -11,6 +11,7 @@ mod pool;
 pub(crate) mod pooler;
 pub(crate) mod pulses;
 mod refusal;
+pub(crate) mod replication;
 mod session;
 mod setup;
 mod statements;

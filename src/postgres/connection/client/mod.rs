@@ -25,13 +25,14 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Config, Connection, Error, NoTls, Notification, Row, SimpleQueryMessage, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use driver::{runtime, Driver, Limit};
-use guard::GuardedSocket;
+pub(in crate::postgres::connection) use driver::runtime;
+use driver::{Driver, Limit};
+pub(in crate::postgres::connection) use guard::GuardedSocket;
 pub(crate) use pulse::{Pulse, LATE};
 pub(crate) use request::{OnRows, Parts, Request, Typed, What};
 pub use shutdown::Shutdown;
 use tls::GuardedTls;
-use wire::Wire;
+pub(in crate::postgres::connection) use wire::{connect as connect_wire, Stream, Wire};
 
 /// Where a server is, and how long connecting to it may take.
 #[derive(Debug, Clone, Copy)]
