@@ -50,7 +50,7 @@ fn a_batch_tells_what_it_holds_in_order() {
     }
     let mut told = Vec::new();
     batch.tell(false, &mut |event| told.push(format!("{event:?}")));
-    assert_eq!(told[0], r#"Notices([Table(Name("t"))])"#);
+    assert_eq!(told[0], r#"Notices { xid: None, notices: [Table(Name("t"))] }"#);
     assert!(told.len() == 2 && told[1].starts_with("Beat {"), "{told:?}");
     assert_eq!((trust.foreign, trust.doubtful), (2, vec![("pgcache:2:gibberish".to_owned(), 7)]));
 }
