@@ -24,7 +24,7 @@ use crate::settings::{Invalidation, SourceSettings};
 pub use event::FeedEvent;
 pub use notify::Notify;
 pub use outbox::Outbox;
-pub use wal::Wal;
+pub use wal::{pgoutput, Wal};
 
 /// Who is told, in order.
 pub type Tell<'a> = dyn FnMut(FeedEvent) + 'a;
