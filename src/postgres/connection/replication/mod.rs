@@ -254,3 +254,6 @@ fn streamed(received: Received) -> Result<Streamed, ReplicationError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
