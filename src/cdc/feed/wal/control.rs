@@ -13,6 +13,10 @@ use crate::postgres::Pulses;
 
 /// What heartbeats are called in the log. Those of other servers have the same name.
 pub(super) const BEAT: &[u8] = b"pgcache";
+/// What the publication is; NULL: there is none.
+const PUBLICATION: &str = "\
+(SELECT pg_catalog.concat_ws(' ', oid, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot)
+   FROM pg_catalog.pg_publication WHERE pubname OPERATOR(pg_catalog.=) 'pgcache')";
 /// Heartbeats that may be under way: those before them are given up.
 const BEATS_UNDER_WAY: usize = 64;
 
@@ -22,6 +26,8 @@ pub(super) struct Control {
     /// What makes the heartbeats of this session unlike all others.
     name: String,
     number: u64,
+    /// What the publication was last.
+    publication: Option<String>,
     under_way: VecDeque<(String, Instant)>,
     last: Instant,
 }
@@ -49,7 +55,7 @@ impl Control {
             )));
         }
         let name = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        Ok(Self { connection, name, number: 0, under_way: VecDeque::new(), last: Instant::now() })
+        Ok(Self { connection, name, number: 0, publication: None, under_way: VecDeque::new(), last: Instant::now() })
     }
 
     /// When the next heartbeat is to be written.
@@ -68,7 +74,7 @@ impl Control {
             "BEGIN READ WRITE; SET LOCAL synchronous_commit = local;
              SELECT pg_catalog.pg_current_xact_id(), EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()),
                     pg_catalog.pg_logical_emit_message(true, 'pgcache', '{text}');
-             COMMIT; SELECT pg_catalog.pg_current_snapshot()"
+             COMMIT; SELECT pg_catalog.pg_current_snapshot(), {PUBLICATION}"
         );
         if self.under_way.len() >= BEATS_UNDER_WAY {
             self.under_way.pop_front();
@@ -82,6 +88,10 @@ impl Control {
             return Err(Lost("a heartbeat was answered by something else".into()));
         };
         known.own.ended(&started, xid);
+        // PostgreSQL 18 streams on without it.
+        if rows.get(1).and_then(|row| row.get(1)) != self.publication.as_deref() {
+            return Err(Lost("publication pgcache was dropped or altered".into()));
+        }
         Ok(Beaten { xid, snapshot })
     }
 
@@ -101,22 +111,27 @@ impl Control {
     /// # Errors
     /// What PostgreSQL says, but for the want of rights.
     pub(super) fn has_publication(&mut self) -> Result<bool, Lost> {
-        const EXISTS: &str = "SELECT 1 FROM pg_catalog.pg_publication WHERE pubname OPERATOR(pg_catalog.=) 'pgcache'";
-        const CREATE: &str = "BEGIN READ WRITE; CREATE PUBLICATION pgcache; COMMIT";
-        if first(&mut self.connection, EXISTS)?.is_some() {
-            return Ok(true);
+        if !self.sees_publication()? {
+            self.create_publication()?;
         }
-        match self.connection.ask(CREATE) {
-            Ok(_) => Ok(true),
-            Err(error) => {
-                let code = error.code().map(|code| code.code().to_owned());
-                self.connection.ask("ROLLBACK")?;
-                match code.as_deref() {
-                    // Nobody may, or another server was quicker.
-                    Some("42501" | "42710" | "23505") => Ok(first(&mut self.connection, EXISTS)?.is_some()),
-                    _ => Err(error.into()),
-                }
-            }
+        self.sees_publication()
+    }
+
+    fn sees_publication(&mut self) -> Result<bool, Lost> {
+        self.publication = first(&mut self.connection, &format!("SELECT {PUBLICATION}"))?;
+        Ok(self.publication.is_some())
+    }
+
+    fn create_publication(&mut self) -> Result<(), Lost> {
+        let Err(error) = self.connection.ask("BEGIN READ WRITE; CREATE PUBLICATION pgcache; COMMIT") else {
+            return Ok(());
+        };
+        let code = error.code().map(|code| code.code().to_owned());
+        self.connection.ask("ROLLBACK")?;
+        match code.as_deref() {
+            // Nobody may, or another server was quicker.
+            Some("42501" | "42710" | "23505") => Ok(()),
+            _ => Err(error.into()),
         }
     }
 
