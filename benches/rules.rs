@@ -126,6 +126,7 @@ fn plan() -> FlightPlan {
         deadline_ms: u64::MAX,
         prefix_len: 15,
         is_refresh: false,
+        guard: None,
     }
 }
 

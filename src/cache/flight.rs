@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use foldhash::quality::RandomState;
 
-use super::ttl;
+use super::{ttl, SnapshotGuard};
 
 /// Names one flight for as long as the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,7 +38,8 @@ pub struct RowTarget {
 }
 
 impl RowTarget {
-    fn is_uncertain(self) -> bool {
+    /// Whether any change of its table may be about the row.
+    pub fn is_uncertain(self) -> bool {
         self.needs_postgres || self.is_non_unique
     }
 }
@@ -56,6 +57,8 @@ pub struct FlightPlan {
     pub prefix_len: usize,
     /// Whether it loads anew what is stored already, for nobody in particular.
     pub is_refresh: bool,
+    /// What it has to see before it may fill; `None`: whatever it sees will do.
+    pub guard: Option<Box<SnapshotGuard>>,
 }
 
 impl FlightPlan {
@@ -89,6 +92,23 @@ pub struct CompletedFlight<W> {
     pub waiters: Vec<W>,
     /// How many of them, the first ones, were handed over by a flight that this one replaced.
     pub handed_over: usize,
+    /// How many of them, the first ones, came before it began: whatever it brings is new enough for them.
+    pub early: usize,
+}
+
+impl<W> CompletedFlight<W> {
+    /// Takes out those who came while it was under way.
+    pub fn take_late(&mut self) -> Vec<W> {
+        self.waiters.split_off(self.early.min(self.waiters.len()))
+    }
+
+    /// Those who have waited for another flight wait for this one now, which began after they came.
+    fn take_over(&mut self, waiters: Vec<W>) {
+        let before = self.handed_over;
+        self.handed_over += waiters.len();
+        self.early += waiters.len();
+        self.waiters.splice(before..before, waiters);
+    }
 }
 
 /// All flights under way. `W` stands for whoever waits.
@@ -146,8 +166,16 @@ impl<W> Flights<W> {
         self.uncertain += usize::from(plan.is_uncertain());
         let key: Rc<[u8]> = Rc::from(key);
         self.joinable.insert(Rc::clone(&key), id);
-        self.live.insert(id, CompletedFlight { key, plan, may_fill: true, waiters, handed_over: 0 });
+        let early = waiters.len();
+        self.live.insert(id, CompletedFlight { key, plan, may_fill: true, waiters, handed_over: 0, early });
         id
+    }
+
+    /// Flight `id`, which begins now, may fill only if its load sees what `guard` says.
+    pub fn guard(&mut self, id: FlightId, guard: SnapshotGuard) {
+        if let Some(flight) = self.live.get_mut(&id) {
+            flight.plan.guard = Some(Box::new(guard));
+        }
     }
 
     /// The load of flight `id` came back, or could not be asked for. `None`: it was given up before.
@@ -171,10 +199,28 @@ impl<W> Flights<W> {
         }
         let handed = completed.waiters.split_off(completed.handed_over);
         next.plan.ttl_s = ttl::shorter(next.plan.ttl_s, completed.plan.ttl_s);
-        let before = next.handed_over;
-        next.handed_over += handed.len();
-        next.waiters.splice(before..before, handed);
+        next.take_over(handed);
         !completed.waiters.is_empty() && self.supersede_key(key)
+    }
+
+    /// `late` came while a load was under way that saw too little for them. They wait for the flight that is under way for `key` by now,
+    /// which began after they came, or for a new one, which is returned: the caller must have it loaded.
+    pub fn rejoin(&mut self, key: &[u8], plan: FlightPlan, late: Vec<W>) -> Option<FlightId> {
+        let next = self.joinable.get(key).and_then(|id| self.live.get_mut(id));
+        if let Some(next) = next.filter(|next| !next.plan.is_refresh) {
+            next.plan.ttl_s = ttl::shorter(next.plan.ttl_s, plan.ttl_s);
+            next.take_over(late);
+            return None;
+        }
+        self.supersede_key(key);
+        let id = self.start(key, plan, vec![]);
+        self.live.get_mut(&id)?.take_over(late);
+        Some(id)
+    }
+
+    /// Whether the flight is under way.
+    pub fn is_under_way(&self, id: FlightId) -> bool {
+        self.live.contains_key(&id)
     }
 
     /// `key` was invalidated or written: its flight may no longer fill or be joined. Says whether there was one.

@@ -9,7 +9,14 @@ fn row(table: u64) -> RowTarget {
 }
 
 fn plan(table: u64) -> FlightPlan {
-    FlightPlan { target: Target::Row(row(table)), ttl_s: 60, deadline_ms: 1000, prefix_len: 0, is_refresh: false }
+    FlightPlan {
+        target: Target::Row(row(table)),
+        ttl_s: 60,
+        deadline_ms: 1000,
+        prefix_len: 0,
+        is_refresh: false,
+        guard: None,
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod lost;
 mod own;
 mod secret;
 
+pub(crate) use in_doubt::InDoubt;
 pub use known::Known;
 pub use lost::Lost;
 pub use secret::Secret;

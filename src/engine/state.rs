@@ -183,8 +183,8 @@ impl<H: Host> Engine<H> {
     /// Applies one thing, in the order: notices of changes, answers of the flight that completed, flights of the statement that came
     /// back, messages. Returns whether there was one.
     fn take_one(&mut self, ctx: H::Context<'_>) -> bool {
-        if let Some((source, notice)) = self.freshness.notices.pop_front() {
-            self.on_notice(ctx, source, &notice);
+        if let Some((source, xid, notice)) = self.freshness.notices.pop_front() {
+            self.on_notice(ctx, source, xid, &notice);
         } else if let Some((waiting, answered)) = self.loads.answers.pop_front() {
             self.answer(ctx, waiting, &answered);
         } else if let Some(completion) = self.loads.completions.pop_front() {
@@ -211,19 +211,21 @@ impl<H: Host> Engine<H> {
     }
 
     /// Takes over notices, to be applied one by one and before anything that was sent after them.
-    pub fn queue_notices(&mut self, source: SourceIndex, notices: Vec<Notice>) {
-        self.freshness.notices.extend(notices.into_iter().map(|notice| (source, notice)));
+    pub fn queue_notices(&mut self, source: SourceIndex, xid: Option<u64>, notices: Vec<Notice>) {
+        self.freshness.notices.extend(notices.into_iter().map(|notice| (source, xid, notice)));
     }
 
     fn apply(&mut self, ctx: H::Context<'_>, message: Message) {
         match message {
-            Message::CompletedFlight { outcomes, timings } => {
+            Message::CompletedFlight { outcomes, snapshot, timings } => {
+                let snapshot = snapshot.map(Rc::new);
                 self.counters.statements += 1;
                 self.counters.keys_loaded += outcomes.len() as u64;
                 let completions = outcomes.into_iter();
                 self.loads.completions.extend(completions.map(|(flight, outcome)| Completion {
                     flight,
                     outcome,
+                    snapshot: snapshot.clone(),
                     timings,
                 }));
             }
@@ -288,6 +290,7 @@ impl<H: Host> Engine<H> {
         for completed in self.loads.flights.expire(now_ms) {
             self.expire_flight(store, completed, timed_out());
         }
+        self.forget_repeats();
         self.watch_leases(now_ms);
         self.settle_pending_invalidations(store);
         self.apply_bulk_invalidations(store);

@@ -7,6 +7,7 @@ mod error;
 pub mod query;
 pub mod rows;
 mod session_error;
+pub mod visibility;
 
 pub use connection::{Client, Condition, HealthReport, Identity, OnTransition, PooledSession, Pulses};
 pub use connection::{Server, Session, Shutdown, Source, Transition};

@@ -361,7 +361,7 @@ pub const ALL: &[Definition] = &[
         "test_unguarded",
         "no",
         ValueKind::Flag,
-        "With test_hooks: loads that were superseded are stored all the same",
+        "With test_hooks: loads that were superseded, or did not see what was told, are stored all the same",
     )
     .runtime(),
 ];

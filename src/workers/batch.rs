@@ -24,6 +24,8 @@ pub struct Task {
     pub pushed: Instant,
     /// When nobody waits any more.
     pub deadline: Instant,
+    /// Whether PostgreSQL is to be asked beforehand which transactions it shows.
+    pub is_guarded: bool,
 }
 
 /// Loads that one statement can serve together.

@@ -229,14 +229,19 @@ impl EventSink {
     /// Whether this is left out, because the main thread has too much to do. Once it has caught up there is a gap, and
     /// until then no sign of life.
     fn is_dropped(&mut self, event: &FeedEvent) -> bool {
-        let waiting = self.config.sender.waiting();
+        let (waiting, was_flooded) = (self.config.sender.waiting(), self.is_flooded);
         if self.is_flooded && waiting <= FLOOD.1 {
             self.is_flooded = false;
             self.send(FeedEvent::Gap(Gap::Overflow));
         } else if waiting >= FLOOD.0 {
             self.is_flooded = true;
         }
-        self.is_flooded && matches!(event, FeedEvent::Notices { .. } | FeedEvent::Beat { .. } | FeedEvent::Applied(_))
+        match event {
+            FeedEvent::Notices { .. } | FeedEvent::Beat { .. } | FeedEvent::Applied(_) => self.is_flooded,
+            // That which comes with the gap may have been taken before what was left out last.
+            FeedEvent::Snapshot(_) => was_flooded,
+            _ => false,
+        }
     }
 
     fn send(&self, event: FeedEvent) {

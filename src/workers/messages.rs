@@ -6,7 +6,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::watch_request::WatchAnswer;
-use crate::cache::{Error, FlightId, TableDefinition, Timings};
+use crate::cache::{Error, FlightId, PgSnapshot, TableDefinition, Timings};
 use crate::postgres::query::{QueryDescription, QueryPlan};
 use crate::postgres::rows::load::Fetched;
 use crate::postgres::Transition;
@@ -23,6 +23,8 @@ pub enum Message {
     CompletedFlight {
         /// Every flight and what it brought.
         outcomes: Vec<(FlightId, Result<Fetched, Error>)>,
+        /// Which transactions PostgreSQL showed before the statement, if one of the flights has to know.
+        snapshot: Option<PgSnapshot>,
         /// How long the first of them waited for a worker, and how long the statement took.
         timings: Timings,
     },

@@ -25,7 +25,7 @@ fn batch() -> Arc<Batch> {
 
 fn task(keys: u64) -> Task {
     let keys = (0..keys).map(|n| (FlightId(n), KeyValues::default())).collect();
-    Task { keys, pushed: Instant::now(), deadline: Instant::now() }
+    Task { keys, pushed: Instant::now(), deadline: Instant::now(), is_guarded: false }
 }
 
 const LIMITS: Limits = Limits { queue_limit: 10, batch_max: 3, calls: true };

@@ -9,10 +9,10 @@ use super::accounted::AccountedQuery;
 use super::batch::Task;
 use super::messages::Message;
 use super::worker::{HandOver, Worker};
-use crate::cache::FlightId;
+use crate::cache::{FlightId, PgSnapshot};
 use crate::postgres::query::{Discovery, QueryLimits, QueryPlan, QueryRows};
 use crate::postgres::rows::load::{Fetched, KeyValues};
-use crate::postgres::{query, Session};
+use crate::postgres::{query, visibility, Session};
 
 /// Most bytes of one answer: it stands in memory several times on its way to the client.
 const MAX_BYTES: usize = 64 << 20;
@@ -23,13 +23,15 @@ struct Asked<'t> {
     /// A JSON array.
     params: &'t str,
     deadline: Instant,
+    /// Whether it has to say what PostgreSQL showed.
+    is_guarded: bool,
 }
 
 fn asked(tasks: &[Task]) -> impl Iterator<Item = Asked<'_>> {
-    let each = tasks.iter().flat_map(|task| task.keys.iter().map(|key| (task.deadline, key)));
-    each.map(|(deadline, (flight, values)): (Instant, &(FlightId, KeyValues))| {
+    let each = tasks.iter().flat_map(|task| task.keys.iter().map(move |key| (task, key)));
+    each.map(|(task, (flight, values)): (&Task, &(FlightId, KeyValues))| {
         let params = values.first().map_or("[]", |params| &**params);
-        Asked { flight: *flight, params, deadline }
+        Asked { flight: *flight, params, deadline: task.deadline, is_guarded: task.is_guarded }
     })
 }
 
@@ -51,10 +53,10 @@ impl Worker {
     fn run_some(&self, plan: &AccountedQuery, some: &[Asked<'_>], hand_over: HandOver<'_>) {
         let mut is_over = vec![false; some.len()];
         if some.len() > 1 {
-            self.run_together(plan, some, &mut |loaded| {
+            self.run_together(plan, some, &mut |loaded, snapshot| {
                 loaded.iter().for_each(|(index, _)| is_over[*index] = true);
                 let outcome = |(index, rows): (usize, _)| (some[index].flight, Ok(Fetched::Rows(rows, None)));
-                hand_over(loaded.into_iter().map(outcome).collect());
+                hand_over(loaded.into_iter().map(outcome).collect(), snapshot);
             });
         }
         let left = some.iter().zip(is_over).filter(|(_, is_over)| !is_over);
@@ -65,13 +67,16 @@ impl Worker {
         &self,
         query: &AccountedQuery,
         some: &[Asked<'_>],
-        hand_over: &mut dyn FnMut(Vec<(usize, QueryRows)>),
+        hand_over: &mut dyn FnMut(Vec<(usize, QueryRows)>, Option<PgSnapshot>),
     ) {
         let params: Vec<&str> = some.iter().map(|asked| asked.params).collect();
         let deadline = some.iter().map(|asked| asked.deadline).max().unwrap_or_else(Instant::now);
+        let is_guarded = some.iter().any(|asked| asked.is_guarded);
         let ran = self.with_session(deadline, |session| {
             session.use_vocabulary(query.vocabulary);
-            query::run_together(session, &query.plan, &params, self.limits(), hand_over)
+            let snapshot = visibility::look(session, is_guarded)?;
+            let mut hand_over = |loaded| hand_over(loaded, snapshot.clone());
+            query::run_together(session, &query.plan, &params, self.limits(), &mut hand_over)
         });
         if let Err(failure) = ran {
             log::debug!("runs of {} in one transaction failed: {failure:?}", query.plan.title);
@@ -83,19 +88,20 @@ impl Worker {
     }
 
     fn run_query(&self, query: &AccountedQuery, asked: &Asked<'_>, hand_over: HandOver<'_>) {
-        let mut early = |rows| hand_over(vec![(asked.flight, Ok(Fetched::Rows(rows, None)))]);
         let ran = self.with_session(asked.deadline, |session| {
             session.use_vocabulary(query.vocabulary);
+            let snapshot = visibility::look(session, asked.is_guarded)?;
+            let mut early = |rows| hand_over(vec![(asked.flight, Ok(Fetched::Rows(rows, None)))], snapshot.clone());
             let ran = query::run(session, &query.plan, asked.params, self.limits(), query.is_plain, &mut early)?;
             match ran {
-                Ok(Some(rows)) => self.accounted(session, query, rows).map(|fetched| Some(Ok(fetched))),
+                Ok(Some(rows)) => self.accounted(session, query, rows).map(|fetched| Some((Ok(fetched), snapshot))),
                 Ok(None) => Ok(None),
-                Err(error) => Ok(Some(Err(error))),
+                Err(error) => Ok(Some((Err(error), None))),
             }
         });
-        let late = ran.unwrap_or_else(|failure| Some(Err(failure.into_error(&query.plan.title))));
-        if let Some(outcome) = late {
-            hand_over(vec![(asked.flight, outcome)]);
+        let late = ran.unwrap_or_else(|failure| Some((Err(failure.into_error(&query.plan.title)), None)));
+        if let Some((outcome, snapshot)) = late {
+            hand_over(vec![(asked.flight, outcome)], snapshot);
         }
     }
 

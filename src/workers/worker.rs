@@ -11,15 +11,29 @@ use super::messages::{Message, MessageSender, SourceIndex};
 use super::plan::Plan;
 use super::queue::{Queue, Work};
 use crate::cache::timings::micros;
-use crate::cache::{Error, ErrorKind, FlightId, Rule, TableDefinition, Timings};
+use crate::cache::{Error, ErrorKind, FlightId, PgSnapshot, Rule, TableDefinition, Timings};
 use crate::postgres::rows::load;
 use crate::postgres::rows::load::{Fetched, KeyValues};
 use crate::postgres::rows::statement::LoadPlan;
-use crate::postgres::{catalog, Session, SessionError, Source};
+use crate::postgres::{catalog, visibility, Session, SessionError, Source};
 use crate::settings::Shared;
 
-/// Takes what flights brought, as soon as it is there.
-pub(super) type HandOver<'a> = &'a dyn Fn(Vec<(FlightId, Result<Fetched, Error>)>);
+/// Takes what flights brought, as soon as it is there, and what PostgreSQL showed before, where one of them has to know.
+pub(super) type HandOver<'a> = &'a dyn Fn(Outcomes, Option<PgSnapshot>);
+
+/// What each flight brought.
+type Outcomes = Vec<(FlightId, Result<Fetched, Error>)>;
+
+/// What each key brought, and what PostgreSQL showed before.
+type Loaded = (Vec<load::Outcome>, Option<PgSnapshot>);
+
+/// Rows that are to be loaded.
+struct Load<'t> {
+    keys: &'t [&'t KeyValues],
+    deadline: Instant,
+    /// Whether one of them has to say what PostgreSQL showed.
+    is_guarded: bool,
+}
 
 /// A worker. Cheap to clone, one for each thread.
 #[derive(Debug, Clone)]
@@ -94,17 +108,17 @@ impl Worker {
         }
         let waited = tasks.iter().map(|task| now.saturating_duration_since(task.pushed)).max();
         let queue_us = micros(waited.unwrap_or_default());
-        let hand_over = |outcomes| {
+        let hand_over = |outcomes, snapshot| {
             let timings = Timings { queue_us, postgres_us: micros(now.elapsed()), ..Timings::default() };
             self.dawdle();
-            self.sender.send(Message::CompletedFlight { outcomes, timings });
+            self.sender.send(Message::CompletedFlight { outcomes, snapshot, timings });
         };
         // A panic in here must still answer those who wait; a flight that has completed takes no second answer.
         let loaded = catch_unwind(AssertUnwindSafe(|| self.load_tasks(plan, &tasks, &hand_over)));
         if loaded.is_err() {
             log::error!("a worker panicked while loading {}", plan.title());
             let text = "internal error: a worker panicked, see the log";
-            hand_over(everyone(&tasks, &Error::new(ErrorKind::Malformed, text)));
+            hand_over(everyone(&tasks, &Error::new(ErrorKind::Malformed, text)), None);
         }
     }
 
@@ -117,43 +131,40 @@ impl Worker {
 
     fn load_tasks(&self, plan: &Plan, tasks: &[Task], hand_over: HandOver<'_>) {
         match plan {
-            Plan::Rows(plan) => hand_over(self.load_rows(plan, tasks)),
+            Plan::Rows(plan) => {
+                let (outcomes, snapshot) = self.load_rows(plan, tasks);
+                hand_over(outcomes, snapshot);
+            }
             Plan::Query(plan) => self.run_queries(plan, tasks, hand_over),
         }
     }
 
-    fn load_rows(&self, plan: &LoadPlan, tasks: &[Task]) -> Vec<(FlightId, Result<Fetched, Error>)> {
+    fn load_rows(&self, plan: &LoadPlan, tasks: &[Task]) -> (Outcomes, Option<PgSnapshot>) {
         let keys: Vec<&KeyValues> = tasks.iter().flat_map(|task| &task.keys).map(|(_, values)| values).collect();
         let deadline = tasks.iter().map(|task| task.deadline).max().unwrap_or_else(Instant::now);
+        let load = Load { keys: &keys, deadline, is_guarded: tasks.iter().any(|task| task.is_guarded) };
         let what = &plan.table.display;
-        let loaded = match self.with_session(deadline, |session| load::load(session, plan, &keys)) {
-            Err(failure) if failure.means_catalog_changed() => self.load_redefined(plan, &keys, deadline, failure),
+        let loaded = match self.load_now(plan, &load) {
+            Err(failure) if failure.means_catalog_changed() => self.load_redefined(plan, &load, failure),
             loaded => loaded.map_err(|failure| failure.into_error(what)),
         };
         match loaded {
-            Ok(outcomes) => flights(tasks).zip(outcomes).collect(),
-            Err(error) => everyone(tasks, &error),
+            Ok((outcomes, snapshot)) => (flights(tasks).zip(outcomes).collect(), snapshot),
+            Err(error) => (everyone(tasks, &error), None),
         }
     }
 
     /// PostgreSQL says that the relation is no longer what the plan was built for: reads the catalog again,
     /// tells the main thread, and loads by what it is now.
-    fn load_redefined(
-        &self,
-        plan: &LoadPlan,
-        keys: &[&KeyValues],
-        deadline: Instant,
-        cause: SessionError,
-    ) -> Result<Vec<load::Outcome>, Error> {
+    fn load_redefined(&self, plan: &LoadPlan, load: &Load<'_>, cause: SessionError) -> Result<Loaded, Error> {
         let what = &plan.table.display;
-        let described = self.describe_now(what, deadline);
+        let described = self.describe_now(what, load.deadline);
         let (described, asked) = described.map_err(|failure| failure.into_error(what))?;
         let redefined = |definition| Message::Redefined { source: self.index, oid: plan.table.oid, definition, asked };
         let definition = match described {
             // A statement that was prepared for what the table had been before is forgotten by now.
             Ok(definition) if definition == *plan.table && cause.means_outdated() => {
-                let loaded = self.with_session(deadline, |session| load::load(session, plan, keys));
-                return loaded.map_err(|failure| failure.into_error(what));
+                return self.load_now(plan, load).map_err(|failure| failure.into_error(what));
             }
             Ok(definition) if definition == *plan.table => return Err(cause.into_error(what)),
             Ok(definition) => Arc::new(definition),
@@ -164,8 +175,15 @@ impl Worker {
         };
         self.sender.send(redefined(Some(Arc::clone(&definition))));
         let plan = replan(plan, definition)?;
-        let loaded = self.with_session(deadline, |session| load::load(session, &plan, keys));
-        loaded.map_err(|failure| failure.into_error(what))
+        self.load_now(&plan, load).map_err(|failure| failure.into_error(what))
+    }
+
+    /// Loads by `plan`. Another session is asked again what it sees.
+    fn load_now(&self, plan: &LoadPlan, load: &Load<'_>) -> Result<Loaded, SessionError> {
+        self.with_session(load.deadline, |session| {
+            let snapshot = visibility::look(session, load.is_guarded)?;
+            Ok((load::load(session, plan, load.keys)?, snapshot))
+        })
     }
 
     /// Runs `work` on a session with the statement timeout of now.
@@ -205,6 +223,6 @@ fn flights(tasks: &[Task]) -> impl Iterator<Item = FlightId> + '_ {
     tasks.iter().flat_map(|task| &task.keys).map(|(flight, _)| *flight)
 }
 
-fn everyone(tasks: &[Task], error: &Error) -> Vec<(FlightId, Result<Fetched, Error>)> {
+fn everyone(tasks: &[Task], error: &Error) -> Outcomes {
     flights(tasks).map(|flight| (flight, Err(error.clone()))).collect()
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::client::{code, text, told, ID};
-use crate::cache::{Answer, Error, ErrorKind, Reply};
+use crate::cache::{Answer, Error, ErrorKind, Notice, Relation, Reply};
 use crate::engine::queries::{Asked, Wanted, What};
-use crate::engine::tests::cache::{table, Cache};
-use crate::postgres::query::{QueryDescription, QueryRows};
+use crate::engine::tests::cache::{other_table, table, Cache};
+use crate::postgres::query::{Discovery, QueryDescription, QueryRows};
 use crate::postgres::rows::load::Fetched;
 
 const SQL: &str = "SELECT * FROM t";
@@ -32,7 +32,11 @@ fn query(cache: &mut Cache, tags: &[&str]) -> Option<Reply> {
 /// PostgreSQL says that the query reads `t`, or why it cannot be run.
 fn described(cache: &mut Cache, result: Result<(), Error>) {
     let plan = cache.engine.plan_asked(SQL).expect("PostgreSQL is asked");
-    let description = QueryDescription {
+    cache.engine.query_described(&cache.store, 0, &plan, result.map(|()| description()), Instant::now());
+}
+
+fn description() -> QueryDescription {
+    QueryDescription {
         tables: vec![table()],
         relations: vec![1],
         untracked: vec![],
@@ -40,14 +44,19 @@ fn described(cache: &mut Cache, result: Result<(), Error>) {
         named: vec![],
         runs_code: false,
         vocabulary: 0,
-    };
-    cache.engine.query_described(&cache.store, 0, &plan, result.map(|()| description), Instant::now());
+    }
 }
 
 fn rows(cache: &mut Cache, json: &str) {
+    rows_seeing(cache, json, None);
+}
+
+/// The same of a query that was run after PostgreSQL showed `seen`.
+fn rows_seeing(cache: &mut Cache, json: &str, seen: Option<&str>) {
     let load = *cache.loads().first().expect("a load is under way");
     let rows = QueryRows { json: Arc::from(json.as_bytes()), relations: Box::new([1]), reads_clock: false };
-    cache.complete(load, Ok(Fetched::Rows(rows, None)));
+    let seen = seen.map(|seen| seen.parse().expect("a snapshot"));
+    cache.complete_seeing(load, Ok(Fetched::Rows(rows, None)), seen);
 }
 
 /// A cache that holds the result under `tags`.
@@ -123,4 +132,62 @@ fn in_multi_a_result_has_to_be_cached() {
     cache.store.clients.is_in_multi.set(true);
     assert_eq!(text(query(&mut cache, &[])), ROWS);
     assert_eq!(code(query(&mut cache, &["new"])), "PGMISS");
+}
+
+/// Transaction 7 is told to have changed table `oid`, and may not be visible.
+fn told_early(cache: &mut Cache, oid: u32) {
+    cache.told(Some(7), &Notice::Table(Relation::Oid(oid)));
+}
+
+#[test]
+fn a_result_without_a_change_that_was_told_is_answered_and_not_stored() {
+    let mut cache = Cache::with(&["query", "any", "invalidation", "wal"]);
+    query(&mut cache, &[]);
+    told_early(&mut cache, 1);
+    described(&mut cache, Ok(()));
+    rows_seeing(&mut cache, "[]", Some("7:9:7"));
+    assert_eq!(told(&mut cache), [(1, "[]".into())]);
+    assert_eq!(text(query(&mut cache, &[])), "waits");
+    rows_seeing(&mut cache, ROWS, Some("9:9:"));
+    assert_eq!(text(query(&mut cache, &[])), ROWS);
+}
+
+#[test]
+fn who_joins_a_query_that_saw_too_little_is_answered_by_the_next_one() {
+    let mut cache = Cache::with(&["query", "any", "invalidation", "wal"]);
+    query(&mut cache, &[]);
+    told_early(&mut cache, 1);
+    described(&mut cache, Ok(()));
+    query(&mut cache, &[]);
+    rows_seeing(&mut cache, "[]", Some("7:9:7"));
+    assert_eq!(told(&mut cache), [(1, "[]".into())]);
+    rows_seeing(&mut cache, ROWS, Some("9:9:"));
+    assert_eq!(told(&mut cache), [(2, ROWS.into())]);
+    assert_eq!(text(query(&mut cache, &[])), ROWS);
+}
+
+#[test]
+fn a_change_of_a_table_that_it_does_not_read_guards_no_query() {
+    let mut cache = Cache::with(&["query", "any", "invalidation", "wal"]);
+    query(&mut cache, &[]);
+    told_early(&mut cache, 2);
+    described(&mut cache, Ok(()));
+    rows(&mut cache, ROWS);
+    assert_eq!(text(query(&mut cache, &[])), ROWS);
+}
+
+/// What it was not known to read could not guard it.
+#[test]
+fn a_result_that_has_turned_out_to_read_more_is_not_stored() {
+    let mut cache = Cache::with(&["query", "any", "invalidation", "wal"]);
+    cache.add(other_table());
+    told_early(&mut cache, 9);
+    query(&mut cache, &[]);
+    described(&mut cache, Ok(()));
+    let load = cache.loads()[0];
+    let rows = QueryRows { json: Arc::from(ROWS.as_bytes()), relations: Box::new([1, 2]), reads_clock: false };
+    let description = QueryDescription { tables: vec![other_table()], relations: vec![2], ..description() };
+    let discovery = Discovery { description, asked: Instant::now() };
+    cache.complete(load, Ok(Fetched::Rows(rows, Some(Box::new(discovery)))));
+    assert_eq!(text(query(&mut cache, &[])), "waits");
 }

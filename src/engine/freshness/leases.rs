@@ -1,7 +1,9 @@
 //! How far each source's change notices can be relied on, and what follows when they cannot.
 
+use crate::cache::invisible::InvisibleTransactions;
 use crate::cache::lease::{Lease, LeaseStatus};
 use crate::cache::Gap;
+use crate::cdc::InDoubt;
 use crate::clock::monotonic_ms_of;
 use crate::engine::catalog::sources::ActiveSource;
 use crate::engine::host::Host;
@@ -38,6 +40,10 @@ pub struct SourceFreshness {
     pub foreign: u64,
     /// When the log was told of them last, on the same clock.
     foreign_told_ms: Option<u64>,
+    /// Transactions that were told and may not be visible.
+    pub invisible: InvisibleTransactions,
+    /// Transactions that ran when notices were lost.
+    pub(super) in_doubt: InDoubt,
 }
 
 impl Leases {
@@ -51,6 +57,8 @@ impl Leases {
             told: (LeaseStatus::Connecting, 0),
             foreign: 0,
             foreign_told_ms: None,
+            invisible: InvisibleTransactions::default(),
+            in_doubt: InDoubt::default(),
         };
         Self { sources: modes.map(fresh).collect() }
     }
@@ -118,6 +126,9 @@ impl<H: Host> Engine<H> {
         match event {
             FeedEvent::Opened { gap } => {
                 freshness.is_open = true;
+                if gap == Some(Gap::FailedOver) {
+                    freshness.invisible.change_server();
+                }
                 if let Some(gap) = gap {
                     self.gap(store, source, gap);
                 }
@@ -128,7 +139,12 @@ impl<H: Host> Engine<H> {
                 freshness.reason = None;
             }
             FeedEvent::Foreign(count) => freshness.left_out(count, self.sources.name(source), store.monotonic_ms()),
-            FeedEvent::Gap(gap) => self.gap(store, source, gap),
+            FeedEvent::Gap(gap) => {
+                if gap == Gap::Overflow && freshness.mode == Invalidation::Wal {
+                    freshness.invisible.lose();
+                }
+                self.gap(store, source, gap);
+            }
             FeedEvent::Closed(reason) => {
                 freshness.is_open = false;
                 self.closed(source, reason);
@@ -137,8 +153,9 @@ impl<H: Host> Engine<H> {
                 let reason = format!("definitions cannot be compared: {reason}");
                 freshness.reason.get_or_insert(reason);
             }
-            FeedEvent::Notices { notices, .. } => self.queue_notices(source, notices),
-            FeedEvent::Applied(_) | FeedEvent::Snapshot(_) => {}
+            FeedEvent::Notices { xid, notices } => self.queue_notices(source, xid, notices),
+            FeedEvent::Snapshot(snapshot) => self.on_snapshot(store, source, &snapshot),
+            FeedEvent::Applied(_) => {}
             FeedEvent::Fingerprints(seen) => self.compare_definitions(source, &seen),
             FeedEvent::Vocabulary(number) => self.compare_vocabulary(store, source, number),
         }

@@ -7,6 +7,7 @@ pub mod notices;
 pub mod pending_invalidations;
 pub mod suspect;
 pub mod sweep;
+pub mod visibility;
 
 use std::collections::VecDeque;
 
@@ -27,8 +28,8 @@ pub struct Freshness<C> {
     pub(in crate::engine) pending_invalidations: PendingInvalidations,
     /// The search for entries of earlier epochs.
     pub(in crate::engine) sweep: Sweep<C>,
-    /// Notices that were not applied yet.
-    pub(in crate::engine) notices: VecDeque<(SourceIndex, Notice)>,
+    /// Notices that were not applied yet, each with the transaction that tells it, where that may not be visible.
+    pub(in crate::engine) notices: VecDeque<(SourceIndex, Option<u64>, Notice)>,
 }
 
 impl<C: Default> Freshness<C> {

@@ -21,9 +21,15 @@ enum Named {
 }
 
 impl<H: Host> Engine<H> {
-    /// One change was committed.
-    pub fn on_notice(&mut self, store: impl Store, source: SourceIndex, notice: &Notice) {
+    /// One change was committed, by transaction `xid` if that may not be visible yet.
+    pub fn on_notice(&mut self, store: impl Store, source: SourceIndex, xid: Option<u64>, notice: &Notice) {
         self.counters.notices += 1;
+        self.begin_telling(source, xid, notice);
+        self.apply_notice(store, source, notice);
+        self.end_telling(source);
+    }
+
+    fn apply_notice(&mut self, store: impl Store, source: SourceIndex, notice: &Notice) {
         match notice {
             Notice::Rows { relation, rows } => {
                 for table in self.catalog.tables.concerned_by(source, relation) {
@@ -57,6 +63,7 @@ impl<H: Host> Engine<H> {
 
     /// Ends the epoch of `table`. On a replica its master does; until its record comes nothing is served.
     pub fn drop_table(&mut self, store: impl Store, table: &Rc<Table>) {
+        self.touch_table(table);
         if store.is_replica() {
             self.counters.superseded += self.loads.flights.supersede_table(table.id) as u64;
             self.freshness.pending_invalidations.add_table(table.id, store.monotonic_ms());
@@ -91,6 +98,7 @@ impl<H: Host> Engine<H> {
     }
 
     fn drop_named(&mut self, store: impl Store, table: &Rc<Table>, lookup_key: &[u8]) {
+        self.touch_row(table, lookup_key);
         let cache_key = [&table.prefix, lookup_key].concat();
         self.counters.superseded += u64::from(self.loads.flights.supersede_key(&cache_key));
         self.remove_or_doubt(store, table, &cache_key);

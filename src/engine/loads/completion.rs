@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::cache::flight::{CompletedFlight, Target};
-use crate::cache::{Age, Error, ErrorKind, FlightId, Timings};
+use crate::cache::{Age, Error, ErrorKind, FlightId, PgSnapshot, Timings};
 use crate::clock::Tick;
 use crate::engine::host::Host;
 use crate::engine::loads::entries::Found;
@@ -19,6 +19,8 @@ pub struct Completion {
     pub flight: FlightId,
     /// The row, or why there is none.
     pub outcome: Result<Fetched, Error>,
+    /// What PostgreSQL showed before it was loaded, where that matters.
+    pub snapshot: Option<Rc<PgSnapshot>>,
     /// How long it waited and the statement took.
     pub timings: Timings,
 }
@@ -26,14 +28,20 @@ pub struct Completion {
 impl<H: Host> Engine<H> {
     /// A load came back for one flight.
     pub fn complete(&mut self, store: impl Store, completion: Completion) {
+        let repeat = self.loads.repeats.take(completion.flight);
         let Some(mut completed) = self.loads.flights.complete(completion.flight) else { return };
-        let (began, Completion { outcome, timings, .. }) = (Tick::now(), completion);
+        let (began, Completion { outcome, snapshot, timings, .. }) = (Tick::now(), completion);
         let load = self.query_load_of(&completed);
+        let shows_all = outcome.is_err() || self.check_guard(&mut completed, load.as_ref(), snapshot.as_deref());
+        let late = repeat.filter(|_| !shows_all).map(|repeat| (repeat, completed.take_late()));
         let loaded = match &load {
             Some(load) => self.complete_query(store, &mut completed, load, outcome),
             None => self.complete_row(store, &mut completed, outcome),
         };
         self.emit_load(store, &completed, load.as_ref(), loaded.as_ref().map(|_| timings.postgres_us));
+        if let Some((repeat, late)) = late.filter(|(_, late)| !late.is_empty()) {
+            self.load_again(store, &completed, load.as_ref(), late, repeat);
+        }
         let timings = Timings { main_us: began.elapsed_us(), ..timings };
         match loaded {
             Err(error) => self.fail_flight(store, completed, error, timings),

@@ -40,11 +40,14 @@ impl<K: StoreKey> RowLoad<K> {
 #[derive(Debug, Default)]
 pub struct LoadRequests {
     tasks: Vec<(Arc<Batch>, Keys)>,
+    /// Whether one of them has to say what it saw.
+    is_guarded: bool,
 }
 
 impl LoadRequests {
-    /// Adds the load of a flight to those of its statement.
-    pub fn add(&mut self, batch: &Arc<Batch>, flight: FlightId, values: KeyValues) {
+    /// Adds the load of a flight to those of its statement. `is_guarded`: whether it has to say what it saw.
+    pub fn add(&mut self, batch: &Arc<Batch>, flight: FlightId, values: KeyValues, is_guarded: bool) {
+        self.is_guarded |= is_guarded;
         match self.tasks.iter_mut().find(|(known, _)| Arc::ptr_eq(known, batch)) {
             Some((_, keys)) => keys.push((flight, values)),
             None => self.tasks.push((Arc::clone(batch), vec![(flight, values)])),
@@ -82,14 +85,16 @@ impl<H: Host> Engine<H> {
         if let Some(flight) = self.join_flight(resolved_key.flight_key(), plan, waiting) {
             let batch =
                 if resolved_key.needs_postgres { resolved_key.lookup.asking() } else { resolved_key.lookup.plain() };
-            requests.add(batch, flight, values);
+            let lookup_key = resolved_key.flight_key().get(resolved_key.prefix_len..).unwrap_or_default();
+            let is_guarded = self.guard_row(flight, table, target, lookup_key);
+            requests.add(batch, flight, values, is_guarded);
         }
     }
 
     /// The plan of a flight that loads `target` for `ttl_s` seconds, and whose key has a prefix of that length.
     pub fn plan(&self, store: impl Store, target: Target, prefix_len: usize, ttl_s: u32) -> FlightPlan {
         let deadline_ms = self.load_deadline_ms(store.monotonic_ms());
-        FlightPlan { target, ttl_s, deadline_ms, prefix_len, is_refresh: false }
+        FlightPlan { target, ttl_s, deadline_ms, prefix_len, is_refresh: false, guard: None }
     }
 
     /// Lets `waiting` wait for the flight for `key`. Returns the one that this starts, which has to be loaded; `None`: one is
@@ -110,13 +115,17 @@ impl<H: Host> Engine<H> {
         let settings = self.settings.get();
         let limits =
             Limits { queue_limit: settings.queue_limit, batch_max: settings.batch_max, calls: !store.counts_ticks() };
+        if requests.is_guarded {
+            let all = requests.tasks.iter().flat_map(|(batch, keys)| keys.iter().map(move |key| (batch, key)));
+            all.for_each(|(batch, (flight, values))| self.loads.repeats.add(*flight, batch, values));
+        }
         let pushed = Instant::now();
         let deadline = pushed + settings.load_timeout;
         for (batch, keys) in requests.tasks {
             let flights: Vec<FlightId> = keys.iter().map(|(flight, _)| *flight).collect();
             let pushed = self.sources.get(source).map_or_else(
                 || Err(queue_is_full()),
-                |active| active.push(&batch, Task { keys, pushed, deadline }, limits),
+                |active| active.push(&batch, Task { keys, pushed, deadline, is_guarded: requests.is_guarded }, limits),
             );
             if let Err(error) = pushed {
                 self.reject(store, &flights, &error);

@@ -5,6 +5,7 @@ pub mod entries;
 pub mod load_requests;
 pub mod pending_multiread;
 pub mod refresh;
+pub mod repeat;
 pub mod rows;
 pub mod stale_if_error;
 pub mod superseded;
@@ -14,6 +15,7 @@ use std::collections::VecDeque;
 
 use completion::Completion;
 use pending_multiread::PendingMultireads;
+use repeat::Repeats;
 use waiter::{FlightWaiter, SharedAnswer};
 
 use crate::cache::flight::Flights;
@@ -27,6 +29,8 @@ pub struct Loads<H: Host> {
     pub(in crate::engine) flights: Flights<FlightWaiter<H>>,
     /// Keys whose refresh has failed just now.
     refresh_backoff: RefreshBackoff,
+    /// How guarded flights are loaded again.
+    repeats: Repeats,
     /// MULTIREADs that wait.
     pub(in crate::engine) multireads: PendingMultireads<H>,
     /// What came back from PostgreSQL and was not looked at yet.

@@ -33,10 +33,13 @@ impl<H: Host> Engine<H> {
             if self.loads.refresh_backoff.holds(resolved_key.cache_key.as_bytes(), now_ms) {
                 continue;
             }
-            let plan = self.plan(store, Target::Row(resolved_key.target(table)), resolved_key.prefix_len, ttl_s);
+            let target = resolved_key.target(table);
+            let plan = self.plan(store, Target::Row(target), resolved_key.prefix_len, ttl_s);
             if let Some(flight) = self.loads.flights.refresh(resolved_key.cache_key.as_bytes(), plan) {
                 self.counters.refreshed += 1;
-                requests.add(resolved_key.lookup.refreshing(resolved_key.needs_postgres), flight, values);
+                let is_guarded = self.guard_row(flight, table, target, resolved_key.lookup_key());
+                let batch = resolved_key.lookup.refreshing(resolved_key.needs_postgres);
+                requests.add(batch, flight, values, is_guarded);
             }
         }
         self.submit(store, table.source, requests);

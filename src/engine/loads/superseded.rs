@@ -58,7 +58,7 @@ impl<H: Host> Engine<H> {
 }
 
 /// `key`, which a flight began with, in its table's epoch of now.
-fn key_of_now<H: Host>(table: &Table, completed: &CompletedFlight<FlightWaiter<H>>, key: &[u8]) -> Vec<u8> {
+pub(super) fn key_of_now<H: Host>(table: &Table, completed: &CompletedFlight<FlightWaiter<H>>, key: &[u8]) -> Vec<u8> {
     let mut now = Vec::new();
     let is_non_unique = completed.plan.row().is_some_and(|row| row.is_non_unique);
     if is_non_unique {

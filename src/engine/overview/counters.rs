@@ -17,6 +17,10 @@ pub struct Counters {
     pub keys_loaded: u64,
     /// Flights whose answer was not stored, because of an invalidation meanwhile.
     pub superseded: u64,
+    /// Loads that had to see what was told before they began.
+    pub guarded: u64,
+    /// Of these, answers that were not stored, because a transaction was not visible yet.
+    pub not_visible: u64,
     /// Entries stored by loads.
     pub fills: u64,
     /// Rows answered but not stored: too large, a replica, a pause, memory full.
@@ -68,6 +72,8 @@ impl Counters {
             ("statements", self.statements),
             ("keys_loaded", self.keys_loaded),
             ("superseded", self.superseded),
+            ("guarded", self.guarded),
+            ("not_visible", self.not_visible),
             ("fills", self.fills),
             ("fills_skipped", self.fills_skipped),
             ("foreign_values", self.foreign_values),

@@ -157,7 +157,8 @@ impl<H: Host> Engine<H> {
             return;
         };
         let mut requests = LoadRequests::default();
-        requests.add(&query.batch, flight, Box::new([Box::from(&*request.params)]));
+        let is_guarded = self.guard_query(flight, query);
+        requests.add(&query.batch, flight, Box::new([Box::from(&*request.params)]), is_guarded);
         self.submit(store, query.source, requests);
     }
 

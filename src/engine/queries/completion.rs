@@ -28,6 +28,7 @@ impl<H: Host> Engine<H> {
         outcome: Result<Fetched, Error>,
     ) -> Result<LoadedRow, Error> {
         let rows = outcome.and_then(|fetched| self.rows_of(store, &load.query, fetched))?;
+        completed.may_fill &= self.was_guarded_whole(load);
         let row = Some(self.settle(store, load, completed, rows));
         Ok(LoadedRow { row, own_key: Some(Rc::clone(&completed.key)), is_renamed: false, acl_key: None })
     }
@@ -61,6 +62,12 @@ impl<H: Host> Engine<H> {
                 Err(Error::new(ErrorKind::Malformed, "internal error: a query was answered with a row"))
             }
         }
+    }
+
+    /// Whether the load was guarded by all that it has read. Tables that it was not known to read could not guard it.
+    fn was_guarded_whole(&self, load: &QueryLoad) -> bool {
+        let freshness = self.freshness.leases.get(load.query.source);
+        load.reads == load.query.reads() || !freshness.is_some_and(|freshness| freshness.invisible.has_told())
     }
 
     fn is_fresh(&mut self, load: &QueryLoad) -> bool {

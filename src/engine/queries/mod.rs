@@ -82,9 +82,11 @@ impl Default for Queries {
 pub struct QueryLoad {
     /// Which.
     pub query: Rc<Query>,
-    tags: Rc<[Box<str>]>,
+    pub(in crate::engine) tags: Rc<[Box<str>]>,
     /// When it was asked.
     stamp: Stamp,
+    /// How many tables it was known to read by then.
+    reads: usize,
 }
 
 impl Queries {
@@ -148,14 +150,14 @@ impl Queries {
     }
 
     /// Enters a load that begins now, and returns its number.
-    fn ask(&mut self, query: &Rc<Query>, tags: &Rc<[Box<str>]>) -> u64 {
+    pub(in crate::engine) fn ask(&mut self, query: &Rc<Query>, tags: &Rc<[Box<str>]>) -> u64 {
         self.last_load += 1;
         // A tag that is dropped from now on is one that somebody carries.
         for tag in tags.iter() {
             self.tags.carried(tag);
         }
         let stamp = Stamp { run: self.run, began: self.clock.now() };
-        let load = QueryLoad { query: Rc::clone(query), tags: Rc::clone(tags), stamp };
+        let load = QueryLoad { query: Rc::clone(query), tags: Rc::clone(tags), stamp, reads: query.reads() };
         self.loads.insert(self.last_load, load);
         self.last_load
     }

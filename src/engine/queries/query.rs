@@ -83,6 +83,11 @@ impl Query {
         self.accounted.unknown(relations).is_empty()
     }
 
+    /// How many tables it is known to read.
+    pub fn reads(&self) -> usize {
+        self.reads.borrow().len()
+    }
+
     /// The last change of anything that it reads.
     pub fn last_change(&self) -> u64 {
         let reads = self.reads.borrow();

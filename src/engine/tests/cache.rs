@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::cache::key_change::KeyChange;
 use crate::cache::table::{Clock, Column};
-use crate::cache::{outcome, Age, Error, FlightId, Notice, Relation, Reply, Rule, TableDefinition, Timings, WaiterId};
+use crate::cache::{
+    outcome, Age, Error, FlightId, Notice, PgSnapshot, Relation, Reply, Rule, TableDefinition, Timings, WaiterId,
+};
 use crate::clock::beginning;
 use crate::engine::catalog::sources::{ActiveSource, Sources};
 use crate::engine::loads::completion::Completion;
@@ -184,8 +186,13 @@ impl Cache {
 
     /// A load comes back.
     pub fn complete(&mut self, flight: FlightId, outcome: Result<Fetched, Error>) {
-        let completion = Completion { flight, outcome, timings: Timings::default() };
-        self.engine.complete(&self.store, completion);
+        self.complete_seeing(flight, outcome, None);
+    }
+
+    /// A load comes back that PostgreSQL was asked for after it showed `snapshot`.
+    pub fn complete_seeing(&mut self, flight: FlightId, outcome: Result<Fetched, Error>, snapshot: Option<PgSnapshot>) {
+        let (snapshot, timings) = (snapshot.map(Rc::new), Timings::default());
+        self.engine.complete(&self.store, Completion { flight, outcome, snapshot, timings });
     }
 
     /// The only load under way comes back with `row`.
@@ -228,7 +235,12 @@ impl Cache {
 
     /// A notice is applied.
     pub fn notice(&mut self, notice: &Notice) {
-        self.engine.on_notice(&self.store, 0, notice);
+        self.told(None, notice);
+    }
+
+    /// A notice of transaction `xid` is applied, which may not be visible yet.
+    pub fn told(&mut self, xid: Option<u64>, notice: &Notice) {
+        self.engine.on_notice(&self.store, 0, xid, notice);
     }
 
     /// Somebody else changes a key, and the server tells of it.

@@ -14,3 +14,4 @@ mod notices;
 mod orders;
 mod roles;
 mod stale;
+mod visibility;

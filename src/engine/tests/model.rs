@@ -3,11 +3,11 @@
 //! Three things hold whatever happens: no hit is older than a notice that was applied, nobody who was answered is answered with
 //! something older when they ask again, and once everything has come to rest all readers are told what PostgreSQL holds.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::cache::key_change::KeyChange;
-use crate::cache::{Error, ErrorKind, FlightId, Gap, Notice, Relation};
+use crate::cache::{Error, ErrorKind, FlightId, Gap, Notice, PgSnapshot, Relation};
 use crate::engine::tests::memory::{Content, Role};
 use crate::postgres::rows::load::Fetched;
 use crate::workers::FeedEvent;
@@ -18,6 +18,8 @@ use super::orders::Step;
 
 #[path = "model_roles.rs"]
 mod roles;
+#[path = "model_visibility.rs"]
+mod visibility;
 
 const ROWS: usize = 2;
 const CLIENTS: usize = 4;
@@ -55,6 +57,12 @@ pub struct Model {
     rows: [History; ROWS],
     /// Changes that were told and not applied yet.
     told: VecDeque<(u64, Notice)>,
+    /// Whether changes are told before they are visible, as the write-ahead log does.
+    is_early: bool,
+    /// Changes that were committed and are not visible yet.
+    invisible: BTreeSet<u64>,
+    /// Those of them that were not told when notices were lost: nobody knows of them until they are visible.
+    lost: BTreeSet<u64>,
     /// All changes up to this one were applied.
     applied: u64,
     /// Whether a session listens.
@@ -65,7 +73,7 @@ pub struct Model {
     /// changed before it does under another, until the notice has come.
     seen: [[[usize; KEYS]; ROWS]; CLIENTS],
     /// What PostgreSQL has answered to loads that have not come back.
-    answered: BTreeMap<FlightId, Fetched>,
+    answered: BTreeMap<FlightId, (Fetched, Option<PgSnapshot>)>,
     saved: Content,
     grace: bool,
 }
@@ -81,6 +89,9 @@ impl Model {
             change: 0,
             rows: std::array::from_fn(|_| vec![new]),
             told: VecDeque::new(),
+            is_early: settings.contains(&"wal"),
+            invisible: BTreeSet::new(),
+            lost: BTreeSet::new(),
             applied: 0,
             is_open: true,
             role: Role::Master,
@@ -113,13 +124,16 @@ impl Model {
             Step::Master => self.follow_master(which, how),
             Step::Replace => self.replace(how),
             Step::Fill => self.cache.store.set_full(how % 3 == 0),
+            Step::Show => self.show(which),
+            Step::Look => self.look(),
         }
         self.take_answers();
     }
 
     /// The first state of `row` that is no older than change `change`.
     fn state_at(&self, row: usize, change: u64) -> usize {
-        self.rows[row].iter().rposition(|state| state.change <= change).expect("there is a first state")
+        let is_told = |state: &State| state.change <= change && !self.lost.contains(&state.change);
+        self.rows[row].iter().rposition(is_told).expect("there is a first state")
     }
 
     /// The state that `row` was in at `at_ms`.
@@ -161,6 +175,7 @@ impl Model {
         let oldest = (*self.seen_by(client, name)).max(self.state_at(name.row, self.applied));
         match self.cache.read("t", &name.text()) {
             Read::Waits(number) => {
+                let oldest = oldest.min(self.latest_visible(name.row));
                 self.pending.insert(number, Pending { client, name, oldest });
             }
             Read::Absent => self.see(client, name, None, oldest.max(self.oldest_hit(name.row)), "a hit"),
@@ -193,17 +208,20 @@ impl Model {
         if !existed && !exists {
             return;
         }
-        self.change += 1;
-        self.rows[row].push(State { exists, change: self.change, at_ms: self.now_ms });
+        self.show_row(row);
+        self.begin_change();
+        self.rows[row].push(State { exists, change: self.change, at_ms: self.commit_ms() });
         let letter = char::from(b'a' + row as u8);
         let keys = format!(r#"{{"id":{row},"k":"{letter}"}}"#);
         self.emit(Notice::Rows { relation: Relation::Oid(1), rows: vec![keys.into()] });
     }
 
     fn truncate(&mut self) {
-        self.change += 1;
+        (0..ROWS).for_each(|row| self.show_row(row));
+        self.begin_change();
+        let (change, at_ms) = (self.change, self.commit_ms());
         for row in &mut self.rows {
-            row.push(State { exists: false, change: self.change, at_ms: self.now_ms });
+            row.push(State { exists: false, change, at_ms });
         }
         self.emit(Notice::Table(Relation::Oid(1)));
     }
@@ -216,7 +234,7 @@ impl Model {
 
     fn apply_one(&mut self) {
         if let Some((change, notice)) = self.told.pop_front() {
-            self.cache.notice(&notice);
+            self.cache.told(self.is_early.then_some(change), &notice);
             self.applied = change;
         }
     }
@@ -224,14 +242,14 @@ impl Model {
     /// A heartbeat travels the way of the notices.
     fn beat(&mut self) {
         if self.is_open && self.told.is_empty() {
+            self.look();
             self.cache.beat();
         }
     }
 
     fn lose(&mut self) {
         if self.is_open {
-            self.told.clear();
-            self.applied = self.change;
+            self.lose_notices();
             self.cache.feed(FeedEvent::Gap(Gap::Overflow));
         }
     }
@@ -258,19 +276,20 @@ impl Model {
         let cache_key = self.cache.key_of(flight).expect("it is under way");
         let (row, own_key) = row_of_key(&cache_key[cache_key.find('{').expect("a lookup key")..]);
         let own_key = own_key.map(|own_key| own_key.into_bytes().into());
-        let latest = self.latest(row);
+        let latest = self.latest_visible(row);
         let fetched = if self.rows[row][latest].exists {
             Fetched::Row { json: Arc::from(json(row, latest).into_bytes()), own_key }
         } else {
             Fetched::Absent { own_key }
         };
-        self.answered.insert(flight, fetched);
+        let snapshot = self.is_early.then(|| self.snapshot());
+        self.answered.insert(flight, (fetched, snapshot));
     }
 
     fn complete(&mut self, which: usize) {
         let Some(flight) = nth(&self.answered, which) else { return };
-        let fetched = self.answered.remove(&flight).expect("it is there");
-        self.cache.complete(flight, Ok(fetched));
+        let (fetched, snapshot) = self.answered.remove(&flight).expect("it is there");
+        self.cache.complete_seeing(flight, Ok(fetched), snapshot);
     }
 
     fn fail(&mut self, which: usize, how: u8) {
@@ -314,7 +333,7 @@ impl Model {
             return;
         }
         let latest = self.latest(row);
-        if how % 2 == 0 {
+        if how % 2 == 0 || self.is_early {
             let _ = self.cache.invalidate("t", &Name::of(row, 0).text());
         } else if self.rows[row][latest].exists {
             let _ = self.cache.write("t", &Name::of(row, 0).text(), &json(row, latest));
@@ -336,6 +355,8 @@ impl Model {
         while !self.told.is_empty() {
             self.apply_one();
         }
+        (0..ROWS).for_each(|row| self.show_row(row));
+        self.look();
         self.pass(10);
         self.beat();
         for round in 0..2 {
@@ -367,6 +388,6 @@ impl Model {
     }
 }
 
-fn nth(answered: &BTreeMap<FlightId, Fetched>, which: usize) -> Option<FlightId> {
+fn nth<T>(answered: &BTreeMap<FlightId, T>, which: usize) -> Option<FlightId> {
     answered.keys().nth(which.checked_rem(answered.len())?).copied()
 }

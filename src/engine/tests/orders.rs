@@ -24,10 +24,12 @@ pub enum Step {
     Master,
     Replace,
     Fill,
+    Show,
+    Look,
 }
 
 use Step::{Answer, Apply, Beat, Change as Changes, Command, Evict, Fail, Fill, Land, Lose};
-use Step::{Master, OpenOrClose, Pass, Read as Reads, Replace, Role as Roles, Truncate};
+use Step::{Look, Master, OpenOrClose, Pass, Read as Reads, Replace, Role as Roles, Show, Truncate};
 
 /// Loads and notices that overtake each other.
 const RACES: &[(u32, Step)] = &[(6, Reads), (4, Changes), (3, Apply), (4, Answer), (4, Land), (1, Command)];
@@ -73,12 +75,52 @@ const ALL: &[(u32, Step)] = &[
     (1, Fill),
 ];
 
+/// Changes that are told before they are visible.
+const EARLY: &[(u32, Step)] = &[
+    (8, Reads),
+    (4, Changes),
+    (4, Apply),
+    (4, Answer),
+    (4, Land),
+    (3, Show),
+    (1, Look),
+    (1, Truncate),
+    (1, Fail),
+    (1, Evict),
+    (1, Pass),
+    (1, Beat),
+    (1, Command),
+    (1, Lose),
+];
+
+/// The same of a server that changes its role.
+const EARLY_ROLES: &[(u32, Step)] = &[
+    (8, Reads),
+    (4, Changes),
+    (4, Apply),
+    (4, Answer),
+    (4, Land),
+    (3, Show),
+    (1, Look),
+    (3, Roles),
+    (2, Master),
+    (1, Replace),
+    (1, Pass),
+    (2, Beat),
+    (1, Fill),
+];
+
 fn steps(of: &'static [(u32, Step)]) -> impl Strategy<Value = Vec<(Step, u8, u8)>> {
     let any_of: Vec<_> = of.iter().map(|(weight, step)| (*weight, Just(*step))).collect();
     prop::collection::vec((prop::strategy::Union::new_weighted(any_of), any::<u8>(), any::<u8>()), 1..200)
 }
 
 const WITHOUT_GRACE: &[&str] = &["default_ttl", "5"];
+
+const BY_LOG: &[&str] = &["default_ttl", "5", "invalidation", "wal"];
+
+const BY_LOG_WITH_GRACE: &[&str] =
+    &["default_ttl", "5", "invalidation", "wal", "grace", "60", "refresh_ahead_percent", "50"];
 
 const WITH_GRACE: &[&str] = &["default_ttl", "5", "grace", "60", "refresh_ahead_percent", "50"];
 
@@ -111,6 +153,21 @@ proptest! {
     }
 
     #[test]
+    fn changes_may_be_told_before_they_are_visible(steps in steps(EARLY)) {
+        run(BY_LOG, &steps);
+    }
+
+    #[test]
+    fn changes_may_be_told_before_they_are_visible_with_grace(steps in steps(EARLY)) {
+        run(BY_LOG_WITH_GRACE, &steps);
+    }
+
+    #[test]
+    fn roles_may_change_before_changes_are_visible(steps in steps(EARLY_ROLES)) {
+        run(BY_LOG, &steps);
+    }
+
+    #[test]
     fn roles_may_change_with_grace(steps in steps(ROLES)) {
         run(WITH_GRACE, &steps);
     }
@@ -119,4 +176,20 @@ proptest! {
     fn anything_may_happen_with_grace(steps in steps(ALL)) {
         run(WITH_GRACE, &steps);
     }
+}
+
+/// A row is read once its change was told and before it is visible.
+const TOO_EARLY: [(Step, u8, u8); 5] = [(Changes, 0, 1), (Apply, 0, 0), (Reads, 0, 0), (Answer, 0, 0), (Land, 0, 0)];
+
+#[test]
+fn a_row_that_is_read_before_its_change_is_visible_is_read_again() {
+    run(BY_LOG, &TOO_EARLY);
+}
+
+/// The model has to notice: it is what everything here relies on.
+#[test]
+#[should_panic(expected = "by a hit: older than state 1")]
+fn without_a_guard_such_a_row_stays() {
+    let unguarded = ["test_hooks", "yes", "test_unguarded", "yes"];
+    run(&[BY_LOG, &unguarded].concat(), &TOO_EARLY);
 }

@@ -6,7 +6,7 @@ use super::family::Family;
 use crate::plugins::overview::Overview;
 
 /// The counter of STATS, its metric, and what it is.
-pub const COUNTERS: [(&str, &str, &str); 24] = [
+pub const COUNTERS: [(&str, &str, &str); 26] = [
     ("hits", "pgcache_hits_total", "Reads answered from the cache, by key."),
     ("negative_hits", "pgcache_negative_hits_total", "Hits on rows that are known to be absent."),
     ("misses", "pgcache_misses_total", "Reads that needed PostgreSQL, by key."),
@@ -14,6 +14,12 @@ pub const COUNTERS: [(&str, &str, &str); 24] = [
     ("statements", "pgcache_statements_total", "Statements that loaded rows."),
     ("keys_loaded", "pgcache_loaded_keys_total", "Keys that those statements asked for."),
     ("superseded", "pgcache_superseded_flights_total", "Loads that were not stored: a change overtook them."),
+    ("guarded", "pgcache_guarded_loads_total", "Loads that had to see what was told before they began."),
+    (
+        "not_visible",
+        "pgcache_invisible_loads_total",
+        "Loads that were not stored: a transaction that was told was not visible yet.",
+    ),
     ("fills", "pgcache_fills_total", "Entries stored by loads."),
     (
         "fills_skipped",
