@@ -101,7 +101,7 @@ pub struct Settings {
     pub test_hooks: bool,
     /// For tests: how long, at most and at random, a load waits between its row and the way back.
     pub test_fill_delay: Option<Duration>,
-    /// For tests: superseded loads are stored all the same.
+    /// For tests: loads that were superseded, or did not see what was told, are stored all the same.
     pub test_unguarded: bool,
     /// The values that all this was made from.
     input: Input,
