@@ -218,6 +218,11 @@ impl<W> Flights<W> {
         Some(id)
     }
 
+    /// Whether the flight has to see anything before it may fill.
+    pub fn is_guarded(&self, id: FlightId) -> bool {
+        self.live.get(&id).is_some_and(|flight| flight.plan.guard.is_some())
+    }
+
     /// Whether the flight is under way.
     pub fn is_under_way(&self, id: FlightId) -> bool {
         self.live.contains_key(&id)

@@ -117,7 +117,8 @@ impl<H: Host> Engine<H> {
             Limits { queue_limit: settings.queue_limit, batch_max: settings.batch_max, calls: !store.counts_ticks() };
         if requests.is_guarded {
             let all = requests.tasks.iter().flat_map(|(batch, keys)| keys.iter().map(move |key| (batch, key)));
-            all.for_each(|(batch, (flight, values))| self.loads.repeats.add(*flight, batch, values));
+            let guarded = all.filter(|(_, (flight, _))| self.loads.flights.is_guarded(*flight));
+            guarded.for_each(|(batch, (flight, values))| self.loads.repeats.add(*flight, batch, values));
         }
         let pushed = Instant::now();
         let deadline = pushed + settings.load_timeout;
