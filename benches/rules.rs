@@ -79,6 +79,7 @@ fn definition(oid: u32) -> TableDefinition {
             has_form: true,
         }],
         unique_keys: vec![vec![0]],
+        named_keys: vec![vec![0]],
         is_watched: false,
         is_plain: true,
         concerns: vec![oid],

@@ -68,6 +68,8 @@ pub struct TableDefinition {
     pub columns: Vec<Column>,
     /// Each unique key as indexes into `columns`, ascending; the primary key first.
     pub unique_keys: Vec<Vec<usize>>,
+    /// Those of them that notices of changed rows name. Of another, the write-ahead log does not carry the value that a row had.
+    pub named_keys: Vec<Vec<usize>>,
     /// Whether changes of all that it reads from are told.
     pub is_watched: bool,
     /// Whether reading its rows runs nobody's code: a table of built-in types, without row security.
@@ -87,10 +89,19 @@ impl TableDefinition {
 
     /// Whether a unique index on exactly these columns (in any order) serves a lookup.
     pub fn has_unique_key(&self, columns: &[usize]) -> bool {
-        let mut wanted = columns.to_vec();
-        wanted.sort_unstable();
-        self.unique_keys.contains(&wanted)
+        self.unique_keys.contains(&sorted(columns))
     }
+
+    /// Whether notices name rows by exactly these columns (in any order).
+    pub fn is_named_by(&self, columns: &[usize]) -> bool {
+        self.named_keys.contains(&sorted(columns))
+    }
+}
+
+fn sorted(columns: &[usize]) -> Vec<usize> {
+    let mut sorted = columns.to_vec();
+    sorted.sort_unstable();
+    sorted
 }
 
 #[cfg(test)]
@@ -113,7 +124,8 @@ mod tests {
             relation: "t".into(),
             display: "t".into(),
             columns: vec![column("a"), column("b"), column("c")],
-            unique_keys: vec![vec![0, 1]],
+            unique_keys: vec![vec![0, 1], vec![2]],
+            named_keys: vec![vec![0, 1]],
             is_watched: false,
             is_plain: true,
             concerns: vec![1],
@@ -124,6 +136,12 @@ mod tests {
     #[test]
     fn a_composite_key_is_found_in_any_order() {
         assert!(definition().has_unique_key(&[1, 0]));
+    }
+
+    #[test]
+    fn a_unique_key_may_be_one_that_no_notice_names() {
+        assert!(definition().is_named_by(&[1, 0]));
+        assert!(definition().has_unique_key(&[2]) && !definition().is_named_by(&[2]));
     }
 
     #[test]

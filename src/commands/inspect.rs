@@ -148,8 +148,18 @@ fn describe<H: Host>(
         ("in_flight", Value::Bool(waiters.is_some())),
         ("waiters", number(waiters.unwrap_or_default())),
         ("epoch", Value::Integer(table.epoch.and_then(|epoch| i64::try_from(epoch).ok()).unwrap_or_default())),
+        ("dropped_by", dropped_by(table, resolved_key.lookup.is_non_unique)),
         ("source", Value::from(source)),
         ("sql", Value::from(group.plan().sql())),
     ];
     Value::map(fields)
+}
+
+/// Which changes drop the entry: those of its row, or any of its table. Nothing where no changes are told.
+fn dropped_by(table: &Table, is_non_unique: bool) -> Value {
+    match (table.definition.is_watched, is_non_unique) {
+        (false, _) => Value::Nil,
+        (true, false) => Value::from("row"),
+        (true, true) => Value::from("table"),
+    }
 }

@@ -141,9 +141,9 @@ fn put<H: Host>(
     data: &[u8],
     ttl_s: u32,
 ) -> Result<(), Error> {
-    engine.put_entry(ctx, table, key, data, ttl_s)?;
-    let lookup_len = table.lookup_key_in(key).unwrap_or_default().len();
-    let what = Event::new(EventType::Write).key(key, key.len() - lookup_len);
+    let key = engine.put_entry(ctx, table, key, data, ttl_s)?;
+    let lookup_len = table.lookup_key_in(&key).unwrap_or_default().len();
+    let what = Event::new(EventType::Write).key(&key, key.len() - lookup_len);
     engine.emit(ctx, table, Event { ttl_s: Some(ttl_s), ..what });
     Ok(())
 }

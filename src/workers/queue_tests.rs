@@ -15,6 +15,7 @@ fn batch() -> Arc<Batch> {
         display: "t".into(),
         columns: vec![],
         unique_keys: vec![],
+        named_keys: vec![],
         is_watched: false,
         is_plain: true,
         concerns: vec![1],

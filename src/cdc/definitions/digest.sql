@@ -13,6 +13,8 @@ SELECT CASE WHEN pg_catalog.pg_relation_size('pg_catalog.pg_attribute'::pg_catal
     (SELECT pg_catalog.hash_array_extended(pg_catalog.array_agg(xmin), 0) FROM pg_catalog.pg_policy),
     (SELECT pg_catalog.hash_array_extended(pg_catalog.array_agg(xmin), 0) FROM pg_catalog.pg_rewrite),
     (SELECT pg_catalog.hash_array_extended(pg_catalog.array_agg(xmin), 0) FROM pg_catalog.pg_subscription_rel),
+    (SELECT pg_catalog.hash_array_extended(pg_catalog.array_agg(xmin), 0) FROM pg_catalog.pg_publication),
+    (SELECT pg_catalog.hash_array_extended(pg_catalog.array_agg(xmin), 0) FROM pg_catalog.pg_publication_rel),
     (SELECT pg_catalog.hash_array_extended(pg_catalog.array_agg(xmin), 0) FROM pg_catalog.pg_foreign_table),
     (SELECT pg_catalog.hash_array_extended(pg_catalog.array_agg(xmin), 0) FROM pg_catalog.pg_foreign_server),
     (SELECT pg_catalog.hash_array_extended(pg_catalog.array_agg(xmin), 0) FROM pg_catalog.pg_trigger),

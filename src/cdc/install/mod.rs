@@ -162,7 +162,7 @@ pub fn list(client: &mut dyn Asking) -> Result<Vec<Watched>, ::postgres::Error> 
 /// # Errors
 /// What PostgreSQL says.
 pub fn is_told(client: &mut dyn Asking, relation: Oid, mode: Mode) -> Result<bool, ::postgres::Error> {
-    let rows = ask(client, CONCERNS, &[&relation, &mode.name()])?;
+    let rows = ask(client, &CONCERNS, &[&relation, &mode.name()])?;
     let is_told: Option<bool> = rows.first().map(|row| row.try_get(1)).transpose()?.flatten();
     Ok(is_told.unwrap_or(false))
 }

@@ -21,7 +21,7 @@ pub struct Lookup {
     pub rules: Vec<Rule>,
     /// How its keys look.
     pub(super) shape: FastPath,
-    /// Whether no unique key of a watched table names its rows, so that any change of the table may be about them.
+    /// Whether notices of a watched table do not name its rows by these columns, so that any change of the table may be about them.
     pub is_non_unique: bool,
     plain: OnceCell<Arc<Batch>>,
     asking: OnceCell<Arc<Batch>>,
@@ -37,7 +37,7 @@ impl Lookup {
         }
         let rules: Vec<Rule> = columns.iter().map(|position| table.columns[*position].rule).collect();
         let shape = FastPath::new(key.columns().zip(rules.iter().copied()));
-        let is_non_unique = table.is_watched && !table.has_unique_key(&columns);
+        let is_non_unique = table.is_watched && !table.is_named_by(&columns);
         Ok(Self {
             table: Arc::clone(table),
             columns,

@@ -31,6 +31,12 @@ impl NonUnique {
         out.extend_from_slice(&self.prefix.borrow());
     }
 
+    /// The cache key of an entry that is to be stored.
+    pub fn key_of(&self, lookup_key: &[u8]) -> Vec<u8> {
+        self.set_used();
+        [&self.prefix.borrow(), lookup_key].concat()
+    }
+
     /// An entry of this epoch may be stored.
     pub fn set_used(&self) {
         self.is_used.set(true);

@@ -10,7 +10,7 @@ use crate::plugins::Event;
 use crate::settings::EventType;
 use crate::workers::SourceIndex;
 
-/// What a row's notice says about one of its table's unique keys.
+/// What a row's notice says about one of the unique keys that notices name.
 enum Named {
     /// The row's lookup key there.
     Key(Vec<u8>),
@@ -83,7 +83,7 @@ impl<H: Host> Engine<H> {
         let mut keys = Vec::new();
         for row in rows {
             let Ok(row) = LookupKey::parse_row(row) else { return false };
-            for unique_key in &table.definition.unique_keys {
+            for unique_key in &table.definition.named_keys {
                 match named(table, unique_key, &row, trusts_texts) {
                     Named::Key(key) => keys.push(key),
                     Named::Nothing => {}

@@ -1,5 +1,6 @@
 //! Writes by commands, in the order that keeps stale rows out, and those that are deferred until a pause ends.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::cache::{Error, ErrorKind, Refusal};
@@ -38,19 +39,22 @@ impl<H: Host> Engine<H> {
         store.remove(&store.key(key)).map_err(refused)
     }
 
-    /// Stores an entry by the client's word: flights that began before it may not overwrite it.
-    pub fn put_entry(
+    /// Stores an entry by the client's word: flights that began before it may not overwrite it. Returns the key under which it
+    /// stands: what a change of the table drops begins an epoch by it.
+    pub fn put_entry<'k>(
         &mut self,
         store: impl Store,
         table: &Rc<Table>,
-        key: &[u8],
+        key: &'k [u8],
         value: &[u8],
         ttl_s: u32,
-    ) -> Result<(), Error> {
+    ) -> Result<Cow<'k, [u8]>, Error> {
+        let non_unique = table.non_unique.owns(key).then(|| table.lookup_key_in(key)).flatten();
         self.supersede(store, table, key);
-        self.store(store, key, value, ttl_s).map_err(refused)?;
+        let key = non_unique.map_or(Cow::Borrowed(key), |lookup_key| Cow::Owned(table.non_unique.key_of(lookup_key)));
+        self.store(store, &key, value, ttl_s).map_err(refused)?;
         self.counters.writes += 1;
-        Ok(())
+        Ok(key)
     }
 
     /// Goes on with what was held, once the pause has ended.

@@ -169,7 +169,7 @@ impl Cache {
     pub fn write(&mut self, name: &str, key: &str, row: &str) -> Result<(), Error> {
         let (table, resolved_key) = (self.table(name), self.resolve_key(name, key));
         let ttl_s = self.engine.ttl_s(None);
-        self.engine.put_entry(&self.store, &table, &resolved_key.cache_key, row.as_bytes(), ttl_s)
+        self.engine.put_entry(&self.store, &table, &resolved_key.cache_key, row.as_bytes(), ttl_s).map(drop)
     }
 
     /// The loads under way, in the order they began.
@@ -310,6 +310,7 @@ pub fn table() -> TableDefinition {
             column("g", Rule::Text),
         ],
         unique_keys: vec![vec![0], vec![1]],
+        named_keys: vec![vec![0], vec![1]],
         is_watched: true,
         is_plain: true,
         concerns: vec![1],

@@ -130,7 +130,7 @@ fn a_trigger_of_others_is_not_trusted_with_texts_that_only_postgresql_spells() {
 #[test]
 fn a_trigger_of_others_names_rows_by_plain_keys() {
     let mut cache = Cache::new();
-    cache.add(TableDefinition { unique_keys: vec![vec![0]], ..table() });
+    cache.add(TableDefinition { unique_keys: vec![vec![0]], named_keys: vec![vec![0]], ..table() });
     cache.load("t", ID, ROW);
     cache.load("t", r#"{"id":2}"#, ROW);
     let rows = vec![r#"{"id":2,"k":"b","v":3}"#.into()];
@@ -157,6 +157,28 @@ fn entries_that_no_unique_key_names_end_with_any_change_of_the_table() {
     cache.changed(1, &[r#"{"id":9,"k":"z"}"#]);
     assert_eq!(cache.read("t", r#"{"g":"x"}"#), Read::Waits(2));
     assert_eq!((cache.engine.counters.loose_drops, cache.engine.counters.epochs), (1, 0));
+}
+
+#[test]
+fn entries_under_a_unique_key_that_changes_do_not_name_end_with_any_change_of_the_table() {
+    let mut cache = Cache::new();
+    cache.add(TableDefinition { named_keys: vec![vec![1]], ..table() });
+    cache.load("t", ID, ROW);
+    assert_eq!(cache.read("t", ID), hit(ROW));
+    cache.changed(1, &[r#"{"k":"z"}"#]);
+    assert_eq!(cache.read("t", ID), Read::Waits(2));
+    assert_eq!((cache.engine.counters.loose_drops, cache.engine.counters.epochs), (1, 0));
+}
+
+#[test]
+fn what_a_client_writes_under_a_key_that_changes_do_not_name_stands_until_the_next_change() {
+    let mut cache = Cache::new();
+    cache.add(TableDefinition { named_keys: vec![vec![1]], ..table() });
+    cache.load("t", ID, ROW);
+    cache.write("t", ID, r#"{"id":1,"v":2}"#).unwrap();
+    assert_eq!(cache.read("t", ID), hit(r#"{"id":1,"v":2}"#));
+    cache.changed(1, &[r#"{"k":"z"}"#]);
+    assert_eq!(cache.read("t", ID), Read::Waits(2));
 }
 
 #[test]

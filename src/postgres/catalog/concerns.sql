@@ -1,7 +1,8 @@
 -- Which relations' changes concern the rows of relation $1 (pg_class.oid), and whether all of them are told in the way
--- $2 ('notify' or 'outbox'): every table among them carries our triggers, enabled whoever writes. A statement fires
--- the triggers of the table that it names only, so a partition's ancestors count as well as what is below it. A materialised
--- view changes when it is refreshed, not with what it was made from.
+-- $2. By triggers ('notify' or 'outbox'): every table among them carries ours, enabled whoever writes. A statement fires
+-- the triggers of the table that it names only, so a partition's ancestors count as well as what is below it. By the write-ahead
+-- log ('wal'): publication pgcache has all that is done to each table whose rows are read, and names rows by their whole replica
+-- identity. A materialised view changes when it is refreshed, not with what it was made from.
 WITH RECURSIVE reach(oid, way) AS (
     SELECT $1::pg_catalog.oid, 'both'
     UNION
@@ -23,6 +24,19 @@ WITH RECURSIVE reach(oid, way) AS (
     SELECT c.oid, c.relkind, c.relrowsecurity
       FROM (SELECT DISTINCT oid FROM reach) AS distinct_reach
       JOIN pg_catalog.pg_class c ON c.oid = distinct_reach.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+), streamed AS (
+    SELECT c.oid, c.relkind, EXISTS (
+               SELECT FROM pg_catalog.pg_publication p
+                WHERE p.pubname = 'pgcache' AND p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AND NOT p.pubviaroot
+                  AND (SELECT pg_catalog.bool_and(pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(r), 'prqual') IS NULL)
+                         FROM pg_catalog.pg_publication_rel r
+                        WHERE r.prpubid = p.oid
+                          AND (r.prrelid = c.oid OR r.prrelid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(c.oid)))))
+           AND c.relpersistence = 'p' AND (c.relkind = 'p' OR identity.is_told) AS is_told
+      FROM (SELECT DISTINCT oid FROM reach WHERE way <> 'up') AS read_from
+      JOIN pg_catalog.pg_class c ON c.oid = read_from.oid AND c.relkind IN ('r', 'p')
+     CROSS JOIN LATERAL (@identity@) AS identity
+     WHERE $2::text = 'wal'
 ), carried AS (
     SELECT relations.oid, relations.relkind, coalesce(pg_catalog.array_agg(t.tgname::text) FILTER (
                WHERE t.tgenabled = 'A' AND p.prosrc LIKE '%pgcache form 2%' AND (p.prosrc LIKE '%pgcache.outbox%') = ($2::text = 'outbox')), '{}') AS names,
@@ -46,7 +60,9 @@ WITH RECURSIVE reach(oid, way) AS (
                       AND carried.oid IN (SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(leaf.oid)))
            END AS is_told
       FROM carried
-     WHERE relkind IN ('r', 'p')
+     WHERE relkind IN ('r', 'p') AND $2::text <> 'wal'
+    UNION ALL
+    SELECT oid, is_told FROM streamed
 ), rules AS (
     SELECT r.ev_action::text AS action
       FROM pg_catalog.pg_rewrite r

@@ -32,7 +32,7 @@ WITH RECURSIVE wanted(oid, name) AS MATERIALIZED (
 ), hashes AS MATERIALIZED (
     SELECT c.oid, pg_catalog.hashtextextended(pg_catalog.concat_ws('|',
                c.oid, c.relname, schemas.nspname, schemas.is_open, c.relkind, c.relfilenode, c.relowner,
-               c.relrowsecurity, c.relforcerowsecurity, CASE WHEN c.relrowsecurity THEN pg_catalog.row_security_active(c.oid)::text END, c.relacl, pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+               c.relreplident, c.relrowsecurity, c.relforcerowsecurity, CASE WHEN c.relrowsecurity THEN pg_catalog.row_security_active(c.oid)::text END, c.relacl, pg_catalog.has_table_privilege(c.oid, 'SELECT'),
                -- Even REFRESH MATERIALIZED VIEW CONCURRENTLY alters this row.
                CASE c.relkind WHEN 'm' THEN c.xmin END,
                CASE c.relkind WHEN 'f' THEN
@@ -64,6 +64,10 @@ WITH RECURSIVE wanted(oid, name) AS MATERIALIZED (
                    (SELECT pg_catalog.sum(r.xmin::text::int8 + r.oid::int8)
                       FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) END, '/',
                (SELECT pg_catalog.count(*) FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = c.oid), '/',
+               (SELECT pg_catalog.sum(p.xmin::text::int8 + r.xmin::text::int8 * 2 + p.oid::int8 + r.oid::int8)
+                  FROM pg_catalog.pg_publication_rel r
+                  JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid AND p.pubname = 'pgcache'
+                 WHERE r.prrelid = c.oid), '/',
                (SELECT pg_catalog.sum(t.xmin::text::int8 + p.xmin::text::int8 * 2 + t.oid::int8
                           + coalesce((SELECT s.xmin::text::int8 FROM pg_catalog.pg_class s
                                        WHERE s.relname = 'secret' AND s.relnamespace = p.pronamespace), 0))

@@ -4,6 +4,7 @@ pub(crate) mod fingerprint;
 pub mod vocabulary;
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use ::postgres::types::{Oid, Type};
 use ::postgres::Row;
@@ -20,7 +21,10 @@ const COLUMNS: &str = include_str!("columns.sql");
 const PLAIN: &str = include_str!("plain.sql");
 const UNIQUE_KEYS: &str = include_str!("unique_keys.sql");
 /// Rows of one: the relations that concern relation `$1` (`oid`), and whether all their changes are told in the way `$2`.
-pub(crate) const CONCERNS: &str = include_str!("concerns.sql");
+pub(crate) static CONCERNS: LazyLock<String> =
+    LazyLock::new(|| include_str!("concerns.sql").replace("@identity@", IDENTITY));
+/// A subquery for `LATERAL`: whether a published table `c` still has a replica identity that does for UPDATE.
+const IDENTITY: &str = include_str!("identity.sql");
 
 /// Relation kinds that hold rows: table, partitioned table, view, materialised view, foreign table.
 pub(crate) const READABLE_KINDS: [&str; 5] = ["r", "p", "v", "m", "f"];
@@ -77,27 +81,39 @@ pub(crate) fn definition(
     let (concerns, is_watched) = concerns(session, oid, invalidation)?;
     let is_plain = is_plain(session, oid)?;
     let (columns, attnums) = columns(session, oid)?;
-    let mut unique_keys = Vec::new();
-    for row in session.query(UNIQUE_KEYS, &[&oid])? {
-        let key: Vec<i16> = row.try_get(0)?;
-        let positions = key.iter().map(|attnum| attnums.iter().position(|other| other == attnum));
-        if let Some(mut positions) = positions.collect::<Option<Vec<usize>>>() {
-            positions.sort_unstable();
-            unique_keys.push(positions);
-        }
-    }
+    let keys = unique_keys(session, oid, &attnums, invalidation)?;
     Ok(TableDefinition {
         oid,
         schema: relation.try_get(1)?,
         relation: relation.try_get(2)?,
         display,
         columns,
-        unique_keys,
+        named_keys: keys.iter().filter(|(_, is_named)| *is_named).map(|(key, _)| key.clone()).collect(),
+        unique_keys: keys.into_iter().map(|(key, _)| key).collect(),
         is_watched,
         is_plain,
         concerns,
         fingerprint,
     })
+}
+
+/// The unique keys of `oid`, as positions in its columns, and whether notices name rows by them.
+fn unique_keys(
+    session: &mut Session,
+    oid: Oid,
+    attnums: &[i16],
+    invalidation: Invalidation,
+) -> Result<Vec<(Vec<usize>, bool)>, ::postgres::Error> {
+    let mut keys = Vec::new();
+    for row in session.query(UNIQUE_KEYS, &[&oid, &invalidation.name()])? {
+        let key: Vec<i16> = row.try_get(0)?;
+        let positions = key.iter().map(|attnum| attnums.iter().position(|other| other == attnum));
+        if let Some(mut positions) = positions.collect::<Option<Vec<usize>>>() {
+            positions.sort_unstable();
+            keys.push((positions, row.try_get(1)?));
+        }
+    }
+    Ok(keys)
 }
 
 /// The relations whose changes concern those of `oid`, and whether all of these are told.
@@ -106,7 +122,7 @@ fn concerns(
     oid: Oid,
     invalidation: Invalidation,
 ) -> Result<(Vec<Oid>, bool), ::postgres::Error> {
-    let rows = session.query(CONCERNS, &[&oid, &invalidation.name()])?;
+    let rows = session.query(&CONCERNS, &[&oid, &invalidation.name()])?;
     let Some(row) = rows.first() else { return Ok((vec![oid], false)) };
     let concerns: Option<Vec<Oid>> = row.try_get(0)?;
     let is_watched: Option<bool> = row.try_get(1)?;

@@ -206,6 +206,7 @@ mod tests {
             display: "\"Odd \"\"one\"\"\".k".into(),
             columns,
             unique_keys: vec![vec![0]],
+            named_keys: vec![vec![0]],
             is_watched: false,
             is_plain: true,
             concerns: vec![7],
