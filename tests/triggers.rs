@@ -775,6 +775,8 @@ fn the_list_says_what_is_watched_and_how() {
             partitions: 4,
             is_whole: true,
             has_event_triggers: true,
+            published_as: None,
+            columns: None,
         };
         assert_eq!(case.list(), std::slice::from_ref(&expected));
         case.hear("ALTER TABLE p_eu DISABLE TRIGGER pgcache_update");

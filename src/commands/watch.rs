@@ -28,9 +28,9 @@ impl Command for Watch {
 
     const HELP: &[&str] = &[
         "PGCACHE.WATCH ADD <table>",
-        "    Installs the triggers that tell of its changes.",
+        "    Has PostgreSQL tell of its changes, by triggers or by the write-ahead log.",
         "PGCACHE.WATCH DEL <table>",
-        "    Removes them.",
+        "    Ends that.",
         "PGCACHE.WATCH LIST",
         "    Lists what is watched.",
         "PGCACHE.WATCH SQL <table>",

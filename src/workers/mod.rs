@@ -4,6 +4,7 @@ pub mod accounted;
 pub mod batch;
 mod batch_guard;
 pub mod concurrency_limit;
+mod heal;
 pub mod job;
 pub mod listener;
 pub mod messages;

@@ -16,7 +16,7 @@ use crate::postgres::rows::load;
 use crate::postgres::rows::load::{Fetched, KeyValues};
 use crate::postgres::rows::statement::LoadPlan;
 use crate::postgres::{catalog, visibility, Session, SessionError, Source};
-use crate::settings::Shared;
+use crate::settings::{Invalidation, Shared};
 
 /// Takes what flights brought, as soon as it is there, and what PostgreSQL showed before, where one of them has to know.
 pub(super) type HandOver<'a> = &'a dyn Fn(Outcomes, Option<PgSnapshot>);
@@ -92,10 +92,15 @@ impl Worker {
         deadline: Instant,
     ) -> Result<(Result<TableDefinition, Error>, Instant), SessionError> {
         let invalidation = self.source.settings().invalidation;
-        self.with_session(deadline, |session| {
+        let described = self.with_session(deadline, |session| {
             let asked = Instant::now();
             Ok((catalog::describe(session, name, invalidation)?, asked))
-        })
+        })?;
+        let is_watched = described.0.as_ref().is_ok_and(|definition| definition.is_watched);
+        if invalidation == Invalidation::Wal && !is_watched {
+            self.heal(deadline);
+        }
+        Ok(described)
     }
 
     fn load(&self, guard: &BatchGuard<'_>) {

@@ -1,3 +1,7 @@
+        -- For whoever streams publication pgcache.
+        IF EXISTS (SELECT FROM pg_publication WHERE pubname = 'pgcache') THEN
+            PERFORM pg_logical_emit_message(true, 'pgcache.ddl', notice);
+        END IF;
         -- Only in a way that someone listens to: a transaction that has notified cannot be prepared.
         -- What is not a superuser's is not called and not read by one.
         IF EXISTS (SELECT FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner

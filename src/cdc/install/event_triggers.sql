@@ -6,7 +6,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL lock_timeout = '500ms';
 SET LOCAL client_min_messages = warning;
 DO $pgcache$ BEGIN PERFORM pg_catalog.pg_advisory_xact_lock(7453010373645639777); END $pgcache$;
-
+@schema@
 CREATE OR REPLACE FUNCTION pgcache.tell_of_ddl() RETURNS event_trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '500ms' SET jit = off
 AS $pgcache$
@@ -14,6 +14,7 @@ DECLARE
     touched oid[];
     is_unknown boolean;
     lacking record;
+    harmed record;
     notice text;
 BEGIN
     BEGIN
@@ -33,7 +34,7 @@ BEGIN
         IF touched IS NULL AND NOT is_unknown THEN
             RETURN;
         END IF;
-        BEGIN
+@heal@        BEGIN
             -- What stands below a watched table and lacks the triggers, as far as whoever installed them may.
             FOR lacking IN
                 WITH RECURSIVE below(oid) AS (
@@ -80,6 +81,7 @@ AS $pgcache$
 DECLARE
     -- What a dropped partition, index or policy belonged to cannot be asked any more.
     notice CONSTANT text := '{"pgcache":1,"ddl":[]}';
+    harmed record;
 BEGIN
     BEGIN
         IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects()
@@ -89,7 +91,7 @@ BEGIN
         THEN
             RETURN;
         END IF;
-@tell@    EXCEPTION WHEN OTHERS THEN
+@heal@@tell@    EXCEPTION WHEN OTHERS THEN
         NULL;
     END;
 END

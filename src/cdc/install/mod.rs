@@ -3,6 +3,7 @@
 mod asking;
 mod key;
 mod mode;
+mod publication;
 mod question;
 mod script;
 mod table;
@@ -23,9 +24,10 @@ pub use script::Script;
 const LIST: &str = include_str!("list.sql");
 const HOLDERS: &str = include_str!("holders.sql");
 
-/// The version of the server, as a number and as PostgreSQL calls it.
+/// The version of the server, as a number and as PostgreSQL calls it, and how much it writes into its log.
 const VERSION: &str = "\
-SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version')";
+SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, pg_catalog.current_setting('server_version'),
+       pg_catalog.current_setting('wal_level')";
 
 /// The first version that has `CREATE OR REPLACE TRIGGER`, which takes no lock that readers would wait for. Earlier ones have not
 /// been maintained since November 2025.
@@ -51,6 +53,10 @@ pub struct Watched {
     pub is_whole: bool,
     /// Whether event triggers tell of changed definitions.
     pub has_event_triggers: bool,
+    /// As what publication `pgcache` has it, if it does: `table`, `root` (its partitions come with it) or `leaf`.
+    pub published_as: Option<String>,
+    /// The columns that are published; `None`: all of them.
+    pub columns: Option<Vec<String>>,
 }
 
 /// Writes the script that has `relation` (SQL quoting rules) watched: what WATCH SQL prints and [`add`] runs.
@@ -66,7 +72,7 @@ pub fn sql(
     mode: Mode,
     allow: &AllowTables,
 ) -> Result<Result<Script, Error>, ::postgres::Error> {
-    if let Some(error) = too_old(client)? {
+    if let Some(error) = too_old(client, mode)? {
         return Ok(Err(error));
     }
     match table::tables(client, relation, allow)? {
@@ -75,13 +81,16 @@ pub fn sql(
     }
 }
 
-/// Why this server cannot tell of changes, if it is too old.
-fn too_old(client: &mut dyn Asking) -> Result<Option<Error>, ::postgres::Error> {
+/// Why this server cannot tell of changes, if it is too old, or writes too little into its log.
+fn too_old(client: &mut dyn Asking, mode: Mode) -> Result<Option<Error>, ::postgres::Error> {
     let rows = ask(client, VERSION, &[])?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let (number, name): (i32, &str) = (row.try_get(0)?, row.try_get(1)?);
-    let text = || format!("PGCACHE.WATCH needs PostgreSQL 14 or later, and this is {name}");
-    Ok((number < OLDEST).then(|| Error::new(ErrorKind::Postgres("0A000".into()), text())))
+    let (number, name, wal_level): (i32, &str, &str) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    if number < OLDEST {
+        let text = format!("PGCACHE.WATCH needs PostgreSQL 14 or later, and this is {name}");
+        return Ok(Some(Error::new(ErrorKind::Postgres("0A000".into()), text)));
+    }
+    Ok((mode == Mode::Wal).then(|| publication::wal_level_is_too_low(wal_level)).flatten())
 }
 
 /// Has `relation` watched. Without a superuser's rights it goes without event triggers.
@@ -135,6 +144,14 @@ pub fn del(
     }
 }
 
+/// Takes the tables out of publication `pgcache` whose UPDATE fails for its sake.
+///
+/// # Errors
+/// What PostgreSQL says, as a rule that the role may not.
+pub fn heal(client: &mut dyn Asking) -> Result<(), ::postgres::Error> {
+    run(client, &script::healing())
+}
+
 /// Every watched table of the database, by name.
 ///
 /// # Errors
@@ -152,6 +169,8 @@ pub fn list(client: &mut dyn Asking) -> Result<Vec<Watched>, ::postgres::Error> 
             partitions: row.try_get(4)?,
             is_whole: is_told(client, oid, mode)?,
             has_event_triggers: row.try_get(5)?,
+            published_as: row.try_get(6)?,
+            columns: row.try_get(7)?,
         });
     }
     Ok(watched)

@@ -7,9 +7,14 @@ BEGIN
         RETURN;
     END IF;
     BEGIN
-        DROP EVENT TRIGGER IF EXISTS pgcache_ddl;
-        DROP EVENT TRIGGER IF EXISTS pgcache_drop;
-        DROP FUNCTION IF EXISTS pgcache.tell_of_ddl(), pgcache.tell_of_drop();
+        -- Those whose changes the write-ahead log tells need no more than these.
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_publication_rel r
+                         JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid AND p.pubname = 'pgcache')
+        THEN
+            DROP EVENT TRIGGER IF EXISTS pgcache_ddl;
+            DROP EVENT TRIGGER IF EXISTS pgcache_drop;
+            DROP FUNCTION IF EXISTS pgcache.tell_of_ddl(), pgcache.tell_of_drop();
+        END IF;
     EXCEPTION WHEN insufficient_privilege THEN
         NULL;
     END;

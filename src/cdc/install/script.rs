@@ -7,14 +7,17 @@ use ::postgres::types::Oid;
 use super::asking::Asking;
 use super::key::KeyColumns;
 use super::mode::Mode;
+use super::publication;
 use super::question::ask;
 use super::table::{self, Member};
 use super::template::{dollar_quote, fill, title};
 use crate::cache::Error;
+use crate::postgres::catalog::HARMED;
 use crate::settings::AllowTables;
 
 const BEGIN: &str = include_str!("begin.sql");
 const SCHEMA: &str = include_str!("schema.sql");
+const NOTICES: &str = include_str!("notices.sql");
 const SECRET: &str = include_str!("secret.sql");
 const OUTBOX: &str = include_str!("outbox.sql");
 const STATEMENT: &str = include_str!("statement.sql");
@@ -26,6 +29,8 @@ const TRIGGERS_TRUNCATE: &str = include_str!("triggers_truncate.sql");
 const TRIGGERS_NONE: &str = include_str!("triggers_none.sql");
 const EVENT_TRIGGERS: &str = include_str!("event_triggers.sql");
 const EVENT_TELL: &str = include_str!("event_tell.sql");
+const HEAL: &str = include_str!("heal.sql");
+const HEAL_NOW: &str = include_str!("heal_now.sql");
 const RIGHTS: &str = include_str!("rights.sql");
 const STRANGERS: &str = include_str!("strangers.sql");
 const ORPHANS: &str = include_str!("orphans.sql");
@@ -44,7 +49,7 @@ const SETTINGS: &str = "
 /// What WATCH ADD runs and WATCH SQL prints. Running it again changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
-    /// One transaction: schema, functions, triggers, and the outbox with the rights that pgcache needs.
+    /// One transaction: schema, functions, triggers, and the outbox with the rights that pgcache needs; or the publication.
     pub triggers: String,
     /// One transaction that only a superuser may run, and that is better but not needed.
     pub event_triggers: String,
@@ -64,18 +69,43 @@ pub(crate) fn installation(
     allow: &AllowTables,
     asked: &str,
 ) -> Result<Result<Script, Error>, ::postgres::Error> {
+    let trees = match trees(client, tables, mode != Mode::Wal)? {
+        Ok(trees) => trees,
+        Err(error) => return Ok(Err(error)),
+    };
+    if let Some(error) = members(&trees).find_map(|member| member.objection(allow, asked)) {
+        return Ok(Err(error));
+    }
+    let installed = match mode {
+        Mode::Wal => publishing(client, &trees)?,
+        Mode::Notify | Mode::Outbox => triggering(client, &trees, mode).map(Ok)?,
+    };
+    Ok(installed.map(|triggers| Script { triggers, event_triggers: event_triggers(mode) }))
+}
+
+/// Each table with its members.
+type Trees = Vec<(Oid, Vec<Member>)>;
+
+fn trees(client: &mut dyn Asking, tables: &[Oid], counts: bool) -> Result<Result<Trees, Error>, ::postgres::Error> {
     let mut trees = Vec::new();
     for table in tables {
-        match table::tree(client, *table, true)? {
+        match table::tree(client, *table, counts)? {
             Ok(members) => trees.push((*table, members)),
             Err(error) => return Ok(Err(error)),
         }
     }
-    if let Some(error) = trees.iter().flat_map(|(_, members)| members).find_map(|m| m.objection(allow, asked)) {
-        return Ok(Err(error));
-    }
-    let mut script = begin(trees.iter().flat_map(|(_, members)| members), "SHARE ROW EXCLUSIVE");
+    Ok(Ok(trees))
+}
+
+fn members(trees: &Trees) -> impl Iterator<Item = &Member> + Clone {
+    trees.iter().flat_map(|(_, members)| members)
+}
+
+/// Has triggers tell of the changes of `trees`, and nothing else.
+fn triggering(client: &mut dyn Asking, trees: &Trees, mode: Mode) -> Result<String, ::postgres::Error> {
+    let mut script = begin(members(trees), "SHARE ROW EXCLUSIVE");
     script.push_str(&section(SCHEMA));
+    script.push_str(&section(NOTICES));
     let rows = ask(client, ROLE, &[])?;
     let role: &str = rows.first().map_or(Ok(""), |row| row.try_get(0))?;
     let is_utf8: bool = rows.first().map_or(Ok(true), |row| row.try_get(1))?;
@@ -83,38 +113,76 @@ pub(crate) fn installation(
     let pins = if is_utf8 { "" } else { " SET search_path = pg_catalog, pg_temp" };
     let values = [("role", role), ("pins", pins)];
     script.push_str(&match mode {
-        Mode::Notify => fill(&section(SECRET), &values),
-        Mode::Outbox | Mode::Wal => fill(&section(OUTBOX), &values),
+        Mode::Outbox => fill(&section(OUTBOX), &values),
+        Mode::Notify | Mode::Wal => fill(&section(SECRET), &values),
     });
-    for (table, members) in &trees {
+    for (table, members) in trees {
         script.push_str(&functions(client, *table, members, mode)?);
         members.iter().for_each(|member| script.push_str(&triggers(member)));
     }
+    script.push_str(&publication::removal(members(trees)));
     script.push_str(&section(ORPHANS));
     script.push_str(&section(RIGHTS));
     script.push_str("\nCOMMIT;\n");
+    Ok(script)
+}
+
+/// Has the write-ahead log tell of the changes of `trees`, and nothing else.
+fn publishing(client: &mut dyn Asking, trees: &Trees) -> Result<Result<String, Error>, ::postgres::Error> {
+    let addition = match publication::addition(client, trees)? {
+        Ok(addition) => section(&addition),
+        Err(error) => return Ok(Err(error)),
+    };
+    let were_triggering = members(trees).any(|member| member.has_triggers);
+    // What has been written before the table is published, and is committed later, would not be told.
+    let mut script = begin(members(trees), if were_triggering { "ACCESS EXCLUSIVE" } else { "SHARE ROW EXCLUSIVE" });
+    if were_triggering {
+        script.push_str(&without_triggers(trees));
+    }
+    script.push_str(&addition);
+    if were_triggering {
+        script.push_str(&section(ORPHANS));
+        script.push_str(&section(REMOVAL_LAST));
+    }
+    script.push_str("\nCOMMIT;\n");
+    Ok(Ok(script))
+}
+
+/// Takes our triggers and functions from `trees`.
+fn without_triggers(trees: &Trees) -> String {
+    let mut script = String::new();
+    for (table, members) in trees {
+        members.iter().filter(|member| member.has_triggers).for_each(|member| script.push_str(&triggers(member)));
+        script.push_str(&fill(REMOVAL, &[("root", &table.to_string())]));
+    }
+    script
+}
+
+fn event_triggers(mode: Mode) -> String {
     let tell = fill(EVENT_TELL, &[("bound", Mode::OUTBOX_BOUND)]);
-    let event_triggers = fill(EVENT_TRIGGERS, &[("triggers", TRIGGERS), ("tell", &tell), ("rights", RIGHTS)]);
-    Ok(Ok(Script { triggers: script, event_triggers }))
+    let heal = fill(HEAL, &[("harmed", &HARMED)]);
+    // The others have the schema already.
+    let schema = if mode == Mode::Wal { SCHEMA } else { "" };
+    let values = [("schema", schema), ("triggers", TRIGGERS), ("tell", &tell), ("heal", &heal), ("rights", RIGHTS)];
+    fill(EVENT_TRIGGERS, &values)
+}
+
+/// Writes the script that takes tables out of the publication whose UPDATE fails for its sake.
+pub(crate) fn healing() -> String {
+    let heal = fill(HEAL, &[("harmed", &HARMED)]);
+    format!("{}{}COMMIT;\n", fill(BEGIN, &[("locks", "")]), fill(HEAL_NOW, &[("heal", &heal)]))
 }
 
 /// Writes the script that ends the watch over `tables`, and with the last one removes everything.
 pub(crate) fn removal(client: &mut dyn Asking, tables: &[Oid]) -> Result<Result<String, Error>, ::postgres::Error> {
-    let mut trees = Vec::new();
-    for table in tables {
-        match table::tree(client, *table, false)? {
-            Ok(mut members) => {
-                members.retain(|member| member.has_triggers);
-                trees.push((*table, members));
-            }
-            Err(error) => return Ok(Err(error)),
-        }
-    }
-    let mut script = begin(trees.iter().flat_map(|(_, members)| members), "ACCESS EXCLUSIVE");
-    for (table, members) in &trees {
-        members.iter().for_each(|member| script.push_str(&triggers(member)));
-        script.push_str(&fill(REMOVAL, &[("root", &table.to_string())]));
-    }
+    let trees = match trees(client, tables, false)? {
+        Ok(trees) => trees,
+        Err(error) => return Ok(Err(error)),
+    };
+    let triggering = members(&trees).filter(|member| member.has_triggers);
+    let mut script = begin(triggering, "ACCESS EXCLUSIVE");
+    script.push_str(&without_triggers(&trees));
+    script.push_str(&publication::removal(members(&trees)));
     script.push_str(&section(ORPHANS));
     script.push_str(&section(REMOVAL_LAST));
     script.push_str("\nCOMMIT;\n");

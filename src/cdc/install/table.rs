@@ -37,6 +37,8 @@ pub(crate) struct Member {
     /// The watched table whose function its triggers call.
     pub(crate) top: Option<Oid>,
     pub(crate) has_triggers: bool,
+    /// Whether publication `pgcache` names it.
+    pub(crate) is_published: bool,
     schema: String,
     relation: String,
 }
@@ -87,7 +89,7 @@ fn watchable(relations: &[Relation], name: &str) -> Result<Vec<Oid>, Error> {
 }
 
 /// A refusal of what PostgreSQL has no word to say about.
-fn refusal(reason: &str) -> Error {
+pub(super) fn refusal(reason: &str) -> Error {
     let text = format!("{reason}: nothing tells of its changes, so its entries live by their TTL");
     Error::new(ErrorKind::Postgres(WRONG_KIND.into()), text)
 }
@@ -144,6 +146,7 @@ pub(crate) fn tree(
             has_triggers: row.try_get(5)?,
             schema: row.try_get(6)?,
             relation: row.try_get(7)?,
+            is_published: row.try_get(8)?,
         });
     }
     Ok(Ok(members))

@@ -25,7 +25,9 @@ SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind::text,
          ORDER BY a.distance DESC, a.oid LIMIT 1) AS top,
        EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname::text LIKE 'pgcache\_%')
            AS has_triggers,
-       n.nspname::text, c.relname::text
+       n.nspname::text, c.relname::text,
+       EXISTS (SELECT FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+                WHERE p.pubname = 'pgcache' AND r.prrelid = c.oid) AS is_published
   FROM below
   JOIN pg_catalog.pg_class c ON c.oid = below.oid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

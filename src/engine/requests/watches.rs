@@ -114,6 +114,11 @@ pub fn too_late(what: &Watching) -> Error {
 
 fn listed(source: &str, prefix: &str, table: &Watched) -> Value {
     let number = |number: i64| Value::Integer(number);
+    let columns = match (&table.published_as, &table.columns) {
+        (None, _) => Value::Nil,
+        (_, None) => Value::from("all"),
+        (_, Some(columns)) => Value::List(columns.iter().cloned().map(Value::Text).collect()),
+    };
     let fields = vec![
         ("table", Value::Text(format!("{prefix}{}", table.name))),
         ("source", Value::from(source)),
@@ -122,6 +127,8 @@ fn listed(source: &str, prefix: &str, table: &Watched) -> Value {
         ("triggers", number(table.triggers)),
         ("partitions", number(table.partitions)),
         ("event_trigger", Value::Bool(table.has_event_triggers)),
+        ("published_as", table.published_as.as_deref().map_or(Value::Nil, Value::from)),
+        ("columns", columns),
     ];
     Value::map(fields)
 }

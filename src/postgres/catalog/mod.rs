@@ -25,6 +25,9 @@ pub(crate) static CONCERNS: LazyLock<String> =
     LazyLock::new(|| include_str!("concerns.sql").replace("@identity@", IDENTITY));
 /// A subquery for `LATERAL`: whether a published table `c` still has a replica identity that does for UPDATE.
 const IDENTITY: &str = include_str!("identity.sql");
+/// The tables in publication `pgcache` of which, or of whose partitions, an UPDATE fails, because their replica identity does not do.
+pub(crate) static HARMED: LazyLock<String> =
+    LazyLock::new(|| include_str!("harmed.sql").replace("@identity@", IDENTITY));
 
 /// Relation kinds that hold rows: table, partitioned table, view, materialised view, foreign table.
 pub(crate) const READABLE_KINDS: [&str; 5] = ["r", "p", "v", "m", "f"];
@@ -66,6 +69,14 @@ pub(crate) fn no_table(name: &str) -> Error {
         _ => "check the name, and write its schema as well (app.orders) unless the search_path has it",
     };
     Error::new(ErrorKind::NoTable, format!("no table or view named {name}: {hint}"))
+}
+
+/// Whether the publication has tables whose UPDATE fails for its sake.
+///
+/// # Errors
+/// What PostgreSQL says.
+pub(crate) fn publication_harms(session: &mut Session) -> Result<bool, ::postgres::Error> {
+    Ok(!session.query(&HARMED, &[])?.is_empty())
 }
 
 /// Describes `relation`, a row with the columns of `relation.sql`.

@@ -1,0 +1,6 @@
+DO $pgcache$
+DECLARE
+    harmed pg_catalog.record;
+BEGIN
+@heal@END
+$pgcache$;
