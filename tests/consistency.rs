@@ -122,6 +122,31 @@ fn loads_pause_between_row_read_and_stored() {
 }
 
 #[test]
+fn nothing_goes_wrong_with_the_log() {
+    check("none", Mode::Wal);
+}
+
+#[test]
+fn commits_wait_for_a_standby() {
+    check("sync-standby", Mode::Wal);
+}
+
+#[test]
+fn the_walsender_is_killed() {
+    check("kill-walsender", Mode::Wal);
+}
+
+#[test]
+fn the_walsender_stops_and_says_nothing() {
+    check("stop-walsender", Mode::Wal);
+}
+
+#[test]
+fn postgres_crashes_and_restarts_its_log() {
+    check("restart-postgres", Mode::Wal);
+}
+
+#[test]
 fn a_build_with_the_guard_off_is_caught() {
     let _alone = alone();
     let nemesis = nemesis::named("fill-pause");

@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 
+use support::replication::await_replayed;
 use support::watched::{await_freshness, await_name, cache, health, start_listening, watch};
 use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Proxy, Reply, Server};
 
@@ -21,12 +22,7 @@ fn watching(kind: &Kind, database: &Database<'_>, proxy: &Proxy) -> Server {
 
 /// Promotes a standby that has all of `database`, in the place of its primary.
 fn fail_over(database: &Database<'_>, standby: &Postgres, proxy: &Proxy) {
-    let written = database.text("SELECT pg_current_wal_lsn()::text").unwrap();
-    let replayed = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'");
-    eventually("the standby has replayed everything", || {
-        let mut client = standby.connect(&database.name).ok()?;
-        client.query_one(&replayed, &[]).unwrap().get::<_, bool>(0).then_some(())
-    });
+    await_replayed(database.postgres, standby);
     database.postgres.kill();
     standby.promote();
     proxy.lead_to(standby.port());

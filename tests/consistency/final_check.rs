@@ -68,7 +68,7 @@ impl Expected {
 fn expected(world: &World) -> Expected {
     let sets = world.key_sets.all();
     let rows: Vec<Row> = sets.iter().flat_map(|set: &super::key_set::Place<'_>| set.rows).flatten().collect();
-    let mut client = world.postgres.connect(&world.database).unwrap();
+    let mut client = world.postgres().connect(&world.database).unwrap();
     let sql = format!("SELECT row_to_json(t)::text FROM (SELECT {COLUMNS} FROM t ORDER BY id) AS t");
     let stored = client.query(&sql, &[]).unwrap();
     let parsed = |row: &postgres::Row| Row::parse(&serde_json::from_str(row.get(0)).unwrap());

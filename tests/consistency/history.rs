@@ -15,6 +15,8 @@ pub struct Change {
     pub began: Nanos,
     /// When the commit returned: PostgreSQL shows it to everybody since.
     pub returned: Nanos,
+    /// How much later than others it may be told: its commit did not wait until it was written to the log.
+    pub slack: Nanos,
 }
 
 /// What a read answered.

@@ -68,7 +68,7 @@ impl KeySet {
     /// How every key of the key set began.
     pub fn beginning(&self) -> Vec<Change> {
         let state = |key| Self::state(&self.rows, key);
-        Self::keys(self.number).map(|key| Change { key, state: state(key), began: 0, returned: 0 }).collect()
+        Self::keys(self.number).map(|key| Change { key, state: state(key), began: 0, returned: 0, slack: 0 }).collect()
     }
 }
 
@@ -86,6 +86,6 @@ impl Draft<'_> {
         let old = std::mem::replace(&mut self.set.rows, self.rows);
         let states = |key| (KeySet::state(&old, key), KeySet::state(&self.rows, key));
         let changed = KeySet::keys(self.set.number).filter(|key| states(*key).0 != states(*key).1);
-        changed.map(|key| Change { key, state: states(key).1, began, returned }).collect()
+        changed.map(|key| Change { key, state: states(key).1, began, returned, slack: 0 }).collect()
     }
 }

@@ -67,7 +67,7 @@ pub fn judge(history: &History, noise: &Noise, bound: Nanos) -> Verdict {
 fn timelines(history: &History) -> HashMap<Key, Timeline<Option<Row>>> {
     let mut spans: HashMap<Key, Vec<_>> = HashMap::new();
     for change in &history.changes {
-        let span = Span { state: change.state, began: change.began, returned: change.returned };
+        let span = Span { state: change.state, began: change.began, returned: change.returned, slack: change.slack };
         spans.entry(change.key).or_default().push(span);
     }
     spans.into_iter().map(|(key, spans)| (key, Timeline::new(spans))).collect()
@@ -207,7 +207,7 @@ impl Judge<'_> {
 
     /// Rows must show the table's definition of their time, within the bound.
     fn definitions(&mut self, history: &History) {
-        let span = |it: &Reshape| Span { state: it.shape, began: it.began, returned: it.returned };
+        let span = |it: &Reshape| Span { state: it.shape, began: it.began, returned: it.returned, slack: 0 };
         let timeline = Timeline::new(history.reshapes.iter().map(span).collect());
         for read in history.reads.iter().filter(|read| matches!(read.answer, Answer::Row(_))) {
             let Some(latest) = timeline.latest(read.shape, read.returned) else { continue };

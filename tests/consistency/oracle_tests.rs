@@ -32,7 +32,7 @@ fn versions(count: u32) -> History {
 }
 
 fn commit(history: &mut History, version: Option<u32>, began: Nanos, returned: Nanos) {
-    history.changes.push(Change { key: KEY, state: version.map(row), began, returned });
+    history.changes.push(Change { key: KEY, state: version.map(row), began, returned, slack: 0 });
 }
 
 fn read(history: &mut History, reader: u16, answer: Answer, invoked: Nanos, returned: Nanos) {
@@ -67,6 +67,20 @@ fn a_clean_history_passes() {
     let verdict = verdict(&history);
     assert!(verdict.violations.is_empty());
     assert_eq!((verdict.reads, verdict.stale.count()), (4, 0));
+}
+
+#[test]
+fn a_change_that_may_be_told_later_counts_from_then_on() {
+    let mut history = versions(2);
+    // Version 2 was committed at 12.
+    history.changes[1].slack = 50;
+    read(&mut history, 0, version(1), 60, 61);
+    assert_eq!(verdict(&history).stale.count(), 0);
+    read(&mut history, 0, version(1), 70, 71);
+    assert_eq!(verdict(&history).stale.max(), 8.0 / MILLISECOND as f64);
+    // A commit that waits brings the ones before it into the log.
+    commit(&mut history, Some(3), 20, 22);
+    assert_eq!(verdict(&history).stale.max(), 48.0 / MILLISECOND as f64);
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub enum Mode {
     Notify,
     /// The outbox table.
     Outbox,
+    /// The write-ahead log.
+    Wal,
     /// Nowhere: writers send INVALIDATE after each commit, as an application without triggers does.
     Off,
 }
@@ -21,15 +23,16 @@ impl Mode {
         match self {
             Self::Notify => "notify",
             Self::Outbox => "outbox",
+            Self::Wal => "wal",
             Self::Off => "off",
         }
     }
 
     /// The one of this name, or `all`.
     pub fn chosen(name: &str) -> Vec<Self> {
-        let all = [Self::Notify, Self::Outbox, Self::Off];
+        let all = [Self::Notify, Self::Outbox, Self::Wal, Self::Off];
         let chosen: Vec<Self> = all.into_iter().filter(|mode| name == "all" || mode.name() == name).collect();
-        assert!(!chosen.is_empty(), "no mode {name}: there are notify, outbox, off and all");
+        assert!(!chosen.is_empty(), "no mode {name}: there are notify, outbox, wal, off and all");
         chosen
     }
 }
@@ -50,6 +53,16 @@ pub struct Plan {
     pub rest: u32,
     /// Whether the server refuses to store what a change has overtaken. A checker must find out when it does not.
     pub guarded: bool,
+    /// Whether there is a standby that commits wait for.
+    pub has_standby: bool,
+    /// Whether the server reaches PostgreSQL through a proxy.
+    pub has_proxy: bool,
+    /// Whether some commits do not wait until they are on disk: a crash takes them away again.
+    pub is_lazy: bool,
+    /// The name of the replication slot that outlives its connection.
+    pub slot: Option<&'static str>,
+    /// For how long the fault has nobody told of changes, beyond what is promised.
+    pub untold: Duration,
 }
 
 impl Plan {
@@ -63,6 +76,11 @@ impl Plan {
             fill_delay: Duration::ZERO,
             rest: 1,
             guarded: true,
+            has_standby: false,
+            has_proxy: false,
+            is_lazy: mode == Mode::Wal,
+            slot: None,
+            untold: Duration::ZERO,
         }
     }
 
@@ -73,6 +91,7 @@ impl Plan {
             ("max_staleness_ms", self.max_staleness.as_millis().to_string()),
             ("test_hooks", "yes".into()),
             ("query", "any".into()),
+            ("wal_slot", self.slot.unwrap_or_default().into()),
         ]
     }
 
@@ -92,7 +111,7 @@ impl Plan {
     pub fn bound(&self) -> Nanos {
         match self.mode {
             Mode::Off => Nanos::MAX,
-            Mode::Notify | Mode::Outbox => nanos(self.max_staleness),
+            Mode::Notify | Mode::Outbox | Mode::Wal => nanos(self.max_staleness + self.untold),
         }
     }
 }

@@ -73,7 +73,8 @@ fn round(world: &World, nemesis: &dyn Nemesis) -> Findings {
         let noise = scope.spawn(|| Noise::measure(world.clock, &world.stop_reading));
         let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(|| Reader::new(world).run())).collect();
         let began = Instant::now();
-        let writers: Vec<_> = writers().into_iter().map(|writer| scope.spawn(move || writer(world))).collect();
+        let writers: Vec<_> =
+            writers(&world.plan).into_iter().map(|writer| scope.spawn(move || writer(world))).collect();
         let blows = afflict(world, nemesis);
         world.stop_writing.store(true, Ordering::Relaxed);
         let ledgers: Vec<Ledger> = writers.into_iter().map(joined).collect();

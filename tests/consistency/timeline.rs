@@ -11,6 +11,8 @@ pub struct Span<S> {
     pub began: Nanos,
     /// In force since, at the latest.
     pub returned: Nanos,
+    /// How much later it may be told.
+    pub slack: Nanos,
 }
 
 /// The states of one thing, in order.
@@ -50,9 +52,12 @@ impl<S: Copy + PartialEq> Timeline<S> {
         self.spans.partition_point(|span| span.returned <= moment).checked_sub(1)
     }
 
-    /// For how long state number `index` had been out of date at `moment`, and since when.
+    /// For how long state number `index` had been out of date at `moment`, and since when. A change that may be told later
+    /// counts from then on, or with the next one that may not.
     pub fn age(&self, index: usize, moment: Nanos) -> Option<(Nanos, Nanos)> {
-        let ended = self.spans.get(index + 1)?.returned;
+        let newer = self.spans.get(index + 1..)?;
+        let prompt = newer.iter().position(|span| span.slack == 0).map_or(newer.len(), |at| at + 1);
+        let ended = newer[..prompt].iter().map(|span| span.returned + span.slack).min()?;
         (moment > ended).then(|| (moment - ended, ended))
     }
 

@@ -1,9 +1,10 @@
 //! The world of a run: a PostgreSQL, a server with the module, and what all threads share.
 
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::support::{eventually, Client, Kind, Postgres, Reply, Server};
+use crate::support::replication::have_commits_wait;
+use crate::support::{eventually, Client, Database, Kind, Postgres, Proxy, Reply, Server};
 
 use super::clock::Clock;
 use super::history::{History, Reshape};
@@ -20,8 +21,11 @@ pub struct World {
     pub clock: Clock,
     /// What is to be done.
     pub plan: Plan,
-    /// PostgreSQL.
-    pub postgres: Postgres,
+    postgres: Mutex<Arc<Postgres>>,
+    /// What follows it.
+    pub standby: Mutex<Option<Postgres>>,
+    /// What the server reaches it through, if the plan says so.
+    pub proxy: Option<Proxy>,
     /// The name of the database in it.
     pub database: String,
     server: Mutex<Option<Server>>,
@@ -45,15 +49,15 @@ impl World {
         let postgres = Postgres::start_with("max_prepared_transactions=10\nautovacuum=on");
         let database = postgres.database();
         database.execute(TABLE);
-        let setup = plan
-            .settings()
-            .into_iter()
-            .fold(Server::setup(kind).on(&database), |setup, (name, value)| setup.setting(name, &value));
-        let server = setup.start();
+        let proxy = plan.has_proxy.then(|| Proxy::to(postgres.port()));
+        let standby = plan.has_standby.then(|| postgres.standby());
+        let server = start_server(kind, &plan, &database, proxy.as_ref());
         let world = Self {
             clock: Clock::start(),
             plan,
             database: database.name.clone(),
+            standby: Mutex::new(standby),
+            proxy,
             port: AtomicU16::new(server.port()),
             server: Mutex::new(Some(server)),
             key_sets: KeySets::new(),
@@ -61,9 +65,12 @@ impl World {
             stop_writing: AtomicBool::new(false),
             stop_reading: AtomicBool::new(false),
             deeds: Mutex::default(),
-            postgres,
+            postgres: Mutex::new(Arc::new(postgres)),
         };
         world.plant();
+        if world.plan.has_standby {
+            have_commits_wait(&world.postgres());
+        }
         if world.plan.mode != Mode::Off {
             world.watch();
         }
@@ -83,7 +90,7 @@ impl World {
     }
 
     /// Has the table watched and waits until that works.
-    fn watch(&self) {
+    pub fn watch(&self) {
         // An autovacuum may hold the table for a moment, which is told.
         let add = || match self.client().call(&["PGCACHE.WATCH", "ADD", "t"]) {
             Reply::Error(text) if text.starts_with("PGERR 55P03 ") => None,
@@ -110,8 +117,18 @@ impl World {
 
     /// Statements of a nemesis.
     pub fn execute(&self, sql: &str) {
-        let mut client = self.postgres.connect(&self.database).unwrap();
+        let mut client = self.postgres().connect(&self.database).unwrap();
         client.batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+
+    /// The PostgreSQL that takes changes.
+    pub fn postgres(&self) -> Arc<Postgres> {
+        Arc::clone(&self.postgres.lock().unwrap())
+    }
+
+    /// Another one takes them from now on.
+    pub fn replace_postgres(&self, postgres: Postgres) {
+        *self.postgres.lock().unwrap() = Arc::new(postgres);
     }
 
     /// A connection to the server.
@@ -131,4 +148,12 @@ impl World {
         self.port.store(server.port(), Ordering::Relaxed);
         *place = Some(server);
     }
+}
+
+fn start_server(kind: &Kind, plan: &Plan, database: &Database<'_>, proxy: Option<&Proxy>) -> Server {
+    let mut setup = Server::setup(kind).on(database);
+    if let Some(proxy) = proxy {
+        setup = setup.setting("pg_port", &proxy.port().to_string());
+    }
+    plan.settings().into_iter().fold(setup, |setup, (name, value)| setup.setting(name, &value)).start()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use postgres::error::SqlState;
 use postgres::{Client, Error, SimpleQueryMessage};
 
-use super::clock::{Clock, Nanos};
+use super::clock::{nanos, Clock, Nanos};
 use super::key::email_number;
 use super::row::{Row, COLUMNS};
 use super::world::World;
@@ -32,10 +32,14 @@ pub enum Outcome {
     },
 }
 
+/// How long a commit that does not wait may be away from the log at most: three times `wal_writer_delay`.
+const UNWRITTEN: Duration = Duration::from_millis(600);
+
 /// A connection, opened again when it is lost.
 pub struct WriterConnection<'w> {
     world: &'w World,
     clock: Clock,
+    is_lazy: bool,
     client: Option<Client>,
     /// What PostgreSQL refused, by SQLSTATE, and how often; `lost`: the connection was.
     pub refused: BTreeMap<String, usize>,
@@ -44,7 +48,21 @@ pub struct WriterConnection<'w> {
 impl<'w> WriterConnection<'w> {
     /// One for a writer of `world`.
     pub fn new(world: &'w World) -> Self {
-        Self { world, clock: world.clock, client: None, refused: BTreeMap::new() }
+        Self { world, clock: world.clock, is_lazy: false, client: None, refused: BTreeMap::new() }
+    }
+
+    /// One whose commits do not wait until they are written to the log.
+    pub fn lazy(world: &'w World) -> Self {
+        Self { is_lazy: true, ..Self::new(world) }
+    }
+
+    /// How much later its changes may be told than those of others.
+    pub fn slack(&self) -> Nanos {
+        if self.is_lazy {
+            nanos(UNWRITTEN)
+        } else {
+            0
+        }
     }
 
     /// One message: a transaction of its own, or the last part of an open one.
@@ -168,14 +186,22 @@ impl<'w> WriterConnection<'w> {
     }
 
     fn client(&mut self) -> &mut Client {
-        let database = &self.world.database;
+        let (world, is_lazy) = (self.world, self.is_lazy);
         self.client.get_or_insert_with(|| loop {
-            if let Ok(client) = self.world.postgres.connect(database) {
+            if let Ok(client) = connect(world, is_lazy) {
                 return client;
             }
             sleep(Duration::from_millis(5));
         })
     }
+}
+
+fn connect(world: &World, is_lazy: bool) -> Result<Client, Error> {
+    let mut client = world.postgres().connect(&world.database)?;
+    if is_lazy {
+        client.batch_execute("SET synchronous_commit = off")?;
+    }
+    Ok(client)
 }
 
 fn row(row: &postgres::Row) -> Row {

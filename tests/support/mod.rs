@@ -17,6 +17,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod queries;
+pub mod replication;
 pub mod server;
 pub mod shadow;
 pub mod subscriber;

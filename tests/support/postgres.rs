@@ -56,10 +56,10 @@ impl Postgres {
         postgres
     }
 
-    /// A standby of this one, on a port of its own, that replays what this one writes.
+    /// A standby of this one, on a port of its own, that replays what this one writes. `synchronous_standby_names` knows it as `standby`.
     pub fn standby(&self) -> Self {
         let standby = Self::empty();
-        let source = format!("host=127.0.0.1 port={} user={SUPERUSER}", self.port);
+        let source = format!("host=127.0.0.1 port={} user={SUPERUSER} application_name=standby", self.port);
         let options = ["-R", "-X", "stream", "--checkpoint=fast", "--no-sync", "-d", &source, "-D"];
         standby.run(standby.command("pg_basebackup").args(options).arg(standby.data()));
         standby.use_port(standby.port);
@@ -109,7 +109,7 @@ impl Postgres {
         let home = self.home.display();
         let new = format!(
             "{old}\nport={}\nlisten_addresses='127.0.0.1'\nunix_socket_directories='{home}'\nfsync=off\nmax_connections=200\n\
-             autovacuum=off\n{lines}\n",
+             autovacuum=off\nwal_level=logical\nmax_wal_senders=50\nmax_replication_slots=50\n{lines}\n",
             self.port
         );
         fs::write(conf, new).unwrap();

@@ -72,7 +72,7 @@ fn rename(world: &World) {
 /// Runs the statement once nobody holds the table for long: all others would have to queue behind it. When it
 /// was sent and when it returned.
 fn redefine(world: &World, sql: &str) -> (Nanos, Nanos) {
-    let mut client = world.postgres.connect(&world.database).unwrap();
+    let mut client = world.postgres().connect(&world.database).unwrap();
     client.batch_execute("SET lock_timeout = '100ms'").unwrap();
     loop {
         let began = world.clock.now();

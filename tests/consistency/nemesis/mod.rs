@@ -2,14 +2,20 @@
 
 mod definition;
 mod eviction;
+mod failover;
 mod fill_pause;
 mod flush;
 mod load_backends;
 mod nobody;
 mod notice_backend;
 mod postgres_restart;
+mod publication;
 mod server_restart;
+mod slot;
 mod stopped_notice_backend;
+mod synchronous_standby;
+mod unrelated_log;
+mod walsender;
 
 use std::time::Duration;
 
@@ -57,7 +63,7 @@ pub trait Nemesis: Sync {
 }
 
 /// All of them.
-pub const ALL: [&dyn Nemesis; 10] = [
+pub const ALL: [&dyn Nemesis; 20] = [
     &nobody::Nobody,
     &load_backends::KillLoadBackends,
     &notice_backend::KillNoticeBackend,
@@ -68,6 +74,16 @@ pub const ALL: [&dyn Nemesis; 10] = [
     &eviction::Evictions,
     &definition::Definitions,
     &fill_pause::FillPause,
+    &walsender::KillWalsender { slot: None },
+    &walsender::KillWalsender { slot: Some("checked") },
+    &walsender::StopWalsender,
+    &slot::DropSlot,
+    &publication::Publication { name: "recreate-publication", sql: "DROP PUBLICATION pgcache" },
+    &publication::Publication { name: "alter-publication", sql: "ALTER PUBLICATION pgcache DROP TABLE t" },
+    &synchronous_standby::SynchronousStandby,
+    &synchronous_standby::GhostStandby,
+    &failover::PromoteStandby,
+    &unrelated_log::UnrelatedLog,
 ];
 
 /// The one of this name, or `all`.

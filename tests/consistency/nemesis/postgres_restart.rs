@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::consistency::plan::Plan;
 use crate::consistency::world::World;
 
 use super::Nemesis;
@@ -17,16 +18,21 @@ impl Nemesis for RestartPostgres {
 
     fn strike(&self, world: &World, count: usize) {
         if count % 2 == 0 {
-            world.postgres.kill();
+            world.postgres().kill();
         } else {
-            world.postgres.stop();
+            world.postgres().stop();
         }
         sleep(Duration::from_millis(100 * (count as u64 % 3)));
-        world.postgres.start_again();
+        world.postgres().start_again();
     }
 
     fn rest(&self) -> Duration {
         Duration::from_millis(400)
+    }
+
+    fn prepare(&self, plan: &mut Plan) {
+        // A crash would take commits away.
+        plan.is_lazy = false;
     }
 
     fn refusals(&self) -> &'static [&'static str] {

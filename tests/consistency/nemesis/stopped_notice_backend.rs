@@ -31,7 +31,7 @@ impl Nemesis for StopNoticeBackend {
 }
 
 fn pids(world: &World) -> Vec<u32> {
-    let mut client = world.postgres.connect(&world.database).unwrap();
+    let mut client = world.postgres().connect(&world.database).unwrap();
     let sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'pgcache/notices'";
     client.query(sql, &[]).unwrap().iter().map(|row| row.get::<_, i32>(0) as u32).collect()
 }

@@ -18,7 +18,16 @@ const THOUGHT: u64 = 1_500;
 
 /// Writes until writers are to stop.
 pub fn run(world: &World) -> Ledger {
-    let (mut writer, mut connection) = (Writer::new(world), WriterConnection::new(world));
+    run_on(world, WriterConnection::new(world))
+}
+
+/// The same, where commits do not wait until they are written to the log.
+pub fn run_lazily(world: &World) -> Ledger {
+    run_on(world, WriterConnection::lazy(world))
+}
+
+fn run_on<'w>(world: &'w World, mut connection: WriterConnection<'w>) -> Ledger {
+    let mut writer = Writer::new(world);
     while writer.goes_on() {
         match writer.rng.u8(..100) {
             0..=84 => single(&mut writer, &mut connection),
@@ -68,7 +77,7 @@ fn many_rows<'w>(writer: &mut Writer<'w>, connection: &mut WriterConnection<'w>)
     writer.settle(transaction, outcome, connection);
 }
 
-/// BEGIN, several statements, COMMIT.
+/// BEGIN, several statements, COMMIT; some statements in transactions within it.
 fn many_statements<'w>(writer: &mut Writer<'w>, connection: &mut WriterConnection<'w>) {
     let mut transaction = Transaction::default();
     let mut going = connection.write("BEGIN", 0);
@@ -76,10 +85,30 @@ fn many_statements<'w>(writer: &mut Writer<'w>, connection: &mut WriterConnectio
         if !going {
             break;
         }
-        if let Some((sql, touches)) = draw(writer, &mut transaction) {
-            going = connection.write(&sql, touches);
+        let savepoint = writer.rng.u8(..3) == 0;
+        if savepoint {
+            going = connection.write("SAVEPOINT within", 0);
+        }
+        let Some((sql, touches)) = draw(writer, &mut transaction).filter(|_| going) else { continue };
+        going = connection.write(&sql, touches);
+        if savepoint && going {
+            going = end_within(writer, connection, &mut transaction);
         }
     }
     let outcome = if going { connection.finish("COMMIT", 0) } else { Outcome::RolledBack };
     writer.settle(transaction, outcome, connection);
+}
+
+/// Ends the transaction within, and forgets what was drawn last if it is undone. Whether it went well.
+fn end_within<'w>(
+    writer: &mut Writer<'w>,
+    connection: &mut WriterConnection<'w>,
+    transaction: &mut Transaction<'w>,
+) -> bool {
+    if writer.rng.bool() {
+        return connection.write("RELEASE within", 0);
+    }
+    let undone = connection.write("ROLLBACK TO within", 0);
+    transaction.drafts.pop();
+    undone
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+use crate::consistency::clock::Nanos;
 use crate::consistency::history::{Acknowledgement, Answer, Change, History};
 use crate::consistency::plan::Mode;
 use crate::consistency::reader::Reader;
@@ -60,7 +61,7 @@ impl<'w> Writer<'w> {
     ) {
         let changes = transaction.settle(outcome, connection, self.world);
         drop(transaction);
-        self.record(changes);
+        self.record(changes, connection.slack());
     }
 
     /// A transaction has come to its end, and its key sets are to be changed again before others can. Whether it
@@ -72,11 +73,12 @@ impl<'w> Writer<'w> {
         connection: &mut WriterConnection<'_>,
     ) -> bool {
         let changes = transaction.settle(outcome, connection, self.world);
-        self.record(changes);
+        self.record(changes, connection.slack());
         transaction.is_settled()
     }
 
-    fn record(&mut self, changes: Vec<Change>) {
+    fn record(&mut self, mut changes: Vec<Change>, slack: Nanos) {
+        changes.iter_mut().for_each(|change| change.slack = slack);
         self.ledger.writes += changes.iter().filter(|change| change.key.is_id()).count();
         if self.world.plan.mode == Mode::Off {
             self.invalidate(&changes);
