@@ -40,7 +40,7 @@ check-consistency: build servers ## Writers, readers and faults for SECONDS each
 	PGCACHE_SERVERS="$${PGCACHE_SERVERS:-redis-7.0}" \
 	cargo test --locked --test consistency at_length -- --ignored --nocapture
 
-bench-writers: ## Measure what change notices cost those who write to PostgreSQL
+bench-writers: build ## Measure what change notices cost those who write to PostgreSQL
 	@scripts/install.sh run
 	@scripts/bench-writers.sh
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # What change notices cost those who write: pgbench's one-row UPDATEs against a throwaway PostgreSQL with no
-# trigger, the row trigger that sends whole rows, and both kinds of ours. Medians of rounds in turn, as ratios.
+# trigger, the row trigger that sends whole rows, both kinds of ours, and the write-ahead log, which a server streams
+# on the same machine. `logical` is no trigger with wal_level logical, which `wal` needs; all others have replica.
+# Medians of rounds in turn, as ratios.
 #
 #   SECONDS_PER_ROUND=5 ROUNDS=5 scripts/bench-writers.sh
 set -euo pipefail
@@ -9,7 +11,9 @@ cd "$(dirname "$0")/.."
 seconds=${SECONDS_PER_ROUND:-5}
 rounds=${ROUNDS:-5}
 clients=${CLIENTS:-2 32}
-kinds='none seed notify outbox'
+kinds='none logical seed notify outbox wal'
+server=${SERVER:-redis-server}
+module=${PGCACHE_MODULE:-${CARGO_TARGET_DIR:-$PWD/target}/release/libpgcache.so}
 
 fail() {
     echo "bench-writers: $*" >&2
@@ -44,11 +48,42 @@ END
     done
 }
 
+cli() { redis-cli -h 127.0.0.1 -p "$server_port" "$@"; }
+
+# shellcheck disable=SC2317  # called by wait_until
+pong() { [ "$(cli PING)" = PONG ]; }
+
+# shellcheck disable=SC2317  # called by wait_until
+is_live() { cli PGCACHE.HEALTH | grep -q '^live$'; }
+
+start_server() {
+    server_port=$(free_port)
+    "$server" --bind 127.0.0.1 --port "$server_port" --save '' --dir "$folder" --loadmodule "$module" \
+        pg_host 127.0.0.1 pg_port "$database_port" pg_user demo pg_database postgres invalidation wal \
+        >"$folder/server.log" 2>&1 &
+    server_pid=$!
+    pids=("$server_pid" "${pids[@]}")
+    wait_until "$server" "$server_pid" pong
+    wait_until 'the feed' "$server_pid" is_live
+    [ "$(cli PGCACHE.WATCH ADD users)" = OK ] || fail 'WATCH ADD users'
+}
+
+end_server() {
+    kill "$server_pid"
+    wait "$server_pid" || true
+    pids=("${pids[@]:1}")
+}
+
 install() { # $1: the kind
+    case $1 in
+    logical | wal) database_port=${ports[logical]} ;;
+    *) database_port=${ports[replica]} ;;
+    esac
     sql -c 'DROP SCHEMA IF EXISTS pgcache CASCADE' -c 'DROP TRIGGER IF EXISTS tell_all ON users' -c 'VACUUM users'
     case $1 in
     seed) sql -c 'CREATE TRIGGER tell_all AFTER INSERT OR UPDATE OR DELETE ON users FOR EACH ROW EXECUTE FUNCTION tell_all()' ;;
     notify | outbox) sql -f "$folder/$1.sql" ;;
+    wal) start_server ;;
     esac
 }
 
@@ -65,8 +100,12 @@ if [ -z "$watch_sql" ]; then
     watch_sql=${CARGO_TARGET_DIR:-$PWD/target}/debug/examples/watch_sql
 fi
 # Without fsync the disk's speed says nothing; what is left is what the triggers cost.
-start_postgres -c fsync=off -c shared_buffers=256MB -c max_wal_size=4GB
-prepare
+declare -A ports
+for level in logical replica; do
+    start_postgres -c fsync=off -c shared_buffers=256MB -c max_wal_size=4GB -c "wal_level=$level"
+    ports[$level]=$database_port
+    prepare
+done
 
 # In turn, so that a noisy neighbour hits all of them.
 for _ in $(seq "$rounds"); do
@@ -75,10 +114,11 @@ for _ in $(seq "$rounds"); do
         for count in $clients; do
             tps "$count" >>"$folder/tps.$kind.$count"
         done
+        [ "$kind" != wal ] || end_server
     done
 done
 
-printf '%-8s %8s %12s %8s\n' clients trigger 'updates/s' ratio
+printf '%-8s %8s %12s %8s\n' clients way 'updates/s' ratio
 for count in $clients; do
     base=$(median <"$folder/tps.none.$count")
     for kind in $kinds; do

@@ -33,19 +33,20 @@ wait_until() { # $1: what is awaited; $2: the process that has to live; $3…: t
 }
 
 start_postgres() { # $@: options of its own
+    local home=$folder/postgres-${#pids[@]}
     programs=$(dirname "$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)")
     database_port=$(free_port)
-    mkdir "$folder/postgres"
+    mkdir "$home"
     chmod 711 "$folder"
-    [ "$(id -u)" -ne 0 ] || chown "$database_user" "$folder/postgres"
+    [ "$(id -u)" -ne 0 ] || chown "$database_user" "$home"
     (
-        cd "$folder/postgres"
+        cd "$home"
         "${as_database_user[@]}" "$programs/initdb" --pgdata data --username demo --auth trust \
             --encoding UTF8 --locale C.UTF-8 --no-sync >"$folder/initdb.log" 2>&1
     ) || fail "initdb: $(cat "$folder/initdb.log")"
     # A process group of its own: Ctrl-C at the terminal is for the script, which ends it in order.
     (
-        cd "$folder/postgres"
+        cd "$home"
         exec setsid "${as_database_user[@]}" "$programs/postgres" -D data -p "$database_port" \
             -c listen_addresses=127.0.0.1 -c unix_socket_directories= "$@"
     ) >"$folder/postgres.log" 2>&1 &
