@@ -128,7 +128,7 @@ fn nothing_goes_wrong_with_the_log() {
 
 #[test]
 fn commits_wait_for_a_standby() {
-    check("sync-standby", Mode::Wal);
+    check("slow-standby", Mode::Wal);
 }
 
 #[test]
@@ -148,10 +148,20 @@ fn postgres_crashes_and_restarts_its_log() {
 
 #[test]
 fn a_build_with_the_guard_off_is_caught() {
+    is_caught("fill-pause", Mode::Notify);
+}
+
+/// What the log tells is not to be seen yet.
+#[test]
+fn a_build_with_the_guard_off_is_caught_when_commits_wait_for_a_standby() {
+    is_caught("slow-standby", Mode::Wal);
+}
+
+fn is_caught(name: &str, mode: Mode) {
     let _alone = alone();
-    let nemesis = nemesis::named("fill-pause");
+    let nemesis = nemesis::named(name);
     on_every_server(|kind| {
-        let guarded = Plan::new(Mode::Notify, SHORT);
+        let guarded = Plan::new(mode, SHORT);
         let unguarded = Plan { guarded: false, ..guarded.clone() };
         let began = Instant::now();
         while reported(&kind, nemesis, &unguarded).verdict.violations.is_empty() {

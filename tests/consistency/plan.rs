@@ -55,6 +55,8 @@ pub struct Plan {
     pub guarded: bool,
     /// Whether there is a standby that commits wait for.
     pub has_standby: bool,
+    /// How much later it shows commits, which wait until it does.
+    pub standby_delay: Duration,
     /// Whether the server reaches PostgreSQL through a proxy.
     pub has_proxy: bool,
     /// Whether some commits do not wait until they are on disk: a crash takes them away again.
@@ -77,6 +79,7 @@ impl Plan {
             rest: 1,
             guarded: true,
             has_standby: false,
+            standby_delay: Duration::ZERO,
             has_proxy: false,
             is_lazy: mode == Mode::Wal,
             slot: None,

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::support::replication::have_commits_wait;
+use crate::support::replication::{have_commits_shown_late, have_commits_wait};
 use crate::support::{eventually, Client, Database, Kind, Postgres, Proxy, Reply, Server};
 
 use super::clock::Clock;
@@ -68,8 +68,11 @@ impl World {
             postgres: Mutex::new(Arc::new(postgres)),
         };
         world.plant();
-        if world.plan.has_standby {
+        if let Some(standby) = world.standby.lock().unwrap().as_ref() {
             have_commits_wait(&world.postgres());
+            if !world.plan.standby_delay.is_zero() {
+                have_commits_shown_late(&world.postgres(), standby, world.plan.standby_delay);
+            }
         }
         if world.plan.mode != Mode::Off {
             world.watch();

@@ -1,5 +1,7 @@
 //! Replication as an administrator sees it: slots and who reads them, standbys, and what commits wait for.
 
+use std::time::Duration;
+
 use super::eventually::eventually;
 use super::postgres::Postgres;
 use super::process::{freeze, kill};
@@ -48,15 +50,27 @@ pub fn drop_slot(postgres: &Postgres, name: &str) {
     });
 }
 
+/// ALTER SYSTEM, and waits until it counts.
+pub fn set(postgres: &Postgres, setting: &str, value: &str) {
+    let mut client = postgres.connect("postgres").unwrap();
+    client.batch_execute(&format!("ALTER SYSTEM SET {setting} = '{value}'")).unwrap();
+    client.batch_execute("SELECT pg_reload_conf()").unwrap();
+    let show = format!("SHOW {setting}");
+    eventually("the setting counts", || {
+        let set: String = client.query_one(&show, &[]).unwrap().get(0);
+        (set == value).then_some(())
+    });
+}
+
 /// From now on commits wait for these standbys.
 pub fn have_commits_wait_for(postgres: &Postgres, standbys: &str) {
-    let mut client = postgres.connect("postgres").unwrap();
-    client.batch_execute(&format!("ALTER SYSTEM SET synchronous_standby_names = '{standbys}'")).unwrap();
-    client.batch_execute("SELECT pg_reload_conf()").unwrap();
-    eventually("the setting counts", || {
-        let set: String = client.query_one("SHOW synchronous_standby_names", &[]).unwrap().get(0);
-        (set == standbys).then_some(())
-    });
+    set(postgres, "synchronous_standby_names", standbys);
+}
+
+/// From now on the standby shows commits so much later, and they wait until it does.
+pub fn have_commits_shown_late(postgres: &Postgres, standby: &Postgres, delay: Duration) {
+    set(standby, "recovery_min_apply_delay", &format!("{}ms", delay.as_millis()));
+    set(postgres, "synchronous_commit", "remote_apply");
 }
 
 /// From now on commits wait for the standby that [`Postgres::standby`] has made, which follows.

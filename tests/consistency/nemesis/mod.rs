@@ -63,7 +63,7 @@ pub trait Nemesis: Sync {
 }
 
 /// All of them.
-pub const ALL: [&dyn Nemesis; 20] = [
+pub const ALL: [&dyn Nemesis; 21] = [
     &nobody::Nobody,
     &load_backends::KillLoadBackends,
     &notice_backend::KillNoticeBackend,
@@ -80,7 +80,8 @@ pub const ALL: [&dyn Nemesis; 20] = [
     &slot::DropSlot,
     &publication::Publication { name: "recreate-publication", sql: "DROP PUBLICATION pgcache" },
     &publication::Publication { name: "alter-publication", sql: "ALTER PUBLICATION pgcache DROP TABLE t" },
-    &synchronous_standby::SynchronousStandby,
+    &synchronous_standby::SynchronousStandby { is_slow: false },
+    &synchronous_standby::SynchronousStandby { is_slow: true },
     &synchronous_standby::GhostStandby,
     &failover::PromoteStandby,
     &unrelated_log::UnrelatedLog,

@@ -1,5 +1,5 @@
-//! `sync-standby`, `ghost-standby`: commits wait for a standby, one that follows or one that never comes. Until then nobody sees them,
-//! though they are in the log.
+//! `sync-standby`, `slow-standby`, `ghost-standby`: commits wait for a standby that follows, that follows slowly, or that never comes.
+//! Until then nobody sees them, though they are in the log.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -11,17 +11,28 @@ use crate::support::replication::have_commits_wait_for;
 use super::Nemesis;
 
 /// One that follows, all the time.
-pub struct SynchronousStandby;
+pub struct SynchronousStandby {
+    /// Whether commits wait until it shows them, which it does a little later.
+    pub is_slow: bool,
+}
+
+/// How much later.
+const DELAY: Duration = Duration::from_millis(20);
 
 impl Nemesis for SynchronousStandby {
     fn name(&self) -> &'static str {
-        "sync-standby"
+        if self.is_slow {
+            "slow-standby"
+        } else {
+            "sync-standby"
+        }
     }
 
     fn strike(&self, _world: &World, _count: usize) {}
 
     fn prepare(&self, plan: &mut Plan) {
         plan.has_standby = true;
+        plan.standby_delay = if self.is_slow { DELAY } else { Duration::ZERO };
     }
 
     fn works_in(&self, _mode: Mode) -> bool {
