@@ -7,7 +7,7 @@ BENCH ?= all
 PUBLISH ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench bench-plugins bench-rules bench-writers bench-definitions check-consistency servers docs fmt lint deny clean
+.PHONY: help build run test bench bench-plugins bench-rules bench-writers bench-definitions check-consistency check-load servers docs fmt lint deny clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,11 @@ check-consistency: build servers ## Writers, readers and faults for SECONDS each
 	PGCACHE_CHECK_SECONDS=$(SECONDS) PGCACHE_CHECK_NEMESIS=$(NEMESIS) PGCACHE_CHECK_MODE=$(MODE) \
 	PGCACHE_SERVERS="$${PGCACHE_SERVERS:-redis-7.0}" \
 	cargo test --locked --test consistency at_length -- --ignored --nocapture
+
+check-load: build servers ## 10,000 changes a second for SECONDS, told by the write-ahead log: how late, in how much memory
+	@scripts/install.sh test
+	PGCACHE_LOAD_SECONDS=$(SECONDS) PGCACHE_SERVERS="$${PGCACHE_SERVERS:-redis-7.0}" \
+	cargo test --locked --test wal_load -- --ignored --nocapture
 
 bench-writers: build ## Measure what change notices cost those who write to PostgreSQL
 	@scripts/install.sh run
