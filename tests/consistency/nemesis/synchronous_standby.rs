@@ -17,7 +17,7 @@ pub struct SynchronousStandby {
 }
 
 /// How much later.
-const DELAY: Duration = Duration::from_millis(20);
+const DELAY: Duration = Duration::from_millis(60);
 
 impl Nemesis for SynchronousStandby {
     fn name(&self) -> &'static str {
