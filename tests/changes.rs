@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::{json, Value};
-use support::watched::{await_freshness, cache, gaps, is_cached, listening, start_listening, watch, MODES};
+use support::watched::{await_freshness, cache, gaps, is_cached, listening, start_listening, watch, FEEDS, MODES};
 use support::{eventually, on_every_server, Client, Database, Postgres, Reply, Server};
 
 const NOTES: &str = "CREATE TABLE notes (id int PRIMARY KEY, v text);
@@ -32,8 +32,12 @@ fn await_v(client: &mut Client, table: &str, key: &str, wanted: impl Into<Value>
 
 /// On every server and in every way of telling, `table` of `setup` being watched.
 fn with_watched(setup: &str, table: &str, test: impl Fn(&Database<'_>, &mut Client)) {
+    with_watched_by(&FEEDS, setup, table, test);
+}
+
+fn with_watched_by(feeds: &[&str], setup: &str, table: &str, test: impl Fn(&Database<'_>, &mut Client)) {
     on_every_server(|kind| {
-        for mode in MODES {
+        for mode in feeds {
             let database = Postgres::shared().database();
             database.execute(setup);
             let server = listening(&kind, &database, mode);
@@ -46,8 +50,12 @@ fn with_watched(setup: &str, table: &str, test: impl Fn(&Database<'_>, &mut Clie
 
 /// Row 1 of `table` is cached and `sql` changes it. Row 2 is cached as well and stays.
 fn assert_seen(setup: &str, table: &str, sql: &str, wanted: impl Into<Value>) {
+    assert_seen_by(&FEEDS, setup, table, sql, wanted);
+}
+
+fn assert_seen_by(feeds: &[&str], setup: &str, table: &str, sql: &str, wanted: impl Into<Value>) {
     let wanted = wanted.into();
-    with_watched(setup, table, |database, client| {
+    with_watched_by(feeds, setup, table, |database, client| {
         cache(client, table, &id(2));
         cache(client, table, &id(1));
         database.execute(sql);
@@ -59,7 +67,7 @@ fn assert_seen(setup: &str, table: &str, sql: &str, wanted: impl Into<Value>) {
 #[test]
 fn a_row_that_was_read_before_its_change_was_told_and_comes_after_it_is_not_stored() {
     on_every_server(|kind| {
-        for mode in MODES {
+        for mode in FEEDS {
             let database = Postgres::shared().database();
             database.execute(NOTES);
             let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
@@ -84,7 +92,7 @@ fn a_row_that_was_read_before_its_change_was_told_and_comes_after_it_is_not_stor
 #[test]
 fn a_commit_that_waits_for_a_standby_is_told_when_it_can_be_seen() {
     on_every_server(|kind| {
-        for mode in MODES {
+        for mode in FEEDS {
             let postgres = Postgres::start();
             let database = postgres.database();
             database.execute(NOTES);
@@ -118,7 +126,7 @@ fn a_commit_that_waits_for_a_standby_is_told_when_it_can_be_seen() {
 #[test]
 fn a_server_that_another_one_took_over_from_is_a_gap() {
     on_every_server(|kind| {
-        for mode in MODES {
+        for mode in FEEDS {
             let primary = Postgres::start();
             let database = primary.database();
             database.execute(NOTES);
@@ -187,9 +195,9 @@ fn a_copy_is_seen() {
 }
 
 #[test]
-fn an_unlogged_table_is_watched_like_any_other() {
+fn triggers_watch_an_unlogged_table_like_any_other() {
     let setup = NOTES.replace("CREATE TABLE", "CREATE UNLOGGED TABLE");
-    assert_seen(&setup, "notes", "UPDATE notes SET v = 'new' WHERE id = 1", "new");
+    assert_seen_by(&MODES, &setup, "notes", "UPDATE notes SET v = 'new' WHERE id = 1", "new");
 }
 
 #[test]
@@ -260,7 +268,7 @@ fn a_value_stored_out_of_line_is_seen_when_it_changes_and_comes_along_when_anoth
 #[test]
 fn a_row_that_a_policy_hides_from_then_on_is_not_served() {
     on_every_server(|kind| {
-        for mode in MODES {
+        for mode in FEEDS {
             let database = Postgres::shared().database();
             let role = format!("reader_{}", database.name);
             database.execute(NOTES).execute(&format!(
@@ -273,16 +281,19 @@ fn a_row_that_a_policy_hides_from_then_on_is_not_served() {
             watch(&mut installer.client(), "notes");
             let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
             let setup = setup.setting("pg_user", &role).setting("default_ttl", "3600");
-            database.execute(&format!("GRANT USAGE ON SCHEMA pgcache TO {role}"));
-            if mode == "notify" {
-                database.execute(&format!("GRANT SELECT ON pgcache.secret TO {role}"));
-            } else {
-                database.execute(&format!(
-                    "GRANT SELECT, DELETE ON pgcache.outbox TO {role};
+            let granted = match mode {
+                "notify" => {
+                    format!("GRANT USAGE ON SCHEMA pgcache TO {role}; GRANT SELECT ON pgcache.secret TO {role}")
+                }
+                "wal" => format!("ALTER ROLE {role} REPLICATION"),
+                _ => format!(
+                    "GRANT USAGE ON SCHEMA pgcache TO {role};
+                     GRANT SELECT, DELETE ON pgcache.outbox TO {role};
                      GRANT SELECT, INSERT, UPDATE ON pgcache.outbox_state TO {role};
                      GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA pgcache TO {role}"
-                ));
-            }
+                ),
+            };
+            database.execute(&granted);
             let server = start_listening(setup);
             let mut client = server.client();
             cache(&mut client, "notes", &id(1));
@@ -297,17 +308,19 @@ fn a_row_that_a_policy_hides_from_then_on_is_not_served() {
 #[test]
 fn a_prepared_transaction_is_seen_once_it_is_committed() {
     on_every_server(|kind| {
-        let postgres = Postgres::start_with("max_prepared_transactions=5");
-        let database = postgres.database();
-        database.execute(NOTES);
-        let server = listening(&kind, &database, "outbox");
-        let mut client = server.client();
-        watch(&mut client, "notes");
-        cache(&mut client, "notes", &id(1));
-        database.execute("BEGIN; UPDATE notes SET v = 'new' WHERE id = 1; PREPARE TRANSACTION 'two'");
-        assert_eq!(v(&client.read("notes", &id(1))), "old");
-        database.execute("COMMIT PREPARED 'two'");
-        await_v(&mut client, "notes", &id(1), "new");
+        for mode in ["outbox", "wal"] {
+            let postgres = Postgres::start_with("max_prepared_transactions=5");
+            let database = postgres.database();
+            database.execute(NOTES);
+            let server = listening(&kind, &database, mode);
+            let mut client = server.client();
+            watch(&mut client, "notes");
+            cache(&mut client, "notes", &id(1));
+            database.execute("BEGIN; UPDATE notes SET v = 'new' WHERE id = 1; PREPARE TRANSACTION 'two'");
+            assert_eq!(v(&client.read("notes", &id(1))), "old");
+            database.execute("COMMIT PREPARED 'two'");
+            await_v(&mut client, "notes", &id(1), "new");
+        }
     });
 }
 
@@ -399,6 +412,7 @@ fn rows_whose_keys_are_names_of_objects_are_followed() {
         CREATE DOMAIN function_name AS regproc; CREATE TYPE named AS (name regtype);
         CREATE TABLE objects (k regproc UNIQUE, d function_name UNIQUE, t regtype UNIQUE, c regclass UNIQUE, l regtype[] UNIQUE,
             n named UNIQUE, v int);
+        ALTER TABLE objects REPLICA IDENTITY FULL;
         INSERT INTO objects VALUES ('g', 'g', 'kind', 'objects', '{kind}', ROW('kind'), 1)";
     with_watched(setup, "objects", |database, client| {
         let keys = [

@@ -10,8 +10,10 @@ use super::server::{Server, Setup};
 /// but time ends its connection.
 pub const UNTOLD: (&str, &str) = ("pg_options", "-c track_activities=off");
 
-/// How changes can be told.
+/// How triggers can tell of changes.
 pub const MODES: [&str; 2] = ["notify", "outbox"];
+/// How changes can be told.
+pub const FEEDS: [&str; 3] = ["notify", "outbox", "wal"];
 
 /// A server whose source tells of changes in this way and is heard.
 pub fn listening(kind: &Kind, database: &Database<'_>, mode: &str) -> Server {
