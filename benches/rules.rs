@@ -128,6 +128,7 @@ fn plan() -> FlightPlan {
         prefix_len: 15,
         is_refresh: false,
         guard: None,
+        min_lsn: None,
     }
 }
 

@@ -210,17 +210,23 @@ fn health_tells_of_each_source() {
 }
 
 /// Name, arguments as HELP shows them, arity (never fixed where there are keys: Redis 8 counts the words of our own questions), a flag it must have, a flag it must not have.
-const COMMANDS: [(&str, &str, i64, &str, &str); 9] = [
-    ("pgcache.read", "<table> <key-json> [ttl]", -3, "readonly", "write"),
-    ("pgcache.multiread", "<table> <array-of-key-json> [ttl]", -3, "readonly", "write"),
+const COMMANDS: [(&str, &str, i64, &str, &str); 10] = [
+    ("pgcache.read", "<table> <key-json> [ttl] [MINLSN <lsn>]", -3, "readonly", "write"),
+    ("pgcache.multiread", "<table> <array-of-key-json> [ttl] [MINLSN <lsn>]", -3, "readonly", "write"),
     ("pgcache.write", "<table> <key-json> <data-json> [ttl]", -4, "denyoom", "readonly"),
     ("pgcache.invalidate", "<table> <key-json>", -3, "write", "denyoom"),
     ("pgcache.key", "<table> <key-json>", -3, "readonly", "write"),
     ("pgcache.inspect", "<table> <key-json> [argument ...]", -3, "readonly", "write"),
-    ("pgcache.query", "<sql|NAME> [name|params-json-array|TTL|TAGS|SOURCE ...]", -2, "readonly", "write"),
+    ("pgcache.query", "<sql|NAME> [name|params-json-array|TTL|TAGS|SOURCE|MINLSN ...]", -2, "readonly", "write"),
+    ("pgcache.barrier", "[timeout-ms] [SOURCE <name>]", -1, "readonly", "write"),
     ("pgcache.health", "", 1, "readonly", "write"),
     ("pgcache.help", "", 1, "readonly", "write"),
 ];
+
+/// Whether a word of such a usage stands for an argument that may not be left out.
+fn is_required(word: &&str) -> bool {
+    word.starts_with('<') && word.ends_with('>')
+}
 
 #[test]
 fn help_has_a_line_for_every_command() {
@@ -259,11 +265,13 @@ fn command_docs_document_every_command() {
                     let Reply::Map(fields) = argument else { panic!("{argument:?}") };
                     let flags = fields.iter().find(|(name, _)| name.text() == "flags");
                     let is = |flag| matches!(flags, Some((_, Reply::Array(flags))) if flags.contains(flag));
+                    let token = fields.iter().find(|(name, _)| name.text() == "token");
                     let name = argument.field("name").text();
-                    match (is(&optional), is(&multiple)) {
-                        (true, true) => format!("[{name} ...]"),
-                        (true, false) => format!("[{name}]"),
-                        (false, _) => format!("<{name}>"),
+                    match (is(&optional), is(&multiple), token) {
+                        (true, false, Some((_, token))) => format!("[{} <{name}>]", token.text()),
+                        (true, true, _) => format!("[{name} ...]"),
+                        (true, false, None) => format!("[{name}]"),
+                        (false, ..) => format!("<{name}>"),
                     }
                 })
                 .collect();
@@ -325,7 +333,7 @@ fn the_lookup_key_is_declared_as_no_key() {
     with_server(|_, server| {
         let mut client = server.client();
         for (name, arguments, ..) in COMMANDS.iter().filter(|(_, arguments, ..)| arguments.contains("key")) {
-            let count = arguments.split_whitespace().filter(|word| word.starts_with('<')).count();
+            let count = arguments.split_whitespace().filter(is_required).count();
             let mut command = vec!["COMMAND", "GETKEYS", name];
             command.extend(["users", USER_1, "{}"].iter().take(count));
             let refusal = client.call(&command);
@@ -348,7 +356,7 @@ fn a_wrong_number_of_arguments_is_told_for_every_command() {
         let mut client = server.client();
         for (name, arguments, ..) in COMMANDS {
             let words: Vec<&str> = arguments.split_whitespace().collect();
-            let required = words.iter().filter(|word| word.starts_with('<')).count();
+            let required = words.iter().filter(|word| is_required(word)).count();
             let too_many = if arguments.ends_with("...]") { vec![] } else { vec![words.len() + 1, words.len() + 21] };
             for count in (0..required).chain(too_many) {
                 let command: Vec<&str> = [name].into_iter().chain(std::iter::repeat_n("{}", count)).collect();

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use foldhash::quality::RandomState;
 
-use super::{ttl, SnapshotGuard};
+use super::{ttl, Lsn, SnapshotGuard};
 
 /// Names one flight for as long as the process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,6 +59,9 @@ pub struct FlightPlan {
     pub is_refresh: bool,
     /// What it has to see before it may fill; `None`: whatever it sees will do.
     pub guard: Option<Box<SnapshotGuard>>,
+    /// The position in the write-ahead log that its answer must reach: that of the reader who had it started, or of one whom it
+    /// was handed over. It began after they had asked, so that what it brings does; an entry may not.
+    pub min_lsn: Option<Lsn>,
 }
 
 impl FlightPlan {
@@ -76,6 +79,20 @@ impl FlightPlan {
 
     fn is_of(&self, table: u64) -> bool {
         self.row().is_some_and(|row| row.table == table)
+    }
+
+    /// Whether a reader who plans `other` may wait for this flight, which is under way.
+    ///
+    /// A reader's position was read after his COMMIT. Where it is before that of this flight, it was read earlier, so that his change was
+    /// visible when this flight began. The same position proves nothing: a commit may stand there and not be visible yet.
+    fn serves(&self, other: &Self) -> bool {
+        !self.is_refresh && other.min_lsn.is_none_or(|_| self.min_lsn > other.min_lsn)
+    }
+
+    /// Takes over those who waited for a flight of this `other` plan.
+    fn take_over(&mut self, other: &Self) {
+        self.ttl_s = ttl::shorter(self.ttl_s, other.ttl_s);
+        self.min_lsn = self.min_lsn.max(other.min_lsn);
     }
 }
 
@@ -139,11 +156,11 @@ impl<W> Default for Flights<W> {
 
 impl<W> Flights<W> {
     /// Waits on the flight for `key`, or starts one. A refresh is not waited for: it may stand in line for long, and what it
-    /// brings must not replace what the new one brings.
+    /// brings must not replace what the new one brings. Nor is one that may have read before the reader's own change.
     pub fn join(&mut self, key: &[u8], plan: FlightPlan, waiter: W) -> Joined {
         if let Some(id) = self.joinable.get(key) {
             if let Some(flight) = self.live.get_mut(id) {
-                if !flight.plan.is_refresh {
+                if flight.plan.serves(&plan) {
                     flight.plan.ttl_s = ttl::shorter(flight.plan.ttl_s, plan.ttl_s);
                     flight.waiters.push(waiter);
                     return Joined::Waiting(*id);
@@ -198,7 +215,7 @@ impl<W> Flights<W> {
             return self.supersede_key(key);
         }
         let handed = completed.waiters.split_off(completed.handed_over);
-        next.plan.ttl_s = ttl::shorter(next.plan.ttl_s, completed.plan.ttl_s);
+        next.plan.take_over(&completed.plan);
         next.take_over(handed);
         !completed.waiters.is_empty() && self.supersede_key(key)
     }
@@ -208,7 +225,7 @@ impl<W> Flights<W> {
     pub fn rejoin(&mut self, key: &[u8], plan: FlightPlan, late: Vec<W>) -> Option<FlightId> {
         let next = self.joinable.get(key).and_then(|id| self.live.get_mut(id));
         if let Some(next) = next.filter(|next| !next.plan.is_refresh) {
-            next.plan.ttl_s = ttl::shorter(next.plan.ttl_s, plan.ttl_s);
+            next.plan.take_over(&plan);
             next.take_over(late);
             return None;
         }

@@ -16,6 +16,7 @@ fn plan(table: u64) -> FlightPlan {
         prefix_len: 0,
         is_refresh: false,
         guard: None,
+        min_lsn: None,
     }
 }
 
@@ -105,6 +106,35 @@ fn an_invalidation_supersedes_a_refresh() {
     assert!(flights.supersede_key(b"k"));
     assert!(flights.refresh(b"k", refresh(1)).is_some());
     assert!(!flights.complete(id).unwrap().may_fill);
+}
+
+fn from(lsn: u64) -> FlightPlan {
+    FlightPlan { min_lsn: Some(Lsn(lsn)), ..plan(1) }
+}
+
+#[test]
+fn who_names_a_position_does_not_wait_for_a_flight_that_may_have_begun_before_it() {
+    let mut flights = Flights::default();
+    let Joined::Started(first) = flights.join(b"k", plan(1), 'a') else { panic!() };
+    let Joined::Started(second) = flights.join(b"k", from(5), 'b') else { panic!() };
+    assert_eq!(flights.join(b"k", from(4), 'c'), Joined::Waiting(second));
+    assert_eq!(flights.join(b"k", plan(1), 'd'), Joined::Waiting(second));
+    let Joined::Started(third) = flights.join(b"k", from(5), 'e') else {
+        panic!("a commit there may not be visible yet")
+    };
+    assert!(!flights.complete(first).unwrap().may_fill && !flights.complete(second).unwrap().may_fill);
+    assert!(flights.complete(third).unwrap().may_fill);
+}
+
+#[test]
+fn a_flight_reaches_what_those_have_named_who_were_handed_over_to_it() {
+    let mut flights = Flights::default();
+    let Joined::Started(first) = flights.join(b"k", from(5), 'a') else { panic!() };
+    flights.supersede_key(b"k");
+    let Joined::Started(second) = flights.join(b"k", plan(1), 'b') else { panic!() };
+    let mut completed = flights.complete(first).unwrap();
+    flights.hand_over(b"k", &mut completed);
+    assert_eq!(flights.complete(second).unwrap().plan.min_lsn, Some(Lsn(5)));
 }
 
 #[test]

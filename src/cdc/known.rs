@@ -1,10 +1,12 @@
-//! The relations that are known here: what is compared with the catalog, and how long ago that was done.
+//! What the main thread shares with the threads that listen to a source: the relations that are known here, when they were compared
+//! with the catalog, and what the threads are asked for.
 
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
 use super::own::OwnTransactions;
+use super::Urge;
 
 /// One source's relations. The main thread enters them, the thread that compares them reads them.
 #[derive(Debug, Default)]
@@ -15,6 +17,8 @@ pub struct Known {
     compared: Mutex<Option<Instant>>,
     /// The transactions that tell of changes by themselves.
     pub(crate) own: OwnTransactions,
+    /// By which the feed is asked for a heartbeat.
+    pub(crate) beat: Urge,
 }
 
 impl Known {

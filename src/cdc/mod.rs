@@ -9,8 +9,10 @@ mod known;
 mod lost;
 mod own;
 mod secret;
+mod urge;
 
 pub(crate) use in_doubt::InDoubt;
 pub use known::Known;
 pub use lost::Lost;
 pub use secret::Secret;
+pub use urge::Urge;

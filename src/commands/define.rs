@@ -66,9 +66,12 @@ fn run(ctx: Context<'_>, words: &[&[u8]]) -> Result<Reply, Error> {
 fn query(name: &[u8], sql: &[u8], options: &[&[u8]]) -> Result<NamedQuery, Error> {
     let (name, sql) = (parse_name(name)?.to_owned(), parse_sql(sql)?.to_owned());
     check_statement(&sql)?;
-    let Options { ttl, tags, source } = Options::parse(options)?;
+    let Options { ttl, tags, source, min_lsn } = Options::parse(options)?;
     if source.is_some() {
         return Err(Error::malformed("SOURCE belongs to PGCACHE.QUERY: a definition is for every source"));
+    }
+    if min_lsn.is_some() {
+        return Err(Error::malformed("MINLSN belongs to PGCACHE.QUERY: each call has a position of its own"));
     }
     Ok(NamedQuery { name, sql, ttl, tags: tags.unwrap_or_default() })
 }

@@ -2,7 +2,7 @@
 
 use crate::cache::{Reply, Value};
 use crate::module::{Command, Outcome};
-use crate::server::{Arguments, Context, Spec};
+use crate::server::{ArgumentKind, Arguments, Context, Spec};
 
 /// The command.
 #[derive(Debug)]
@@ -32,10 +32,11 @@ pub fn lines(spec: &Spec) -> [String; 2] {
     let mut usage = spec.name.to_string_lossy().to_uppercase();
     for argument in spec.arguments {
         let name = argument.name.to_string_lossy();
-        usage.push_str(&match (argument.is_optional, argument.is_repeated) {
-            (false, _) => format!(" <{name}>"),
-            (true, false) => format!(" [{name}]"),
-            (true, true) => format!(" [{name} ...]"),
+        usage.push_str(&match (argument.kind, argument.is_optional, argument.is_repeated) {
+            (ArgumentKind::Behind(word), ..) => format!(" [{} <{name}>]", word.to_string_lossy()),
+            (_, false, _) => format!(" <{name}>"),
+            (_, true, false) => format!(" [{name}]"),
+            (_, true, true) => format!(" [{name} ...]"),
         });
     }
     [usage, format!("    {}.", spec.summary.to_string_lossy())]
@@ -48,6 +49,6 @@ mod tests {
 
     #[test]
     fn usage_shows_what_may_be_left_out() {
-        assert_eq!(lines(&Read::SPEC)[0], "PGCACHE.READ <table> <key-json> [ttl]");
+        assert_eq!(lines(&Read::SPEC)[0], "PGCACHE.READ <table> <key-json> [ttl] [MINLSN <lsn>]");
     }
 }

@@ -1,6 +1,7 @@
 //! One file per command: parse, ask the rules, reply.
 
 pub mod announce;
+pub mod barrier;
 pub mod define;
 mod first_word;
 pub mod flush;
@@ -15,6 +16,7 @@ pub mod panic;
 pub mod query;
 mod query_words;
 pub mod read;
+mod read_words;
 pub mod slowlog;
 pub mod stats;
 #[cfg(test)]
@@ -41,6 +43,7 @@ pub fn all() -> Vec<Registration> {
         Registration::of::<define::Define>(),
         Registration::of::<flush::Flush>(),
         Registration::of::<watch::Watch>(),
+        Registration::of::<barrier::Barrier>(),
         Registration::of::<stats::Stats>(),
         Registration::of::<slowlog::SlowLog>(),
         Registration::of::<hook::Hook>(),

@@ -1,11 +1,11 @@
-//! `PGCACHE.MULTIREAD <table> <array-of-key-json> [ttl]`: many rows in the order asked, the missing ones in
+//! `PGCACHE.MULTIREAD <table> <array-of-key-json> [ttl] [MINLSN <lsn>]`: many rows in the order asked, the missing ones in
 //! one statement.
 
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::parse_ttl;
-use crate::cache::{Access, Age, Answer, Entry, Error, Purpose, Reply, Timings, Ttl};
+use super::read_words::ReadWords;
+use crate::cache::{Access, Age, Answer, Entry, Error, Purpose, Reply, Timings};
 use crate::engine::catalog::lookup::resolve_keys;
 use crate::engine::host::{Callback, Host};
 use crate::engine::loads::entries::Found;
@@ -32,16 +32,17 @@ impl Command for MultiRead {
             Argument::required(c"table", ArgumentKind::Text),
             Argument::required(c"array-of-key-json", ArgumentKind::LookupKey),
             Argument::optional(c"ttl", ArgumentKind::Integer),
+            Argument::optional(c"lsn", ArgumentKind::Behind(c"MINLSN")),
         ],
     };
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
-        match parse_ttl(arguments.get(2), arguments.required(1)) {
-            Ok(ttl) => run_on_table(
+        match ReadWords::of(arguments) {
+            Ok(words) => run_on_table(
                 ctx,
                 arguments,
                 arguments.required(0),
-                &ReadRows { keys: arguments.required(1).into(), ttl },
+                &ReadRows { keys: arguments.required(1).into(), words },
             ),
             Err(error) => error.into(),
         }
@@ -51,7 +52,7 @@ impl Command for MultiRead {
 /// The command on its table.
 pub(super) struct ReadRows<'a> {
     pub(super) keys: Cow<'a, [u8]>,
-    pub(super) ttl: Option<Ttl>,
+    pub(super) words: ReadWords,
 }
 
 /// What the cache has of the keys.
@@ -79,9 +80,9 @@ impl<H: Host> TableCommand<H> for ReadRows<'_> {
         caller: &mut Caller<H>,
     ) -> Result<Answer, Error> {
         let keys = resolve_keys(engine, table, &self.keys)?;
-        let LookedUp { rows, missing, to_refresh } = look_up_all(engine, ctx, table, caller, keys, self.ttl)?;
+        let LookedUp { rows, missing, to_refresh } = look_up_all(engine, ctx, table, caller, keys, self.words)?;
         if missing.is_empty() {
-            engine.refresh(ctx, table, to_refresh, self.ttl);
+            engine.refresh(ctx, table, to_refresh, self.words.ttl);
             let json = rows.into_json();
             return Ok(Answer::Now(if caller.is_in_command() {
                 let reply = ctx.reply_with(&json, true);
@@ -101,18 +102,19 @@ impl<H: Host> TableCommand<H> for ReadRows<'_> {
             pending: missing.len(),
             timings: Timings::default(),
         });
-        let (ttl_s, mut requests) = (engine.ttl_s(self.ttl), LoadRequests::default());
+        let (ttl_s, mut requests) = (engine.ttl_s(self.words.ttl), LoadRequests::default());
         for (index, row) in missing {
             engine.emit_miss(ctx, table, &row.resolved_key);
-            engine.join(ctx, table, row, ttl_s, FlightWaiter::Part { multiread, index }, &mut requests);
+            let waiting = FlightWaiter::Part { multiread, index, min_lsn: self.words.min_lsn };
+            engine.join(ctx, table, row, ttl_s, waiting, &mut requests);
         }
         engine.submit(ctx, table.source, requests);
-        engine.refresh(ctx, table, to_refresh, self.ttl);
+        engine.refresh(ctx, table, to_refresh, self.words.ttl);
         Ok(Answer::Blocked(waiter))
     }
 
     fn boxed(&self) -> Box<dyn TableCommand<H>> {
-        Box::new(ReadRows { keys: Cow::Owned(self.keys.to_vec()), ttl: self.ttl })
+        Box::new(ReadRows { keys: Cow::Owned(self.keys.to_vec()), words: self.words })
     }
 }
 
@@ -123,10 +125,10 @@ fn look_up_all<H: Host>(
     table: &Rc<Table>,
     caller: &Caller<H>,
     keys: Vec<ResolvedKey<H::Key>>,
-    ttl: Option<Ttl>,
+    ReadWords { ttl, min_lsn }: ReadWords,
 ) -> Result<LookedUp<H::Key>, Error> {
     engine.check_all(ctx, caller, MultiRead::SPEC.purpose(), table, &keys)?;
-    let is_reliable = engine.may_rely_on(ctx, table);
+    let is_reliable = engine.may_answer(ctx, table, min_lsn);
     let max_bytes = engine.settings().max_multiread_bytes;
     let rows = Rows::new(keys.len(), max_bytes, engine.take_scratch());
     let mut looked_up = LookedUp { rows, missing: Vec::new(), to_refresh: Vec::new() };

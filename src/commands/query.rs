@@ -1,4 +1,4 @@
-//! `PGCACHE.QUERY <sql> | NAME <name> [<params>] [TTL <s>] [TAGS <n> <tag> …] [SOURCE <name>]`: the rows of a statement, from
+//! `PGCACHE.QUERY <sql> | NAME <name> [<params>] [TTL <s>] [TAGS <n> <tag> …] [SOURCE <name>] [MINLSN <lsn>]`: the rows of a statement, from
 //! memory or from PostgreSQL.
 
 use super::query_words;
@@ -23,7 +23,7 @@ impl Command for Query {
         complexity: c"O(N) for N tables and tags of the query; a miss runs it",
         arguments: &[
             Argument::required(c"sql|NAME", ArgumentKind::Text),
-            Argument::many(c"name|params-json-array|TTL|TAGS|SOURCE", ArgumentKind::Text),
+            Argument::many(c"name|params-json-array|TTL|TAGS|SOURCE|MINLSN", ArgumentKind::Text),
         ],
     };
 

@@ -1,9 +1,10 @@
 //! The words after a query: its parameters and options.
 
 use super::first_word::check_is_no_word;
+use super::read_words::min_lsn;
 use crate::cache::named_query::{parse_name, parse_sql};
 use crate::cache::tag::MAX_TAGS;
-use crate::cache::{parameters, tag, Error, Ttl};
+use crate::cache::{parameters, tag, Error, Lsn, Ttl};
 use crate::engine::queries::{Asked, What};
 
 /// What may stand at the end, in any order, each once.
@@ -15,6 +16,8 @@ pub struct Options {
     pub tags: Option<Vec<String>>,
     /// `SOURCE <name>`.
     pub source: Option<String>,
+    /// `MINLSN <lsn>`.
+    pub min_lsn: Option<Lsn>,
 }
 
 impl Options {
@@ -48,9 +51,13 @@ impl Options {
                 self.source = Some(name.to_owned());
                 Ok(rest)
             }
+            (b"MINLSN", rest) if self.min_lsn.is_none() => {
+                self.min_lsn = Some(min_lsn(rest.first().copied())?);
+                Ok(rest.get(1..).unwrap_or_default())
+            }
             _ => Err(Error::malformed(
-                "after the query come its parameters, a JSON array, and TTL <seconds>, TAGS <n> <tag> … and SOURCE \
-                 <name>, each once",
+                "after the query come its parameters, a JSON array, and TTL <seconds>, TAGS <n> <tag> …, SOURCE <name> and \
+                 MINLSN <lsn>, each once",
             )),
         }
     }
@@ -83,8 +90,8 @@ pub fn asked(words: &[&[u8]]) -> Result<Asked, Error> {
         [params, rest @ ..] if params.trim_ascii_start().starts_with(b"[") => (parameters::parse(params)?, rest),
         rest => (parameters::NONE.to_owned(), rest),
     };
-    let Options { ttl, tags, source } = Options::parse(rest)?;
-    Ok(Asked { what, params, ttl, tags: tags.unwrap_or_default(), source })
+    let Options { ttl, tags, source, min_lsn } = Options::parse(rest)?;
+    Ok(Asked { what, params, ttl, tags: tags.unwrap_or_default(), source, min_lsn })
 }
 
 #[cfg(test)]
@@ -102,12 +109,13 @@ mod tests {
         let bare = read(&["SELECT 1"]).unwrap();
         assert!(matches!(&bare.what, What::Sql(sql) if sql == "SELECT 1"));
         assert_eq!((bare.params.as_str(), bare.ttl, bare.tags.len()), ("[]", None, 0));
-        let words = ["name", "top", " [ 1, \"a\" ]", "tags", "2", "x", "TTL", "ttl", "9", "SOURCE", "b"];
+        let words =
+            ["name", "top", " [ 1, \"a\" ]", "tags", "2", "x", "TTL", "ttl", "9", "SOURCE", "b", "MinLSN", "0/1f"];
         let full = read(&words).unwrap();
         assert!(matches!(&full.what, What::Name(name) if name == "top"));
         assert_eq!(full.params, "[1,\"a\"]");
         assert_eq!((full.tags, full.ttl.unwrap().seconds()), (vec!["x".to_owned(), "TTL".to_owned()], 9));
-        assert_eq!(full.source.as_deref(), Some("b"));
+        assert_eq!((full.source.as_deref(), full.min_lsn), (Some("b"), Some(Lsn(31))));
         assert_eq!(read(&["SELECT 1", "TAGS", "0"]).unwrap().tags.len(), 0);
     }
 
@@ -133,6 +141,9 @@ mod tests {
             &["SELECT 1", "TAGS", "1", ""],
             &["SELECT 1", "TAGS", "1", "a", "TAGS", "1", "b"],
             &["SELECT 1", "SOURCE"],
+            &["SELECT 1", "MINLSN"],
+            &["SELECT 1", "MINLSN", "5"],
+            &["SELECT 1", "MINLSN", "0/1", "MINLSN", "0/1"],
             &["SELECT 1", "LIMIT", "5"],
         ] {
             assert!(read(words).unwrap_err().starts_with("ERR "), "{words:?}");

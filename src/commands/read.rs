@@ -1,10 +1,10 @@
-//! `PGCACHE.READ <table> <key-json> [ttl]`: the row, from memory or from PostgreSQL.
+//! `PGCACHE.READ <table> <key-json> [ttl] [MINLSN <lsn>]`: the row, from memory or from PostgreSQL.
 
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::parse_ttl;
-use crate::cache::{Access, Age, Answer, Error, Purpose, Reply, Ttl};
+use super::read_words::ReadWords;
+use crate::cache::{Access, Age, Answer, Error, Lsn, Purpose, Reply, Ttl};
 use crate::engine::host::Host;
 use crate::engine::loads::load_requests::{LoadRequests, RowLoad};
 use crate::engine::{command_names, Caller, Engine, FlightWaiter, Keys, Table, TableCommand};
@@ -27,13 +27,15 @@ impl Command for Read {
             Argument::required(c"table", ArgumentKind::Text),
             Argument::required(c"key-json", ArgumentKind::LookupKey),
             Argument::optional(c"ttl", ArgumentKind::Integer),
+            Argument::optional(c"lsn", ArgumentKind::Behind(c"MINLSN")),
         ],
     };
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
-        match parse_ttl(arguments.get(2), arguments.required(1)) {
-            Ok(ttl) => {
-                run_on_table(ctx, arguments, arguments.required(0), &ReadRow { key: arguments.required(1).into(), ttl })
+        match ReadWords::of(arguments) {
+            Ok(ReadWords { ttl, min_lsn }) => {
+                let read = ReadRow { key: arguments.required(1).into(), ttl, min_lsn };
+                run_on_table(ctx, arguments, arguments.required(0), &read)
             }
             Err(error) => error.into(),
         }
@@ -44,6 +46,7 @@ impl Command for Read {
 pub(super) struct ReadRow<'a> {
     pub(super) key: Cow<'a, [u8]>,
     pub(super) ttl: Option<Ttl>,
+    pub(super) min_lsn: Option<Lsn>,
 }
 
 impl<H: Host> TableCommand<H> for ReadRow<'_> {
@@ -63,8 +66,8 @@ impl<H: Host> TableCommand<H> for ReadRow<'_> {
         caller: &mut Caller<H>,
     ) -> Result<Answer, Error> {
         let resolved_key = engine.checked_key(ctx, caller, Read::SPEC.purpose(), table, &self.key)?;
-        let in_command = caller.is_in_command();
-        if let Some((reply, age)) = engine.reply_from_cache(ctx, table, &resolved_key.cache_key, self.ttl, in_command) {
+        let (wanted, in_command) = ((self.ttl, self.min_lsn), caller.is_in_command());
+        if let Some((reply, age)) = engine.reply_from_cache(ctx, table, &resolved_key.cache_key, wanted, in_command) {
             let is_negative = matches!(reply, Reply::Nil);
             engine.emit_hit(ctx, table, &resolved_key, age, is_negative);
             if age != Age::Fresh {
@@ -78,12 +81,13 @@ impl<H: Host> TableCommand<H> for ReadRow<'_> {
         engine.emit_miss(ctx, table, &row.resolved_key);
         let mut requests = LoadRequests::default();
         let ttl_s = engine.ttl_s(self.ttl);
-        engine.join(ctx, table, row, ttl_s, FlightWaiter::Row { waiter, user }, &mut requests);
+        let waiting = FlightWaiter::Row { waiter, user, min_lsn: self.min_lsn };
+        engine.join(ctx, table, row, ttl_s, waiting, &mut requests);
         engine.submit(ctx, table.source, requests);
         Ok(Answer::Blocked(waiter))
     }
 
     fn boxed(&self) -> Box<dyn TableCommand<H>> {
-        Box::new(ReadRow { key: Cow::Owned(self.key.to_vec()), ttl: self.ttl })
+        Box::new(ReadRow { key: Cow::Owned(self.key.to_vec()), ttl: self.ttl, min_lsn: self.min_lsn })
     }
 }

@@ -139,6 +139,7 @@ fn of_source(source: &SourceOverview) -> Value {
         ("freshness_reason", Value::from(source.freshness_reason.as_deref())),
         ("watched", Value::from(source.watched)),
         ("staleness_ms", Value::from(source.staleness_ms)),
+        ("applied_lsn", Value::from(source.applied_lsn.as_deref())),
         ("lease_ms", Value::from(source.lease_ms)),
         ("gaps", Value::Map(gaps)),
         ("foreign_notices", Value::from(source.foreign_notices)),

@@ -92,6 +92,8 @@ pub struct SourceOverview {
     pub watched_tables: Vec<String>,
     /// How old the last sign of life of the notices is, in milliseconds; `None` when there was none, or none is expected.
     pub staleness_ms: Option<u64>,
+    /// The position in the write-ahead log up to which all changes were applied here, as PostgreSQL writes it; `None`: nobody knows.
+    pub applied_lsn: Option<String>,
     /// How old it may become: `max_staleness_ms`.
     pub lease_ms: u64,
     /// How often notices may have been missed, by cause.

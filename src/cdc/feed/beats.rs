@@ -3,11 +3,15 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::cache::Lsn;
+
 /// How many heartbeats go into the longest time without one, and how long they are apart at least and at most.
 pub(super) const BEATS_PER_LEASE: u32 = 8;
 const BEAT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
 /// Heartbeats that may be under way: those before them are given up.
 const BEATS_UNDER_WAY: usize = 16;
+/// With so many under way no further one is sent before it is due, or those that wait for one would have all of them given up.
+const MANY_UNDER_WAY: usize = 4;
 
 /// How long heartbeats are apart.
 pub(super) fn pause_between(max_staleness: Duration) -> Duration {
@@ -20,6 +24,9 @@ pub(super) struct Beat {
     pub(super) sent: Instant,
     /// The server process that it came from, which PostgreSQL tells with it: what others send is not ours.
     pub(super) process: Option<i32>,
+    /// A position that the write-ahead log had reached while it was sent. Whoever commits at or before it has queued his notices
+    /// before: the heartbeat is queued at the end of its transaction.
+    pub(super) lsn: Option<Lsn>,
 }
 
 /// Heartbeats on their way.
@@ -51,21 +58,27 @@ impl Beats {
             self.under_way.pop_front();
         }
         self.last = Instant::now();
-        self.under_way.push_back(Beat { text, sent: self.last, process: None });
+        self.under_way.push_back(Beat { text, sent: self.last, process: None, lsn: None });
         call
     }
 
-    /// The last one came from this server process.
-    pub fn sent_by(&mut self, process: Option<&str>) {
+    /// The last one came from this server process, when the write-ahead log had reached that position.
+    pub fn sent_by(&mut self, process: Option<&str>, lsn: Option<&str>) {
         if let Some(beat) = self.under_way.back_mut() {
             beat.process = process.and_then(|process| process.parse().ok());
+            beat.lsn = lsn.and_then(|lsn| lsn.parse().ok());
         }
     }
 
-    /// When the one with that text was sent, if it is ours. Those before it will not come any more.
-    pub fn came(&mut self, text: &str, process: i32) -> Option<Instant> {
+    /// Whether one may be sent before it is due.
+    pub fn has_room(&self) -> bool {
+        self.under_way.len() < MANY_UNDER_WAY
+    }
+
+    /// The one with that text, if it is ours. Those before it will not come any more.
+    pub fn came(&mut self, text: &str, process: i32) -> Option<Beat> {
         let is_ours = |beat: &Beat| beat.text == text && beat.process == Some(process);
         let place = self.under_way.iter().position(is_ours)?;
-        self.under_way.drain(..=place).next_back().map(|beat| beat.sent)
+        self.under_way.drain(..=place).next_back()
     }
 }

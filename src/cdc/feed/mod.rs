@@ -5,6 +5,7 @@ mod event;
 mod notify;
 mod outbox;
 mod poll;
+mod positions;
 mod queue_usage;
 mod server_identity;
 mod trim;
@@ -66,7 +67,7 @@ pub fn for_source(
     let (settings, shutdown, pulses) = (Arc::clone(settings), shutdown.clone(), Arc::clone(pulses));
     Ok(match settings.invalidation {
         Invalidation::Notify => Some(Box::new(Notify::new(settings, shutdown, pulses, Arc::clone(known))?)),
-        Invalidation::Outbox => Some(Box::new(Outbox::new(settings, shutdown, pulses)?)),
+        Invalidation::Outbox => Some(Box::new(Outbox::new(settings, shutdown, pulses, Arc::clone(known))?)),
         Invalidation::Wal => Some(Box::new(Wal::new(settings, shutdown, pulses, Arc::clone(known))?)),
         Invalidation::Off => None,
     })

@@ -1,9 +1,10 @@
 //! The feed by NOTIFY: what others notify on the channel, and heartbeats of our own that travel the same way.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::beats::Beats;
+use super::beats::{Beat, Beats};
 use super::queue_usage::QueueUsage;
 use super::server_identity::{FormerServer, ServerIdentity};
 use super::trust::Trust;
@@ -23,6 +24,9 @@ const LISTEN: &str = "LISTEN cache_invalidation";
 const UNLISTEN: &str = "UNLISTEN cache_invalidation";
 /// What a session sets besides, unless a pooler stands in between: others might find it in their sessions.
 const SETUP: &str = "SET default_transaction_read_only = on; SET statement_timeout = '10s'";
+
+/// How far the write-ahead log has got.
+const POSITION: &str = "pg_catalog.pg_current_wal_insert_lsn()";
 
 /// How long the connection is waited on at a time, so that the end of the module does not wait longer.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -85,8 +89,9 @@ impl Feed for Notify {
         }
         connection.ask(LISTEN)?;
         let mut beats = Beats::new();
-        let rows = proof.ask(&format!("SELECT {}, pg_catalog.pg_backend_pid()", beats.next()))?;
-        beats.sent_by(rows.first().and_then(|row| row.get(1)));
+        let rows = proof.ask(&format!("SELECT {}, pg_catalog.pg_backend_pid(), {POSITION}", beats.next()))?;
+        let first = rows.first();
+        beats.sent_by(first.and_then(|row| row.get(1)), first.and_then(|row| row.get(2)));
         let trust = Trust::new(Secret::read(connection.client())?);
         let proof = Some(proof);
         self.session =
@@ -98,7 +103,7 @@ impl Feed for Notify {
         let Some(session) = &mut self.session else { return Err(Lost("there is no session".into())) };
         session.connection.expect_signs(max_staleness);
         session.beat_if_due(max_staleness, &self.known, tell)?;
-        let mut batch = session.hear(max_staleness)?;
+        let mut batch = session.hear(max_staleness, &self.known)?;
         if !session.is_told && !batch.is_empty() {
             session.is_told = true;
             let gap = self.former.gap(&session.identity).or(Some(Gap::Reconnected));
@@ -132,22 +137,24 @@ fn unheard() -> Lost {
 }
 
 impl Listening {
-    /// Sends a heartbeat when it is time for one, and looks after the queue of all notifications with it.
+    /// Sends a heartbeat when it is time for one or somebody waits for it, and looks after the queue of all notifications with it.
     fn beat_if_due(&mut self, max_staleness: Duration, known: &Known, tell: &mut Tell<'_>) -> Result<(), Lost> {
         if self.proof.is_some() {
             return self.check_proof(max_staleness);
         }
-        if self.beats.due(max_staleness) > Instant::now() {
+        let is_urged = self.beats.has_room() && known.beat.take();
+        if !is_urged && self.beats.due(max_staleness) > Instant::now() {
             return Ok(());
         }
         let sql = format!(
             "SELECT {}, pg_catalog.pg_notification_queue_usage(), pg_catalog.pg_current_snapshot(),
                     pg_catalog.pg_backend_pid(), pg_catalog.pg_current_xact_id(),
-                    EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time())",
+                    EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()), {POSITION}",
             self.beats.next()
         );
         let rows = self.connection.ask(&sql)?;
-        self.beats.sent_by(rows.first().and_then(|row| row.get(3)));
+        let first = rows.first();
+        self.beats.sent_by(first.and_then(|row| row.get(3)), first.and_then(|row| row.get(6)));
         let answer = rows.first().and_then(|row| Some((row.get(1)?.parse().ok()?, row.get(2)?.parse().ok()?)));
         let (usage, snapshot): (f64, PgSnapshot) =
             answer.ok_or_else(|| Lost("a heartbeat was answered by something else".into()))?;
@@ -167,12 +174,19 @@ impl Listening {
         Err(unheard())
     }
 
-    /// Waits for a notification, and takes what else is there.
-    fn hear(&mut self, max_staleness: Duration) -> Result<ReceivedNotices, Lost> {
+    /// Waits for a notification, or for somebody who waits for a heartbeat, and takes what else is there.
+    fn hear(&mut self, max_staleness: Duration, known: &Known) -> Result<ReceivedNotices, Lost> {
         let due = self.beats.due(max_staleness).saturating_duration_since(Instant::now());
         let patience = if self.proof.is_some() { PATIENCE } else { due.min(PATIENCE) };
         let mut batch = ReceivedNotices::default();
-        let mut next = self.connection.client().notification(patience)?;
+        let may_beat = self.proof.is_none() && self.beats.has_room();
+        let urged = async {
+            match may_beat {
+                true => known.beat.urged().await,
+                false => pending().await,
+            }
+        };
+        let mut next = self.connection.client().notification(patience, urged)?;
         while let Some(notification) = next {
             let (payload, process) = (notification.payload(), notification.process_id());
             batch.add(payload, process, &mut self.beats, &mut self.proof, &mut self.trust);
@@ -191,8 +205,8 @@ pub(super) struct ReceivedNotices {
     notices: Vec<Notice>,
     bytes: usize,
     is_unreadable: bool,
-    /// When the last heartbeat among it was sent.
-    beat: Option<Instant>,
+    /// The last heartbeat among it.
+    beat: Option<Beat>,
 }
 
 impl ReceivedNotices {
@@ -211,8 +225,8 @@ impl ReceivedNotices {
         match Notice::parse(payload) {
             // Other servers' come as well.
             Some(Notice::Beat(text)) => {
-                if let Some(sent) = beats.came(&text, process) {
-                    self.beat = Some(sent);
+                if let Some(beat) = beats.came(&text, process) {
+                    self.beat = Some(beat);
                     *proof = None;
                 }
             }
@@ -252,8 +266,8 @@ impl ReceivedNotices {
         if self.is_unreadable {
             tell(FeedEvent::Gap(Gap::Unreadable));
         }
-        if let Some(sent) = self.beat.filter(|_| !is_crowded) {
-            tell(FeedEvent::Beat { sent, lsn: None });
+        if let Some(Beat { sent, lsn, .. }) = self.beat.filter(|_| !is_crowded) {
+            tell(FeedEvent::Beat { sent, lsn });
         }
     }
 }

@@ -17,11 +17,25 @@ fn a_heartbeat_that_comes_back_gives_up_those_before_it() {
     let (first, second, third) = (text(&beats.next()), text(&beats.next()), text(&beats.next()));
     let sent = beats.under_way[1].sent;
     beats.under_way.iter_mut().for_each(|beat| beat.process = Some(7));
-    assert_eq!(beats.came(&second, 8), None, "another's session");
-    assert_eq!(beats.came(&second, 7), Some(sent));
-    assert_eq!(beats.came(&first, 7), None);
-    assert!(beats.came(&third, 7).is_some());
-    assert_eq!(beats.came("another's-1", 7), None);
+    let mut came = |text: &str, process| beats.came(text, process).map(|beat| beat.sent);
+    assert_eq!(came(&second, 8), None, "another's session");
+    assert_eq!(came(&second, 7), Some(sent));
+    assert_eq!(came(&first, 7), None);
+    assert!(came(&third, 7).is_some());
+    assert_eq!(came("another's-1", 7), None);
+}
+
+#[test]
+fn heartbeats_that_somebody_waits_for_do_not_have_those_under_way_given_up() {
+    let mut beats = Beats::new();
+    while beats.has_room() {
+        beats.next();
+    }
+    let first = beats.under_way[0].sent;
+    for _ in 0..8 {
+        beats.next();
+    }
+    assert_eq!(beats.under_way[0].sent, first, "so many more are due before the first is given up");
 }
 
 #[test]
@@ -35,7 +49,7 @@ fn heartbeats_keep_time_with_the_lease() {
 fn a_batch_tells_what_it_holds_in_order() {
     let mut beats = Beats::new();
     let ours = text(&beats.next());
-    beats.sent_by(Some("7"));
+    beats.sent_by(Some("7"), Some("0/1F"));
     let mut trust = Trust::new(None);
     let mut batch = ReceivedNotices::default();
     for payload in [
@@ -51,6 +65,6 @@ fn a_batch_tells_what_it_holds_in_order() {
     let mut told = Vec::new();
     batch.tell(false, &mut |event| told.push(format!("{event:?}")));
     assert_eq!(told[0], r#"Notices { xid: None, notices: [Table(Name("t"))] }"#);
-    assert!(told.len() == 2 && told[1].starts_with("Beat {"), "{told:?}");
+    assert!(told.len() == 2 && told[1].ends_with("lsn: Some(Lsn(31)) }"), "{told:?}");
     assert_eq!((trust.foreign, trust.doubtful), (2, vec![("pgcache:2:gibberish".to_owned(), 7)]));
 }

@@ -1,10 +1,10 @@
 //! The feed by outbox: a table that triggers write notices to, polled from where the last poll ended.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::poll::{self, Head, Polled};
+use super::positions::Positions;
 use super::server_identity::{FormerServer, ServerIdentity};
 use super::trim::Trim;
 use super::watermark::Watermark;
@@ -12,7 +12,7 @@ use crate::cache::{Error, Gap, Notice};
 use crate::cdc::connection::FeedConnection;
 use crate::cdc::feed::{Feed, FeedEvent, Tell};
 use crate::cdc::in_doubt::InDoubt;
-use crate::cdc::Lost;
+use crate::cdc::{Known, Lost};
 use crate::postgres::connection::client::Shutdown;
 use crate::postgres::connection::connect::{Connector, NOTICES};
 use crate::postgres::Pulses;
@@ -35,6 +35,7 @@ const BATCH_NOTICES: usize = 1000;
 pub struct Outbox {
     connector: Connector,
     pulses: Arc<Pulses>,
+    known: Arc<Known>,
     former: FormerServer,
     watermark: Option<Watermark>,
     in_doubt: InDoubt,
@@ -57,6 +58,7 @@ struct Polling {
     is_quiet: bool,
     last_notice: Option<Instant>,
     last_beat: Option<Instant>,
+    positions: Positions,
     trim: Trim,
 }
 
@@ -65,10 +67,15 @@ impl Outbox {
     ///
     /// # Errors
     /// A TLS file that is of no use.
-    pub fn new(settings: Arc<SourceSettings>, shutdown: Shutdown, pulses: Arc<Pulses>) -> Result<Self, Error> {
+    pub fn new(
+        settings: Arc<SourceSettings>,
+        shutdown: Shutdown,
+        pulses: Arc<Pulses>,
+        known: Arc<Known>,
+    ) -> Result<Self, Error> {
         let connector = Connector::new(settings, NOTICES, shutdown)?;
         let (former, in_doubt) = (FormerServer::Nothing, InDoubt::default());
-        Ok(Self { connector, pulses, former, watermark: None, in_doubt, session: None })
+        Ok(Self { connector, pulses, known, former, watermark: None, in_doubt, session: None })
     }
 }
 
@@ -91,6 +98,7 @@ impl Feed for Outbox {
             is_quiet: false,
             last_notice: None,
             last_beat: None,
+            positions: Positions::default(),
             trim: Trim::new(),
         });
         Ok(())
@@ -98,7 +106,10 @@ impl Feed for Outbox {
 
     fn listen(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
         let Some(session) = &mut self.session else { return Err(Lost("there is no session".into())) };
-        thread::sleep(session.due.saturating_duration_since(Instant::now()));
+        self.known.beat.wait(session.due.saturating_duration_since(Instant::now()));
+        if self.known.beat.take() {
+            session.last_beat = None;
+        }
         session.connection.expect_signs(max_staleness);
         let sent = Instant::now();
         let polled = match &self.watermark {
@@ -108,6 +119,7 @@ impl Feed for Outbox {
             watermark => poll::full(&mut session.connection, watermark.as_ref())?,
         };
         session.check_identity(&polled)?;
+        session.positions.polled(polled.lsn());
         match polled {
             Polled::Absent => self.absent(sent, max_staleness, tell),
             Polled::Same { .. } => return self.same(sent, tell),
@@ -206,7 +218,10 @@ impl Polling {
         }
         let identity = ServerIdentity::read(&mut self.connection)?;
         self.asked = Instant::now();
-        self.pending = identity.gap_since(&self.identity).or(self.pending);
+        if let Some(gap) = identity.gap_since(&self.identity) {
+            self.pending = Some(gap);
+            self.positions = Positions::default();
+        }
         self.identity = identity;
         Ok(())
     }
@@ -238,7 +253,7 @@ impl Polling {
     fn beat(&mut self, sent: Instant, tell: &mut Tell<'_>) {
         if self.last_beat.is_none_or(|last| last.elapsed() >= BEAT_PAUSE) {
             self.last_beat = Some(Instant::now());
-            tell(FeedEvent::Beat { sent, lsn: None });
+            tell(FeedEvent::Beat { sent, lsn: self.positions.told });
         }
     }
 

@@ -3,7 +3,7 @@
 SELECT pg_catalog.set_config('statement_timeout', '5s', true), pg_catalog.set_config('enable_seqscan', 'off', true),
        pg_catalog.set_config('jit', 'off', true);
 SELECT pg_catalog.pg_current_snapshot(), state.incarnation, ids.last_value - low.last_value,
-       EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()), news.xid, news.id, news.notice
+       EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()), pg_catalog.pg_current_wal_insert_lsn(), news.xid, news.id, news.notice
   FROM pgcache.outbox_id_seq AS ids CROSS JOIN pgcache.outbox_state_low_seq AS low
   LEFT JOIN pgcache.outbox_state AS state ON true
   LEFT JOIN LATERAL (

@@ -3,7 +3,7 @@
 use ::postgres::SimpleQueryRow;
 
 use super::watermark::Watermark;
-use crate::cache::PgSnapshot;
+use crate::cache::{Lsn, PgSnapshot};
 use crate::cdc::connection::FeedConnection;
 use crate::cdc::Lost;
 
@@ -13,7 +13,8 @@ const RELIEF: &str = include_str!("outbox_relief.sql");
 const EXISTS: &str = include_str!("outbox_exists.sql");
 /// Costs PostgreSQL a seventh of a whole poll.
 const QUICK: &str = "\
-SELECT pg_catalog.pg_current_snapshot(), EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time())";
+SELECT pg_catalog.pg_current_snapshot(), EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()),
+       pg_catalog.pg_current_wal_insert_lsn()";
 const INCARNATE: &str = "\
 SET TRANSACTION READ WRITE;
 INSERT INTO pgcache.outbox_state DEFAULT VALUES ON CONFLICT DO NOTHING";
@@ -31,6 +32,8 @@ pub(crate) enum Polled {
     Same {
         /// When the postmaster was started.
         started: String,
+        /// How far the write-ahead log had got before its end.
+        lsn: Option<Lsn>,
     },
     /// There is one.
     Seen(Head),
@@ -41,8 +44,17 @@ impl Polled {
     pub(crate) fn started(&self) -> Option<&str> {
         match self {
             Self::Absent => None,
-            Self::Same { started } => Some(started),
+            Self::Same { started, .. } => Some(started),
             Self::Seen(head) => Some(&head.started),
+        }
+    }
+
+    /// How far the write-ahead log had got when the poll ended, or a little less.
+    pub(crate) fn lsn(&self) -> Option<Lsn> {
+        match self {
+            Self::Absent => None,
+            Self::Same { lsn, .. } => *lsn,
+            Self::Seen(head) => head.lsn,
         }
     }
 }
@@ -56,6 +68,8 @@ pub(crate) struct Head {
     pub(crate) is_full: bool,
     /// When the postmaster was started.
     pub(crate) started: String,
+    /// How far the write-ahead log had got before the end of the poll.
+    pub(crate) lsn: Option<Lsn>,
     /// What was committed since the watermark before.
     pub(crate) rows: Vec<Row>,
 }
@@ -89,10 +103,10 @@ pub(crate) fn full(connection: &mut FeedConnection, watermark: Option<&Watermark
 /// What PostgreSQL says.
 pub(crate) fn quick(connection: &mut FeedConnection, watermark: &Watermark) -> Result<Polled, Lost> {
     let rows = connection.ask(QUICK)?;
-    let answer = rows.first().and_then(|row| Some((row.get(0)?, row.get(1)?)));
+    let answer = rows.first().and_then(|row| Some((row.get(0)?, row.get(1)?, row.get(2))));
     match answer {
-        Some((snapshot, started)) if watermark.is_present() && snapshot == watermark.snapshot().to_string() => {
-            Ok(Polled::Same { started: started.to_owned() })
+        Some((snapshot, started, lsn)) if watermark.is_present() && snapshot == watermark.snapshot().to_string() => {
+            Ok(Polled::Same { started: started.to_owned(), lsn: lsn.and_then(|lsn| lsn.parse().ok()) })
         }
         _ => full(connection, Some(watermark)),
     }
@@ -164,7 +178,7 @@ fn since(sql: &str, watermark: &PgSnapshot) -> String {
 
 /// The settings' own row has fewer columns.
 fn head(answers: &[SimpleQueryRow]) -> Result<Head, Lost> {
-    let answers: Vec<&SimpleQueryRow> = answers.iter().filter(|answer| answer.len() == 7).collect();
+    let answers: Vec<&SimpleQueryRow> = answers.iter().filter(|answer| answer.len() == 8).collect();
     let first = answers.first().ok_or_else(|| {
         Lost("the outbox has lost its sequences, in a promotion perhaps: WATCH ADD makes it anew".into())
     })?;
@@ -175,7 +189,8 @@ fn head(answers: &[SimpleQueryRow]) -> Result<Head, Lost> {
         incarnation: first.get(1).map(str::to_owned),
         is_full: used.is_none_or(|used| used > ROOM),
         started: first.get(3).unwrap_or_default().to_owned(),
-        rows: answers.iter().filter_map(|answer| row(answer, 4)).collect(),
+        lsn: first.get(4).and_then(|lsn| lsn.parse().ok()),
+        rows: answers.iter().filter_map(|answer| row(answer, 5)).collect(),
     })
 }
 

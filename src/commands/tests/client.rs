@@ -1,11 +1,12 @@
 //! What clients of the tests send, and what they are told.
 
-use crate::cache::Reply;
+use crate::cache::{Lsn, Reply};
 use crate::commands::flush::FlushTables;
 use crate::commands::invalidate::InvalidateRow;
 use crate::commands::key::KeyOfRow;
 use crate::commands::multiread::ReadRows;
 use crate::commands::read::ReadRow;
+use crate::commands::read_words::ReadWords;
 use crate::commands::write::WriteRow;
 use crate::engine::tests::cache::{table, Cache};
 use crate::postgres::rows::load::Fetched;
@@ -46,11 +47,16 @@ pub fn code(reply: Option<Reply>) -> String {
 }
 
 pub fn read(cache: &mut Cache, key: &str) -> Option<Reply> {
-    cache.run("t", &ReadRow { key: key.as_bytes().into(), ttl: None })
+    cache.run("t", &ReadRow { key: key.as_bytes().into(), ttl: None, min_lsn: None })
+}
+
+/// READ … MINLSN.
+pub fn read_from(cache: &mut Cache, key: &str, lsn: u64) -> Option<Reply> {
+    cache.run("t", &ReadRow { key: key.as_bytes().into(), ttl: None, min_lsn: Some(Lsn(lsn)) })
 }
 
 pub fn multiread(cache: &mut Cache, keys: &str) -> Option<Reply> {
-    cache.run("t", &ReadRows { keys: keys.as_bytes().into(), ttl: None })
+    cache.run("t", &ReadRows { keys: keys.as_bytes().into(), words: ReadWords::default() })
 }
 
 pub fn write(cache: &mut Cache, key: &str, row: &str) -> Option<Reply> {

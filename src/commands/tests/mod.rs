@@ -3,6 +3,7 @@
 mod access;
 mod client;
 mod many;
+mod positions;
 mod queries;
 mod reading;
 mod waiting;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::client::{code, text, told, ID};
-use crate::cache::{Answer, Error, ErrorKind, Notice, Relation, Reply};
+use crate::cache::{Answer, Error, ErrorKind, Lsn, Notice, Relation, Reply};
 use crate::engine::queries::{Asked, Wanted, What};
 use crate::engine::tests::cache::{other_table, table, Cache};
 use crate::postgres::query::{Discovery, QueryDescription, QueryRows};
@@ -19,7 +19,7 @@ fn cache() -> Cache {
 
 fn asked(tags: &[&str]) -> Asked {
     let tags = tags.iter().map(ToString::to_string).collect();
-    Asked { what: What::Sql(SQL.into()), params: "[]".into(), ttl: None, tags, source: None }
+    Asked { what: What::Sql(SQL.into()), params: "[]".into(), ttl: None, tags, source: None, min_lsn: None }
 }
 
 fn query(cache: &mut Cache, tags: &[&str]) -> Option<Reply> {
@@ -190,4 +190,29 @@ fn a_result_that_has_turned_out_to_read_more_is_not_stored() {
     let discovery = Discovery { description, asked: Instant::now() };
     cache.complete(load, Ok(Fetched::Rows(rows, Some(Box::new(discovery)))));
     assert_eq!(text(query(&mut cache, &[])), "waits");
+}
+
+/// A client asks with MINLSN.
+fn query_from(cache: &mut Cache, lsn: u64) -> Option<Reply> {
+    let asked = Asked { min_lsn: Some(Lsn(lsn)), ..asked(&[]) };
+    match cache.engine.ask(&cache.store, &asked, Wanted::Rows) {
+        Answer::Now(reply) => Some(reply),
+        Answer::Blocked(_) => None,
+    }
+}
+
+#[test]
+fn a_result_answers_once_all_changes_up_to_the_position_were_applied() {
+    let mut cache = holding(&[]);
+    cache.beat_at(Some(Lsn(10)));
+    assert_eq!(text(query_from(&mut cache, 10)), ROWS);
+    assert_eq!(text(query_from(&mut cache, 11)), "waits");
+    assert_eq!(text(query_from(&mut cache, 11)), "waits");
+    assert_eq!(cache.loads().len(), 2, "neither waits for a load that may have begun before his change");
+    rows(&mut cache, "[]");
+    assert_eq!(told(&mut cache), [(2, "[]".into())], "the result of before is none to be told");
+    assert_eq!(text(query(&mut cache, &[])), "waits", "nor for anybody else to find next");
+    rows(&mut cache, "[]");
+    assert_eq!(told(&mut cache), [(3, "[]".into()), (4, "[]".into())]);
+    assert_eq!(text(query(&mut cache, &[])), "[]");
 }

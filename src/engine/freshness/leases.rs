@@ -2,7 +2,7 @@
 
 use crate::cache::invisible::InvisibleTransactions;
 use crate::cache::lease::{Lease, LeaseStatus};
-use crate::cache::Gap;
+use crate::cache::{Gap, Lsn};
 use crate::cdc::InDoubt;
 use crate::clock::monotonic_ms_of;
 use crate::engine::catalog::sources::ActiveSource;
@@ -30,6 +30,8 @@ pub struct SourceFreshness {
     pub mode: Invalidation,
     /// The lease.
     pub lease: Lease,
+    /// The position in the write-ahead log up to which every change was applied here; `None`: nobody knows.
+    pub applied: Option<Lsn>,
     /// Whether a session listens now.
     pub is_open: bool,
     /// Why the last session ended or could not be opened, until one is live.
@@ -52,6 +54,7 @@ impl Leases {
         let fresh = |mode| SourceFreshness {
             mode,
             lease: Lease::default(),
+            applied: None,
             is_open: false,
             reason: None,
             told: (LeaseStatus::Connecting, 0),
@@ -133,10 +136,12 @@ impl<H: Host> Engine<H> {
                     self.gap(store, source, gap);
                 }
             }
-            FeedEvent::Beat { sent, .. } => {
+            FeedEvent::Beat { sent, lsn } => {
                 freshness.lease.beat(monotonic_ms_of(sent));
+                freshness.applied = freshness.applied.max(lsn);
                 // What kept the source from being live is over, also where its lease did not run out meanwhile.
                 freshness.reason = None;
+                self.pass_barriers(source, sent);
             }
             FeedEvent::Foreign(count) => freshness.left_out(count, self.sources.name(source), store.monotonic_ms()),
             FeedEvent::Gap(gap) => {
@@ -147,6 +152,7 @@ impl<H: Host> Engine<H> {
             }
             FeedEvent::Closed(reason) => {
                 freshness.is_open = false;
+                freshness.applied = None;
                 self.closed(source, reason);
             }
             FeedEvent::Uncompared(reason) => {
@@ -155,7 +161,7 @@ impl<H: Host> Engine<H> {
             }
             FeedEvent::Notices { xid, notices } => self.queue_notices(source, xid, notices),
             FeedEvent::Snapshot(snapshot) => self.on_snapshot(store, source, &snapshot),
-            FeedEvent::Applied(_) => {}
+            FeedEvent::Applied(lsn) => freshness.applied = freshness.applied.max(Some(lsn)),
             FeedEvent::Fingerprints(seen) => self.compare_definitions(source, &seen),
             FeedEvent::Vocabulary(number) => self.compare_vocabulary(store, source, number),
         }
@@ -194,6 +200,8 @@ impl<H: Host> Engine<H> {
     pub fn gap(&mut self, store: impl Store, source: SourceIndex, cause: Gap) {
         let Some(freshness) = self.freshness.leases.get_mut(source) else { return };
         freshness.lease.gap(cause);
+        // Another server, or another timeline, has positions of its own.
+        freshness.applied = None;
         self.counters.gaps += u64::from(cause != Gap::Connected);
         log_gap(self.sources.name(source), cause);
         if store.is_replica() {

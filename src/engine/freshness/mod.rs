@@ -5,6 +5,7 @@ pub mod leases;
 pub mod listening;
 pub mod notices;
 pub mod pending_invalidations;
+pub mod positions;
 pub mod suspect;
 pub mod sweep;
 pub mod visibility;

@@ -12,6 +12,15 @@ use crate::engine::queries::QueryLoad;
 use crate::engine::{Engine, FlightWaiter, LoadedRow, Store, Table};
 use crate::postgres::rows::load::Fetched;
 
+/// What those get who waited for a flight.
+#[derive(Debug)]
+pub struct Answers {
+    /// Everybody but those below.
+    pub row: LoadedRow,
+    /// Those who have named a position that an entry may not reach: what was loaded. `None`: there is nobody who has.
+    pub loaded: Option<LoadedRow>,
+}
+
 /// What a statement brought for one flight.
 #[derive(Debug)]
 pub struct Completion {
@@ -45,7 +54,7 @@ impl<H: Host> Engine<H> {
         let timings = Timings { main_us: began.elapsed_us(), ..timings };
         match loaded {
             Err(error) => self.fail_flight(store, completed, error, timings),
-            loaded => self.answer_all(completed.waiters, loaded, timings),
+            Ok(answers) => self.answer_each(completed.waiters, answers, timings),
         }
     }
 
@@ -55,20 +64,34 @@ impl<H: Host> Engine<H> {
         store: impl Store,
         completed: &mut CompletedFlight<FlightWaiter<H>>,
         outcome: Result<Fetched, Error>,
-    ) -> Result<LoadedRow, Error> {
+    ) -> Result<Answers, Error> {
         let table = completed.plan.row().and_then(|row| self.catalog.tables.by_id(row.table));
-        let mut loaded = loaded(table.as_deref(), completed, outcome?)?;
-        let Some(table) = table else { return Ok(loaded) };
+        let mut row = loaded(table.as_deref(), completed, outcome?)?;
+        let Some(table) = table else { return Ok(Answers { row, loaded: None }) };
         let is_reliable = self.may_rely_on(store, &table);
         if !is_reliable {
-            self.drop_contradicted(store, &table, completed, &loaded);
+            self.drop_contradicted(store, &table, completed, &row);
         }
+        let goes_past = completed.plan.min_lsn.is_some_and(|lsn| !self.reaches(store, &table, lsn));
+        let loaded = goes_past.then(|| row.clone());
         if !completed.may_fill && !self.settings.get().test_unguarded {
-            self.catch_up_with_newer(store, table, completed, &mut loaded);
+            self.catch_up_with_newer(store, Rc::clone(&table), completed, &mut row);
         } else if is_reliable {
-            self.fill_from(store, &table, completed, &mut loaded);
+            self.fill_from(store, &table, completed, &mut row);
         }
-        Ok(loaded)
+        // Whoever is answered by what was loaded must not find an entry next that it goes past.
+        if let Some(loaded) = loaded.as_ref().filter(|_| has_named_positions(&completed.waiters)) {
+            self.drop_contradicted(store, &table, completed, loaded);
+        }
+        Ok(Answers { row, loaded })
+    }
+
+    /// Has everyone who waited for a flight answered.
+    fn answer_each(&mut self, waiters: Vec<FlightWaiter<H>>, answers: Answers, timings: Timings) {
+        let Some(loaded) = answers.loaded else { return self.answer_all(waiters, Ok(answers.row), timings) };
+        let (named, others): (Vec<_>, Vec<_>) = waiters.into_iter().partition(|waiting| waiting.min_lsn().is_some());
+        self.answer_all(named, Ok(loaded), timings);
+        self.answer_all(others, Ok(answers.row), timings);
     }
 
     /// A flight ends without a result.
@@ -114,6 +137,11 @@ impl<H: Host> Engine<H> {
         }
         self.fill(store, own_key, loaded.row.as_deref(), completed.plan.ttl_s);
     }
+}
+
+/// Whether one of them has named a position.
+pub fn has_named_positions<H: Host>(waiters: &[FlightWaiter<H>]) -> bool {
+    waiters.iter().any(|waiting| waiting.min_lsn().is_some())
 }
 
 fn loaded<H: Host>(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cache::{ttl, Age, Entry, Refusal, Reply, Stored, Ttl};
+use crate::cache::{ttl, Age, Entry, Lsn, Refusal, Reply, Stored, Ttl};
 use crate::engine::host::{Callback, Host};
 use crate::engine::{Engine, Store, StoreKey, Table};
 
@@ -94,16 +94,17 @@ impl<H: Host> Engine<H> {
         (found, age)
     }
 
-    /// The reply for what a READ found, and its age; a client that is still in its command gets the row without a copy.
+    /// The reply for what a READ found that asks for no less than `min_lsn`, and its age; a client that is still in its command
+    /// gets the row without a copy.
     pub fn reply_from_cache(
         &mut self,
         ctx: H::Context<'_>,
         table: &Table,
         key: &H::Key,
-        ttl: Option<Ttl>,
+        (ttl, min_lsn): (Option<Ttl>, Option<Lsn>),
         in_command: bool,
     ) -> Option<(Reply, Age)> {
-        let is_reliable = self.may_rely_on(ctx, table);
+        let is_reliable = self.may_answer(ctx, table, min_lsn);
         let (found, age) = self.look_up(ctx, table, is_reliable, key, ttl, |row| ctx.reply_with(row, in_command));
         match found {
             Found::Row(reply) => Some((reply, age)),

@@ -81,7 +81,8 @@ impl<H: Host> Engine<H> {
             may_alias: resolved_key.needs_postgres && !resolved_key.lookup.reads_clock(&values),
             ..resolved_key.target(table)
         };
-        let plan = self.plan(store, Target::Row(target), resolved_key.prefix_len, ttl_s);
+        let min_lsn = self.unreached(store, table, waiting.min_lsn());
+        let plan = FlightPlan { min_lsn, ..self.plan(store, Target::Row(target), resolved_key.prefix_len, ttl_s) };
         if let Some(flight) = self.join_flight(resolved_key.flight_key(), plan, waiting) {
             let batch =
                 if resolved_key.needs_postgres { resolved_key.lookup.asking() } else { resolved_key.lookup.plain() };
@@ -94,7 +95,7 @@ impl<H: Host> Engine<H> {
     /// The plan of a flight that loads `target` for `ttl_s` seconds, and whose key has a prefix of that length.
     pub fn plan(&self, store: impl Store, target: Target, prefix_len: usize, ttl_s: u32) -> FlightPlan {
         let deadline_ms = self.load_deadline_ms(store.monotonic_ms());
-        FlightPlan { target, ttl_s, deadline_ms, prefix_len, is_refresh: false, guard: None }
+        FlightPlan { target, ttl_s, deadline_ms, prefix_len, is_refresh: false, guard: None, min_lsn: None }
     }
 
     /// Lets `waiting` wait for the flight for `key`. Returns the one that this starts, which has to be loaded; `None`: one is

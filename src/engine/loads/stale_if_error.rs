@@ -25,9 +25,7 @@ impl<H: Host> Engine<H> {
         let Some(standing) = self.standing(store, &completed, &error) else {
             return self.answer_all(completed.waiters, Err(error), timings);
         };
-        // Who must know what PostgreSQL says, rather than how a row looks, is told the truth.
-        let (readers, others): (Vec<_>, Vec<_>) =
-            completed.waiters.into_iter().partition(|waiting| !matches!(waiting, FlightWaiter::Continue { .. }));
+        let (readers, others): (Vec<_>, Vec<_>) = completed.waiters.into_iter().partition(FlightWaiter::takes_stale);
         self.counters.stale_served += readers.len() as u64;
         self.answer_all(readers, Ok(standing), timings);
         self.answer_all(others, Err(error), timings);

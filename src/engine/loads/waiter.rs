@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::cache::{Error, Reply, Timings, WaiterId};
+use crate::cache::{Error, Lsn, Reply, Timings, WaiterId};
 use crate::engine::host::Host;
 use crate::engine::loads::pending_multiread::MultireadId;
 use crate::engine::Engine;
@@ -44,6 +44,8 @@ pub enum FlightWaiter<H: Host> {
         waiter: WaiterId,
         /// For the ACL on the row's own key, where that was not known before.
         user: Rc<H::User>,
+        /// The position that the row must reach.
+        min_lsn: Option<Lsn>,
     },
     /// One key of a MULTIREAD.
     Part {
@@ -51,6 +53,8 @@ pub enum FlightWaiter<H: Host> {
         multiread: MultireadId,
         /// Which of its keys.
         index: usize,
+        /// The position that the row must reach.
+        min_lsn: Option<Lsn>,
     },
     /// A command that goes on from here.
     Continue {
@@ -59,6 +63,22 @@ pub enum FlightWaiter<H: Host> {
         /// With what.
         rest: Continuation<H>,
     },
+}
+
+impl<H: Host> FlightWaiter<H> {
+    /// The position in the write-ahead log that its answer must reach.
+    pub fn min_lsn(&self) -> Option<Lsn> {
+        match self {
+            Self::Row { min_lsn, .. } | Self::Part { min_lsn, .. } => *min_lsn,
+            Self::Continue { .. } => None,
+        }
+    }
+
+    /// Whether it may be answered with an entry where its load has failed. Who must know what PostgreSQL says, rather than how a row
+    /// looks, is told the truth.
+    pub fn takes_stale(&self) -> bool {
+        self.min_lsn().is_none() && !matches!(self, Self::Continue { .. })
+    }
 }
 
 impl<H: Host> std::fmt::Debug for FlightWaiter<H> {

@@ -127,6 +127,7 @@ impl<H: Host> Engine<H> {
             watched: self.watched(index) as u64,
             watched_tables: self.watched_names(index),
             staleness_ms: known.lease.staleness_ms(monotonic_ms()).filter(|_| is_told),
+            applied_lsn: known.applied.map(|lsn| lsn.to_string()),
             lease_ms: self.settings.get().max_staleness.as_millis() as u64,
             gaps: known.lease.counts().map(|(gap, count)| (gap.name(), count)).collect(),
             foreign_notices: known.foreign,

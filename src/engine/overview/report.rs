@@ -132,6 +132,7 @@ fn freshness_of(source: &SourceOverview) -> Dict {
         ("invalidation", Field::text(source.invalidation)),
         ("state", Field::text(source.freshness)),
         ("watched", Field::Number(source.watched)),
+        ("applied_lsn", Field::text(source.applied_lsn.as_deref().unwrap_or_default())),
         ("gaps", Field::Number(source.gaps.iter().map(|(_, count)| count).sum())),
     ]
 }

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::rc::Rc;
 
-use crate::cache::flight::Target;
+use crate::cache::flight::{FlightPlan, Target};
 use crate::cache::{result_set, Access, Answer, Error, Purpose, Reply, Stored};
 use crate::engine::host::{Callback, Host};
 use crate::engine::loads::entries::Found;
@@ -70,7 +70,7 @@ impl<H: Host> Engine<H> {
         let waiter = caller.wait(self, ctx)?;
         let user = Rc::new(caller.take_user());
         self.emit_query_event(ctx, request, EventType::Miss, &key);
-        self.join_query(ctx, request, &query, &key, FlightWaiter::Row { waiter, user });
+        self.join_query(ctx, request, &query, &key, FlightWaiter::Row { waiter, user, min_lsn: request.min_lsn });
         Ok(Answer::Blocked(waiter))
     }
 
@@ -92,7 +92,8 @@ impl<H: Host> Engine<H> {
         key: &H::Key,
         in_command: bool,
     ) -> Option<Reply> {
-        if !self.may_rely_on_query(ctx, query) {
+        let is_reached = request.min_lsn.is_none_or(|lsn| self.query_reaches(ctx, query, lsn));
+        if !is_reached || !self.may_rely_on_query(ctx, query) {
             self.counters.bypassed += 1;
             return None;
         }
@@ -151,7 +152,8 @@ impl<H: Host> Engine<H> {
             self.counters.superseded += u64::from(self.loads.flights.supersede_key(key.as_bytes()));
         }
         let number = self.queries.ask(query, &request.tags);
-        let plan = self.plan(store, Target::Query(number), request.stem.len(), request.ttl_s);
+        let min_lsn = self.unreached_by_query(store, query, request.min_lsn);
+        let plan = FlightPlan { min_lsn, ..self.plan(store, Target::Query(number), request.stem.len(), request.ttl_s) };
         let Some(flight) = self.join_flight(key.as_bytes(), plan, waiting) else {
             self.queries.take_load(number);
             return;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::cache::flight::CompletedFlight;
 use crate::cache::{result_set, Error, ErrorKind};
 use crate::engine::host::Host;
+use crate::engine::loads::completion::{has_named_positions, Answers};
 use crate::engine::loads::entries::Found;
 use crate::engine::{Engine, FlightWaiter, LoadedRow, Store};
 use crate::plugins::Event;
@@ -18,6 +19,11 @@ use crate::workers::SourceIndex;
 use super::sweep::ResultKey;
 use super::{Query, QueryLoad};
 
+/// What was brought under `key`, as it is told.
+fn result(key: &Rc<[u8]>, rows: Arc<[u8]>) -> LoadedRow {
+    LoadedRow { row: Some(rows), own_key: Some(Rc::clone(key)), is_renamed: false, acl_key: None }
+}
+
 impl<H: Host> Engine<H> {
     /// A query came back for one flight: returns what those get who waited.
     pub fn complete_query(
@@ -26,11 +32,33 @@ impl<H: Host> Engine<H> {
         completed: &mut CompletedFlight<FlightWaiter<H>>,
         load: &QueryLoad,
         outcome: Result<Fetched, Error>,
-    ) -> Result<LoadedRow, Error> {
+    ) -> Result<Answers, Error> {
         let rows = outcome.and_then(|fetched| self.rows_of(store, &load.query, fetched))?;
         completed.may_fill &= self.was_guarded_whole(load);
-        let row = Some(self.settle(store, load, completed, rows));
-        Ok(LoadedRow { row, own_key: Some(Rc::clone(&completed.key)), is_renamed: false, acl_key: None })
+        let loaded = Arc::clone(&rows.json);
+        let goes_past = completed.plan.min_lsn.is_some_and(|lsn| !self.query_reaches(store, &load.query, lsn));
+        let row = self.settle(store, load, completed, rows);
+        if goes_past && has_named_positions(&completed.waiters) {
+            self.drop_contradicted_result(store, load, completed, &loaded);
+        }
+        let key = &completed.key;
+        Ok(Answers { row: result(key, row), loaded: goes_past.then(|| result(key, loaded)) })
+    }
+
+    /// Drops the entry that what was `loaded` goes past: whoever is answered by that must not find it next.
+    fn drop_contradicted_result(
+        &mut self,
+        store: impl Store,
+        load: &QueryLoad,
+        completed: &CompletedFlight<FlightWaiter<H>>,
+        loaded: &[u8],
+    ) {
+        let key = store.key(&completed.key);
+        let found = self.with_rows(store, &load.query, &load.tags, &key, |rows| rows == loaded);
+        if matches!(found, Found::Row(false)) {
+            // Refused on a replica, which serves no results, and in a pause.
+            let _ = store.remove(&key);
+        }
     }
 
     /// Stores what a query brought, if it may be, and returns what those get who waited.

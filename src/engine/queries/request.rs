@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::cache::canonical::{write_hex, write_string};
-use crate::cache::{Error, ErrorKind, Ttl};
+use crate::cache::{Error, ErrorKind, Lsn, Ttl};
 use crate::engine::host::Host;
 use crate::engine::Engine;
 use crate::settings::QueryPolicy;
@@ -24,6 +24,8 @@ pub struct Asked {
     pub tags: Vec<String>,
     /// Where it is run.
     pub source: Option<String>,
+    /// The position in the write-ahead log that the result must reach.
+    pub min_lsn: Option<Lsn>,
 }
 
 impl Asked {
@@ -66,6 +68,8 @@ pub struct Request {
     pub tags: Rc<[Box<str>]>,
     /// What all cache keys of the query start with.
     pub stem: Rc<str>,
+    /// The position in the write-ahead log that the result must reach.
+    pub min_lsn: Option<Lsn>,
 }
 
 impl Request {
@@ -119,6 +123,7 @@ impl<H: Host> Engine<H> {
             ttl_s: self.ttl_s(ttl),
             tags: tags.into_iter().map(String::into_boxed_str).collect(),
             stem: stem.into(),
+            min_lsn: asked.min_lsn,
         })
     }
 

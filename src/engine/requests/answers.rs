@@ -15,7 +15,7 @@ impl<H: Host> Engine<H> {
     /// Answers one waiter of a flight.
     pub fn answer(&mut self, ctx: H::Context<'_>, waiting: FlightWaiter<H>, answered: &SharedAnswer) {
         match waiting {
-            FlightWaiter::Row { waiter, user } => {
+            FlightWaiter::Row { waiter, user, .. } => {
                 self.requests.waiters.resume(waiter, answered.timings);
                 match self.row_for(ctx, &user, command_names::READ, answered) {
                     Ok(Some(row)) => self.requests.waiters.answer(waiter, Reply::Bulk(row)),
@@ -23,7 +23,7 @@ impl<H: Host> Engine<H> {
                     Err(error) => self.fail(waiter, error),
                 }
             }
-            FlightWaiter::Part { multiread, index } => self.answer_part(ctx, multiread, index, answered),
+            FlightWaiter::Part { multiread, index, .. } => self.answer_part(ctx, multiread, index, answered),
             // What follows may write, which a pause forbids.
             FlightWaiter::Continue { waiter, rest } if ctx.is_paused() => {
                 self.requests

@@ -5,6 +5,7 @@ pub mod access;
 pub mod answers;
 pub mod awaiting_description;
 pub mod awaiting_table;
+pub mod barriers;
 pub mod before_command;
 pub mod caller;
 pub mod deferred_write;
@@ -18,6 +19,7 @@ use std::collections::VecDeque;
 
 use awaiting_description::Descriptions;
 use awaiting_table::Resolutions;
+use barriers::{not_passed, Barriers};
 use before_command::BeforeCommand;
 use deferred_write::DeferredWrite;
 use pending_command::PendingCommand;
@@ -41,6 +43,8 @@ pub struct Requests<H: Host> {
     descriptions: Descriptions<H>,
     /// WATCH commands that wait.
     watches: Watches,
+    /// Clients that wait for changes to be applied.
+    barriers: Barriers,
     /// Commands that wait for plugins that may refuse them.
     pub(in crate::engine) awaiting_plugins: VecDeque<(PendingCommand<H>, BeforeCommand)>,
     /// Changes that wait for the end of a pause.
@@ -56,7 +60,9 @@ impl<H: Host> Engine<H> {
         let queries = queries.map(|pending| (pending.waiter(), pending.asked, timed_out()));
         let watches = self.requests.watches.under_way.expire(now_ms).into_iter();
         let watches = watches.map(|watch| (Some(watch.waiter), watch.asked, too_late(&watch.what)));
-        for (waiter, asked, error) in tables.chain(queries).chain(watches) {
+        let barriers = self.requests.barriers.expire(now_ms).into_iter();
+        let barriers = barriers.map(|barrier| (Some(barrier.waiter), barrier.asked, not_passed()));
+        for (waiter, asked, error) in tables.chain(queries).chain(watches).chain(barriers) {
             let Some(waiter) = waiter else { continue };
             self.requests.waiters.resume(waiter, Timings::catalog(asked));
             self.fail(waiter, error);

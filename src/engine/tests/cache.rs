@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::cache::key_change::KeyChange;
 use crate::cache::table::{Clock, Column};
 use crate::cache::{
-    outcome, Age, Error, FlightId, Notice, PgSnapshot, Relation, Reply, Rule, TableDefinition, Timings, WaiterId,
+    outcome, Age, Error, FlightId, Lsn, Notice, PgSnapshot, Relation, Reply, Rule, TableDefinition, Timings, WaiterId,
 };
 use crate::clock::beginning;
 use crate::engine::catalog::sources::{ActiveSource, Sources};
@@ -67,8 +67,13 @@ impl Cache {
 
     /// A heartbeat comes back that is sent now.
     pub fn beat(&mut self) {
+        self.beat_at(None);
+    }
+
+    /// The same, when all changes up to that position have been told.
+    pub fn beat_at(&mut self, lsn: Option<Lsn>) {
         let sent = beginning() + Duration::from_millis(self.now_ms());
-        self.feed(FeedEvent::Beat { sent, lsn: None });
+        self.feed(FeedEvent::Beat { sent, lsn });
     }
 
     /// The thread that listens tells of something.
@@ -131,15 +136,20 @@ impl Cache {
 
     /// A client reads a row, as `PGCACHE.READ` does.
     pub fn read(&mut self, name: &str, key: &str) -> Read {
+        self.read_from(name, key, None)
+    }
+
+    /// The same with `MINLSN`.
+    pub fn read_from(&mut self, name: &str, key: &str, min_lsn: Option<Lsn>) -> Read {
         let (table, resolved_key) = (self.table(name), self.resolve_key(name, key));
         let (engine, store) = (&mut self.engine, &self.store);
-        let is_reliable = engine.may_rely_on(store, &table);
+        let is_reliable = engine.may_answer(store, &table, min_lsn);
         let text = |row: &[u8]| String::from_utf8(row.to_vec()).expect("rows are texts");
         let (found, age) = engine.look_up(store, &table, is_reliable, &resolved_key.cache_key, None, text);
         let read = match found {
             Found::Row(row) => Read::Hit(row),
             Found::Absent => Read::Absent,
-            Found::Foreign | Found::Nothing => return self.wait(&table, resolved_key),
+            Found::Foreign | Found::Nothing => return self.wait(&table, resolved_key, min_lsn),
         };
         if age != Age::Fresh {
             engine.refresh(store, &table, RowLoad::of(resolved_key).into_iter().collect(), None);
@@ -147,10 +157,10 @@ impl Cache {
         read
     }
 
-    fn wait(&mut self, table: &Rc<Table>, resolved_key: ResolvedKey<Box<[u8]>>) -> Read {
+    fn wait(&mut self, table: &Rc<Table>, resolved_key: ResolvedKey<Box<[u8]>>, min_lsn: Option<Lsn>) -> Read {
         self.readers += 1;
         let waiter = WaiterId::new(self.readers);
-        let waiting = FlightWaiter::Row { waiter, user: Rc::new("") };
+        let waiting = FlightWaiter::Row { waiter, user: Rc::new(""), min_lsn };
         let row = RowLoad::of(resolved_key).expect("the key has values");
         let (engine, mut requests) = (&mut self.engine, LoadRequests::default());
         let ttl_s = engine.ttl_s(None);

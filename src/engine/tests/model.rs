@@ -1,13 +1,14 @@
 //! The engine against a model of PostgreSQL: changes, notices, loads, flushes, gaps, roles, expiry and evictions in any order.
 //!
-//! Three things hold whatever happens: no hit is older than a notice that was applied, nobody who was answered is answered with
-//! something older when they ask again, and once everything has come to rest all readers are told what PostgreSQL holds.
+//! Four things hold whatever happens: no hit is older than a notice that was applied, nobody who was answered is answered with
+//! something older when they ask again, nobody is answered with what is older than the position that they have named, and once everything
+//! has come to rest all readers are told what PostgreSQL holds.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::cache::key_change::KeyChange;
-use crate::cache::{Error, ErrorKind, FlightId, Gap, Notice, PgSnapshot, Relation};
+use crate::cache::{Error, ErrorKind, FlightId, Gap, Lsn, Notice, PgSnapshot, Relation};
 use crate::engine::tests::memory::{Content, Role};
 use crate::postgres::rows::load::Fetched;
 use crate::workers::FeedEvent;
@@ -107,7 +108,8 @@ impl Model {
         let (row, client) = (usize::from(which) % ROWS, usize::from(how) % CLIENTS);
         let which = usize::from(which);
         match what {
-            Step::Read => self.read(client, Name::of(row, how.rotate_right(2))),
+            Step::Read => self.read(client, Name::of(row, how.rotate_right(2)), None),
+            Step::ReadFresh => self.read(client, Name::of(row, how.rotate_right(2)), Some(self.change)),
             Step::Change => self.change(row, how % 4 != 0),
             Step::Truncate => self.truncate(),
             Step::Apply => self.apply_one(),
@@ -168,12 +170,14 @@ impl Model {
         &mut self.seen[client][name.row][name.key]
     }
 
-    fn read(&mut self, client: usize, name: Name) {
+    /// A change's number is its position in the log as well. Whoever names one was told that the change is committed.
+    fn read(&mut self, client: usize, name: Name, position: Option<u64>) {
         if self.pending.values().any(|pending| pending.client == client) {
             return;
         }
-        let oldest = (*self.seen_by(client, name)).max(self.state_at(name.row, self.applied));
-        match self.cache.read("t", &name.text()) {
+        let told = self.applied.max(position.unwrap_or_default());
+        let oldest = (*self.seen_by(client, name)).max(self.state_at(name.row, told));
+        match self.cache.read_from("t", &name.text(), position.map(Lsn)) {
             Read::Waits(number) => {
                 let oldest = oldest.min(self.latest_visible(name.row));
                 self.pending.insert(number, Pending { client, name, oldest });
@@ -236,6 +240,7 @@ impl Model {
         if let Some((change, notice)) = self.told.pop_front() {
             self.cache.told(self.is_early.then_some(change), &notice);
             self.applied = change;
+            self.cache.feed(FeedEvent::Applied(Lsn(change)));
         }
     }
 
@@ -243,7 +248,7 @@ impl Model {
     fn beat(&mut self) {
         if self.is_open && self.told.is_empty() {
             self.look();
-            self.cache.beat();
+            self.cache.beat_at(Some(Lsn(self.change)));
         }
     }
 
@@ -363,7 +368,7 @@ impl Model {
             for row in 0..ROWS {
                 for kind in [0, 2, 130, 3] {
                     let name = Name::of(row, kind);
-                    self.read(0, name);
+                    self.read(0, name, None);
                     self.complete_all();
                     assert!(self.is_shown_now(name), "round {round}: {name:?} is not at its last state");
                 }

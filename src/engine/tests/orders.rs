@@ -8,6 +8,7 @@ use super::model::Model;
 #[derive(Debug, Clone, Copy)]
 pub enum Step {
     Read,
+    ReadFresh,
     Change,
     Truncate,
     Apply,
@@ -29,10 +30,23 @@ pub enum Step {
 }
 
 use Step::{Answer, Apply, Beat, Change as Changes, Command, Evict, Fail, Fill, Land, Lose};
-use Step::{Look, Master, OpenOrClose, Pass, Read as Reads, Replace, Role as Roles, Show, Truncate};
+use Step::{Look, Master, OpenOrClose, Pass, Read as Reads, ReadFresh, Replace, Role as Roles, Show, Truncate};
 
 /// Loads and notices that overtake each other.
 const RACES: &[(u32, Step)] = &[(6, Reads), (4, Changes), (3, Apply), (4, Answer), (4, Land), (1, Command)];
+
+/// The same, among readers who have to see what they have written.
+const POSITIONS: &[(u32, Step)] = &[
+    (4, Reads),
+    (5, ReadFresh),
+    (4, Changes),
+    (3, Apply),
+    (4, Answer),
+    (4, Land),
+    (1, Command),
+    (1, Beat),
+    (1, Evict),
+];
 
 /// Keyspaces that are exchanged, among these.
 const KEYSPACES: &[(u32, Step)] =
@@ -41,6 +55,7 @@ const KEYSPACES: &[(u32, Step)] =
 /// Masters and replicas, and sources that fall silent.
 const ROLES: &[(u32, Step)] = &[
     (6, Reads),
+    (2, ReadFresh),
     (3, Changes),
     (3, Apply),
     (3, Answer),
@@ -57,6 +72,7 @@ const ROLES: &[(u32, Step)] = &[
 /// Whatever there is.
 const ALL: &[(u32, Step)] = &[
     (8, Reads),
+    (2, ReadFresh),
     (3, Changes),
     (3, Apply),
     (3, Answer),
@@ -78,6 +94,7 @@ const ALL: &[(u32, Step)] = &[
 /// Changes that are told before they are visible.
 const EARLY: &[(u32, Step)] = &[
     (8, Reads),
+    (3, ReadFresh),
     (4, Changes),
     (4, Apply),
     (4, Answer),
@@ -96,6 +113,7 @@ const EARLY: &[(u32, Step)] = &[
 /// The same of a server that changes its role.
 const EARLY_ROLES: &[(u32, Step)] = &[
     (8, Reads),
+    (3, ReadFresh),
     (4, Changes),
     (4, Apply),
     (4, Answer),
@@ -134,6 +152,11 @@ fn run(settings: &[&str], steps: &[(Step, u8, u8)]) {
 proptest! {
     #[test]
     fn loads_and_notices_may_overtake_each_other(steps in steps(RACES)) {
+        run(WITHOUT_GRACE, &steps);
+    }
+
+    #[test]
+    fn loads_may_be_asked_for_by_position(steps in steps(POSITIONS)) {
         run(WITHOUT_GRACE, &steps);
     }
 

@@ -29,6 +29,7 @@ pub fn everything(statistics: &mut Statistics, overview: &Overview, now_s: u64) 
         ("commands", Value::Map(commands.collect())),
         ("busiest_tables", Value::Map(tables.collect())),
         ("busiest_queries", Value::Map(queries.collect())),
+        ("applied_lsn", applied_positions(overview)),
     ]);
     Value::map(fields)
 }
@@ -56,6 +57,12 @@ pub fn of_table(table: &TableStats, overview: &Overview) -> Value {
 /// The names of watched tables, by source.
 pub fn watched_tables(overview: &Overview) -> Value {
     let of = |source: &SourceOverview| (source.name.clone(), Value::texts(&source.watched_tables));
+    Value::Map(overview.sources.iter().map(of).collect())
+}
+
+/// How far changes of each source have been applied.
+fn applied_positions(overview: &Overview) -> Value {
+    let of = |source: &SourceOverview| (source.name.clone(), Value::from(source.applied_lsn.as_deref()));
     Value::Map(overview.sources.iter().map(of).collect())
 }
 

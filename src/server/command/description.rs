@@ -50,12 +50,16 @@ fn documented(arguments: &[Argument]) -> Vec<RedisModuleCommandArg> {
         let mut documented = no_argument();
         documented.name = argument.name.as_ptr();
         documented.type_ = match argument.kind {
-            ArgumentKind::Text | ArgumentKind::LookupKey => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING,
+            ArgumentKind::Text | ArgumentKind::LookupKey | ArgumentKind::Behind(_) => {
+                raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING
+            }
             ArgumentKind::Integer => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_INTEGER,
             ArgumentKind::Token => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_PURE_TOKEN,
         };
-        if argument.kind == ArgumentKind::Token {
-            documented.token = argument.name.as_ptr();
+        match argument.kind {
+            ArgumentKind::Token => documented.token = argument.name.as_ptr(),
+            ArgumentKind::Behind(word) => documented.token = word.as_ptr(),
+            ArgumentKind::Text | ArgumentKind::Integer | ArgumentKind::LookupKey => {}
         }
         if argument.is_optional {
             documented.flags = raw::REDISMODULE_CMD_ARG_OPTIONAL as c_int;

@@ -17,6 +17,8 @@ pub enum ArgumentKind {
     LookupKey,
     /// A fixed word.
     Token,
+    /// Any text, behind this fixed word.
+    Behind(&'static CStr),
 }
 
 /// One argument, for COMMAND DOCS.
@@ -46,6 +48,11 @@ impl Argument {
     /// An argument that may be left out.
     pub const fn optional(name: &'static CStr, kind: ArgumentKind) -> Self {
         Self { name, kind, is_optional: true, is_repeated: false }
+    }
+
+    /// How many words it takes.
+    fn words(&self) -> usize {
+        1 + usize::from(matches!(self.kind, ArgumentKind::Behind(_)))
     }
 }
 
@@ -113,7 +120,11 @@ impl Spec {
 
     /// Whether it can be called with so many arguments, its own name included.
     pub(super) fn accepts(&self, count: usize) -> bool {
-        count >= self.min_arity() && (self.is_open_ended() || count <= 1 + self.arguments.len())
+        count >= self.min_arity() && (self.is_open_ended() || count <= self.max_words())
+    }
+
+    fn max_words(&self) -> usize {
+        1 + self.arguments.iter().map(Argument::words).sum::<usize>()
     }
 
     fn is_open_ended(&self) -> bool {

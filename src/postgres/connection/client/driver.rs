@@ -162,17 +162,29 @@ impl Driver {
         result
     }
 
-    /// The next notification, as soon as it is there; `None` after `patience`, or when the connection is closed.
-    pub(crate) fn notification(&mut self, patience: Duration) -> Result<Option<Notification>, Error> {
+    /// The next notification, as soon as it is there; `None` after `patience`, when the connection is closed, or when
+    /// `interruption` comes first.
+    pub(crate) fn notification(
+        &mut self,
+        patience: Duration,
+        interruption: impl Future<Output = ()>,
+    ) -> Result<Option<Notification>, Error> {
         let Self { runtime, connection, notifications, .. } = self;
+        let mut interruption = pin!(interruption);
         runtime.block_on(async {
             let mut deadline = pin!(sleep(patience));
             poll_fn(|cx| {
                 move_messages(connection, notifications, cx)?;
-                match notifications.pop_front() {
-                    Some(notification) => Poll::Ready(Ok(Some(notification))),
-                    None if connection.is_none() || deadline.as_mut().poll(cx).is_ready() => Poll::Ready(Ok(None)),
-                    None => Poll::Pending,
+                if let Some(notification) = notifications.pop_front() {
+                    return Poll::Ready(Ok(Some(notification)));
+                }
+                let has_waited = connection.is_none()
+                    || deadline.as_mut().poll(cx).is_ready()
+                    || interruption.as_mut().poll(cx).is_ready();
+                if has_waited {
+                    Poll::Ready(Ok(None))
+                } else {
+                    Poll::Pending
                 }
             })
             .await

@@ -244,9 +244,13 @@ impl Client {
         driver.run_until(&has_enough, request.run(inner, &has_enough))
     }
 
-    /// The next notification, as soon as it is there; `None` after `patience`.
-    pub(crate) fn notification(&mut self, patience: Duration) -> Result<Option<Notification>, Error> {
-        self.driver.notification(patience)
+    /// The next notification, as soon as it is there; `None` after `patience`, or when `interruption` comes first.
+    pub(crate) fn notification(
+        &mut self,
+        patience: Duration,
+        interruption: impl Future<Output = ()>,
+    ) -> Result<Option<Notification>, Error> {
+        self.driver.notification(patience, interruption)
     }
 
     /// A notification that has come in already.
