@@ -19,6 +19,8 @@ const PUBLICATION: &str = "\
    FROM pg_catalog.pg_publication WHERE pubname OPERATOR(pg_catalog.=) 'pgcache')";
 /// Heartbeats that may be under way: those before them are given up.
 const BEATS_UNDER_WAY: usize = 64;
+/// With so many under way no further one is written before it is due, or those that wait for one would have all of them given up.
+const MANY_UNDER_WAY: usize = 16;
 
 /// The connection.
 pub(super) struct Control {
@@ -61,6 +63,11 @@ impl Control {
     /// When the next heartbeat is to be written.
     pub(super) fn due(&self, max_staleness: Duration) -> Instant {
         self.last + pause_between(max_staleness)
+    }
+
+    /// Whether one may be written before it is due.
+    pub(super) fn has_room(&self) -> bool {
+        self.under_way.len() < MANY_UNDER_WAY
     }
 
     /// Writes a heartbeat. Its commit waits for no standby: it is to come back as soon as it is on the disk.

@@ -13,6 +13,7 @@ mod spelling;
 mod stream;
 mod transaction;
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -106,7 +107,8 @@ impl Feed for Wal {
             return self.await_publication(max_staleness, tell);
         }
         session.tell_gap(&mut self.former, tell);
-        if session.control.due(max_staleness) <= Instant::now() {
+        let is_urged = session.control.has_room() && self.known.beat.take();
+        if is_urged || session.control.due(max_staleness) <= Instant::now() {
             let snapshot = session.control.beat(&self.known)?.snapshot;
             self.tell_snapshot(snapshot, tell);
         }
@@ -178,7 +180,14 @@ impl Wal {
     fn hear(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
         let Some(Session { control, stream: Some(stream), kept_due, .. }) = &mut self.session else { return Ok(()) };
         let due = control.due(max_staleness).saturating_duration_since(Instant::now());
-        let heard = stream.hear(due.min(PATIENCE), control, tell)?;
+        let may_beat = control.has_room();
+        let urged = async {
+            match may_beat {
+                true => self.known.beat.urged().await,
+                false => pending().await,
+            }
+        };
+        let heard = stream.hear(due.min(PATIENCE), urged, control, tell)?;
         // Those that are streamed are told: they need no gap.
         heard.transactions.iter().for_each(|xid| self.in_doubt.settle(*xid));
         stream.confirm(heard.wants_reply)?;

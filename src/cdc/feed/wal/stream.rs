@@ -1,6 +1,7 @@
 //! The stream: what comes through the slot, and what it means.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use super::control::{Control, BEAT};
@@ -59,16 +60,17 @@ impl Stream {
         }
     }
 
-    /// Waits for something, for `patience` at most, and takes what else is there.
+    /// Waits for something, for `patience` at most or until `urged` is there, and takes what else is there.
     pub(super) fn hear(
         &mut self,
         patience: Duration,
+        urged: impl Future<Output = ()>,
         control: &mut Control,
         tell: &mut Tell<'_>,
     ) -> Result<Heard, Lost> {
         let began = Instant::now();
         let mut heard = Heard::default();
-        let mut next = self.replication.next(patience).map_err(|error| lost(&error))?;
+        let mut next = self.replication.next(patience, urged).map_err(|error| lost(&error))?;
         while let Some(streamed) = next {
             self.heard = Instant::now();
             self.take(streamed, control, tell, &mut heard)?;

@@ -99,13 +99,23 @@ impl Replication {
         within(runtime, shutdown, patience, begin(messages, &sql))
     }
 
-    /// What is streamed next; `None` after `patience`.
+    /// What is streamed next; `None` after `patience`, and as soon as `urged` is there.
     ///
     /// # Errors
     /// The stream has ended, and why.
-    pub(crate) fn next(&mut self, patience: Duration) -> Result<Option<Streamed>, ReplicationError> {
+    pub(crate) fn next(
+        &mut self,
+        patience: Duration,
+        urged: impl Future<Output = ()>,
+    ) -> Result<Option<Streamed>, ReplicationError> {
         let Self { runtime, messages, .. } = self;
-        let received = runtime.block_on(async { tokio::time::timeout(patience, messages.next()).await });
+        let received = runtime.block_on(async {
+            let received = tokio::time::timeout(patience, messages.next());
+            match select(pin!(received), pin!(urged)).await {
+                Either::Left((received, _)) => received.ok(),
+                Either::Right(_) => None,
+            }
+        });
         received.map_or(Ok(None), |received| streamed(received?).map(Some))
     }
 
