@@ -20,6 +20,10 @@ GRANT CREATE ON DATABASE shop TO pgcache_owner;
 -- Without a superuser changed definitions are found by looking once a second. For notices of those as well, and
 -- for triggers on partitions that come later, a superuser runs the last part of what WATCH SQL prints, once.
 
+-- With `invalidation wal`, a role that reads the write-ahead log (pg_replication_user): REPLICATION reads everything, so it
+-- is another one, owns nothing and may read no table. It gets a password of its own.
+CREATE ROLE pgcache_log LOGIN REPLICATION CONNECTION LIMIT 4;
+
 -- The module asks for these itself; here they also hold for whoever else uses the role.
 ALTER ROLE pgcache SET default_transaction_read_only = on;
 ALTER ROLE pgcache SET lock_timeout = '500ms';

@@ -139,9 +139,9 @@ step dashboard jq -e "(.panels | length) > 0" examples/grafana/pgcache.json
 step clippy cargo clippy --all-targets --locked -- -D warnings
 
 # Themes about PostgreSQL alone: no server takes part, so once is enough.
-once=(listening triggers queries_postgres watch_rights)
+once=(listening triggers queries_postgres wal_stream watch_rights)
 # Themes that another version of PostgreSQL may change.
-versioned=("${once[@]}" catalog changes keys least_privilege read_attacks rows spellings)
+versioned=("${once[@]}" catalog changes keys least_privilege read_attacks rows spellings wal)
 
 themes() { # of $1 parts the one with the number $2 of the other themes
     local file theme
