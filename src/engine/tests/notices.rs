@@ -175,7 +175,7 @@ fn what_a_client_writes_under_a_key_that_changes_do_not_name_stands_until_the_ne
     let mut cache = Cache::new();
     cache.add(TableDefinition { named_keys: vec![vec![1]], ..table() });
     cache.load("t", ID, ROW);
-    cache.write("t", ID, r#"{"id":1,"v":2}"#).unwrap();
+    cache.write("t", ID, r#"{"id":1,"v":2}"#).expect("it is written");
     assert_eq!(cache.read("t", ID), hit(r#"{"id":1,"v":2}"#));
     cache.changed(1, &[r#"{"k":"z"}"#]);
     assert_eq!(cache.read("t", ID), Read::Waits(2));
