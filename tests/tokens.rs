@@ -6,7 +6,7 @@ mod support;
 use std::thread;
 
 use support::process::{freeze, kill};
-use support::watched::{await_freshness, cache, health, listening, start_listening, watch, MODES, UNTOLD};
+use support::watched::{await_freshness, cache, health, listening, start_listening, watch, FEEDS, UNTOLD};
 use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Reply, Server};
 
 const KEY: &str = r#"{"id":1}"#;
@@ -69,11 +69,13 @@ fn read_from(client: &mut Client, how: usize, id: usize, position: &str) -> Repl
     }
 }
 
-fn backend(database: &Database<'_>) -> u32 {
+/// The pid of the process that tells a server of changes in this way.
+fn backend(database: &Database<'_>, mode: &str) -> u32 {
+    let name = if mode == "wal" { "pgcache/wal" } else { "pgcache/notices" };
     eventually("someone listens", || {
         let sql = "SELECT pid FROM pg_stat_activity
-                   WHERE application_name = 'pgcache/notices' AND datname = current_database() LIMIT 1";
-        let row = database.connect().query_opt(sql, &[]).unwrap()?;
+                   WHERE application_name = $1 AND datname = current_database() LIMIT 1";
+        let row = database.connect().query_opt(sql, &[&name]).unwrap()?;
         Some(u32::try_from(row.get::<_, i32>(0)).unwrap())
     })
 }
@@ -81,13 +83,13 @@ fn backend(database: &Database<'_>) -> u32 {
 #[test]
 fn whoever_names_his_position_reads_his_own_write_while_notices_are_held_up() {
     on_every_server(|kind| {
-        for mode in MODES {
+        for mode in FEEDS {
             let database = database();
             let server = patient(&kind, &database, mode);
             let (mut client, mut writer) = (server.client(), Writer::of(&database));
             watch(&mut client, "t");
             cache(&mut client, "t", KEY);
-            let pid = backend(&database);
+            let pid = backend(&database, mode);
             freeze(pid);
             let (written, position) = writer.write(1);
             assert_eq!(version(&client.read("t", KEY)), written - 1, "the notice is held up");
@@ -106,7 +108,7 @@ fn whoever_names_his_position_reads_his_own_write_while_notices_are_held_up() {
 #[test]
 fn an_entry_answers_once_the_position_is_reached() {
     on_every_server(|kind| {
-        for mode in MODES {
+        for mode in FEEDS {
             let database = database();
             let server = patient(&kind, &database, mode);
             let (mut client, mut writer) = (server.client(), Writer::of(&database));
@@ -163,7 +165,7 @@ fn misses(database: &Database<'_>, servers: &[Server]) -> usize {
 #[test]
 fn nobody_misses_his_own_write_by_whichever_client_or_server_he_reads() {
     on_every_server(|kind| {
-        for mode in MODES {
+        for mode in FEEDS {
             let database = database();
             let first = patient(&kind, &database, mode);
             watch(&mut first.client(), "t");
@@ -197,11 +199,11 @@ fn a_replica_goes_by_what_it_has_heard_itself() {
 #[test]
 fn a_barrier_that_cannot_be_passed_says_why() {
     on_every_server(|kind| {
-        for mode in MODES {
+        for mode in FEEDS {
             let database = database();
             let server = patient(&kind, &database, mode);
             let (mut client, mut other) = (server.client(), server.client());
-            let pid = backend(&database);
+            let pid = backend(&database, mode);
             freeze(pid);
             assert_eq!(client.call(&["PGCACHE.BARRIER", "50"]).code(), "PGTIMEOUT");
             client.send(&["PGCACHE.BARRIER", "600000"]);
