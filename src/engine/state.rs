@@ -180,11 +180,13 @@ impl<H: Host> Engine<H> {
         true
     }
 
-    /// Applies one thing, in the order: notices of changes, answers of the flight that completed, flights of the statement that came
+    /// Applies one thing, in the order: notices of changes, what else those who listen tell, answers of the flight that completed, flights of the statement that came
     /// back, messages. Returns whether there was one.
     fn take_one(&mut self, ctx: H::Context<'_>) -> bool {
         if let Some((source, xid, notice)) = self.freshness.notices.pop_front() {
             self.on_notice(ctx, source, xid, &notice);
+        } else if let Some((source, event)) = self.freshness.events.pop_front() {
+            self.on_feed_event(ctx, source, event);
         } else if let Some((waiting, answered)) = self.loads.answers.pop_front() {
             self.answer(ctx, waiting, &answered);
         } else if let Some(completion) = self.loads.completions.pop_front() {
@@ -240,7 +242,9 @@ impl<H: Host> Engine<H> {
             }
             Message::Watched { number, source, result } => self.watched_by(number, source, result),
             Message::Source(transition) => self.source_changed(ctx, &transition),
-            Message::Feed { source, event } => self.on_feed_event(ctx, source, event),
+            Message::Feed { source, events } => {
+                self.freshness.events.extend(events.into_iter().map(|event| (source, event)));
+            }
         }
     }
 

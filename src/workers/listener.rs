@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender, TryRecvError};
 
 use super::messages::{FeedEvent, Message, MessageSender, SourceIndex};
-use crate::cache::Gap;
+use crate::cache::{Gap, Lsn};
 use crate::cdc::definitions::{Definitions, COMPARED_EVERY};
 use crate::cdc::feed::{for_source, Feed};
 use crate::cdc::{Known, Lost};
@@ -22,6 +22,9 @@ use crate::settings::{Shared, SourceSettings};
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// How many messages may wait for the main thread before notices are left out, and how few before they are told again.
 const FLOOD: (usize, usize) = (50_000, 1_000);
+
+/// How many events go to the main thread at once, at most: each message wakes it.
+const EVENTS_AT_ONCE: usize = 256;
 
 /// What the thread listens to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +77,7 @@ impl Listener {
             Subject::Definitions => "defs",
         };
         let name = format!("pgcache-{stem}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let sink = EventSink { config, subject, is_flooded: false, was_live: false };
+        let sink = EventSink { config, subject, is_flooded: false, was_live: false, events: Vec::new(), applied: None };
         let thread = Thread { feed: None, sink, stopped };
         let handle = thread::Builder::new().name(name).spawn(move || thread.run())?;
         Ok(Self { stop: Some(stop), handle })
@@ -149,7 +152,9 @@ impl Thread {
         feed.open()?;
         while self.stopped.try_recv() != Err(TryRecvError::Disconnected) {
             let max_staleness = self.sink.config.settings.get().max_staleness;
-            feed.listen(max_staleness, &mut |event| self.sink.tell(event))?;
+            let listened = feed.listen(max_staleness, &mut |event| self.sink.tell(event));
+            self.sink.flush();
+            listened?;
         }
         Ok(())
     }
@@ -182,6 +187,10 @@ struct EventSink {
     is_flooded: bool,
     /// Whether the session has shown a sign of life.
     was_live: bool,
+    /// What has not been sent yet.
+    events: Vec<FeedEvent>,
+    /// The last position among it: what was said of those before it is said of it too.
+    applied: Option<Lsn>,
 }
 
 impl EventSink {
@@ -219,11 +228,12 @@ impl EventSink {
     }
 
     /// The session has ended or could not be opened.
-    fn lose(&self, reason: String) {
+    fn lose(&mut self, reason: String) {
         self.send(match self.subject {
             Subject::Notices => FeedEvent::Closed(reason),
             Subject::Definitions => FeedEvent::Uncompared(reason),
         });
+        self.flush();
     }
 
     /// Whether this is left out, because the main thread has too much to do. Once it has caught up there is a gap, and
@@ -244,9 +254,25 @@ impl EventSink {
         }
     }
 
-    fn send(&self, event: FeedEvent) {
+    fn send(&mut self, event: FeedEvent) {
+        match event {
+            FeedEvent::Applied(lsn) => self.applied = Some(lsn),
+            event => self.events.push(event),
+        }
+        if self.events.len() >= EVENTS_AT_ONCE {
+            self.flush();
+        }
+    }
+
+    /// Sends what was told so far.
+    fn flush(&mut self) {
+        let applied = self.applied.take().map(FeedEvent::Applied);
+        self.events.extend(applied);
+        if self.events.is_empty() {
+            return;
+        }
         let ListenerConfig { index, sender, .. } = &self.config;
-        sender.send(Message::Feed { source: *index, event });
+        sender.send(Message::Feed { source: *index, events: std::mem::take(&mut self.events) });
     }
 }
 

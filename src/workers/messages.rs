@@ -76,8 +76,8 @@ pub enum Message {
     Feed {
         /// Which source.
         source: SourceIndex,
-        /// What.
-        event: FeedEvent,
+        /// What, in order.
+        events: Vec<FeedEvent>,
     },
 }
 

@@ -1,5 +1,6 @@
 //! The threads that listen to a source, without a server around them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,8 @@ use super::server::FOREVER_MS;
 pub struct Subscriber {
     listeners: Vec<Listener>,
     messages: Receiver<Message>,
+    /// What came with what was taken last.
+    waiting: VecDeque<FeedEvent>,
     /// The relations whose definitions they compare.
     pub known: Arc<Known>,
     /// Everything that was taken from them.
@@ -61,19 +64,20 @@ impl Subscriber {
         };
         let start = |subject| Listener::start(config.clone(), subject).unwrap();
         let listeners = [Subject::Notices, Subject::Definitions].map(start).into();
-        Self { listeners, messages, known, heard: Vec::new() }
+        Self { listeners, messages, waiting: VecDeque::new(), known, heard: Vec::new() }
     }
 
     /// The next news, if some come in time.
     pub fn next(&mut self, patience: Duration) -> Option<&FeedEvent> {
-        match self.messages.recv_timeout(patience) {
-            Ok(Message::Feed { event, .. }) => {
-                self.heard.push(event);
-                self.heard.last()
+        if self.waiting.is_empty() {
+            match self.messages.recv_timeout(patience) {
+                Ok(Message::Feed { events, .. }) => self.waiting.extend(events),
+                Ok(other) => panic!("{other:?}"),
+                Err(_) => return None,
             }
-            Ok(other) => panic!("{other:?}"),
-            Err(_) => None,
         }
+        self.heard.push(self.waiting.pop_front()?);
+        self.heard.last()
     }
 
     /// Waits for news that `look` finds something in. Panics with `what` after [`PATIENCE`].

@@ -18,7 +18,7 @@ use sweep::Sweep;
 
 use crate::cache::Notice;
 use crate::settings::Invalidation;
-use crate::workers::SourceIndex;
+use crate::workers::{FeedEvent, SourceIndex};
 
 /// What is known of changes in PostgreSQL.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct Freshness<C> {
     pub(in crate::engine) sweep: Sweep<C>,
     /// Notices that were not applied yet, each with the transaction that tells it, where that may not be visible.
     pub(in crate::engine) notices: VecDeque<(SourceIndex, Option<u64>, Notice)>,
+    /// What else those who listen have told and was not looked at yet.
+    pub(in crate::engine) events: VecDeque<(SourceIndex, FeedEvent)>,
 }
 
 impl<C: Default> Freshness<C> {
@@ -41,6 +43,7 @@ impl<C: Default> Freshness<C> {
             pending_invalidations: PendingInvalidations::default(),
             sweep: Sweep::default(),
             notices: VecDeque::new(),
+            events: VecDeque::new(),
         }
     }
 }

@@ -16,8 +16,10 @@ use crate::postgres::connection::replication::{Replication, Streamed};
 
 /// How many rows and tables are told at once.
 const TOLD_AT_ONCE: usize = 1000;
-/// How long one call goes on while more has come in.
-const SLICE: Duration = Duration::from_millis(20);
+/// After so many transactions at once, more are let come together before the next look: each look costs PostgreSQL and us as much as a
+/// transaction does.
+const BUSY: usize = 4;
+const GATHERING: Duration = Duration::from_millis(1);
 /// How often PostgreSQL is told what it need not keep any more.
 const CONFIRM_PAUSE: Duration = Duration::from_millis(500);
 /// How long that may take.
@@ -40,6 +42,8 @@ pub(super) struct Stream {
     confirmed: (Lsn, Instant),
     /// When anything came last.
     pub heard: Instant,
+    /// Whether many transactions came at once last.
+    is_busy: bool,
 }
 
 impl Stream {
@@ -57,6 +61,7 @@ impl Stream {
             told: start,
             confirmed: (Lsn(0), now),
             heard: now,
+            is_busy: false,
         }
     }
 
@@ -68,17 +73,17 @@ impl Stream {
         control: &mut Control,
         tell: &mut Tell<'_>,
     ) -> Result<Heard, Lost> {
-        let began = Instant::now();
+        if std::mem::take(&mut self.is_busy) {
+            std::thread::sleep(GATHERING.min(patience));
+        }
         let mut heard = Heard::default();
         let mut next = self.replication.next(patience, urged).map_err(|error| lost(&error))?;
         while let Some(streamed) = next {
             self.heard = Instant::now();
             self.take(streamed, control, tell, &mut heard)?;
-            next = match began.elapsed() < patience + SLICE {
-                true => self.replication.next_received().map_err(|error| lost(&error))?,
-                false => None,
-            };
+            next = self.replication.next_received().map_err(|error| lost(&error))?;
         }
+        self.is_busy = heard.transactions.len() >= BUSY;
         if self.replication.is_stopped() {
             return Err(Lost("the connection was closed".into()));
         }
