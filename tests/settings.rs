@@ -49,7 +49,7 @@ fn ttl(client: &mut Client, key: &str) -> i64 {
 }
 
 /// Every setting that can be shown: name, default, and another value if it may change.
-const SETTINGS: [(&str, &str, Option<&str>); 39] = [
+const SETTINGS: [(&str, &str, Option<&str>); 43] = [
     ("pg_host", "localhost", None),
     ("pg_port", "5432", None),
     ("pg_database", "postgres", None),
@@ -63,6 +63,10 @@ const SETTINGS: [(&str, &str, Option<&str>); 39] = [
     ("pool_size", "8", None),
     ("connect_timeout_ms", "2000", None),
     ("invalidation", "notify", None),
+    ("pg_replication_user", "", None),
+    ("pg_replication_password_file", "", None),
+    ("wal_slot", "", None),
+    ("wal_keep_limit_mb", "1024", None),
     ("allow_tables", "", None),
     ("default_ttl", "3600", Some("0")),
     ("cache_prefix", "pg_cache:", None),
