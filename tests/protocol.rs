@@ -121,10 +121,11 @@ fn pipelined_commands_are_answered_in_order() {
 }
 
 #[test]
-fn inspect_is_a_map_of_its_eleven_fields() {
+fn inspect_is_a_map_of_its_twelve_fields() {
     with_server(|_, server| {
-        let names =
-            "key cached ttl_ms bytes negative stale in_flight waiters epoch source sql".split(' ').collect::<Vec<_>>();
+        let names = "key cached ttl_ms bytes negative stale in_flight waiters epoch dropped_by source sql"
+            .split(' ')
+            .collect::<Vec<_>>();
         let mut client = server.client3();
         let Reply::Map(fields) = client.call(&["PGCACHE.INSPECT", "users", USER_1]) else { panic!("no map") };
         let found: Vec<String> = fields.iter().map(|(name, _)| name.text()).collect();

@@ -332,8 +332,6 @@ fn the_role_that_reads_the_log_is_another_one_with_a_password_by_tls() {
         ];
         let server = setup(&kind, &database, &further).start();
         let mut client = server.client();
-        // Without a publication there is nothing to stream.
-        database.execute("CREATE PUBLICATION pgcache");
         await_reason(&mut client, "check pg_replication_user, and the password in pg_replication_password_file");
         fs::write(file, "log\n").unwrap();
         await_freshness(&mut client, "live");

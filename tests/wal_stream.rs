@@ -395,7 +395,7 @@ fn without_a_publication_there_is_no_slot_until_there_is_one() {
     assert_eq!(told(&database, &mut subscriber, "UPDATE users SET name = 'x'").len(), 1);
 }
 
-/// So nothing that was committed before a slot shows only after it.
+/// So everything that is committed and not streamed can be seen once there is a slot.
 #[test]
 fn a_new_slot_waits_for_transactions_that_nobody_sees_yet() {
     let postgres = Postgres::start_with(LOGICAL);

@@ -18,9 +18,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::server_identity::{FormerServer, ServerIdentity};
-use crate::cache::{Error, Gap, PgSnapshot};
+use crate::cache::{Error, Gap};
 use crate::cdc::feed::{Feed, FeedEvent, Tell};
-use crate::cdc::in_doubt::InDoubt;
 use crate::cdc::{Known, Lost};
 use crate::postgres::connection::connect::{Connector, NOTICES};
 use crate::postgres::connection::replication::Replication;
@@ -48,7 +47,6 @@ pub struct Wal {
     known: Arc<Known>,
     former: FormerServer,
     before: Before,
-    in_doubt: InDoubt,
     session: Option<Session>,
 }
 
@@ -77,8 +75,7 @@ impl Wal {
     ) -> Result<Self, Error> {
         let connector = Connector::new(settings, NOTICES, shutdown)?;
         let before = Before { told: None, keeps_too_much: false };
-        let (former, in_doubt) = (FormerServer::Nothing, InDoubt::default());
-        Ok(Self { connector, pulses, known, former, before, in_doubt, session: None })
+        Ok(Self { connector, pulses, known, former: FormerServer::Nothing, before, session: None })
     }
 }
 
@@ -109,8 +106,7 @@ impl Feed for Wal {
         session.tell_gap(&mut self.former, tell);
         let is_urged = session.control.has_room() && self.known.beat.take();
         if is_urged || session.control.due(max_staleness) <= Instant::now() {
-            let snapshot = session.control.beat(&self.known)?.snapshot;
-            self.tell_snapshot(snapshot, tell);
+            tell(FeedEvent::Snapshot(session.control.beat(&self.known)?.snapshot));
         }
         self.hear(max_staleness, tell)
     }
@@ -139,14 +135,10 @@ impl Wal {
         let Slot { name, start, gap } = slot;
         replication.start(&name, start, PUBLICATION, START_PATIENCE).map_err(|error| slot::told(&error, &address))?;
         self.before.keeps_too_much = false;
-        // A new slot knows nothing of transactions that had been committed before, and may not have been visible yet: those that end
-        // later without having been streamed. The heartbeat makes its snapshot reach beyond all of them.
-        let beaten = session.control.beat(&self.known)?;
+        // A slot is made once all transactions have ended that it does not stream, so that whoever reads after the gap sees them.
         session.gap = session.gap.or(gap);
-        if let Some(gap) = gap {
-            self.in_doubt.begin(session.gap.unwrap_or(gap), &beaten.snapshot);
-        }
-        session.stream = Some(Stream::new(replication, name, start, beaten.xid));
+        let near = session.control.beat(&self.known)?.xid;
+        session.stream = Some(Stream::new(replication, name, start, near));
         Ok(())
     }
 
@@ -169,14 +161,6 @@ impl Wal {
         Ok(())
     }
 
-    /// Tells which transactions have ended.
-    fn tell_snapshot(&mut self, snapshot: PgSnapshot, tell: &mut Tell<'_>) {
-        if let Some(gap) = self.in_doubt.ended(&snapshot) {
-            tell(FeedEvent::Gap(gap));
-        }
-        tell(FeedEvent::Snapshot(snapshot));
-    }
-
     fn hear(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
         let Some(Session { control, stream: Some(stream), kept_due, .. }) = &mut self.session else { return Ok(()) };
         let due = control.due(max_staleness).saturating_duration_since(Instant::now());
@@ -188,8 +172,6 @@ impl Wal {
             }
         };
         let heard = stream.hear(due.min(PATIENCE), urged, control, tell)?;
-        // Those that are streamed are told: they need no gap.
-        heard.transactions.iter().for_each(|xid| self.in_doubt.settle(*xid));
         stream.confirm(heard.wants_reply)?;
         if stream.heard.elapsed() > max_staleness + SILENCE {
             return Err(Lost("nothing comes through the replication slot".into()));

@@ -83,7 +83,7 @@ impl Stream {
             self.take(streamed, control, tell, &mut heard)?;
             next = self.replication.next_received().map_err(|error| lost(&error))?;
         }
-        self.is_busy = heard.transactions.len() >= BUSY;
+        self.is_busy = heard.transactions >= BUSY;
         if self.replication.is_stopped() {
             return Err(Lost("the connection was closed".into()));
         }
@@ -128,7 +128,7 @@ impl Stream {
             Message::Begin { xid } => {
                 let xid = widened(xid, self.near);
                 self.near = xid;
-                heard.transactions.push(xid);
+                heard.transactions += 1;
                 self.transaction = Some(Transaction::new(xid));
             }
             Message::Commit { end } => self.commit(end, tell),
@@ -212,8 +212,8 @@ impl Stream {
 pub(super) struct Heard {
     /// Whether PostgreSQL waits for a sign of life.
     pub wants_reply: bool,
-    /// The transactions that came.
-    pub transactions: Vec<u64>,
+    /// How many transactions began.
+    transactions: usize,
 }
 
 fn lost(error: &impl std::fmt::Display) -> Lost {
