@@ -1,4 +1,3 @@
-
            -- Whether publication pgcache has the whole replica identity of table c: its UPDATE fails otherwise.
            SELECT CASE WHEN c.relreplident <> 'f' THEN
                            coalesce(pg_catalog.bool_and(a.attgenerated = '' AND (list.columns IS NULL

@@ -1,3 +1,4 @@
+//! Tests of the decoder: messages as PostgreSQL writes them, cut off, and changed.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
