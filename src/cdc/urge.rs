@@ -1,5 +1,6 @@
 //! Urges: somebody waits for the next heartbeat of a feed, and wants it sent at once.
 
+use std::future::pending;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -45,6 +46,14 @@ impl Urge {
         let waiting = self.waiting.notified();
         if !self.is_pending() {
             waiting.await;
+        }
+    }
+
+    /// The same where a heartbeat may be sent now; else it never returns.
+    pub async fn urged_if(&self, may_send: bool) {
+        match may_send {
+            true => self.urged().await,
+            false => pending().await,
         }
     }
 }

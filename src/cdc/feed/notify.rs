@@ -1,6 +1,5 @@
 //! The feed by NOTIFY: what others notify on the channel, and heartbeats of our own that travel the same way.
 
-use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -179,13 +178,7 @@ impl Listening {
         let due = self.beats.due(max_staleness).saturating_duration_since(Instant::now());
         let patience = if self.proof.is_some() { PATIENCE } else { due.min(PATIENCE) };
         let mut batch = ReceivedNotices::default();
-        let may_beat = self.proof.is_none() && self.beats.has_room();
-        let urged = async {
-            match may_beat {
-                true => known.beat.urged().await,
-                false => pending().await,
-            }
-        };
+        let urged = known.beat.urged_if(self.proof.is_none() && self.beats.has_room());
         let mut next = self.connection.client().notification(patience, urged)?;
         while let Some(notification) = next {
             let (payload, process) = (notification.payload(), notification.process_id());

@@ -13,7 +13,6 @@ mod spelling;
 mod stream;
 mod transaction;
 
-use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -164,13 +163,7 @@ impl Wal {
     fn hear(&mut self, max_staleness: Duration, tell: &mut Tell<'_>) -> Result<(), Lost> {
         let Some(Session { control, stream: Some(stream), kept_due, .. }) = &mut self.session else { return Ok(()) };
         let due = control.due(max_staleness).saturating_duration_since(Instant::now());
-        let may_beat = control.has_room();
-        let urged = async {
-            match may_beat {
-                true => self.known.beat.urged().await,
-                false => pending().await,
-            }
-        };
+        let urged = self.known.beat.urged_if(control.has_room());
         let heard = stream.hear(due.min(PATIENCE), urged, control, tell)?;
         stream.confirm(heard.wants_reply)?;
         if stream.heard.elapsed() > max_staleness + SILENCE {
