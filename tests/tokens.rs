@@ -13,8 +13,11 @@ const KEY: &str = r#"{"id":1}"#;
 /// Rows that the writers share.
 const ROWS: usize = 3;
 const WRITERS: usize = 4;
-/// Pairs of a write and a read of each writer.
-const PAIRS: usize = 300;
+
+/// Pairs of a write and a read of each writer; more with `PGCACHE_PAIRS`.
+fn pairs() -> usize {
+    std::env::var("PGCACHE_PAIRS").map_or(300, |pairs| pairs.parse().unwrap())
+}
 
 /// A database whose table `t` has a version in each row.
 fn database() -> Database<'static> {
@@ -143,7 +146,7 @@ fn misses(database: &Database<'_>, servers: &[Server]) -> usize {
             scope.spawn(|| {
                 let (mut writer, mut random) = (Writer::of(database), fastrand::Rng::new());
                 let mut clients: Vec<Client> = servers.iter().cycle().take(3).map(Server::client).collect();
-                let pairs = (0..PAIRS).filter(|_| {
+                let pairs = (0..pairs()).filter(|_| {
                     let (id, client, how) = (random.usize(1..=ROWS), random.usize(0..3), random.usize(0..8));
                     let (client, (written, position)) = (&mut clients[client], writer.write(id));
                     let reply = if how < 4 {
