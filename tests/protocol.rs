@@ -123,7 +123,7 @@ fn pipelined_commands_are_answered_in_order() {
 #[test]
 fn inspect_is_a_map_of_its_twelve_fields() {
     with_server(|_, server| {
-        let names = "key cached ttl_ms bytes negative stale in_flight waiters epoch dropped_by source sql"
+        let names = "key cached ttl_ms bytes negative stale in_flight waiters epoch dropped_by send_as source sql"
             .split(' ')
             .collect::<Vec<_>>();
         let mut client = server.client3();

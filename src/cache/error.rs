@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Busy,
     /// A write on a replica. Wire code `READONLY`, the server's own.
     ReadOnly,
+    /// A key of a cluster whose slot is on its way to another node. Wire code `TRYAGAIN`, the server's own.
+    TryAgain,
     /// A miss where waiting is not allowed. Wire code `PGMISS`.
     Miss,
     /// A hook has refused the command, with a wire code of its own.
@@ -90,6 +92,7 @@ impl Error {
             ErrorKind::Timeout => "PGTIMEOUT",
             ErrorKind::Busy => "PGBUSY",
             ErrorKind::ReadOnly => "READONLY",
+            ErrorKind::TryAgain => "TRYAGAIN",
             ErrorKind::Miss => "PGMISS",
             ErrorKind::Vetoed(code) => return Cow::Owned(code.clone()),
         })

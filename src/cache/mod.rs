@@ -28,6 +28,7 @@ pub mod reply;
 pub mod result_set;
 pub mod seal;
 pub mod sketch;
+pub mod slot;
 pub mod snapshot_guard;
 pub mod stored;
 pub mod table;

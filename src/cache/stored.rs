@@ -18,6 +18,8 @@ pub enum Refusal {
     NotMaster,
     /// Replicas are paused: a failover, or CLIENT PAUSE.
     Paused,
+    /// In a cluster: the key's slot is another node's, is on its way there, or is not the one of the command under way.
+    Elsewhere,
     /// The server refused the command, as a rule because memory is full.
     Refused,
 }

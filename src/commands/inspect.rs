@@ -7,6 +7,7 @@ use super::query_words;
 use crate::cache::{Access, Age, Answer, Entry, Error, Purpose, Reply, Stored, Value};
 use crate::engine::host::Host;
 use crate::engine::queries::Wanted;
+use crate::engine::requests::routing::is_routed;
 use crate::engine::{command_names, Caller, Engine, Keys, ResolvedKey, Store, StoreKey, Table, TableCommand};
 use crate::module;
 use crate::module::{run_on_table, Command, Outcome, PluginCheck};
@@ -80,7 +81,7 @@ impl<H: Host> TableCommand<H> for InspectRow<'_> {
         caller: &mut Caller<H>,
     ) -> Result<Answer, Error> {
         let resolved_key = engine.checked_key(ctx, caller, Inspect::SPEC.purpose(), table, &self.key)?;
-        Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &resolved_key))))
+        Ok(Answer::Now(Reply::Value(describe(engine, ctx, table, &resolved_key, &self.key))))
     }
 
     fn boxed(&self) -> Box<dyn TableCommand<H>> {
@@ -122,6 +123,7 @@ fn describe<H: Host>(
     ctx: H::Context<'_>,
     table: &Table,
     resolved_key: &ResolvedKey<H::Key>,
+    sent: &[u8],
 ) -> Value {
     let ((bytes, entry), left_ms) = ctx.read_with_ttl(&resolved_key.cache_key, |stored| match stored {
         Stored::Bytes(bytes) => (Some(bytes.len()), Kind::of(bytes)),
@@ -149,10 +151,19 @@ fn describe<H: Host>(
         ("waiters", number(waiters.unwrap_or_default())),
         ("epoch", Value::Integer(table.epoch.and_then(|epoch| i64::try_from(epoch).ok()).unwrap_or_default())),
         ("dropped_by", dropped_by(table, resolved_key.lookup.is_non_unique)),
+        ("send_as", send_as(ctx, resolved_key, sent)),
         ("source", Value::from(source)),
         ("sql", Value::from(group.plan().sql())),
     ];
     Value::map(fields)
+}
+
+/// In a cluster: the spelling that reaches the entry's node. Nothing where the one that was sent does.
+fn send_as<K: StoreKey>(store: impl Store, resolved_key: &ResolvedKey<K>, sent: &[u8]) -> Value {
+    if is_routed(store, sent, resolved_key.cache_key.as_bytes()) {
+        return Value::Nil;
+    }
+    Value::Text(String::from_utf8_lossy(resolved_key.lookup_key()).into_owned())
 }
 
 /// Which changes drop the entry: those of its row, or any of its table. Nothing where no changes are told.

@@ -56,6 +56,7 @@ impl<H: Host> TableCommand<H> for InvalidateRow<'_> {
         caller: &mut Caller<H>,
     ) -> Result<Answer, Error> {
         let resolved_key = engine.checked_key(ctx, caller, Invalidate::SPEC.purpose(), table, &self.key)?;
+        engine.check_routed(ctx, table, &self.key, resolved_key.cache_key.as_bytes())?;
         engine.count_invalidation();
         engine.drop_entry(ctx, table, resolved_key.cache_key.as_bytes())?;
         if let Some(as_written) = &resolved_key.as_written {
@@ -67,7 +68,7 @@ impl<H: Host> TableCommand<H> for InvalidateRow<'_> {
         if is_settled(&resolved_key) {
             return Ok(Answer::Now(Reply::Ok));
         }
-        drop_own_key(engine, ctx, table, resolved_key, caller)
+        drop_own_key(engine, ctx, table, resolved_key, &self.key, caller)
     }
 
     fn boxed(&self) -> Box<dyn TableCommand<H>> {
@@ -88,9 +89,10 @@ fn drop_own_key<H: Host>(
     ctx: H::Context<'_>,
     table: &Rc<Table>,
     resolved_key: ResolvedKey<H::Key>,
+    sent: &[u8],
     caller: &mut Caller<H>,
 ) -> Result<Answer, Error> {
-    let (table_then, user) = (Rc::clone(table), caller.user.clone());
+    let (table_then, user, sent) = (Rc::clone(table), caller.user.clone(), sent.to_vec());
     let asked = engine.ask_for_own_key(
         ctx,
         table,
@@ -98,7 +100,7 @@ fn drop_own_key<H: Host>(
         caller,
         Box::new(move |engine, ctx, loaded| {
             let done = match loaded {
-                Ok(loaded) if loaded.own_key.is_some() => drop_brought(engine, ctx, &table_then, &user, loaded),
+                Ok(loaded) if loaded.own_key.is_some() => drop_brought(engine, ctx, &table_then, &user, &sent, loaded),
                 // No row can have such a value, so nothing is cached for it.
                 Err(error) if *error.kind() == ErrorKind::BadValue => Err(error.clone()),
                 Ok(_) | Err(_) => drop_table(engine, ctx, &table_then, &user),
@@ -119,10 +121,13 @@ fn drop_brought<H: Host>(
     ctx: H::Context<'_>,
     table: &Rc<Table>,
     user: &H::User,
+    sent: &[u8],
     loaded: &LoadedRow,
 ) -> Result<(), Error> {
     engine.check_own_key(ctx, user, loaded, Invalidate::SPEC.purpose())?;
-    loaded.own_key.as_ref().map_or(Ok(()), |own_key| engine.drop_entry(ctx, table, own_key))
+    let Some(own_key) = &loaded.own_key else { return Ok(()) };
+    engine.check_routed(ctx, table, sent, own_key)?;
+    engine.drop_entry(ctx, table, own_key)
 }
 
 /// Drops the whole table, for a user who may do so by FLUSH TABLE as far as keys are concerned.
@@ -134,8 +139,19 @@ fn drop_table<H: Host>(
 ) -> Result<(), Error> {
     let prefix = ctx.key(&table.acl_prefix);
     engine.may_access(ctx, user, Invalidate::SPEC.purpose(), &[&prefix]).map_err(|_| needs_table())?;
+    if ctx.is_node() {
+        return Err(needs_all_nodes());
+    }
     engine.start_epoch(ctx, table);
     Ok(())
+}
+
+/// The entry may stand on any node, and only those of this one are within reach.
+fn needs_all_nodes() -> Error {
+    Error::malformed(
+        "no row is known under this spelling, so that its entry may be on any node of the cluster: use the key as the row spells \
+         it, or flush the table on all nodes",
+    )
 }
 
 fn needs_table() -> Error {

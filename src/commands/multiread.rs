@@ -80,6 +80,9 @@ impl<H: Host> TableCommand<H> for ReadRows<'_> {
         caller: &mut Caller<H>,
     ) -> Result<Answer, Error> {
         let keys = resolve_keys(engine, table, &self.keys)?;
+        if let Some(answer) = engine.go_beyond_slot(ctx, table, &keys, self, caller)? {
+            return Ok(answer);
+        }
         let LookedUp { rows, missing, to_refresh } = look_up_all(engine, ctx, table, caller, keys, self.words)?;
         if missing.is_empty() {
             engine.refresh(ctx, table, to_refresh, self.words.ttl);

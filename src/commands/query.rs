@@ -23,7 +23,7 @@ impl Command for Query {
         complexity: c"O(N) for N tables and tags of the query; a miss runs it",
         arguments: &[
             Argument::required(c"sql|NAME", ArgumentKind::Text),
-            Argument::many(c"name|params-json-array|TTL|TAGS|SOURCE|MINLSN", ArgumentKind::Text),
+            Argument::many(c"name|params-json-array|TTL|TAGS|SOURCE|MINLSN", ArgumentKind::Routing),
         ],
     };
 

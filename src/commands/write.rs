@@ -104,12 +104,13 @@ impl<H: Host> TableCommand<H> for WriteRow<'_> {
         }
         let resolved_key = engine.checked_key(ctx, caller, Write::SPEC.purpose(), table, &self.key)?;
         self.check_data(&resolved_key.lookup.rules)?;
+        engine.check_routed(ctx, table, &self.key, resolved_key.cache_key.as_bytes())?;
         let ttl_s = engine.ttl_s(self.ttl);
         if !resolved_key.needs_postgres {
             put(engine, ctx, table, resolved_key.cache_key.as_bytes(), &self.data, ttl_s)?;
             return Ok(Answer::Now(Reply::Ok));
         }
-        let (data, table_then) = (self.data.to_vec(), Rc::clone(table));
+        let (data, table_then, sent) = (self.data.to_vec(), Rc::clone(table), self.key.to_vec());
         let user = caller.user.clone();
         engine.ask_for_own_key(
             ctx,
@@ -120,6 +121,7 @@ impl<H: Host> TableCommand<H> for WriteRow<'_> {
                 let result = loaded.as_ref().map_err(Clone::clone).and_then(|loaded| {
                     let own_key = loaded.own_key.as_ref().ok_or_else(no_spelling)?;
                     engine.check_own_key(ctx, &user, loaded, Write::SPEC.purpose())?;
+                    engine.check_routed(ctx, &table_then, &sent, own_key)?;
                     put(engine, ctx, &table_then, own_key, &data, ttl_s)
                 });
                 result.map_or_else(Reply::Error, |()| Reply::Ok)

@@ -168,6 +168,8 @@ impl<H: Host> Engine<H> {
 
     /// Applies what workers have sent, for at most one slice. Returns whether all is done.
     pub fn drain_messages(&mut self, ctx: H::Context<'_>) -> bool {
+        self.seek_home(ctx);
+        self.run_beyond(ctx);
         let started = Instant::now();
         let mut steps = 0;
         while self.take_one(ctx) {
@@ -267,6 +269,7 @@ impl<H: Host> Engine<H> {
         }
         let now = ctx.monotonic_ms();
         self.now_s = now / 1000;
+        self.seek_home(ctx);
         self.expire_questions(now);
         // Ticks of the event loop may not be counted any more.
         self.call_workers();
@@ -316,6 +319,7 @@ impl<H: Host> Engine<H> {
     pub fn role_changed(&mut self, store: impl Store) {
         self.keyspace_flushed();
         self.records.forget_words();
+        self.forget_home();
         if store.is_replica() {
             self.suspect_what_is_behind(store);
         } else {
@@ -332,6 +336,14 @@ impl<H: Host> Engine<H> {
         self.catalog.aliases.clear();
         self.sources.restart_pace();
         self.catalog.lose_epochs();
+    }
+
+    /// The same in a cluster, where keys move from node to node.
+    fn key_of_node_changed(&mut self, store: impl Store, key: &[u8]) {
+        self.mark_changed(store, key);
+        if !store.is_replica() && !store.is_loading() {
+            self.drop_arrival(store, key);
+        }
     }
 
     /// Whether `key` is one of the cache's.
@@ -351,10 +363,16 @@ impl<H: Host> Engine<H> {
                 if self.is_record(key) {
                     self.catalog.lose_epochs();
                 }
+                if store.is_node() {
+                    self.mark_changed(store, key);
+                }
                 self.record_key_changed(store, key);
             }
             KeyChange::Touched => {
                 self.counters.superseded += self.loads.flights.supersede_key(key) as u64;
+                if store.is_node() {
+                    self.key_of_node_changed(store, key);
+                }
                 self.epoch_key_changed(store, key);
                 self.pending_key_changed(store, key);
                 self.record_key_changed(store, key);

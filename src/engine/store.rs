@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use crate::cache::slot::Slot;
 use crate::cache::{Refusal, Stored};
 use crate::plugins::{Event, Plugins};
 use crate::settings::Settings;
@@ -58,6 +59,20 @@ pub trait Store: Copy {
 
     /// Whether the data set is being loaded.
     fn is_loading(self) -> bool;
+
+    /// Whether this server is a node of a cluster.
+    fn is_node(self) -> bool;
+
+    /// The slot of the command under way, in a cluster: only keys of that slot are within reach. `None`: all are.
+    fn command_slot(self) -> Option<Slot>;
+
+    /// Whether any client may use `key` here now. In a cluster its slot may be another node's, or on its way there.
+    fn serves(self, key: &Self::Key) -> bool;
+
+    /// Whether `key` can be read and written before the command under way is over.
+    fn reaches(self, key: &[u8]) -> bool {
+        self.command_slot().is_none_or(|slot| Slot::of(key) == slot)
+    }
 
     /// Milliseconds on a clock that only goes forward.
     fn monotonic_ms(self) -> u64;

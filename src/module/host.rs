@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::current;
 use crate::cache::key_change::KeyChange;
+use crate::cache::slot::Slot;
 use crate::cache::{Error, Purpose, Refusal, Reply, Stored};
 use crate::clock;
 use crate::engine::host::{Callback, Client, Host};
@@ -12,7 +13,7 @@ use crate::plugins::call::CommandEnd;
 use crate::plugins::{Event, EventContext, Plugins};
 use crate::server::blocked::{BlockedClient, ClientHandle};
 use crate::server::scan::{self, Cursor};
-use crate::server::{context, event_loop, keyspace, replication, reply, timer, wakeup, Context, Text, User};
+use crate::server::{cluster, context, event_loop, keyspace, replication, reply, timer, wakeup, Context, Text, User};
 use crate::settings::Settings;
 
 /// Redis or Valkey.
@@ -95,6 +96,18 @@ impl Store for Context<'_> {
 
     fn is_loading(self) -> bool {
         self.flags().is_loading()
+    }
+
+    fn is_node(self) -> bool {
+        cluster::is_node()
+    }
+
+    fn command_slot(self) -> Option<Slot> {
+        cluster::command_slot()
+    }
+
+    fn serves(self, key: &Text) -> bool {
+        cluster::serves(key)
     }
 
     fn monotonic_ms(self) -> u64 {

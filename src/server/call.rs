@@ -5,6 +5,7 @@ use std::slice;
 
 use redis_module::raw::{self, RedisModuleCallReply, RedisModuleString};
 
+use super::cluster;
 use super::context::Context;
 use super::keyspace::{may_write, Selected};
 use super::text::Text;
@@ -13,6 +14,9 @@ use crate::cache::Refusal;
 /// Calls the server's function `name` with `keys` and one argument, in database 0 and as the server itself. What it
 /// writes is replicated. An error is returned as the client would see it.
 pub fn function(ctx: Context<'_>, name: &str, keys: &[Box<[u8]>], argument: &str) -> Result<(), String> {
+    if !keys.iter().all(|key| cluster::reaches(key)) {
+        return Err("ERR a function of this cluster cannot use a key that is spelled so: see PGCACHE.INSPECT".into());
+    }
     let count = keys.len().to_string();
     let mut words = vec![name.as_bytes(), count.as_bytes()];
     words.extend(keys.iter().map(|key| &**key));

@@ -8,6 +8,7 @@ use std::slice;
 
 use redis_module::raw::{self, KeyType, RedisModuleCallReply, RedisModuleKey};
 
+use super::cluster;
 use super::context::{replicas_are_paused, Context};
 use super::text::Text;
 use crate::cache::{Refusal, Stored};
@@ -74,8 +75,16 @@ struct OpenKey {
 
 impl OpenKey {
     fn open(ctx: Context<'_>, key: &Text) -> Self {
+        Self::open_to(ctx, key, raw::REDISMODULE_READ)
+    }
+
+    fn open_to_write(ctx: Context<'_>, key: &Text) -> Self {
+        Self::open_to(ctx, key, raw::REDISMODULE_READ | raw::REDISMODULE_WRITE)
+    }
+
+    fn open_to(ctx: Context<'_>, key: &Text, mode: u32) -> Self {
         // SAFETY: a valid context and string. A missing key is a null pointer, which CloseKey accepts.
-        let raw = unsafe { api!(RedisModule_OpenKey)(ctx.as_raw(), key.as_raw(), raw::REDISMODULE_READ as c_int) };
+        let raw = unsafe { api!(RedisModule_OpenKey)(ctx.as_raw(), key.as_raw(), mode as c_int) };
         Self { raw: raw.cast() }
     }
 
@@ -121,6 +130,9 @@ impl Drop for OpenKey {
 
 /// Passes what stands under `key` to `look`, without a copy.
 pub fn read<T>(ctx: Context<'_>, key: &Text, look: impl FnOnce(Stored<'_>) -> T) -> T {
+    if !cluster::reaches(key.as_bytes()) {
+        return look(Stored::Nothing);
+    }
     let _selected = Selected::new(ctx);
     let key = OpenKey::open(ctx, key);
     look(key.stored())
@@ -128,6 +140,9 @@ pub fn read<T>(ctx: Context<'_>, key: &Text, look: impl FnOnce(Stored<'_>) -> T)
 
 /// The same, with the remaining time to live in milliseconds; `None`: no key, or no expiry.
 pub fn read_with_ttl<T>(ctx: Context<'_>, key: &Text, look: impl FnOnce(Stored<'_>) -> T) -> (T, Option<u64>) {
+    if !cluster::reaches(key.as_bytes()) {
+        return (look(Stored::Nothing), None);
+    }
     let _selected = Selected::new(ctx);
     let key = OpenKey::open(ctx, key);
     (look(key.stored()), key.ttl_ms())
@@ -135,7 +150,7 @@ pub fn read_with_ttl<T>(ctx: Context<'_>, key: &Text, look: impl FnOnce(Stored<'
 
 /// Stores an entry, as replicas and the AOF shall see it: `SET key value [PXAT at]`.
 pub fn store(ctx: Context<'_>, key: &Text, value: &[u8], expires_at_ms: Option<u64>) -> Result<(), Refusal> {
-    may_write(ctx)?;
+    may_write_key(ctx, key)?;
     let _selected = Selected::new(ctx);
     let (start, len) = (value.as_ptr(), value.len());
     let call = api!(RedisModule_Call);
@@ -161,11 +176,45 @@ pub fn store(ctx: Context<'_>, key: &Text, value: &[u8], expires_at_ms: Option<u
 
 /// Removes an entry, as replicas and the AOF shall see it: `UNLINK key`.
 pub fn remove(ctx: Context<'_>, key: &Text) -> Result<(), Refusal> {
-    may_write(ctx)?;
+    may_write_key(ctx, key)?;
+    if cluster::is_node() {
+        unlink(ctx, key);
+        return Ok(());
+    }
     let _selected = Selected::new(ctx);
     let call = api!(RedisModule_Call);
     // SAFETY: the format announces one server string.
     own_write(|| unsafe { call(ctx.as_raw(), c"UNLINK".as_ptr(), c"!Es".as_ptr(), key.as_raw()) })
+}
+
+/// Removes an entry of a cluster. The server would run no command on a key whose slot is on its way to another node, or while the
+/// cluster is down; but what is out of date has to go then too.
+fn unlink(ctx: Context<'_>, key: &Text) {
+    let open_key = OpenKey::open_to_write(ctx, key);
+    // SAFETY: a null pointer is an empty key to KeyType.
+    if unsafe { api!(RedisModule_KeyType)(open_key.raw) } == KeyType::Empty as c_int {
+        return;
+    }
+    // SAFETY: an open key, which may be written.
+    unsafe { api!(RedisModule_UnlinkKey)(open_key.raw) };
+    drop(open_key);
+    // SAFETY: a valid context; the format announces one server string.
+    unsafe { api!(RedisModule_Replicate)(ctx.as_raw(), c"UNLINK".as_ptr(), c"s".as_ptr(), key.as_raw()) };
+    OWN_WRITE.set(true);
+    let kind = raw::REDISMODULE_NOTIFY_GENERIC as c_int;
+    // SAFETY: a valid context, a C string and a live server string.
+    unsafe { api!(RedisModule_NotifyKeyspaceEvent)(ctx.as_raw(), kind, c"del".as_ptr(), key.as_raw()) };
+    OWN_WRITE.set(false);
+}
+
+/// Whether this server may write `key` now, as far as is known without asking it.
+fn may_write_key(ctx: Context<'_>, key: &Text) -> Result<(), Refusal> {
+    may_write(ctx)?;
+    if cluster::reaches(key.as_bytes()) {
+        Ok(())
+    } else {
+        Err(Refusal::Elsewhere)
+    }
 }
 
 /// Whether this server may write now: a master, with its data set loaded, whose replicas may be written to.
@@ -182,10 +231,12 @@ pub fn may_write(ctx: Context<'_>) -> Result<(), Refusal> {
 
 fn own_write(call: impl FnOnce() -> *mut RedisModuleCallReply) -> Result<(), Refusal> {
     OWN_WRITE.set(true);
+    forget_os_error();
     let reply = call();
+    let refusal = refusal();
     OWN_WRITE.set(false);
     if reply.is_null() {
-        return Err(Refusal::Refused);
+        return Err(refusal);
     }
     // SAFETY: a reply of our own call, freed once.
     let kind = unsafe {
@@ -194,8 +245,24 @@ fn own_write(call: impl FnOnce() -> *mut RedisModuleCallReply) -> Result<(), Ref
         kind
     };
     if kind == raw::REDISMODULE_REPLY_ERROR as c_int {
-        Err(Refusal::Refused)
+        Err(refusal)
     } else {
         Ok(())
+    }
+}
+
+/// Nothing but the call that follows is to blame for what [`refusal`] finds.
+fn forget_os_error() {
+    // SAFETY: the C library's own place for this thread's last error.
+    unsafe { *libc::__errno_location() = 0 };
+}
+
+/// Why the server has refused the call before this: the module API says so by `errno`.
+fn refusal() -> Refusal {
+    match io::Error::last_os_error().raw_os_error() {
+        Some(libc::EPERM) if cluster::is_node() => Refusal::Elsewhere,
+        // The cluster is down.
+        Some(libc::ENETDOWN | libc::EROFS) if cluster::is_node() => Refusal::Paused,
+        _ => Refusal::Refused,
     }
 }

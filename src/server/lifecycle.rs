@@ -11,8 +11,8 @@ use super::context::Context;
 use super::guard::{self, guard};
 use super::module::{self, tell, Module};
 use super::{
-    alloc, client, config, environment, event_loop, info, keyspace, log as server_log, notifications, server_events,
-    timer, wakeup,
+    alloc, client, cluster, config, environment, event_loop, info, keyspace, log as server_log, notifications,
+    server_events, timer, wakeup,
 };
 use crate::clock;
 use crate::settings;
@@ -36,6 +36,7 @@ pub fn load(ctx: &CrateContext, arguments: &[RedisString], module: &'static dyn 
         Some(Err(reason)) => log::error!("not loaded: {reason}"),
         None => {}
     }
+    cluster::stop();
     server_log::stop();
     Status::Err
 }
@@ -43,6 +44,8 @@ pub fn load(ctx: &CrateContext, arguments: &[RedisString], module: &'static dyn 
 fn start(ctx: Context<'_>, arguments: &[String], module: &dyn Module, commands: Commands) -> Result<(), String> {
     check_server(ctx)?;
     let shared = apply_settings(ctx, arguments)?;
+    cluster::start(ctx);
+    check_prefix(&shared.get())?;
     commands(&shared.get()).iter().try_for_each(|command| command.register(ctx))?;
     if !info::register(ctx) {
         return Err("the server refused the INFO section".into());
@@ -66,9 +69,6 @@ fn start(ctx: Context<'_>, arguments: &[String], module: &dyn Module, commands: 
 /// Fails for a server in which the module cannot work.
 fn check_server(ctx: Context<'_>) -> Result<(), String> {
     alloc::check()?;
-    if ctx.flags().is_cluster() {
-        return Err("cluster mode is not supported yet: entries and lookup keys could fall into different slots".into());
-    }
     if let Some(command) = keyspace::missing_command(ctx) {
         return Err(format!("this server has no command {command}, by which entries are written: see rename-command"));
     }
@@ -77,6 +77,16 @@ fn check_server(ctx: Context<'_>) -> Result<(), String> {
     unsafe {
         api!(RedisModule_SetModuleOptions)(ctx.as_raw(), raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD as c_int)
     };
+    Ok(())
+}
+
+/// Fails for a prefix that would put all cache keys of a cluster into one slot, whatever their lookup keys.
+fn check_prefix(settings: &Settings) -> Result<(), String> {
+    if cluster::is_node() && settings.cache_prefix.contains('{') {
+        return Err(
+            "cache_prefix holds a brace: in a cluster the lookup key says which node an entry belongs to".into()
+        );
+    }
     Ok(())
 }
 
@@ -98,6 +108,7 @@ pub fn unload(ctx: &CrateContext) -> Status {
     tell("the end", |module| module.shut_down(context));
     tell("unloading", |module| module.stop());
     guard("stopping timers", timer::stop);
+    cluster::stop();
     server_log::stop();
     Status::Ok
 }

@@ -13,6 +13,7 @@ pub mod blocked;
 pub mod call;
 mod categories;
 pub mod client;
+pub mod cluster;
 pub mod command;
 pub mod config;
 mod config_file;

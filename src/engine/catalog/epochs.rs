@@ -41,6 +41,7 @@ impl<H: Host> Engine<H> {
     /// memory knows better than what it loads.
     pub fn keyspace_loaded(&mut self, store: impl Store) {
         self.keyspace_flushed();
+        self.forget_home();
         self.gap_everywhere(store, Gap::Loaded);
         if !store.is_replica() {
             return;
@@ -75,6 +76,7 @@ impl<H: Host> Engine<H> {
         let may_write = store.may_write();
         self.catalog.epochs_are_due = may_write == Err(Refusal::Paused);
         if may_write.is_ok() {
+            self.keep_home(store);
             if let Some(epoch) =
                 self.catalog.everything_epoch.filter(|epoch| self.record(store, EVERYTHING) != Some(*epoch))
             {
@@ -175,7 +177,7 @@ impl<H: Host> Engine<H> {
     /// The record of a table's epoch lives among the entries: it is saved and replicated with them, and
     /// what loses it (FLUSHALL) loses them too.
     fn epoch_key(&self, table: &str) -> Vec<u8> {
-        format!("{}@epoch:{table}", self.settings.get().cache_prefix).into_bytes()
+        format!("{}@epoch{}:{table}", self.settings.get().cache_prefix, self.home_tag()).into_bytes()
     }
 
     /// The epoch that was recorded for `table`, or for everything after that.
@@ -191,14 +193,22 @@ impl<H: Host> Engine<H> {
     }
 
     fn save_epoch(&mut self, store: impl Store, table: &str, epoch: u64) {
+        if store.command_slot().is_some() || !self.has_home(store) {
+            self.catalog.lose_epochs();
+            return;
+        }
         let saved = store.put(&store.key(&self.epoch_key(table)), epoch.to_string().as_bytes(), None);
+        if saved == Err(Refusal::Elsewhere) {
+            self.leave_home();
+        }
         // What does not fit now is tried again: a record is all that tells old entries from new ones after a restart.
         self.catalog.epochs_are_due |= matches!(saved, Err(Refusal::Paused | Refusal::Refused));
     }
 
     /// Whether the key is the record of an epoch.
     pub fn is_record(&self, key: &[u8]) -> bool {
-        key.get(self.settings.get().cache_prefix.len()..).is_some_and(|rest| rest.starts_with(b"@epoch:"))
+        key.get(self.settings.get().cache_prefix.len()..)
+            .is_some_and(|rest| rest.starts_with(b"@epoch:") || rest.starts_with(b"@epoch{"))
     }
 
     /// On a replica the master's record of an epoch arrives like any key. On a master nobody else writes it: what is

@@ -67,7 +67,26 @@ impl<H: Host> Engine<H> {
         match removed {
             Ok(()) if !store.is_replica() => {}
             Err(Refusal::Refused) => log::warn!("the server refused to remove an entry of {}", table.name),
-            Ok(()) | Err(Refusal::Paused | Refusal::NotMaster) => self.pending(store, table.source, key, !stands),
+            Ok(()) | Err(Refusal::Paused | Refusal::NotMaster | Refusal::Elsewhere) => {
+                self.pending(store, table.source, key, !stands)
+            }
+        }
+    }
+
+    /// Somebody else has put something under a cache key of this node: it came with a slot that was another node's, or was restored.
+    /// Nobody knows which notices it has missed, so that it goes before it is served.
+    pub fn drop_arrival(&mut self, store: impl Store, key: &[u8]) {
+        let is_record = self.is_foreign_record(key);
+        let is_entry = !is_record && !self.is_at_home(key);
+        if !is_record && !is_entry || store.read(&store.key(key), |stored| stored == Stored::Nothing) {
+            return;
+        }
+        self.counters.arrivals += 1;
+        if self.freshness.pending_invalidations.keys.len() >= MAX_KEYS {
+            self.drop_everything();
+        } else {
+            let arrival = PendingInvalidation { since_ms: store.monotonic_ms(), is_gone: false };
+            self.freshness.pending_invalidations.keys.insert(key.into(), arrival);
         }
     }
 

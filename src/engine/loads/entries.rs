@@ -89,7 +89,10 @@ impl<H: Host> Engine<H> {
                 self.counters.misses += 1;
                 self.counters.foreign_values += 1;
             }
-            Found::Nothing => self.counters.misses += 1,
+            Found::Nothing => {
+                self.counters.misses += 1;
+                self.counters.misrouted += u64::from(!store.reaches(key.as_bytes()));
+            }
         }
         (found, age)
     }
@@ -130,7 +133,9 @@ impl<H: Host> Engine<H> {
         grace: Duration,
     ) -> Result<(), Refusal> {
         if !self.record_epochs(store) {
-            return Err(Refusal::Refused);
+            // A command of a cluster cannot write the record, which is in another slot.
+            let is_elsewhere = store.command_slot().is_some();
+            return Err(if is_elsewhere { Refusal::Elsewhere } else { Refusal::Refused });
         }
         let jitter_percent = self.settings.get().ttl_jitter_percent;
         let life = ttl::expiry(Ttl::from_seconds(ttl_s), jitter_percent, fastrand::u64(..));

@@ -80,6 +80,7 @@ pub fn may_pass(error: &Error) -> bool {
         | ErrorKind::Timeout
         | ErrorKind::Busy
         | ErrorKind::ReadOnly
+        | ErrorKind::TryAgain
         | ErrorKind::Miss
         | ErrorKind::Vetoed(_) => true,
     }

@@ -27,6 +27,10 @@ pub struct Counters {
     pub fills_skipped: u64,
     /// Values of another's found under a cache key, and replaced.
     pub foreign_values: u64,
+    /// In a cluster: keys that were sent to another node than their entry's, because of how they are spelled.
+    pub misrouted: u64,
+    /// In a cluster: entries that came from another node, and were dropped.
+    pub arrivals: u64,
     /// Entries written by WRITE.
     pub writes: u64,
     /// INVALIDATE commands.
@@ -77,6 +81,8 @@ impl Counters {
             ("fills", self.fills),
             ("fills_skipped", self.fills_skipped),
             ("foreign_values", self.foreign_values),
+            ("misrouted", self.misrouted),
+            ("arrivals", self.arrivals),
             ("writes", self.writes),
             ("invalidations", self.invalidations),
             ("expired", self.expired),

@@ -39,7 +39,7 @@ impl<H: Host> Engine<H> {
         let mut caller = Caller::of(ctx);
         self.know_definitions(ctx);
         let request =
-            self.request(asked).map_err(|error| self.hide_query(ctx, asked, wanted.command(), &caller, error));
+            self.request(ctx, asked).map_err(|error| self.hide_query(ctx, asked, wanted.command(), &caller, error));
         let answer = request.and_then(|request| self.query(ctx, &request, wanted, &mut caller));
         self.finish(ctx, &caller, answer)
     }
@@ -54,7 +54,11 @@ impl<H: Host> Engine<H> {
     ) -> Result<Answer, Error> {
         let key = ctx.key(&request.cache_key());
         let purpose = Purpose { command: wanted.command(), access: Access::Read };
-        self.may_access(ctx, &caller.user, purpose, &[&key])?;
+        if request.slot_tag.is_empty() {
+            self.may_access(ctx, &caller.user, purpose, &[&key])?;
+        } else {
+            self.may_access(ctx, &caller.user, purpose, &[&ctx.key(&request.acl_key())])?;
+        }
         let Some(query) = self.known_query(request) else {
             return self.await_description(ctx, request, wanted, caller);
         };
@@ -153,7 +157,8 @@ impl<H: Host> Engine<H> {
         }
         let number = self.queries.ask(query, &request.tags);
         let min_lsn = self.unreached_by_query(store, query, request.min_lsn);
-        let plan = FlightPlan { min_lsn, ..self.plan(store, Target::Query(number), request.stem.len(), request.ttl_s) };
+        let plan =
+            FlightPlan { min_lsn, ..self.plan(store, Target::Query(number), request.prefix_len(), request.ttl_s) };
         let Some(flight) = self.join_flight(key.as_bytes(), plan, waiting) else {
             self.queries.take_load(number);
             return;
@@ -165,7 +170,7 @@ impl<H: Host> Engine<H> {
     }
 
     fn emit_query_event(&mut self, ctx: H::Context<'_>, request: &Request, kind: EventType, key: &H::Key) {
-        let what = Event::new(kind).key(key.as_bytes(), request.stem.len());
+        let what = Event::new(kind).key(key.as_bytes(), request.prefix_len());
         self.emit_for_query(ctx, request.source, &request.name, what);
     }
 }

@@ -61,7 +61,7 @@ impl<H: Host> Engine<H> {
 
     /// `NOPERM` unless `user` may do `access` by PGCACHE.DEFINE with the record of the definitions.
     pub fn may_define(&mut self, ctx: H::Context<'_>, user: &H::User, access: Access) -> Result<(), Error> {
-        let key = ctx.key(&self.record_key(RecordName::Queries));
+        let key = ctx.key(&self.record_acl_key(RecordName::Queries));
         self.may_access(ctx, user, Purpose { command: command_names::DEFINE, access }, &[&key])
     }
 

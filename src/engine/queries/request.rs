@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::cache::canonical::{write_hex, write_string};
 use crate::cache::{Error, ErrorKind, Lsn, Ttl};
 use crate::engine::host::Host;
-use crate::engine::Engine;
+use crate::engine::{Engine, Store};
 use crate::settings::QueryPolicy;
 use crate::workers::SourceIndex;
 
@@ -68,6 +68,8 @@ pub struct Request {
     pub tags: Rc<[Box<str>]>,
     /// What all cache keys of the query start with.
     pub stem: Rc<str>,
+    /// What puts the entry into a slot of this node's; empty outside of a cluster.
+    pub slot_tag: &'static str,
     /// The position in the write-ahead log that the result must reach.
     pub min_lsn: Option<Lsn>,
 }
@@ -75,8 +77,23 @@ pub struct Request {
 impl Request {
     /// The cache key of the entry. Tags belong to it: the same query with others has another entry.
     pub fn cache_key(&self) -> Vec<u8> {
-        let mut key = Vec::with_capacity(self.stem.len() + self.params.len());
+        self.key_with(self.slot_tag)
+    }
+
+    /// What the ACL is asked about: the cache key, whichever node the entry is on.
+    pub fn acl_key(&self) -> Vec<u8> {
+        self.key_with("")
+    }
+
+    /// How much of the cache key stands before the parameters.
+    pub fn prefix_len(&self) -> usize {
+        self.stem.len() + self.slot_tag.len()
+    }
+
+    fn key_with(&self, slot_tag: &str) -> Vec<u8> {
+        let mut key = Vec::with_capacity(self.prefix_len() + self.params.len());
         key.extend_from_slice(self.stem.as_bytes());
+        key.extend_from_slice(slot_tag.as_bytes());
         key.extend_from_slice(self.params.as_bytes());
         for (index, tag) in self.tags.iter().enumerate() {
             key.extend_from_slice(if index == 0 { b":[" } else { b"," });
@@ -91,7 +108,8 @@ impl Request {
 
 impl<H: Host> Engine<H> {
     /// What `asked` means. `NOPERM` where the setting `query` forbids it, `ERR` for a name that was not defined.
-    pub fn request(&self, asked: &Asked) -> Result<Request, Error> {
+    pub fn request(&mut self, store: impl Store, asked: &Asked) -> Result<Request, Error> {
+        let slot_tag = self.tag_here(store);
         let settings = self.settings.get();
         self.may_query(&asked.what)?;
         let source = asked.source.as_deref().map_or(Ok(0), |name| self.sources.named(name))?;
@@ -123,6 +141,7 @@ impl<H: Host> Engine<H> {
             ttl_s: self.ttl_s(ttl),
             tags: tags.into_iter().map(String::into_boxed_str).collect(),
             stem: stem.into(),
+            slot_tag,
             min_lsn: asked.min_lsn,
         })
     }

@@ -28,9 +28,14 @@ impl<'k> ResultKey<'k> {
         // No table's name looks like it, because SQL would quote it.
         let (source_prefix, named) = split_at_kind(rest, NAMED).or_else(|| split_at_kind(rest, FREE))?;
         let (name, values) = named.split_once(':')?;
+        // In a cluster a tag says which slot it belongs to.
+        let (tag_len, values) = match values.split_once('}') {
+            Some((tag, params)) if values.starts_with('{') => (tag.len() + 1, params),
+            _ => (0, values),
+        };
         let mut values = serde_json::Deserializer::from_str(values).into_iter::<&RawValue>();
         values.next()?.ok()?;
-        let after = key.len() - named.len() + name.len() + 1 + values.byte_offset();
+        let after = key.len() - named.len() + name.len() + 1 + tag_len + values.byte_offset();
         let tags = match key.get(after..)?.strip_prefix(':') {
             Some(tags) => serde_json::from_str(tags).ok()?,
             None => vec![],
@@ -83,6 +88,7 @@ mod tests {
     #[test]
     fn a_key_is_taken_apart() {
         assert_eq!(parts("p:@query:top:[]"), ("", "top", "p:@query:top:", vec![]));
+        assert_eq!(parts("p:@query:top:{1f}[1]:[\"a\"]"), ("", "top", "p:@query:top:", vec!["a".into()]));
         assert_eq!(
             parts(r#"p:b:@sql:0a:["x:[",1]:["red","a:b"]"#),
             ("b:", "0a", "p:b:@sql:0a:", vec!["red".into(), "a:b".into()])

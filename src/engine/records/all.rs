@@ -1,6 +1,8 @@
 //! All records: what is known of each, and the key that seals them.
 
+use crate::cache::Refusal;
 use crate::engine::host::Host;
+use crate::engine::records::home::Home;
 use crate::engine::records::name::RecordName;
 use crate::engine::records::record::{Record, Said};
 use crate::engine::records::signing::Signing;
@@ -12,6 +14,8 @@ use crate::settings::KeyFile;
 pub struct Records {
     by_name: [Record; RecordName::ALL.len()],
     signing: Signing,
+    /// Where they are, in a cluster.
+    pub(super) home: Home,
     /// When replicas are told everything again, on the clock that only goes forward.
     pub(super) announce_ms: u64,
 }
@@ -19,7 +23,7 @@ pub struct Records {
 impl Records {
     /// Records that nothing is known of yet, sealed by the key in `file`.
     pub fn new(file: KeyFile) -> Self {
-        Self { by_name: Default::default(), signing: Signing::new(file), announce_ms: 0 }
+        Self { by_name: Default::default(), signing: Signing::new(file), home: Home::default(), announce_ms: 0 }
     }
 
     /// One of them.
@@ -65,6 +69,12 @@ impl Records {
 impl<H: Host> Engine<H> {
     /// The key that holds a record.
     pub fn record_key(&self, name: RecordName) -> Vec<u8> {
+        let (prefix, home) = (self.settings.get().cache_prefix.as_bytes(), self.home_tag().as_bytes());
+        [prefix, name.suffix().as_bytes(), home].concat()
+    }
+
+    /// What the ACL is asked about who may change a record: its key, wherever it is kept.
+    pub fn record_acl_key(&self, name: RecordName) -> Vec<u8> {
         [self.settings.get().cache_prefix.as_bytes(), name.suffix().as_bytes()].concat()
     }
 
@@ -75,6 +85,10 @@ impl<H: Host> Engine<H> {
         name: RecordName,
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Option<T> {
+        if store.command_slot().is_some() {
+            return None;
+        }
+        self.seek_home(store);
         let key = store.key(&self.record_key(name));
         let Records { by_name, signing, .. } = &mut self.records;
         by_name[name as usize].read(store, &key, signing, parse)
@@ -83,9 +97,12 @@ impl<H: Host> Engine<H> {
     /// Writes a record; `None`: there is nothing to be kept. That there is nothing replicas are told at once: later nobody
     /// would know that there was something.
     pub fn save_record(&mut self, store: impl Store, name: RecordName, text: Option<&str>) {
+        let has_place = text.is_none() || self.has_home(store);
         let key = store.key(&self.record_key(name));
         let Records { by_name, signing, .. } = &mut self.records;
-        by_name[name as usize].save(store, &key, signing, text);
+        if by_name[name as usize].save(store, &key, signing, text, has_place) == Err(Refusal::Elsewhere) {
+            self.leave_home();
+        }
         if text.is_none() {
             self.announce_news(store);
         }
@@ -111,6 +128,7 @@ impl<H: Host> Engine<H> {
     /// else writes it.
     pub fn record_key_changed(&mut self, store: impl Store, key: &[u8]) {
         let suffix = key.strip_prefix(self.settings.get().cache_prefix.as_bytes());
+        let suffix = suffix.and_then(|suffix| suffix.strip_suffix(self.home_tag().as_bytes()));
         let Some(name) = suffix.and_then(RecordName::of_suffix) else { return };
         if !store.is_replica() {
             self.records.get_mut(name).touched(store, &store.key(key));
@@ -130,6 +148,7 @@ impl<H: Host> Engine<H> {
     /// The data set is another one: what its records say counts, as far as the master vouches for it.
     pub fn take_over_all(&mut self, store: impl Store) {
         self.records.forget_words();
+        self.forget_home();
         self.read_hooks(store);
         self.read_definitions(store);
     }

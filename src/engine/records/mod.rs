@@ -2,6 +2,7 @@
 
 pub mod all;
 pub mod announcements;
+pub mod home;
 pub mod hooks;
 pub mod name;
 pub mod record;

@@ -195,17 +195,25 @@ impl Record {
         self.complaint = Some(reason);
     }
 
-    /// Seals and writes it; `None`: there is nothing to be kept.
-    pub fn save<S: Store>(&mut self, store: S, key: &S::Key, signing: &mut Signing, text: Option<&str>) {
+    /// Seals and writes it, if it `has_place`; `None`: there is nothing to be kept. Fails as the store does.
+    pub fn save<S: Store>(
+        &mut self,
+        store: S,
+        key: &S::Key,
+        signing: &mut Signing,
+        text: Option<&str>,
+        has_place: bool,
+    ) -> Result<(), Refusal> {
         let digest = text.map(|text| Digest::of(text.as_bytes()));
         let saved = match text.zip(digest) {
+            _ if !has_place => Err(Refusal::Refused),
             Some((text, digest)) => signing.key_to_sign().map_or(Err(Refusal::Refused), |signer| {
                 store.put(key, &signer.seal(key.as_bytes(), text, digest), None)
             }),
             None => store.remove(key),
         };
         // What does not fit now is tried again.
-        self.is_due = matches!(saved, Err(Refusal::Paused | Refusal::Refused));
+        self.is_due = matches!(saved, Err(Refusal::Paused | Refusal::Refused | Refusal::Elsewhere));
         self.is_read = true;
         if saved != Err(Refusal::NotMaster) {
             self.said = digest;
@@ -213,6 +221,7 @@ impl Record {
         if saved.is_ok() {
             self.complaint = None;
         }
+        saved
     }
 }
 

@@ -25,6 +25,7 @@ pub fn tells_what_there_is(kind: &ErrorKind) -> bool {
         | ErrorKind::Timeout
         | ErrorKind::Busy
         | ErrorKind::ReadOnly
+        | ErrorKind::TryAgain
         | ErrorKind::Miss
         | ErrorKind::Vetoed(_) => false,
     }

@@ -36,7 +36,9 @@ impl<H: Host> Engine<H> {
     /// Drops the entry under `key`: first the flights, then what is stored.
     pub fn drop_entry(&mut self, store: impl Store, table: &Rc<Table>, key: &[u8]) -> Result<(), Error> {
         self.supersede(store, table, key);
-        store.remove(&store.key(key)).map_err(refused)
+        let key = store.key(key);
+        check_slot(store, &key)?;
+        store.remove(&key).map_err(refused)
     }
 
     /// Stores an entry by the client's word: flights that began before it may not overwrite it. Returns the key under which it
@@ -52,6 +54,7 @@ impl<H: Host> Engine<H> {
         let non_unique = table.non_unique.owns(key).then(|| table.lookup_key_in(key)).flatten();
         self.supersede(store, table, key);
         let key = non_unique.map_or(Cow::Borrowed(key), |lookup_key| Cow::Owned(table.non_unique.key_of(lookup_key)));
+        check_slot(store, &store.key(&key))?;
         self.store(store, &key, value, ttl_s).map_err(refused)?;
         self.counters.writes += 1;
         Ok(key)
@@ -75,6 +78,19 @@ fn refused(refusal: Refusal) -> Error {
     match refusal {
         Refusal::NotMaster => Error::new(ErrorKind::ReadOnly, "You can't write against a read only replica."),
         Refusal::Paused => Error::new(ErrorKind::Busy, "the server is failing over or paused: try again"),
+        Refusal::Elsewhere => on_its_way(),
         Refusal::Refused => Error::malformed("the server refused the write: memory may be full, see maxmemory"),
     }
+}
+
+/// Fails for a key of a cluster that is not this node's, or not for long: what is done here would not be where it is looked for.
+fn check_slot<S: Store>(store: S, key: &S::Key) -> Result<(), Error> {
+    if !store.is_node() || store.serves(key) {
+        return Ok(());
+    }
+    Err(on_its_way())
+}
+
+fn on_its_way() -> Error {
+    Error::new(ErrorKind::TryAgain, "the slot of this key is on its way to another node, or the cluster is down")
 }

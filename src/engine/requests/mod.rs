@@ -11,6 +11,7 @@ pub mod caller;
 pub mod deferred_write;
 pub mod pending_command;
 pub mod questions;
+pub mod routing;
 pub mod table_command;
 pub mod waiting_clients;
 pub mod watches;
@@ -47,6 +48,8 @@ pub struct Requests<H: Host> {
     barriers: Barriers,
     /// Commands that wait for plugins that may refuse them.
     pub(in crate::engine) awaiting_plugins: VecDeque<(PendingCommand<H>, BeforeCommand)>,
+    /// Commands of a cluster that wait to be bound to no slot, each with the number of its table.
+    pub(in crate::engine) beyond: VecDeque<(PendingCommand<H>, u64)>,
     /// Changes that wait for the end of a pause.
     deferred: Vec<DeferredWrite<H>>,
 }

@@ -38,6 +38,12 @@ impl<H: Host> PendingCommand<H> {
         Self { waiter, caller, spelling, command, asked: Tick::now(), is_cleared: false }
     }
 
+    /// `command` on the table called `spelling`, of a client that waits as `waiter`: nobody refuses it.
+    pub fn cleared(waiter: WaiterId, caller: &mut Caller<H>, spelling: &[u8], command: &impl TableCommand<H>) -> Self {
+        let (caller, spelling, command) = (caller.take(), spelling.into(), command.boxed());
+        Self { waiter, caller, spelling, command, asked: Tick::now(), is_cleared: true }
+    }
+
     /// Who waits.
     pub fn waiter(&self) -> WaiterId {
         self.waiter

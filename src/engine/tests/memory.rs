@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::host::Clients;
+use crate::cache::slot::Slot;
 use crate::cache::{Refusal, Stored};
 use crate::engine::{Store, StoreKey};
 use crate::plugins::{Event, Plugins};
@@ -52,6 +53,11 @@ pub struct Memory {
     role: Cell<Role>,
     is_loading: Cell<bool>,
     is_full: Cell<bool>,
+    is_node: Cell<bool>,
+    /// The slot of the command under way.
+    pub command_slot: Cell<Option<Slot>>,
+    /// Slots that are another node's.
+    pub foreign: RefCell<Vec<std::ops::Range<u16>>>,
     /// Whether somebody has asked for the engine to be woken.
     pub is_woken: Cell<bool>,
     /// The clients of the host that it belongs to.
@@ -71,6 +77,9 @@ impl Default for Memory {
             role: Cell::new(Role::Master),
             is_loading: Cell::new(false),
             is_full: Cell::new(false),
+            is_node: Cell::new(false),
+            command_slot: Cell::new(None),
+            foreign: RefCell::default(),
             is_woken: Cell::new(false),
             clients: Clients::default(),
             emitted: RefCell::default(),
@@ -103,6 +112,16 @@ impl Memory {
     /// The data set is being loaded, or is there.
     pub fn set_loading(&self, is_loading: bool) {
         self.is_loading.set(is_loading);
+    }
+
+    /// It is a node of a cluster.
+    pub fn join_cluster(&self) {
+        self.is_node.set(true);
+    }
+
+    fn owns(&self, key: &[u8]) -> bool {
+        let slot = Slot::of(key).0;
+        !self.is_node.get() || !self.foreign.borrow().iter().any(|slots| slots.contains(&slot))
     }
 
     /// There is no memory for more, or there is again.
@@ -175,7 +194,10 @@ impl Store for &Memory {
     fn read<T>(self, key: &Self::Key, look: impl FnOnce(Stored<'_>) -> T) -> T {
         let now_ms = self.unix_ms();
         let content = self.content.borrow();
-        let found = content.get(key).filter(|value| value.expires_at_ms.is_none_or(|at| at > now_ms));
+        let found = content
+            .get(key)
+            .filter(|_| self.reaches(key))
+            .filter(|value| value.expires_at_ms.is_none_or(|at| at > now_ms));
         match found {
             None => look(Stored::Nothing),
             Some(Value { bytes: Some(bytes), .. }) => look(Stored::Bytes(bytes)),
@@ -189,6 +211,9 @@ impl Store for &Memory {
 
     fn put(self, key: &Self::Key, value: &[u8], expires_at_ms: Option<u64>) -> Result<(), Refusal> {
         self.may_write()?;
+        if !self.reaches(key) || !self.owns(key) {
+            return Err(Refusal::Elsewhere);
+        }
         if self.is_full.get() {
             return Err(Refusal::Refused);
         }
@@ -199,6 +224,9 @@ impl Store for &Memory {
 
     fn remove(self, key: &Self::Key) -> Result<(), Refusal> {
         self.may_write()?;
+        if !self.reaches(key) {
+            return Err(Refusal::Elsewhere);
+        }
         self.content.borrow_mut().remove(key);
         Ok(())
     }
@@ -234,6 +262,18 @@ impl Store for &Memory {
 
     fn is_loading(self) -> bool {
         self.is_loading.get()
+    }
+
+    fn is_node(self) -> bool {
+        self.is_node.get()
+    }
+
+    fn command_slot(self) -> Option<Slot> {
+        self.command_slot.get()
+    }
+
+    fn serves(self, key: &Self::Key) -> bool {
+        self.owns(key)
     }
 
     fn monotonic_ms(self) -> u64 {

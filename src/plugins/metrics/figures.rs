@@ -6,7 +6,7 @@ use super::family::Family;
 use crate::plugins::overview::Overview;
 
 /// The counter of STATS, its metric, and what it is.
-pub const COUNTERS: [(&str, &str, &str); 26] = [
+pub const COUNTERS: [(&str, &str, &str); 28] = [
     ("hits", "pgcache_hits_total", "Reads answered from the cache, by key."),
     ("negative_hits", "pgcache_negative_hits_total", "Hits on rows that are known to be absent."),
     ("misses", "pgcache_misses_total", "Reads that needed PostgreSQL, by key."),
@@ -27,6 +27,8 @@ pub const COUNTERS: [(&str, &str, &str); 26] = [
         "Rows answered but not stored: too large, no room, a replica, a pause.",
     ),
     ("foreign_values", "pgcache_foreign_values_total", "Values of others found under a cache key."),
+    ("misrouted", "pgcache_misrouted_total", "Keys of a cluster that were sent to another node than their entry's."),
+    ("arrivals", "pgcache_arrivals_total", "Entries that came from another node of the cluster, and were dropped."),
     ("writes", "pgcache_writes_total", "Entries written by clients."),
     ("invalidations", "pgcache_invalidations_total", "INVALIDATE commands."),
     ("expired", "pgcache_expired_entries_total", "Entries whose time to live ended."),

@@ -87,6 +87,8 @@ impl QueryFigures {
     pub fn count(&mut self, event: &Event<'_>) {
         let Some(name) = event.query else { return };
         let stem = event.cache_key.get(..event.prefix_len).unwrap_or_default();
+        // In a cluster a tag follows, which says what slot the entry belongs to.
+        let stem = stem.split(|byte| *byte == b'{').next().unwrap_or_default();
         let place = self.places.get(stem).copied().unwrap_or_else(|| self.place_of(stem, event.source, name));
         if let Some(query) = self.by_place.get_mut(place) {
             query.count(event);

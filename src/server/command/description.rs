@@ -50,7 +50,7 @@ fn documented(arguments: &[Argument]) -> Vec<RedisModuleCommandArg> {
         let mut documented = no_argument();
         documented.name = argument.name.as_ptr();
         documented.type_ = match argument.kind {
-            ArgumentKind::Text | ArgumentKind::LookupKey | ArgumentKind::Behind(_) => {
+            ArgumentKind::Text | ArgumentKind::LookupKey | ArgumentKind::Routing | ArgumentKind::Behind(_) => {
                 raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING
             }
             ArgumentKind::Integer => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_INTEGER,
@@ -59,7 +59,7 @@ fn documented(arguments: &[Argument]) -> Vec<RedisModuleCommandArg> {
         match argument.kind {
             ArgumentKind::Token => documented.token = argument.name.as_ptr(),
             ArgumentKind::Behind(word) => documented.token = word.as_ptr(),
-            ArgumentKind::Text | ArgumentKind::Integer | ArgumentKind::LookupKey => {}
+            ArgumentKind::Text | ArgumentKind::Integer | ArgumentKind::LookupKey | ArgumentKind::Routing => {}
         }
         if argument.is_optional {
             documented.flags = raw::REDISMODULE_CMD_ARG_OPTIONAL as c_int;
@@ -83,9 +83,11 @@ fn no_argument() -> RedisModuleCommandArg {
 /// The lookup key is declared as *not a key*: cluster clients route by its hash tag, and the server matches
 /// no ACL pattern against raw JSON (the check on the cache key is ours).
 ///
+/// So is what else routes a command. It matters in a cluster alone, where it is declared.
+///
 /// Outside of a cluster further specs tell the server's ACL which words are cache keys when [`acl`] asks about the command.
 fn key_specs(spec: &Spec, is_cluster: bool) -> Vec<raw::RedisModuleCommandKeySpec> {
-    let routed = spec.arguments.iter().position(|argument| argument.kind == ArgumentKind::LookupKey);
+    let routed = spec.routing().filter(|_| is_cluster || spec.names_rows());
     let asked = if is_cluster { &[] } else { spec.accesses };
     routed.map(routed_by).into_iter().chain(asked.iter().map(|access| asked_for(*access))).chain([no_key()]).collect()
 }

@@ -15,7 +15,7 @@ pub use spec::{Argument, ArgumentKind, Spec};
 
 use super::context::Context;
 use super::guard::guard;
-use super::{acl, categories};
+use super::{acl, categories, cluster};
 use crate::cache::key::IN_A_SHELL;
 use crate::cache::Error;
 use crate::clock::Tick;
@@ -112,17 +112,23 @@ unsafe extern "C" fn entry<C: Handler>(
     let (ctx, strings) = unsafe { (Context::new(ctx), slice::from_raw_parts(argv, argc.max(0) as usize)) };
     let began = Tick::now();
     let arguments = Arguments { strings: strings.get(1..).unwrap_or_default() };
-    let mut outcome = if C::SPEC.accepts(strings.len()) {
+    let routing = const { C::SPEC.routing() }.and_then(|index| arguments.get(index));
+    cluster::in_command_on(routing, || answer::<C>(ctx, arguments, began, strings.len()));
+    raw::REDISMODULE_OK as c_int
+}
+
+/// Runs the command, which came in so many words, sends its reply if there is one, and tells of its end.
+fn answer<C: Handler>(ctx: Context<'_>, arguments: Arguments<'_>, began: Tick, words: usize) {
+    let mut outcome = if C::SPEC.accepts(words) {
         let failed = || Error::malformed("internal error, see the server's log").into();
         guard("a command", || run::<C>(ctx, arguments)).unwrap_or_else(failed)
     } else {
-        wrong_arity(&C::SPEC, strings.len()).into()
+        wrong_arity(&C::SPEC, words).into()
     };
     if let Answer::Now(reply) = &outcome.answer {
         guard("a reply", || reply.send(ctx));
     }
     guard("the end of a command", || C::end(ctx, arguments, began, &mut outcome));
-    raw::REDISMODULE_OK as c_int
 }
 
 fn run<C: Handler>(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome<C::Subject> {

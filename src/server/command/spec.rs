@@ -15,6 +15,8 @@ pub enum ArgumentKind {
     Integer,
     /// A lookup key, or several: what a cluster client routes by.
     LookupKey,
+    /// Any text, by which a cluster client routes the command.
+    Routing,
     /// A fixed word.
     Token,
     /// Any text, behind this fixed word.
@@ -106,6 +108,18 @@ impl Spec {
             index += 1;
         }
         false
+    }
+
+    /// Which of its arguments, from 0, says where in a cluster it is sent.
+    pub(super) const fn routing(&self) -> Option<usize> {
+        let mut index = 0;
+        while index < self.arguments.len() {
+            if matches!(self.arguments[index].kind, ArgumentKind::LookupKey | ArgumentKind::Routing) {
+                return Some(index);
+            }
+            index += 1;
+        }
+        None
     }
 
     /// How few arguments it takes, its own name included.
