@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use support::cluster::slot_of;
 use support::process::exists;
-use support::{eventually, on_every_server, Postgres, Reply, Server};
+use support::{eventually, on_every_server, Cluster, Kind, Postgres, Reply, Server};
 
 #[test]
 fn every_server_answers_and_is_gone_after_drop() {
@@ -56,6 +57,108 @@ fn a_server_that_cannot_load_its_module_says_why() {
     on_every_server(|kind| {
         let log = Server::setup(&kind).without_module().line("loadmodule /nowhere/libpgcache.so").refused();
         assert!(log.contains("/nowhere/libpgcache.so"), "{log}");
+    });
+}
+
+/// Three primaries with a replica each, without the module.
+fn plain_cluster(kind: &Kind) -> Cluster {
+    Cluster::start(kind, 3, 1, |setup| setup.without_module())
+}
+
+/// Some keys, of slots all over the place.
+fn keys() -> impl Iterator<Item = String> {
+    let odd = ["{", "{}", "{}a", "a{b}c{d}", "{a", "{{a}}", "}{a}"].map(str::to_owned);
+    (0..200).map(|number| format!("key:{number}")).chain(odd)
+}
+
+#[test]
+fn a_cluster_shares_its_slots_out_and_both_clients_find_every_key() {
+    on_every_server(|kind| {
+        let cluster = plain_cluster(&kind);
+        assert_eq!(cluster.primaries(), [0, 1, 2]);
+        assert_eq!([0, 1, 2].map(|primary| cluster.replicas_of(primary)), [[3], [4], [5]]);
+        let (mut client, mut connection) = (cluster.client(), cluster.connection());
+        for key in keys() {
+            let slot = cluster[0].client().call(&["CLUSTER", "KEYSLOT", &key]);
+            assert_eq!(slot, Reply::Integer(slot_of(&key).into()), "{key}");
+            assert_eq!(client.call(&["SET", &key, "1"]), Reply::Simple("OK".into()));
+            assert_eq!(cluster[cluster.owner_of(&key)].client().call(&["GET", &key]).text(), "1");
+            let incremented: i64 = redis::cmd("INCR").arg(&key).query(&mut connection).unwrap();
+            assert_eq!(incremented, 2);
+            let mut replica = cluster[cluster.replicas_of(cluster.owner_of(&key))[0]].client();
+            assert_eq!(replica.call(&["GET", &key]).code(), "MOVED");
+            replica.call(&["READONLY"]);
+            eventually("the replica has it", || {
+                (replica.call(&["GET", &key]) == Reply::Bulk("2".into())).then_some(())
+            });
+        }
+        assert_eq!(client.redirected, 0);
+    });
+}
+
+#[test]
+fn slots_move_with_their_keys_and_can_be_stopped_half_way() {
+    on_every_server(|kind| {
+        let cluster = plain_cluster(&kind);
+        let mut client = cluster.client();
+        let names: Vec<String> = ('a'..='e').map(|name| format!("{{tag}}{name}")).collect();
+        names.iter().for_each(|name| drop(client.call(&["SET", name, "1"])));
+        let (slot, from) = (slot_of("tag"), cluster.owner_of("{tag}"));
+        let to = (from + 1) % 3;
+        let migration = cluster.begin_move(slot, to);
+        assert_eq!(migration.move_keys(2), 2);
+        let mut source = cluster[from].client();
+        let asked = names.iter().filter(|name| source.call(&["GET", name]).code() == "ASK").count();
+        assert_eq!(asked, 2);
+        names.iter().for_each(|name| assert_eq!(client.call(&["INCR", name]), Reply::Integer(2)));
+        assert_eq!(client.redirected, 2);
+        migration.move_all_keys();
+        migration.finish();
+        cluster.await_agreement();
+        assert_eq!(cluster.node_of(slot), to);
+        names.iter().for_each(|name| assert_eq!(client.call(&["INCR", name]), Reply::Integer(3)));
+        assert_eq!(client.redirected, 3, "it remembers who serves the slot");
+
+        let slots = slot..=(slot + 99).min(16_383);
+        cluster.move_slots(slots.clone(), (from + 2) % 3);
+        assert!(slots.into_iter().all(|slot| cluster.node_of(slot) == (from + 2) % 3));
+        names.iter().for_each(|name| assert_eq!(client.call(&["INCR", name]), Reply::Integer(4)));
+    });
+}
+
+#[test]
+fn replicas_take_the_place_of_primaries_that_are_told_to_that_die_or_that_freeze() {
+    on_every_server(|kind| {
+        let mut cluster = plain_cluster(&kind);
+        let mut client = cluster.client();
+        keys().for_each(|key| assert_eq!(client.call(&["SET", &key, "1"]), Reply::Simple("OK".into())));
+        // A primary that dies tells nobody what its replica has not heard yet.
+        for primary in cluster.primaries() {
+            assert_eq!(cluster[primary].client().call(&["WAIT", "1", "0"]), Reply::Integer(1));
+        }
+        let mut assert_served = |cluster: &Cluster| {
+            keys().for_each(|key| assert_eq!(client.call(&["GET", &key]).text(), "1"));
+            assert_eq!(cluster.primaries().len(), 3);
+        };
+        cluster.failover(3);
+        assert_served(&cluster);
+
+        cluster.kill(1);
+        assert_eq!(cluster.await_promotion(1), 4);
+        assert_served(&cluster);
+
+        cluster.freeze(2);
+        assert_eq!(cluster.await_promotion(2), 5);
+        assert_served(&cluster);
+
+        cluster.start_again(1);
+        cluster.thaw(2);
+        eventually("those that are back are replicas", || {
+            let replicas = [3, 4, 5].map(|primary| cluster.replicas_of(primary));
+            (replicas == [[0], [1], [2]]).then_some(())
+        });
+        cluster.await_settled();
+        assert_served(&cluster);
     });
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use super::eventually::{eventually, PATIENCE};
 
@@ -69,10 +70,21 @@ pub struct Client {
 impl Client {
     /// Connects to a server on loopback.
     pub fn connect(port: u16) -> std::io::Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        Self::connect_to(("127.0.0.1", port))
+    }
+
+    /// Connects to a server.
+    pub fn connect_to(address: (&str, u16)) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    /// Does not wait longer than this for what comes next.
+    pub fn with_patience(self, patience: Duration) -> std::io::Result<Self> {
+        self.stream.get_ref().set_read_timeout(Some(patience))?;
+        Ok(self)
     }
 
     /// Sends a command and waits for its reply.

@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports, clippy::unwrap_used)]
 
 pub mod client;
+pub mod cluster;
 pub mod database;
 pub mod eventually;
 pub mod http;
@@ -26,6 +27,7 @@ pub mod watchdog;
 pub mod watched;
 
 pub use client::{Client, Reply};
+pub use cluster::Cluster;
 pub use database::Database;
 pub use eventually::eventually;
 pub use kind::{on_every_server, Kind};

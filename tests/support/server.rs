@@ -29,6 +29,9 @@ pub struct Setup {
     env: Vec<(String, OsString)>,
     folder: Option<TempDir>,
     lines: Vec<String>,
+    host: String,
+    /// Its port over all restarts; without it each start takes a free one.
+    port: Option<u16>,
 }
 
 impl Setup {
@@ -83,6 +86,18 @@ impl Setup {
         self
     }
 
+    /// Listens on this address, which the thread that starts it has.
+    pub fn host(mut self, host: &str) -> Self {
+        self.host = host.to_owned();
+        self
+    }
+
+    /// Listens on a port that it keeps over restarts: others know it by that.
+    pub fn fixed_port(mut self) -> Self {
+        self.port = Some(port::free());
+        self
+    }
+
     /// Without the module.
     pub fn without_module(mut self) -> Self {
         self.module = false;
@@ -111,7 +126,7 @@ impl Setup {
         let folder =
             self.folder.take().unwrap_or_else(|| tempfile::Builder::new().prefix("pgcache-test-").tempdir().unwrap());
         watchdog::remove_at_end(folder.path());
-        let port = port::free();
+        let port = self.port.unwrap_or_else(port::free);
         let mut process = Command::new(self.kind.program());
         let config = folder.path().join("server.conf");
         fs::write(&config, self.file()).unwrap();
@@ -119,7 +134,7 @@ impl Setup {
             "--port",
             &port.to_string(),
             "--bind",
-            "127.0.0.1",
+            &self.host,
             "--logfile",
             "log",
             "--save",
@@ -142,7 +157,7 @@ impl Setup {
         }
         process.envs(self.env.iter().cloned());
         let process = spawn(process, "KILL");
-        Server { port, process, folder: Some(folder), setup: Some(self) }
+        Server { host: self.host.clone(), port, process, folder: Some(folder), setup: Some(self) }
     }
 
     /// The configuration file: arguments with spaces are quoted there, which the command line cannot.
@@ -163,6 +178,7 @@ impl Setup {
 
 /// A running server, ended when it is dropped.
 pub struct Server {
+    host: String,
     port: u16,
     process: Process,
     folder: Option<TempDir>,
@@ -180,6 +196,8 @@ impl Server {
             env: vec![],
             folder: None,
             lines: vec![],
+            host: "127.0.0.1".into(),
+            port: None,
         }
         .config("enable-debug-command", "yes")
     }
@@ -191,7 +209,12 @@ impl Server {
 
     /// A new connection.
     pub fn client(&self) -> Client {
-        Client::connect(self.port).unwrap()
+        self.try_client().unwrap()
+    }
+
+    /// A new connection, if it can be reached.
+    pub fn try_client(&self) -> std::io::Result<Client> {
+        Client::connect_to(self.address())
     }
 
     /// A new connection that speaks RESP3.
@@ -212,7 +235,7 @@ impl Server {
     }
 
     fn connect(&self, protocol: &str) -> redis::Connection {
-        let address = format!("redis://127.0.0.1:{}/?protocol={protocol}", self.port);
+        let address = format!("redis://{}:{}/?protocol={protocol}", self.host, self.port);
         let connection = redis::Client::open(address).unwrap().get_connection().unwrap();
         connection.set_read_timeout(Some(PATIENCE)).unwrap();
         connection
@@ -221,7 +244,7 @@ impl Server {
     /// Makes it a replica of `master` and waits until it is in step.
     pub fn follow(&self, master: &Self) {
         let mut client = self.client();
-        client.call(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]);
+        client.call(&["REPLICAOF", &master.host, &master.port.to_string()]);
         eventually("the replica is in step", || {
             (client.info("replication", "master_link_status") == "up").then_some(())
         });
@@ -232,9 +255,14 @@ impl Server {
         self.setup.as_ref().unwrap().kind.clone()
     }
 
-    /// Its port on loopback.
+    /// Its port.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> (&str, u16) {
+        (&self.host, self.port)
     }
 
     /// Its process.
@@ -255,7 +283,7 @@ impl Server {
     /// Whether it is this server that answers, and not another that took the port before it.
     fn answers(&self) -> bool {
         let replies = || {
-            let mut client = Client::connect(self.port).ok()?;
+            let mut client = self.try_client().ok()?;
             client.send_raw(b"PING\r\nINFO server\r\n");
             Some((client.try_receive().ok()?, client.try_receive().ok()?))
         };
@@ -276,10 +304,15 @@ impl Server {
     }
 
     /// Ends it without a chance to save, and starts it again in its folder.
-    pub fn crash_and_restart(mut self) -> Self {
+    pub fn crash_and_restart(self) -> Self {
+        self.crash().start()
+    }
+
+    /// Ends it without a chance to save. Returns how to start it again in its folder.
+    pub fn crash(mut self) -> Setup {
         self.process.signal(libc::SIGKILL);
         self.process.wait().unwrap();
-        self.start_again()
+        self.setup_again()
     }
 
     /// Ends it with SHUTDOWN (`SAVE` or `NOSAVE`) and starts it again in its folder. Returns how long the end took.
@@ -288,7 +321,7 @@ impl Server {
         self.client().send(&["SHUTDOWN", how]);
         eventually("the server ends", || self.process.try_wait().unwrap());
         let took = began.elapsed();
-        (self.start_again(), took)
+        (self.setup_again().start(), took)
     }
 
     /// The end of its log; nothing where its folder has gone to another server.
@@ -299,10 +332,10 @@ impl Server {
         lines[lines.len().saturating_sub(200)..].join("\n")
     }
 
-    fn start_again(mut self) -> Self {
+    fn setup_again(mut self) -> Setup {
         let mut setup = self.setup.take().unwrap();
         setup.folder = self.folder.take();
-        setup.start()
+        setup
     }
 }
 
