@@ -3,10 +3,9 @@
 
 mod support;
 
-use std::thread;
 use std::time::{Duration, Instant};
 
-use support::network::{cannot_run, Network, FAR, NET};
+use support::network::{in_network, Network, FAR, NET};
 use support::watched::{await_name, health, start_listening, watch};
 use support::{eventually, on_every_server, Client, Database, Kind, Postgres, Server};
 
@@ -119,10 +118,5 @@ fn assert_recovers(kind: &Kind, network: &Network) {
 
 #[test]
 fn a_cable_that_is_cut_and_mended_leaves_neither_outage_nor_sessions_nor_doubt() {
-    // A thread of its own: there is no way back to the machine's network.
-    let test = thread::spawn(|| match Network::enter() {
-        Ok(network) => on_every_server(|kind| assert_recovers(&kind, &network)),
-        Err(why) => cannot_run("cables", &why),
-    });
-    test.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    in_network("cables", |network| on_every_server(|kind| assert_recovers(&kind, &network)));
 }

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::cluster::slot_of;
+use support::cluster::{self, slot_of};
+use support::network::in_network;
 use support::process::exists;
 use support::{eventually, on_every_server, Cluster, Kind, Postgres, Reply, Server};
 
@@ -159,6 +160,40 @@ fn replicas_take_the_place_of_primaries_that_are_told_to_that_die_or_that_freeze
         });
         cluster.await_settled();
         assert_served(&cluster);
+    });
+}
+
+/// The nodes that are on the far host: a primary, and a replica of another one.
+const BEYOND: [usize; 2] = [2, 4];
+
+#[test]
+fn a_cluster_is_cut_in_two_and_heals() {
+    in_network("a cluster that is cut in two", |network| {
+        on_every_server(|kind| {
+            let setup = || cluster::node(&kind).without_module();
+            let mut cluster = Cluster::start_across(&network, &BEYOND, (3, 1), setup);
+            let mut client = cluster.client();
+            keys().for_each(|key| assert_eq!(client.call(&["SET", &key, "1"]), Reply::Simple("OK".into())));
+            assert_eq!(cluster[2].client().call(&["WAIT", "1", "0"]), Reply::Integer(1));
+            let key = keys().find(|key| cluster.owner_of(key) == 2).unwrap();
+
+            cluster.cut(&network, &BEYOND);
+            let mut left_over = network.beyond(|| cluster[2].client());
+            assert_eq!(left_over.call(&["GET", &key]).text(), "1", "it does not know yet");
+            assert_eq!(cluster.await_promotion(2), 5);
+            assert_eq!(client.call(&["INCR", &key]), Reply::Integer(2));
+            eventually("the smaller part gives up", || {
+                (left_over.call(&["GET", &key]).code() == "CLUSTERDOWN").then_some(())
+            });
+
+            cluster.mend(&network);
+            eventually("the left primary is a replica", || (cluster.replicas_of(5) == [2]).then_some(()));
+            cluster.await_settled();
+            assert_eq!(left_over.call(&["GET", &key]).code(), "MOVED");
+            keys().for_each(|other| {
+                assert_eq!(client.call(&["GET", &other]).text(), if other == key { "2" } else { "1" })
+            });
+        });
     });
 }
 

@@ -1,7 +1,7 @@
 //! A client that sends and sees the protocol's own bytes.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::time::Duration;
 
 use super::eventually::{eventually, PATIENCE};
@@ -75,16 +75,16 @@ impl Client {
 
     /// Connects to a server.
     pub fn connect_to(address: (&str, u16)) -> std::io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream: BufReader::new(stream) })
+        Self::connect_within(address, PATIENCE)
     }
 
-    /// Does not wait longer than this for what comes next.
-    pub fn with_patience(self, patience: Duration) -> std::io::Result<Self> {
-        self.stream.get_ref().set_read_timeout(Some(patience))?;
-        Ok(self)
+    /// Connects to a server, and does not wait longer than this for anything.
+    pub fn connect_within((host, port): (&str, u16), patience: Duration) -> std::io::Result<Self> {
+        let host: IpAddr = host.parse().map_err(std::io::Error::other)?;
+        let stream = TcpStream::connect_timeout(&(host, port).into(), patience)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(patience))?;
+        Ok(Self { stream: BufReader::new(stream) })
     }
 
     /// Sends a command and waits for its reply.

@@ -7,15 +7,28 @@ use std::process::Command;
 
 /// The far host's address.
 pub const FAR: &str = "10.211.0.2";
+/// The near host's address.
+pub const NEAR: &str = "10.211.0.1";
 /// What both have their addresses of.
 pub const NET: &str = "10.211.0.0/30";
-const NEAR: &str = "10.211.0.1";
 const SIZE: &str = "/30";
 /// The hardware addresses, which both know: nobody has to ask for them, and nobody is told that there is no answer.
 const NEAR_MAC: &str = "02:00:00:00:00:01";
 const FAR_MAC: &str = "02:00:00:00:00:02";
 
+/// Does `work` in such a network, on a thread of its own: there is no way back to the machine's. Where there can be none, says that `test`
+/// could not run.
+pub fn in_network(test: &str, work: impl FnOnce(Network) + Send + 'static) {
+    let test = test.to_owned();
+    let thread = std::thread::spawn(move || match Network::enter() {
+        Ok(network) => work(network),
+        Err(why) => cannot_run(&test, &why),
+    });
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
 /// The two hosts. The thread that made them is on the near one: what it starts and connects to is there too.
+#[derive(Debug)]
 pub struct Network {
     near: File,
     far: File,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::eventually::eventually;
 use crate::support::{Client, Reply};
 
-use super::slot::slot_of;
+use super::slot::{slot_of, SLOTS};
 use super::view::View;
 
 /// Where a node listens.
@@ -29,6 +29,8 @@ pub struct ClusterClient {
     patience: Duration,
     /// How often it was told to ask elsewhere.
     pub redirected: usize,
+    /// The node that it asked last.
+    pub asked: Option<Address>,
 }
 
 impl ClusterClient {
@@ -41,6 +43,7 @@ impl ClusterClient {
             first_keys: HashMap::new(),
             patience: PATIENCE,
             redirected: 0,
+            asked: None,
         }
     }
 
@@ -60,6 +63,7 @@ impl ClusterClient {
         let mut to = self.place_of(arguments)?;
         let mut is_asking = false;
         for _ in 0..REDIRECTS {
+            self.asked = Some(to.clone());
             let reply = self.exchange(&to, arguments, is_asking)?;
             let Some((code, slot, address)) = redirect(&reply) else { return Ok(reply) };
             self.redirected += 1;
@@ -89,7 +93,7 @@ impl ClusterClient {
 
     fn connection(&mut self, to: &Address) -> io::Result<&mut Client> {
         if !self.connections.contains_key(to) {
-            let client = Client::connect_to((&to.0, to.1))?.with_patience(self.patience)?;
+            let client = Client::connect_within((&to.0, to.1), self.patience)?;
             self.connections.insert(to.clone(), client);
         }
         Ok(self.connections.get_mut(to).expect("it was opened"))
@@ -103,9 +107,12 @@ impl ClusterClient {
         let first = self.first_key(&String::from_utf8_lossy(arguments[0].as_ref()))?;
         let owner = match arguments.get(first) {
             Some(key) if first > 0 => self.owners.get(&slot_of(key)),
-            _ => self.owners.values().next(),
+            _ => None,
         };
-        owner.or_else(|| self.owners.values().next()).cloned().ok_or_else(|| io::Error::other("nobody serves"))
+        owner
+            .or_else(|| self.owners.get(&fastrand::u16(..SLOTS)))
+            .cloned()
+            .ok_or_else(|| io::Error::other("nobody serves"))
     }
 
     /// Asks one node after the other who serves what.

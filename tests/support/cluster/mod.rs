@@ -10,6 +10,7 @@ use std::ops::{Index, RangeInclusive};
 
 use super::eventually::eventually;
 use super::kind::Kind;
+use super::network::{Network, FAR, NEAR};
 use super::port;
 use super::server::{Server, Setup};
 use super::{Client, Reply};
@@ -56,6 +57,22 @@ impl Cluster {
     pub fn start(kind: &Kind, primaries: usize, replicas: usize, setup: impl Fn(Setup) -> Setup) -> Self {
         let servers = (0..primaries * (1 + replicas)).map(|_| setup(node(kind)).start());
         Self::join(servers.collect(), primaries)
+    }
+
+    /// The same on both hosts of a network: the nodes `beyond` are on the far one.
+    pub fn start_across(
+        network: &Network,
+        beyond: &[usize],
+        (primaries, replicas): (usize, usize),
+        setup: impl Fn() -> Setup,
+    ) -> Self {
+        // Both listen for others than themselves, without a password.
+        let on = |host: &str| setup().host(host).config("protected-mode", "no").start();
+        let start = |node: usize| match beyond.contains(&node) {
+            true => network.beyond(|| on(FAR)),
+            false => on(NEAR),
+        };
+        Self::join((0..primaries * (1 + replicas)).map(start).collect(), primaries)
     }
 
     /// Joins servers that were set up by [`node`]: so many primaries, and the others as their replicas.
@@ -177,6 +194,21 @@ impl Cluster {
     /// Ends [`Self::freeze`].
     pub fn thaw(&mut self, node: usize) {
         self.nodes[node].thaw();
+    }
+
+    /// Cuts the cable, beyond which these nodes are.
+    pub fn cut(&mut self, network: &Network, beyond: &[usize]) {
+        for node in beyond {
+            self.nodes[*node].heirs = self.replicas_of(*node);
+        }
+        beyond.iter().for_each(|node| self.nodes[*node].is_beyond = true);
+        network.cut();
+    }
+
+    /// Ends [`Self::cut`].
+    pub fn mend(&mut self, network: &Network) {
+        network.mend();
+        self.nodes.iter_mut().for_each(|node| node.is_beyond = false);
     }
 
     /// Has this replica take its primary's place by CLUSTER FAILOVER, and waits until all nodes know.

@@ -19,6 +19,8 @@ pub struct Node {
     pub bus: u16,
     /// Who could take its place when it was last taken away.
     pub heirs: Vec<usize>,
+    /// Whether it is beyond a cut cable.
+    pub is_beyond: bool,
     state: State,
 }
 
@@ -32,7 +34,7 @@ impl Node {
     /// The node that this server is.
     pub fn of(server: Server) -> Self {
         let myself = View::of(&mut server.client()).expect("the server is in cluster mode").myself().clone();
-        Self { id: myself.id, bus: myself.bus, heirs: vec![], state: State::Runs(Box::new(server)) }
+        Self { id: myself.id, bus: myself.bus, heirs: vec![], is_beyond: false, state: State::Runs(Box::new(server)) }
     }
 
     /// Its server, unless it is down.
@@ -45,7 +47,7 @@ impl Node {
 
     /// Its server, if that can answer.
     pub fn running(&self) -> Option<&Server> {
-        self.server().filter(|_| matches!(self.state, State::Runs(_)))
+        self.server().filter(|_| matches!(self.state, State::Runs(_)) && !self.is_beyond)
     }
 
     /// How it sees the cluster, if it can be asked.
@@ -55,7 +57,7 @@ impl Node {
 
     /// A connection for a question, if it can be asked.
     pub fn ask(&self) -> Option<Client> {
-        self.running()?.try_client().ok()?.with_patience(SOON).ok()
+        Client::connect_within(self.running()?.address(), SOON).ok()
     }
 
     /// Ends its process without a chance to say goodbye.
