@@ -3,6 +3,7 @@
 
 mod support;
 
+use support::watched::{await_name, cache, listening, watch, FEEDS};
 use support::{eventually, on_every_server, Database, Postgres, Reply, Server};
 
 fn database() -> Database<'static> {
@@ -161,5 +162,77 @@ fn a_load_under_way_during_a_flush_is_answered_and_not_stored() {
         assert_eq!(name_of(&reader.receive()), "User 1");
         assert_eq!(client.figure("fills"), 0);
         assert_eq!(client.call(&["PGCACHE.INSPECT", "users", &user(1)]).field("cached"), Reply::Integer(0));
+    });
+}
+
+/// Reads until `client` has the new name in its own cache, after another server was told to flush `what`.
+fn is_flushed_by(client: &mut support::Client, database: &Database<'_>, other: &mut support::Client, what: &[&str]) {
+    database.execute("UPDATE items SET name = 'old' WHERE id = 1");
+    other.call(&["PGCACHE.FLUSH", "EVERYWHERE", "TABLE", "items"]);
+    await_name(client, "items", &user(1), "old");
+    cache(client, "items", &user(1));
+    database.execute("UPDATE items SET name = 'new' WHERE id = 1");
+    let flush: Vec<&str> = ["PGCACHE.FLUSH", "EVERYWHERE"].iter().chain(what).copied().collect();
+    assert!(matches!(other.call(&flush), Reply::Integer(_)), "{what:?}");
+    await_name(client, "items", &user(1), "new");
+}
+
+#[test]
+fn everywhere_means_every_server_that_listens_to_the_same_postgresql() {
+    on_every_server(|kind| {
+        for mode in FEEDS {
+            let database = database();
+            // Nothing tells of its changes.
+            database.execute("CREATE TABLE items (id int PRIMARY KEY, name text); INSERT INTO items VALUES (1, 'x')");
+            let (one, two) = (listening(&kind, &database, mode), listening(&kind, &database, mode));
+            let (mut one, mut two) = (one.client(), two.client());
+            if mode == "notify" {
+                is_flushed_by(&mut one, &database, &mut two, &["TABLE", "items"]);
+                let refused = two.call(&["PGCACHE.FLUSH", "EVERYWHERE", "ALL"]);
+                assert!(format!("{refused:?}").contains("nobody would believe it"), "{refused:?}");
+            }
+            watch(&mut one, "users");
+            is_flushed_by(&mut one, &database, &mut two, &["TABLE", "items", "users"]);
+            is_flushed_by(&mut one, &database, &mut two, &["ALL"]);
+        }
+    });
+}
+
+#[test]
+fn a_tag_is_flushed_everywhere() {
+    on_every_server(|kind| {
+        for mode in FEEDS {
+            let database = database();
+            let start = || {
+                let setup = Server::setup(&kind).on(&database).setting("invalidation", mode);
+                support::watched::start_listening(setup.setting("query", "any"))
+            };
+            let (one, two) = (start(), start());
+            let (mut one, mut two) = (one.client(), two.client());
+            watch(&mut one, "users");
+            database.execute("CREATE TABLE items (id int PRIMARY KEY); INSERT INTO items VALUES (1)");
+            let ask = ["PGCACHE.QUERY", "SELECT count(*) FROM items", "TAGS", "1", "a \"tag\""];
+            let count = |reply: &Reply| reply.json()[0]["count"].as_i64().unwrap();
+            assert_eq!(count(&one.call(&ask)), 1);
+            database.execute("INSERT INTO items VALUES (2)");
+            assert_eq!(count(&one.call(&ask)), 1, "it is cached");
+            let reply = two.call(&["PGCACHE.FLUSH", "EVERYWHERE", "TAG", "a \"tag\"", "b"]);
+            assert_eq!(reply, Reply::Integer(0), "this server has no entry of these tags");
+            eventually("the tag is flushed", || (count(&one.call(&ask)) == 2).then_some(()));
+        }
+    });
+}
+
+#[test]
+fn nobody_is_told_where_no_source_tells_of_changes() {
+    on_every_server(|kind| {
+        let database = database();
+        let server = Server::setup(&kind).on(&database).setting("invalidation", "off").start();
+        let mut client = server.client();
+        let refused = client.call(&["PGCACHE.FLUSH", "EVERYWHERE", "ALL"]);
+        assert!(format!("{refused:?}").contains("no source tells of changes"), "{refused:?}");
+        let refused = client.call(&["PGCACHE.FLUSH", "EVERYWHERE", "TABLE", "users"]);
+        assert!(format!("{refused:?}").contains("invalidation is off"), "{refused:?}");
+        assert_eq!(client.call(&["PGCACHE.FLUSH", "EVERYWHERE"]).code(), "ERR");
     });
 }

@@ -20,6 +20,10 @@ pub enum Notice {
     Table(Relation),
     /// Definitions of these relations (`pg_class.oid`); empty: any.
     Definitions(Vec<u32>),
+    /// Queries that carry any of these tags are to be dropped.
+    Tags(Vec<String>),
+    /// Everything of the source is to be dropped.
+    All,
     /// A heartbeat, with the text that was sent.
     Beat(String),
 }
@@ -41,6 +45,8 @@ struct Fields<'a> {
     #[serde(borrow)]
     keys: Option<Vec<&'a RawValue>>,
     ddl: Option<Vec<u32>>,
+    tags: Option<Vec<String>>,
+    all: Option<bool>,
     beat: Option<String>,
     table: Option<String>,
     #[serde(borrow)]
@@ -68,6 +74,12 @@ impl Fields<'_> {
         }
         if let Some(oids) = self.ddl {
             return Some(Notice::Definitions(oids));
+        }
+        if let Some(tags) = self.tags {
+            return Some(Notice::Tags(tags));
+        }
+        if self.all == Some(true) {
+            return Some(Notice::All);
         }
         let relation = Relation::Oid(self.rel?);
         Some(match self.keys {

@@ -3,6 +3,7 @@
 mod connection;
 pub mod definitions;
 pub mod feed;
+pub mod flush;
 mod in_doubt;
 pub mod install;
 mod known;

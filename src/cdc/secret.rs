@@ -52,18 +52,28 @@ impl Secret {
         let bytes = from_base64(payload.strip_prefix(FORM)?)?;
         let (nonce, rest) = bytes.split_at_checked(NONCE)?;
         let (proof, hidden) = rest.split_at_checked(PROOF)?;
-        let expected = Sha384::new()
-            .chain_update(&self.mac)
-            .chain_update(process.to_be_bytes())
-            .chain_update(nonce)
-            .chain_update(hidden)
-            .finalize();
-        if !is_equal(&expected, proof) {
+        if !is_equal(&self.proof(process, nonce, hidden), proof) {
             return None;
         }
         String::from_utf8(self.reveal(nonce, hidden.get(LENGTH..)?)).ok()
     }
 
+    /// Hides `notice`, and proves that it comes from us in the session of `process`, as `pgcache.seal` does.
+    pub fn seal(&self, notice: &str, process: i32) -> String {
+        let nonce: [u8; NONCE] = std::array::from_fn(|_| fastrand::u8(..));
+        let mut hidden = (notice.len() as u32 * 8).to_be_bytes().to_vec();
+        hidden.extend(self.reveal(&nonce, notice.as_bytes()));
+        let proof = self.proof(process, &nonce, &hidden);
+        let sealed = [&nonce[..], &proof, &hidden].concat();
+        format!("{FORM}{}", to_base64(&sealed))
+    }
+
+    fn proof(&self, process: i32, nonce: &[u8], hidden: &[u8]) -> Vec<u8> {
+        let digest = Sha384::new().chain_update(&self.mac).chain_update(process.to_be_bytes());
+        digest.chain_update(nonce).chain_update(hidden).finalize().to_vec()
+    }
+
+    /// The bytes behind `hidden`, or the other way round.
     fn reveal(&self, nonce: &[u8], hidden: &[u8]) -> Vec<u8> {
         let mut plain = Vec::with_capacity(hidden.len());
         for (number, block) in (0u32..).zip(hidden.chunks(BLOCK)) {
@@ -116,6 +126,19 @@ fn from_base64(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+fn to_base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len() / 3 * 4 + 4);
+    for group in bytes.chunks(3) {
+        let word = group.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for place in 0..4 {
+            let digit = DIGITS[(word >> (18 - 6 * place) & 63) as usize];
+            text.push(if place <= group.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
+}
+
 fn digit_of(digit: u8) -> Option<u32> {
     Some(u32::from(match digit {
         b'A'..=b'Z' => digit - b'A',
@@ -151,7 +174,21 @@ mod tests {
         assert!(!is_equal(b"abc", b"abd") && !is_equal(b"abc", b"ab") && !is_equal(b"", b"a"));
     }
 
+    #[test]
+    fn base64_is_written_as_it_is_read() {
+        assert_eq!(to_base64(b"hello"), "aGVsbG8=");
+        assert_eq!(to_base64(b"hell"), "aGVsbA==");
+        assert_eq!(to_base64(b""), "");
+    }
+
     proptest! {
+        #[test]
+        fn what_is_sealed_opens_for_its_session_alone(notice in ".{0,300}", process: i32) {
+            let sealed = secret().seal(&notice, process);
+            prop_assert_eq!(secret().open(&sealed, process), Some(notice));
+            prop_assert_eq!(secret().open(&sealed, process.wrapping_add(1)), None);
+        }
+
         #[test]
         fn any_text_is_refused(text in ".{0,300}", digits in "[A-Za-z0-9+/]{0,400}") {
             prop_assert_eq!(secret().open(&text, 1), None);

@@ -1,6 +1,7 @@
-//! `PGCACHE.FLUSH ALL | TABLE <table> [<table> …] | TAG <tag> [<tag> …]`: drops whole tables from the cache, or all queries that
-//! carry a tag, at once.
+//! `PGCACHE.FLUSH [EVERYWHERE] ALL | TABLE <table> [<table> …] | TAG <tag> [<tag> …]`: drops whole tables from the cache, or all queries
+//! that carry a tag, at once; EVERYWHERE has every server do so that listens to the same PostgreSQL.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::misused;
@@ -10,6 +11,8 @@ use crate::engine::{Caller, Engine, Keys, Store, Table, TableCall, TableCommand}
 use crate::module;
 use crate::module::{run_on_table, Command, Outcome, PluginCheck};
 use crate::server::{Argument, ArgumentKind, Arguments, Context, Spec};
+use crate::workers::watch_request::Told;
+use crate::workers::SourceIndex;
 
 /// The command.
 #[derive(Debug)]
@@ -25,8 +28,8 @@ impl Command for Flush {
             c"Drops all tables and queries, or those named or tagged, from the cache; their memory is given back in the background",
         complexity: c"O(N) for N tables or tags, whatever they hold",
         arguments: &[
-            Argument::required(c"what", ArgumentKind::Text),
-            Argument::many(c"table|tag", ArgumentKind::Text),
+            Argument::required(c"ALL|TABLE|TAG|EVERYWHERE|HELP", ArgumentKind::Text),
+            Argument::many(c"ALL|TABLE|TAG|table|tag", ArgumentKind::Text),
         ],
     };
 
@@ -37,12 +40,14 @@ impl Command for Flush {
         "    Drops these tables, all or none, and the queries that read them.",
         "PGCACHE.FLUSH TAG <tag> [<tag> ...]",
         "    Drops the queries that carry any of these tags.",
+        "PGCACHE.FLUSH EVERYWHERE ALL | TABLE ... | TAG ...",
+        "    The same, and PostgreSQL tells every other server to do it too, as it tells of changes.",
         "PGCACHE.FLUSH HELP",
         "    Prints this.",
     ];
 
     fn plugin_check(arguments: Arguments<'_>) -> PluginCheck {
-        if arguments.required(0).eq_ignore_ascii_case(b"TABLE") {
+        if words(arguments).1.first().is_some_and(|word| word.eq_ignore_ascii_case(b"TABLE")) {
             PluginCheck::OnceItsTableIsKnown
         } else {
             PluginCheck::AtOnce
@@ -50,37 +55,87 @@ impl Command for Flush {
     }
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
-        let names: Vec<Box<[u8]>> = (1..arguments.len()).map(|index| arguments.required(index).into()).collect();
-        let word = arguments.required(0).to_ascii_uppercase();
+        let (reach, words) = words(arguments);
+        let Some((word, names)) = words.split_first() else { return misuse(b"").into() };
+        let names: Vec<Box<[u8]>> = names.iter().map(|name| (*name).into()).collect();
+        let word = word.to_ascii_uppercase();
         match (word.as_slice(), names.first()) {
-            (b"ALL", None) => flush_all(ctx).into(),
-            (b"TABLE", Some(first)) => run_on_table(ctx, arguments, &first.clone(), &FlushTables { names }),
-            (b"TAG", Some(_)) => flush_tags(ctx, &names).unwrap_or_else(Reply::Error).into(),
-            (b"HELP", None) => Reply::lines(Flush::HELP).into(),
-            _ => misused(
-                "FLUSH takes ALL, TABLE and at least one table, TAG and at least one tag, or HELP",
-                &word,
-                &WORDS,
-            )
-            .into(),
+            (b"ALL", None) => flush_all(ctx, reach).into(),
+            (b"TABLE", Some(first)) => run_on_table(ctx, arguments, &first.clone(), &FlushTables { names, reach }),
+            (b"TAG", Some(_)) => flush_tags(ctx, &names, reach).into(),
+            (b"HELP", None) if reach == Reach::Here => Reply::lines(Flush::HELP).into(),
+            _ => misuse(&word).into(),
         }
     }
 }
 
-/// What may stand first.
-const WORDS: [&str; 4] = ["ALL", "TABLE", "TAG", "HELP"];
-
-fn flush_all(ctx: Context<'_>) -> Reply {
-    module::with(|engine| match may_flush(engine, ctx) {
-        Ok(()) => dropped(engine.flush_all(ctx)),
-        Err(error) => Reply::Error(error),
-    })
+/// Which servers drop it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// This one, and its replicas.
+    Here,
+    /// All that listen to the same PostgreSQL.
+    Everywhere,
 }
 
-fn flush_tags(ctx: Context<'_>, names: &[Box<[u8]>]) -> Result<Reply, Error> {
-    let tags: Vec<&str> = names.iter().map(|name| tag::parse(name)).collect::<Result<_, _>>()?;
-    module::with(|engine| Some(may_flush(engine, ctx).map(|()| dropped(engine.flush_tags(ctx, &tags)))))
-        .unwrap_or_else(|| Ok(Reply::default()))
+/// Which servers drop it, and the words that say what.
+fn words(arguments: Arguments<'_>) -> (Reach, Vec<&[u8]>) {
+    let mut words = arguments.all();
+    if words.first().is_some_and(|word| word.eq_ignore_ascii_case(b"EVERYWHERE")) {
+        words.remove(0);
+        return (Reach::Everywhere, words);
+    }
+    (Reach::Here, words)
+}
+
+/// What may stand first.
+const WORDS: [&str; 5] = ["ALL", "TABLE", "TAG", "EVERYWHERE", "HELP"];
+
+fn misuse(word: &[u8]) -> Error {
+    misused(
+        "FLUSH takes ALL, TABLE and at least one table, or TAG and at least one tag, each of them behind EVERYWHERE as well, or HELP",
+        word,
+        &WORDS,
+    )
+}
+
+fn flush_all(ctx: Context<'_>, reach: Reach) -> Answer {
+    or_error(module::with(|engine| {
+        Some(may_flush(engine, ctx).and_then(|()| {
+            let count = engine.flush_all(ctx);
+            tell_all(engine, ctx, reach, count, &Told::All)
+        }))
+    }))
+}
+
+fn flush_tags(ctx: Context<'_>, names: &[Box<[u8]>], reach: Reach) -> Answer {
+    let tags: Result<Vec<&str>, Error> = names.iter().map(|name| tag::parse(name)).collect();
+    or_error(module::with(|engine| {
+        Some(tags.and_then(|tags| {
+            may_flush(engine, ctx)?;
+            let count = engine.flush_tags(ctx, &tags);
+            tell_all(engine, ctx, reach, count, &Told::Tags(tags.into_iter().map(str::to_owned).collect()))
+        }))
+    }))
+}
+
+/// Has every source tell the others, if they are to be told, and answers how many things were dropped here.
+fn tell_all<H: Host>(
+    engine: &mut Engine<H>,
+    ctx: H::Context<'_>,
+    reach: Reach,
+    count: usize,
+    what: &Told,
+) -> Result<Answer, Error> {
+    if reach == Reach::Here {
+        return Ok(Answer::Now(dropped(count)));
+    }
+    let flushes = engine.telling_sources().into_iter().map(|source| (source, what.clone())).collect();
+    engine.flush_everywhere(ctx, &mut Caller::server(ctx), flushes, count)
+}
+
+fn or_error(answer: Option<Result<Answer, Error>>) -> Answer {
+    answer.unwrap_or_else(|| Ok(Answer::Now(Reply::default()))).unwrap_or_else(|error| Answer::Now(Reply::Error(error)))
 }
 
 /// What is dropped may stand under any key of the cache.
@@ -96,6 +151,7 @@ fn dropped(count: usize) -> Reply {
 /// The command on its tables: dropped once every one of them is known, all or none.
 pub(super) struct FlushTables {
     pub(super) names: Vec<Box<[u8]>>,
+    pub(super) reach: Reach,
 }
 
 impl<H: Host> TableCommand<H> for FlushTables {
@@ -129,10 +185,22 @@ impl<H: Host> TableCommand<H> for FlushTables {
         for table in &tables {
             engine.start_epoch(ctx, table);
         }
-        Ok(Answer::Now(dropped(tables.len())))
+        if self.reach == Reach::Here {
+            return Ok(Answer::Now(dropped(tables.len())));
+        }
+        engine.flush_everywhere(ctx, caller, by_source(&tables), tables.len())
     }
 
     fn boxed(&self) -> Box<dyn TableCommand<H>> {
-        Box::new(Self { names: self.names.clone() })
+        Box::new(Self { names: self.names.clone(), reach: self.reach })
     }
+}
+
+/// What each source is to tell.
+fn by_source(tables: &[Rc<Table>]) -> Vec<(SourceIndex, Told)> {
+    let mut sources: BTreeMap<SourceIndex, Vec<(u32, String)>> = BTreeMap::new();
+    for table in tables {
+        sources.entry(table.source).or_default().push((table.definition.oid, table.definition.relation.clone()));
+    }
+    sources.into_iter().map(|(source, tables)| (source, Told::Tables(tables))).collect()
 }

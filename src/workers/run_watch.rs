@@ -9,6 +9,7 @@ use super::messages::Message;
 use super::watch_request::{WatchAnswer, Watching};
 use super::worker::Worker;
 use crate::cache::{Error, ErrorKind};
+use crate::cdc::flush;
 use crate::cdc::install;
 use crate::cdc::install::Mode;
 use crate::postgres::error_from;
@@ -36,7 +37,7 @@ impl Worker {
         let mut client = self.source.open_to_write(what.patience(self.settings.get().load_timeout))?;
         let name = match what {
             Watching::Add(name) | Watching::Del(name) | Watching::Sql(name) => name,
-            Watching::List => "pgcache",
+            Watching::List | Watching::Flush(_) => "pgcache",
         };
         let answer = match what {
             Watching::Add(name) => {
@@ -47,6 +48,9 @@ impl Worker {
             }
             Watching::Sql(name) => install::sql(&mut client, name, mode, allow)
                 .map(|result| result.map(|script| WatchAnswer::Script(script.to_string()))),
+            Watching::Flush(what) => {
+                flush::tell(&mut client, mode, what).map(|result| result.map(|()| WatchAnswer::Told))
+            }
             Watching::List => install::list(&mut client).map(|tables| Ok(WatchAnswer::Tables(tables))),
         };
         answer.unwrap_or_else(|error| match what {

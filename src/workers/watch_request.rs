@@ -1,8 +1,11 @@
-//! What a WATCH command asks of a worker, and what comes of it.
+//! What a WATCH command, or a FLUSH of all nodes, asks of a worker, and what comes of it.
 
 use std::time::Duration;
 
+use crate::cdc::flush::Flush;
 use crate::cdc::install::Watched;
+
+pub use crate::cdc::flush::Flush as Told;
 
 /// How long an installation may take once it has its locks, for which it waits half a second at most: it visits every partition.
 const INSTALLATION: Duration = Duration::from_secs(60);
@@ -18,6 +21,8 @@ pub enum Watching {
     Sql(String),
     /// List what is watched.
     List,
+    /// Tell every server that listens to drop that.
+    Flush(Flush),
 }
 
 impl Watching {
@@ -25,7 +30,7 @@ impl Watching {
     pub fn patience(&self, load_timeout: Duration) -> Duration {
         match self {
             Self::Add(_) | Self::Del(_) => INSTALLATION,
-            Self::Sql(_) | Self::List => load_timeout,
+            Self::Sql(_) | Self::List | Self::Flush(_) => load_timeout,
         }
     }
 }
@@ -37,6 +42,8 @@ pub enum WatchAnswer {
     Done,
     /// The script.
     Script(String),
+    /// Every server that listens will be told.
+    Told,
     /// The source's watched tables.
     Tables(Vec<Watched>),
 }

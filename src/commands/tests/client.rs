@@ -1,7 +1,7 @@
 //! What clients of the tests send, and what they are told.
 
 use crate::cache::{Lsn, Reply};
-use crate::commands::flush::FlushTables;
+use crate::commands::flush::{FlushTables, Reach};
 use crate::commands::invalidate::InvalidateRow;
 use crate::commands::key::KeyOfRow;
 use crate::commands::multiread::ReadRows;
@@ -72,7 +72,10 @@ pub fn key_of(cache: &mut Cache, key: &str) -> Option<Reply> {
 }
 
 pub fn flush(cache: &mut Cache, names: &[&str]) -> Option<Reply> {
-    cache.run(names[0], &FlushTables { names: names.iter().map(|name| name.as_bytes().into()).collect() })
+    cache.run(
+        names[0],
+        &FlushTables { names: names.iter().map(|name| name.as_bytes().into()).collect(), reach: Reach::Here },
+    )
 }
 
 /// What those are told who have waited, each by its number.

@@ -47,9 +47,15 @@ impl<H: Host> Engine<H> {
             return;
         }
         self.take_over_all(store);
+        self.follow_records(store);
+    }
+
+    /// Puts all tables into the epochs that their records say: another master's, or another data set's.
+    pub fn follow_records(&mut self, store: impl Store) {
         for table in self.catalog.tables.all() {
             let epoch = self.saved_epoch(store, &table.name);
             if epoch != table.epoch {
+                self.loads.flights.supersede_table(table.id);
                 self.replace_table(store, &table, Arc::clone(&table.definition), epoch);
             }
         }

@@ -45,6 +45,11 @@ impl<H: Host> Engine<H> {
                 }
             }
             Notice::Definitions(oids) => self.definitions_changed(store, source, oids),
+            Notice::Tags(tags) => {
+                let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+                self.flush_tags(store, &tags);
+            }
+            Notice::All => self.drop_source(store, source),
             // Read where the notices come from.
             Notice::Beat(_) => {}
         }
@@ -59,6 +64,16 @@ impl<H: Host> Engine<H> {
         if let Some(active) = self.sources.get(source) {
             active.known.hurry();
         }
+    }
+
+    /// Drops all tables of a source, and the queries with them.
+    fn drop_source(&mut self, store: impl Store, source: SourceIndex) {
+        if !store.is_replica() {
+            self.flush_all(store);
+            return;
+        }
+        let tables: Vec<_> = self.catalog.tables.of_source(source).map(Rc::clone).collect();
+        tables.iter().for_each(|table| self.drop_table(store, table));
     }
 
     /// Ends the epoch of `table`. On a replica its master does; until its record comes nothing is served.

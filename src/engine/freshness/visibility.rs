@@ -24,7 +24,8 @@ impl<H: Host> Engine<H> {
                 freshness.invisible.touch_relation(oid);
             }
             Notice::Definitions(oids) => oids.iter().for_each(|oid| freshness.invisible.touch_relation(Some(*oid))),
-            Notice::Beat(_) => {}
+            // Nothing has changed in PostgreSQL.
+            Notice::Beat(_) | Notice::Tags(_) | Notice::All => {}
         }
     }
 

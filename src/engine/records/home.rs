@@ -121,6 +121,9 @@ impl<H: Host> Engine<H> {
             }
         } else if self.is_marked(store, slot) {
             self.records.home = Home { slot: Some(slot), is_sought: true, ..Home::default() };
+            self.read_hooks(store);
+            self.read_definitions(store);
+            self.follow_records(store);
         } else if self.records.home.slot == Some(slot) {
             self.forget_home();
         }

@@ -1,6 +1,7 @@
 //! WATCH commands under way: who waits for the answers of which sources.
 
 use crate::cache::{Answer, Error, ErrorKind, Reply, Timings, Value, WaiterId};
+use crate::cdc::flush::Flush;
 use crate::cdc::install::Watched;
 use crate::clock::Tick;
 use crate::engine::catalog::sources::queue_is_full;
@@ -20,6 +21,8 @@ pub struct Watch {
     pub what: Watching,
     /// How many sources have not answered yet.
     pending: usize,
+    /// What was dropped, of a FLUSH.
+    dropped: usize,
     /// When they were asked.
     pub asked: Tick,
     /// What the others have listed.
@@ -37,18 +40,41 @@ pub struct Watches {
 impl<H: Host> Engine<H> {
     /// Has `sources` do `what` for the client of `ctx`.
     pub fn watch(&mut self, ctx: H::Context<'_>, sources: &[SourceIndex], what: &Watching) -> Result<Answer, Error> {
-        let mut caller = Caller::server(ctx);
+        let jobs = sources.iter().map(|source| (*source, what.clone())).collect();
+        self.ask_sources(ctx, &mut Caller::server(ctx), jobs, 0)
+    }
+
+    /// Has sources tell all servers that listen to them to drop something, of which `dropped` things were dropped here.
+    pub fn flush_everywhere(
+        &mut self,
+        ctx: H::Context<'_>,
+        caller: &mut Caller<H>,
+        flushes: Vec<(SourceIndex, Flush)>,
+        dropped: usize,
+    ) -> Result<Answer, Error> {
+        let jobs = flushes.into_iter().map(|(source, flush)| (source, Watching::Flush(flush))).collect();
+        self.ask_sources(ctx, caller, jobs, dropped)
+    }
+
+    fn ask_sources(
+        &mut self,
+        ctx: H::Context<'_>,
+        caller: &mut Caller<H>,
+        jobs: Vec<(SourceIndex, Watching)>,
+        dropped: usize,
+    ) -> Result<Answer, Error> {
+        let Some(what) = jobs.first().map(|(_, what)| what.clone()) else { return Err(nobody_listens()) };
         let limit = self.settings.get().queue_limit;
         let patience = what.patience(self.settings.get().load_timeout);
         let waiter = caller.wait(self, ctx)?;
         self.requests.watches.next += 1;
         let number = self.requests.watches.next;
         let mut pending = 0;
-        for source in sources {
-            let pushed = self.sources.get(*source).map_or_else(
-                || Err(queue_is_full()),
-                |active| active.push_job(Job::Watch { number, what: what.clone() }, limit),
-            );
+        for (source, what) in jobs {
+            let pushed = self
+                .sources
+                .get(source)
+                .map_or_else(|| Err(queue_is_full()), |active| active.push_job(Job::Watch { number, what }, limit));
             match pushed {
                 Ok(()) => pending += 1,
                 Err(error) if pending == 0 => {
@@ -60,7 +86,7 @@ impl<H: Host> Engine<H> {
             }
         }
         let deadline_ms = ctx.monotonic_ms() + patience.as_millis() as u64;
-        let watch = Watch { waiter, what: what.clone(), pending, asked: Tick::now(), listed: vec![] };
+        let watch = Watch { waiter, what, pending, dropped, asked: Tick::now(), listed: vec![] };
         self.requests.watches.under_way.ask(number, watch, deadline_ms);
         Ok(Answer::Blocked(waiter))
     }
@@ -82,6 +108,8 @@ impl<H: Host> Engine<H> {
         let waiter = watch.waiter;
         let reply = match result {
             Ok(WatchAnswer::Done) => Reply::Ok,
+            Ok(WatchAnswer::Told) if watch.pending > 0 => return,
+            Ok(WatchAnswer::Told) => Reply::Value(Value::Integer(i64::try_from(watch.dropped).unwrap_or(i64::MAX))),
             Ok(WatchAnswer::Script(script)) => Reply::Buffer(script.into_bytes()),
             Ok(WatchAnswer::Tables(tables)) => {
                 watch.listed.extend(tables.iter().map(|table| listed(&name, &prefix, table)));
@@ -105,11 +133,21 @@ pub fn too_late(what: &Watching) -> Error {
         Watching::Add(_) | Watching::Del(_) => {
             "PostgreSQL has not answered for a minute: WATCH LIST shows what has been done"
         }
+        Watching::Flush(_) => {
+            "load_timeout_ms passed before PostgreSQL answered: this node has dropped it, others may not have"
+        }
         Watching::Sql(_) | Watching::List => {
             "load_timeout_ms passed before PostgreSQL answered: try again, or raise it"
         }
     };
     Error::new(ErrorKind::Timeout, text)
+}
+
+/// `ERR`.
+fn nobody_listens() -> Error {
+    Error::malformed(
+        "no source tells of changes: its setting invalidation is off, so that each node has to be flushed by itself",
+    )
 }
 
 fn listed(source: &str, prefix: &str, table: &Watched) -> Value {

@@ -1,6 +1,7 @@
 //! The rules of the engine, tried in a store that is made of a map.
 
 pub mod cache;
+mod cluster;
 mod epochs;
 mod gaps;
 pub mod host;

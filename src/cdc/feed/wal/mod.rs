@@ -5,7 +5,7 @@
 
 mod control;
 mod cursor;
-mod definitions;
+mod emitted;
 pub mod pgoutput;
 mod relation;
 mod slot;

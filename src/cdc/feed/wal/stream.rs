@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use super::control::{Control, BEAT};
-use super::definitions::DefinitionMessages;
+use super::emitted::EmittedNotices;
 use super::pgoutput::{self, Message};
 use super::relation::Relation;
 use super::transaction::Transaction;
@@ -34,7 +34,7 @@ pub(super) struct Stream {
     transaction: Option<Transaction>,
     /// A heartbeat in the transaction under way.
     beat: Option<Instant>,
-    definitions: DefinitionMessages,
+    emitted: EmittedNotices,
     /// A number of a transaction, with its epoch, that is not far from those that come.
     near: u64,
     /// Everything before this position has been told.
@@ -56,7 +56,7 @@ impl Stream {
             relations: HashMap::new(),
             transaction: None,
             beat: None,
-            definitions: DefinitionMessages::new(now),
+            emitted: EmittedNotices::new(now),
             near,
             told: start,
             confirmed: (Lsn(0), now),
@@ -171,8 +171,8 @@ impl Stream {
         let Some(transaction) = self.transaction.as_mut().filter(|_| is_transactional) else { return };
         if prefix == BEAT {
             self.beat = control.came(content).or(self.beat);
-        } else if let Some(oids) = self.definitions.take(prefix, content, Instant::now()) {
-            transaction.redefined(oids);
+        } else if let Some(notice) = self.emitted.take(prefix, content, Instant::now()) {
+            transaction.told(notice);
         }
     }
 

@@ -47,10 +47,10 @@ impl Transaction {
         }
     }
 
-    /// Definitions of these relations have changed.
-    pub fn redefined(&mut self, oids: Vec<u32>) {
+    /// It tells this by itself.
+    pub fn told(&mut self, notice: Notice) {
         self.waiting += 1;
-        self.notices.push(Notice::Definitions(oids));
+        self.notices.push(notice);
     }
 
     /// How many rows and tables wait to be told.
