@@ -7,7 +7,7 @@ BENCH ?= all
 PUBLISH ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench bench-plugins bench-rules bench-writers bench-definitions check-consistency check-load servers docs fmt lint deny clean
+.PHONY: help build run test bench bench-plugins bench-rules bench-writers bench-definitions bench-nodes check-consistency check-load servers docs fmt lint deny clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,10 @@ bench-writers: build ## Measure what change notices cost those who write to Post
 bench-definitions: build ## Measure what it costs PostgreSQL to be watched, with 1,000 tables and as many queries
 	@scripts/install.sh run
 	@scripts/bench-definitions.sh
+
+bench-nodes: build ## Measure what 1, 3, 6 and 12 servers with the module cost one PostgreSQL, in about a quarter of an hour
+	@scripts/install.sh run
+	@scripts/bench-nodes.sh
 
 servers: ## Get the servers of the tests into .servers
 	@scripts/servers.sh
