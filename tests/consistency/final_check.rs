@@ -3,8 +3,9 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, Reply};
+use crate::support::Reply;
 
+use super::connection::Connection;
 use super::key::Key;
 use super::key_sets::all_keys;
 use super::reader::shape;
@@ -19,21 +20,30 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long it may take until every READ is answered again.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What is still out of date, or not answered, when all time is up.
+/// What is still out of date, or not answered, when all time is up. In a cluster each node is asked too, and says so where a key is another's.
 pub fn take(world: &World) -> Violations {
     let expected = expected(world);
     let began = Instant::now();
+    let mut violations = Violations::default();
+    for number in 0..world.site.connections().len() {
+        violations.merge(ask(world, number, &expected, began));
+    }
+    violations
+}
+
+/// Asks in the way of this number until nothing is left, or time is up.
+fn ask(world: &World, number: usize, expected: &Expected, began: Instant) -> Violations {
     let mut unlike: Vec<Key> = all_keys().collect();
     loop {
-        let mut client = world.client();
+        let mut connection = world.site.connections().swap_remove(number);
         // When it is asked: the machine may stand still until it is answered.
         let time_is_up = began.elapsed() > world.plan.max_staleness + GRACE;
-        let answers = answers(&mut client, &unlike);
+        let answers = answers(&mut connection, &unlike);
         let all_answered = !answers.iter().any(is_error);
         let wrong = |(key, reply): &(Key, Reply)| !expected.fits(*key, reply);
         let left: Vec<(Key, Reply)> = unlike.into_iter().zip(answers).filter(wrong).collect();
         if left.is_empty() || (time_is_up && all_answered) || began.elapsed() > PATIENCE {
-            return told(&left, &expected);
+            return told(&left, expected);
         }
         unlike = left.into_iter().map(|(key, _)| key).collect();
         sleep(Duration::from_millis(20));
@@ -59,6 +69,8 @@ impl Expected {
                 let json = key.row(reply);
                 Row::parse(&json) == Some(row) && shape(&json) == self.shape
             }
+            // Another node's.
+            (_, Reply::Error(_)) => reply.code() == "MOVED",
             _ => false,
         }
     }
@@ -77,17 +89,14 @@ fn expected(world: &World) -> Expected {
     Expected { rows, shape: world.deeds.lock().unwrap().reshapes.last().and_then(|it| it.shape) }
 }
 
-fn answers(client: &mut Client, keys: &[Key]) -> Vec<Reply> {
-    let mut answers = vec![];
-    for keys in keys.chunks(TOGETHER) {
-        keys.iter().for_each(|key| client.send(&key.command()));
-        answers.extend(keys.iter().map(|_| client.receive()));
-    }
-    answers
+fn answers(connection: &mut Connection, keys: &[Key]) -> Vec<Reply> {
+    let commands = |keys: &[Key]| keys.iter().map(|key| key.command().to_vec()).collect::<Vec<_>>();
+    keys.chunks(TOGETHER).flat_map(|keys| connection.call_all(&commands(keys))).collect()
 }
 
+/// Whether somebody should have answered and did not.
 fn is_error(reply: &Reply) -> bool {
-    matches!(reply, Reply::Error(_))
+    !["", "MOVED"].contains(&reply.code())
 }
 
 fn told(left: &[(Key, Reply)], expected: &Expected) -> Violations {

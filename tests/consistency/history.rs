@@ -39,6 +39,8 @@ pub struct Read {
     pub answer: Answer,
     /// The definition of the table that the row showed: the number of its youngest column.
     pub shape: Option<u32>,
+    /// Which node of a cluster answered; 0 where there is one server.
+    pub node: u16,
     /// When the command was sent.
     pub invoked: Nanos,
     /// When its reply was there.

@@ -3,6 +3,7 @@
 
 pub mod ages;
 pub mod clock;
+pub mod connection;
 pub mod final_check;
 pub mod history;
 pub mod key;
@@ -17,6 +18,7 @@ pub mod reader;
 pub mod report;
 pub mod row;
 pub mod run;
+pub mod site;
 pub mod timeline;
 pub mod transaction;
 pub mod violation;

@@ -2,10 +2,12 @@
 //!
 //! For each key the committed states are in one order, as writers own what they change. A read that returned a
 //! state tells how old that state was when it was asked; and no later read of the key may return an earlier one,
-//! whoever asks: the cache has one entry for a key, and what it has replaced it must never show again.
+//! whoever asks: the cache has one entry for a key, and what it has replaced it must never show again. In a cluster that goes for each node:
+//! one hears of a change a moment before the others, and answers with what it has read for somebody else.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::hash::Hash;
 
 use super::ages::Ages;
 use super::clock::{milliseconds, Nanos};
@@ -48,11 +50,10 @@ pub fn judge(history: &History, noise: &Noise, bound: Nanos) -> Verdict {
     let mut judge = Judge { noise, bound, stale: vec![], stale_nils: 0, violations: Violations::default() };
     let timelines = timelines(history);
     let mut acknowledged = by_key(&history.acknowledgements, |it| it.key);
-    for (key, mut reads) in by_key(&history.reads, |read| read.key) {
+    acknowledged.values_mut().for_each(|all| all.sort_by_key(|it| it.returned));
+    for ((key, _), mut reads) in by_key(&history.reads, |read| (read.key, read.node)) {
         reads.sort_by_key(|read| read.invoked);
-        let mut acknowledgements = acknowledged.remove(&key).unwrap_or_default();
-        acknowledgements.sort_by_key(|it| it.returned);
-        judge.key(&timelines[&key], &reads, &acknowledgements);
+        judge.key(&timelines[&key], &reads, acknowledged.get(&key).map_or(&[], Vec::as_slice));
     }
     judge.definitions(history);
     Verdict {
@@ -73,8 +74,8 @@ fn timelines(history: &History) -> HashMap<Key, Timeline<Option<Row>>> {
     spans.into_iter().map(|(key, spans)| (key, Timeline::new(spans))).collect()
 }
 
-fn by_key<T>(all: &[T], key: impl Fn(&T) -> Key) -> HashMap<Key, Vec<&T>> {
-    let mut keys: HashMap<Key, Vec<&T>> = HashMap::new();
+fn by_key<K: Eq + Hash, T>(all: &[T], key: impl Fn(&T) -> K) -> HashMap<K, Vec<&T>> {
+    let mut keys: HashMap<K, Vec<&T>> = HashMap::new();
     for item in all {
         keys.entry(key(item)).or_default().push(item);
     }
@@ -100,7 +101,7 @@ struct Judge<'n> {
 }
 
 impl Judge<'_> {
-    /// Reads of one key, in the order in which they were asked.
+    /// Reads of one key, answered by one node, in the order in which they were asked.
     fn key(&mut self, timeline: &Timeline<Option<Row>>, reads: &[&Read], acknowledgements: &[&Acknowledgement]) {
         let (mut floor, mut shown) = (Shown::default(), Vec::<Shown>::new());
         let mut under_way: BinaryHeap<Reverse<(Nanos, usize)>> = BinaryHeap::new();
@@ -223,6 +224,7 @@ impl Judge<'_> {
 
 fn told(read: &Read) -> String {
     let (asked, answered) = (milliseconds(read.invoked), milliseconds(read.returned));
-    let Read { key, answer, reader, .. } = read;
-    format!("reader {reader} asked {key} at {asked:.3} ms, was answered {answer:?} at {answered:.3} ms")
+    let Read { key, answer, reader, node, .. } = read;
+    let node = if *node == 0 { String::new() } else { format!(" of node {node}") };
+    format!("reader {reader} asked {key}{node} at {asked:.3} ms, was answered {answer:?} at {answered:.3} ms")
 }

@@ -36,7 +36,7 @@ fn commit(history: &mut History, version: Option<u32>, began: Nanos, returned: N
 }
 
 fn read(history: &mut History, reader: u16, answer: Answer, invoked: Nanos, returned: Nanos) {
-    history.reads.push(Read { key: KEY, answer, shape: None, invoked, returned, reader });
+    history.reads.push(Read { key: KEY, answer, shape: None, node: 0, invoked, returned, reader });
 }
 
 fn verdict(history: &History) -> Verdict {

@@ -1,6 +1,9 @@
 //! The plan of a run: which fault, which source of notices, for how long.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::support::network::Network;
 
 use super::clock::{nanos, Nanos};
 
@@ -13,26 +16,47 @@ pub enum Mode {
     Outbox,
     /// The write-ahead log.
     Wal,
+    /// LISTEN and NOTIFY, on every node of a cluster.
+    Cluster,
     /// Nowhere: writers send INVALIDATE after each commit, as an application without triggers does.
     Off,
 }
 
 impl Mode {
-    /// As the setting `invalidation` has it.
+    /// As `MODE` has it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Notify => "notify",
             Self::Outbox => "outbox",
             Self::Wal => "wal",
+            Self::Cluster => "cluster",
             Self::Off => "off",
         }
     }
 
+    /// As the setting `invalidation` has it.
+    pub fn invalidation(self) -> &'static str {
+        match self {
+            Self::Cluster => Self::Notify.name(),
+            mode => mode.name(),
+        }
+    }
+
+    /// Whether changes are told by NOTIFY.
+    pub fn notifies(self) -> bool {
+        matches!(self, Self::Notify | Self::Cluster)
+    }
+
+    /// Whether PostgreSQL tells one server of changes.
+    pub fn tells_one(self) -> bool {
+        matches!(self, Self::Notify | Self::Outbox | Self::Wal)
+    }
+
     /// The one of this name, or `all`.
     pub fn chosen(name: &str) -> Vec<Self> {
-        let all = [Self::Notify, Self::Outbox, Self::Wal, Self::Off];
+        let all = [Self::Notify, Self::Outbox, Self::Wal, Self::Cluster, Self::Off];
         let chosen: Vec<Self> = all.into_iter().filter(|mode| name == "all" || mode.name() == name).collect();
-        assert!(!chosen.is_empty(), "no mode {name}: there are notify, outbox, wal, off and all");
+        assert!(!chosen.is_empty(), "no mode {name}: there are notify, outbox, wal, cluster, off and all");
         chosen
     }
 }
@@ -63,6 +87,8 @@ pub struct Plan {
     pub is_lazy: bool,
     /// The name of the replication slot that outlives its connection.
     pub slot: Option<&'static str>,
+    /// The network whose far host has a part of the cluster.
+    pub network: Option<Arc<Network>>,
     /// For how long the fault has nobody told of changes, beyond what is promised.
     pub untold: Duration,
 }
@@ -83,6 +109,7 @@ impl Plan {
             has_proxy: false,
             is_lazy: mode == Mode::Wal,
             slot: None,
+            network: None,
             untold: Duration::ZERO,
         }
     }
@@ -90,7 +117,7 @@ impl Plan {
     /// The module's arguments.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         vec![
-            ("invalidation", self.mode.name().into()),
+            ("invalidation", self.mode.invalidation().into()),
             ("max_staleness_ms", self.max_staleness.as_millis().to_string()),
             ("test_hooks", "yes".into()),
             ("query", "any".into()),
@@ -114,7 +141,7 @@ impl Plan {
     pub fn bound(&self) -> Nanos {
         match self.mode {
             Mode::Off => Nanos::MAX,
-            Mode::Notify | Mode::Outbox | Mode::Wal => nanos(self.max_staleness + self.untold),
+            Mode::Notify | Mode::Outbox | Mode::Wal | Mode::Cluster => nanos(self.max_staleness + self.untold),
         }
     }
 }

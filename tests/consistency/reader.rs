@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Client, Reply};
+use crate::support::cluster::client::Address;
+use crate::support::Reply;
 
 use super::clock::Nanos;
+use super::connection::Connection;
 use super::history::{Answer, Read};
 use super::key::Key;
 use super::key_sets::some_key;
@@ -22,11 +24,13 @@ const MANY: usize = 20;
 /// Leaves the machine some time for those that are watched.
 const REST: Duration = Duration::from_micros(200);
 
-/// One connection to the server, opened again when it is lost.
+/// One connection to the cache, opened again when it is lost.
 pub struct Reader<'w> {
     world: &'w World,
     number: u16,
-    client: Option<Client>,
+    /// The only node that it asks, in a cluster.
+    node: Option<Address>,
+    connection: Option<Connection>,
     /// What it was answered.
     pub reads: Vec<Read>,
     /// Errors by their code, and how often; `lost`: the connection was.
@@ -37,23 +41,33 @@ impl<'w> Reader<'w> {
     /// A reader that nobody else has the number of.
     pub fn new(world: &'w World) -> Self {
         let number = world.readers.fetch_add(1, Ordering::Relaxed);
-        Self { world, number, client: None, reads: vec![], refused: BTreeMap::new() }
+        Self { world, number, node: None, connection: None, reads: vec![], refused: BTreeMap::new() }
+    }
+
+    /// One that asks this node only.
+    pub fn of_node(world: &'w World, node: Address) -> Self {
+        Self { node: Some(node), ..Self::new(world) }
     }
 
     /// Reads what it likes until readers are to stop.
     pub fn run(mut self) -> Self {
         let mut rng = fastrand::Rng::new();
         while !self.world.stop_reading.load(Ordering::Relaxed) {
-            match rng.u8(..5) {
-                0 => {
-                    let keys = (0..rng.usize(1..=MANY)).map(|_| some_key(&mut rng));
-                    self.read_many(&keys.filter(|key| key.is_lookup()).collect::<Vec<_>>());
-                }
-                _ => drop(self.read(some_key(&mut rng))),
-            }
-            sleep(REST * self.world.plan.rest);
+            self.read_something(&mut rng);
         }
         self
+    }
+
+    /// Reads one thing, or several together, and rests.
+    pub fn read_something(&mut self, rng: &mut fastrand::Rng) {
+        match rng.u8(..5) {
+            0 => {
+                let keys = (0..rng.usize(1..=MANY)).map(|_| some_key(rng));
+                self.read_many(&keys.filter(|key| key.is_lookup()).collect::<Vec<_>>());
+            }
+            _ => drop(self.read(some_key(rng))),
+        }
+        sleep(REST * self.world.plan.rest);
     }
 
     /// READ, or QUERY. What it answered, if it did.
@@ -81,20 +95,23 @@ impl<'w> Reader<'w> {
             (_, Some(row)) => Answer::Row(row),
             _ => Answer::Torn(row.to_string().into()),
         };
-        self.reads.push(Read { key, answer, shape: shape(row), invoked, returned, reader: self.number });
+        let node = self.connection.as_ref().map_or(0, Connection::node);
+        self.reads.push(Read { key, answer, shape: shape(row), node, invoked, returned, reader: self.number });
     }
 
     /// When it was sent, its reply and when that came; nothing if it was an error.
     fn call<A: AsRef<[u8]>>(&mut self, arguments: &[A]) -> Option<(Nanos, Reply, Nanos)> {
         let clock = self.world.clock;
         let invoked = clock.now();
-        let reply = self.client().and_then(|client| client.try_call(arguments));
+        let reply = self.connection().and_then(|connection| connection.try_call(arguments));
         let returned = clock.now();
         let code = match reply {
+            // Of a node that is asked by itself: the key is another's.
+            Ok(Reply::Error(text)) if self.node.is_some() && text.starts_with("MOVED ") => return None,
             Ok(Reply::Error(text)) => text.split(' ').next().unwrap_or_default().to_owned(),
             Ok(reply) => return Some((invoked, reply, returned)),
             Err(_) => {
-                self.client = None;
+                self.connection = None;
                 sleep(Duration::from_millis(2));
                 "lost".to_owned()
             }
@@ -103,11 +120,14 @@ impl<'w> Reader<'w> {
         None
     }
 
-    fn client(&mut self) -> io::Result<&mut Client> {
-        if self.client.is_none() {
-            self.client = Some(Client::connect(self.world.port.load(Ordering::Relaxed))?);
+    fn connection(&mut self) -> io::Result<&mut Connection> {
+        if self.connection.is_none() {
+            self.connection = Some(match &self.node {
+                Some(node) => Connection::to_node(node)?,
+                None => self.world.site.connection()?,
+            });
         }
-        Ok(self.client.as_mut().expect("it was opened"))
+        Ok(self.connection.as_mut().expect("it was opened"))
     }
 }
 

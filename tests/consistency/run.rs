@@ -71,7 +71,9 @@ fn round(world: &World, nemesis: &dyn Nemesis) -> Findings {
     thread::scope(|scope| {
         let stop = Stop(world);
         let noise = scope.spawn(|| Noise::measure(world.clock, &world.stop_reading));
-        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(|| Reader::new(world).run())).collect();
+        let readers = (0..READERS).map(|_| Reader::new(world));
+        let of_nodes = world.site.late_nodes().iter().map(|node| Reader::of_node(world, node.clone()));
+        let readers: Vec<_> = readers.chain(of_nodes).map(|reader| scope.spawn(|| reader.run())).collect();
         let began = Instant::now();
         let writers: Vec<_> =
             writers(&world.plan).into_iter().map(|writer| scope.spawn(move || writer(world))).collect();

@@ -1,16 +1,18 @@
-//! The world of a run: a PostgreSQL, a server with the module, and what all threads share.
+//! The world of a run: a PostgreSQL, a server with the module or a cluster, and what all threads share.
 
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, AtomicU16};
+use std::sync::{Arc, Mutex};
 
+use crate::support::network::NET;
 use crate::support::replication::{have_commits_shown_late, have_commits_wait};
-use crate::support::{eventually, Client, Database, Kind, Postgres, Proxy, Reply, Server};
+use crate::support::{eventually, Client, Kind, Postgres, Proxy, Reply};
 
 use super::clock::Clock;
 use super::history::{History, Reshape};
 use super::key_sets::KeySets;
 use super::plan::{Mode, Plan};
 use super::row::{COLUMNS, TABLE};
+use super::site::Site;
 
 /// What the names of added columns begin with; their number follows.
 pub const SHAPE: &str = "shape_";
@@ -28,9 +30,8 @@ pub struct World {
     pub proxy: Option<Proxy>,
     /// The name of the database in it.
     pub database: String,
-    server: Mutex<Option<Server>>,
-    /// Where the server listens: another port after each restart.
-    pub port: AtomicU16,
+    /// What serves the cache.
+    pub site: Site,
     /// What writers change.
     pub key_sets: KeySets,
     /// How many readers there are.
@@ -46,20 +47,25 @@ pub struct World {
 impl World {
     /// A fresh one.
     pub fn start(kind: &Kind, plan: Plan) -> Self {
-        let postgres = Postgres::start_with("max_prepared_transactions=10\nautovacuum=on");
+        let postgres = Postgres::start_with(match plan.network {
+            Some(_) => "max_prepared_transactions=10\nautovacuum=on\nlisten_addresses='*'",
+            None => "max_prepared_transactions=10\nautovacuum=on",
+        });
+        if plan.network.is_some() {
+            postgres.set_hba(&format!("host all all 127.0.0.1/32 trust\nhost all all {NET} trust\n"));
+        }
         let database = postgres.database();
         database.execute(TABLE);
         let proxy = plan.has_proxy.then(|| Proxy::to(postgres.port()));
         let standby = plan.has_standby.then(|| postgres.standby());
-        let server = start_server(kind, &plan, &database, proxy.as_ref());
+        let site = Site::start(kind, &plan, &database, proxy.as_ref());
         let world = Self {
             clock: Clock::start(),
             plan,
             database: database.name.clone(),
             standby: Mutex::new(standby),
             proxy,
-            port: AtomicU16::new(server.port()),
-            server: Mutex::new(Some(server)),
+            site,
             key_sets: KeySets::new(),
             readers: AtomicU16::new(0),
             stop_writing: AtomicBool::new(false),
@@ -105,17 +111,21 @@ impl World {
 
     /// Waits until the source is live.
     pub fn await_live(&self) {
-        eventually("the source is live", || {
-            let health = self.client().call(&["PGCACHE.HEALTH"]);
-            let freshness = health.field("sources").field("default").field("freshness").text();
-            (freshness == "live").then_some(())
-        });
+        for mut client in self.site.clients() {
+            eventually("the source is live", || {
+                let health = client.call(&["PGCACHE.HEALTH"]);
+                let freshness = health.field("sources").field("default").field("freshness").text();
+                (freshness == "live").then_some(())
+            });
+        }
     }
 
     /// CONFIG SET.
     pub fn configure(&self, name: &str, value: &str) {
-        let reply = self.client().call(&["CONFIG", "SET", name, value]);
-        assert_eq!(reply, Reply::Simple("OK".into()), "CONFIG SET {name} {value}");
+        for mut client in self.site.clients() {
+            let reply = client.call(&["CONFIG", "SET", name, value]);
+            assert_eq!(reply, Reply::Simple("OK".into()), "CONFIG SET {name} {value}");
+        }
     }
 
     /// Statements of a nemesis.
@@ -134,29 +144,8 @@ impl World {
         *self.postgres.lock().unwrap() = Arc::new(postgres);
     }
 
-    /// A connection to the server.
+    /// A connection to the server, or to a node of the cluster.
     pub fn client(&self) -> Client {
-        Client::connect(self.port.load(Ordering::Relaxed)).unwrap()
+        self.site.clients().pop().expect("some server runs")
     }
-
-    /// The server, for whoever ends or restarts it.
-    pub fn server(&self) -> MutexGuard<'_, Option<Server>> {
-        self.server.lock().unwrap()
-    }
-
-    /// Ends the server's process and starts another one by `restart`.
-    pub fn replace_server(&self, restart: impl FnOnce(Server) -> Server) {
-        let mut place = self.server();
-        let server = restart(place.take().expect("a server runs"));
-        self.port.store(server.port(), Ordering::Relaxed);
-        *place = Some(server);
-    }
-}
-
-fn start_server(kind: &Kind, plan: &Plan, database: &Database<'_>, proxy: Option<&Proxy>) -> Server {
-    let mut setup = Server::setup(kind).on(database);
-    if let Some(proxy) = proxy {
-        setup = setup.setting("pg_port", &proxy.port().to_string());
-    }
-    plan.settings().into_iter().fold(setup, |setup, (name, value)| setup.setting(name, &value)).start()
 }

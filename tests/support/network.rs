@@ -35,6 +35,14 @@ pub struct Network {
 }
 
 impl Network {
+    /// Whether there can be one, or why not.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn is_possible() -> Result<(), String> {
+        std::thread::spawn(|| Self::enter().map(drop)).join().expect("a thread")
+    }
+
     /// Takes the calling thread out of the machine's network, for good.
     ///
     /// # Errors

@@ -86,6 +86,12 @@ impl Setup {
         self
     }
 
+    /// Keeps its files in memory, where the machine has a place for that: nothing waits for a disk.
+    pub fn in_memory(mut self) -> Self {
+        self.folder = folder().tempdir_in("/dev/shm").ok();
+        self
+    }
+
     /// Listens on this address, which the thread that starts it has.
     pub fn host(mut self, host: &str) -> Self {
         self.host = host.to_owned();
@@ -123,8 +129,7 @@ impl Setup {
     }
 
     fn launch(mut self) -> Server {
-        let folder =
-            self.folder.take().unwrap_or_else(|| tempfile::Builder::new().prefix("pgcache-test-").tempdir().unwrap());
+        let folder = self.folder.take().unwrap_or_else(|| folder().tempdir().unwrap());
         watchdog::remove_at_end(folder.path());
         let port = self.port.unwrap_or_else(port::free);
         let mut process = Command::new(self.kind.program());
@@ -348,6 +353,13 @@ impl Drop for Server {
         self.process.signal(libc::SIGKILL);
         let _ = self.process.wait();
     }
+}
+
+/// What the folder of a server is made by.
+fn folder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("pgcache-test-");
+    builder
 }
 
 /// A word as the server's configuration file wants it.

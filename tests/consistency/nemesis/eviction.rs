@@ -37,7 +37,7 @@ impl Nemesis for Evictions {
         world.configure("maxmemory", "0");
     }
 
-    fn works_in(&self, _mode: Mode) -> bool {
-        true
+    fn works_in(&self, mode: Mode) -> bool {
+        mode != Mode::Cluster
     }
 }

@@ -27,7 +27,7 @@ impl Nemesis for Flush {
         Duration::from_millis(20)
     }
 
-    fn works_in(&self, _mode: Mode) -> bool {
-        true
+    fn works_in(&self, mode: Mode) -> bool {
+        mode != Mode::Cluster
     }
 }

@@ -1,5 +1,6 @@
 //! Nemeses: what goes wrong while the workload runs, one file each.
 
+mod cluster_failover;
 mod definition;
 mod eviction;
 mod failover;
@@ -8,8 +9,12 @@ mod flush;
 mod load_backends;
 mod nobody;
 mod notice_backend;
+mod partition;
 mod postgres_restart;
+mod primary_frozen;
+mod primary_killed;
 mod publication;
+mod reshard;
 mod server_restart;
 mod slot;
 mod stopped_notice_backend;
@@ -41,14 +46,19 @@ pub trait Nemesis: Sync {
     /// Changes to the plan.
     fn prepare(&self, _plan: &mut Plan) {}
 
-    /// Whether there is anything to it without change notices.
+    /// Whether there is anything to it in this mode.
     fn works_in(&self, mode: Mode) -> bool {
-        mode != Mode::Off
+        mode.tells_one()
     }
 
     /// SQLSTATEs (`lost`: the connection was) that this fault, and nothing of ours, gives to writers.
     fn refusals(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Whether the run's thread leaves the machine's network for one of its own.
+    fn takes_network(&self) -> bool {
+        false
     }
 
     /// Whether nothing goes wrong.
@@ -63,7 +73,7 @@ pub trait Nemesis: Sync {
 }
 
 /// All of them.
-pub const ALL: [&dyn Nemesis; 21] = [
+pub const ALL: [&dyn Nemesis; 26] = [
     &nobody::Nobody,
     &load_backends::KillLoadBackends,
     &notice_backend::KillNoticeBackend,
@@ -85,6 +95,11 @@ pub const ALL: [&dyn Nemesis; 21] = [
     &synchronous_standby::GhostStandby,
     &failover::PromoteStandby,
     &unrelated_log::UnrelatedLog,
+    &reshard::Reshard,
+    &primary_killed::KillPrimary,
+    &primary_frozen::FreezePrimary,
+    &cluster_failover::ClusterFailover,
+    &partition::Partition,
 ];
 
 /// The one of this name, or `all`.

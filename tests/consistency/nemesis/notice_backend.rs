@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::consistency::plan::Mode;
 use crate::consistency::world::World;
 
 use super::Nemesis;
@@ -22,5 +23,9 @@ impl Nemesis for KillNoticeBackend {
 
     fn rest(&self) -> Duration {
         Duration::from_millis(250)
+    }
+
+    fn works_in(&self, mode: Mode) -> bool {
+        mode != Mode::Off
     }
 }

@@ -21,9 +21,9 @@ impl Nemesis for RestartServer {
         if count % 2 == 0 {
             assert_eq!(world.client().call(&["SAVE"]), Reply::Simple("OK".into()));
             sleep(Duration::from_millis(20 * (count as u64 % 3)));
-            world.replace_server(|server| server.crash_and_restart());
+            world.site.replace_server(|server| server.crash_and_restart());
         } else {
-            world.replace_server(|server| server.shutdown_and_restart("SAVE").0);
+            world.site.replace_server(|server| server.shutdown_and_restart("SAVE").0);
         }
     }
 

@@ -4,6 +4,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use crate::consistency::plan::Mode;
 use crate::consistency::world::World;
 use crate::support::process::kill;
 
@@ -27,6 +28,10 @@ impl Nemesis for StopNoticeBackend {
 
     fn rest(&self) -> Duration {
         Duration::from_millis(300)
+    }
+
+    fn works_in(&self, mode: Mode) -> bool {
+        mode != Mode::Off
     }
 }
 

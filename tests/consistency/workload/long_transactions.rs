@@ -4,7 +4,6 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::consistency::plan::Mode;
 use crate::consistency::transaction::Transaction;
 use crate::consistency::world::World;
 use crate::consistency::writer_connection::{Outcome, WriterConnection};
@@ -40,7 +39,7 @@ fn hold<'w>(writer: &mut Writer<'w>, connection: &mut WriterConnection<'w>) {
         }
     }
     // A transaction that has notified cannot be prepared.
-    let prepares = writer.world.plan.mode != Mode::Notify && writer.rng.u8(..4) == 0;
+    let prepares = !writer.world.plan.mode.notifies() && writer.rng.u8(..4) == 0;
     let outcome = match (going, prepares) {
         (false, _) => Outcome::RolledBack,
         (true, false) => end(writer, connection),

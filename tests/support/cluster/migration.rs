@@ -1,7 +1,5 @@
 //! A slot on its way from one node to another, step by step, as `redis-cli --cluster reshard` has it.
 
-use std::ops::RangeInclusive;
-
 use crate::support::{Client, Reply};
 
 use super::Cluster;
@@ -17,45 +15,55 @@ pub struct Migration<'c> {
     slot: u16,
     from: usize,
     to: usize,
+    /// Of the new owner, the old one, and the other primaries.
+    clients: Vec<Client>,
 }
 
 impl Cluster {
     /// Begins to move a slot to this node: it belongs to its owner still, and keys that are not there are asked for at the other.
     pub fn begin_move(&self, slot: u16, to: usize) -> Migration<'_> {
-        let from = self.node_of(slot);
-        self.set_slot(to, slot, &["IMPORTING", &self.node(from).id]);
-        self.set_slot(from, slot, &["MIGRATING", &self.node(to).id]);
-        Migration { cluster: self, slot, from, to }
+        let mut migration = Migration::of(self, slot, to);
+        migration.begin();
+        migration
     }
 
-    /// Moves slots with their keys, one after the other, and waits until all nodes know.
-    pub fn move_slots(&self, slots: RangeInclusive<u16>, to: usize) {
+    /// Moves slots of one owner with their keys, one after the other, and waits until all nodes know.
+    pub fn move_slots(&self, slots: impl IntoIterator<Item = u16>, to: usize) {
+        let mut slots = slots.into_iter().peekable();
+        let mut migration = Migration::of(self, *slots.peek().expect("some slot"), to);
         for slot in slots {
-            let migration = self.begin_move(slot, to);
+            migration.slot = slot;
+            migration.begin();
             migration.move_all_keys();
-            migration.finish();
+            migration.end();
         }
         self.await_agreement();
     }
-
-    fn set_slot(&self, node: usize, slot: u16, words: &[&str]) {
-        let slot = slot.to_string();
-        let command = [&["CLUSTER", "SETSLOT", &slot], words].concat();
-        assert_eq!(self[node].client().call(&command), Reply::Simple("OK".into()), "{command:?}");
-    }
 }
 
-impl Migration<'_> {
+impl<'c> Migration<'c> {
+    fn of(cluster: &'c Cluster, slot: u16, to: usize) -> Self {
+        let from = cluster.node_of(slot);
+        let others = cluster.primaries().into_iter().filter(|node| ![from, to].contains(node));
+        let clients = [to, from].into_iter().chain(others).map(|node| cluster[node].client()).collect();
+        Self { cluster, slot, from, to, clients }
+    }
+
+    fn begin(&mut self) {
+        let [from, to] = [self.from, self.to].map(|node| self.cluster.node(node).id.clone());
+        set_slot(&mut self.clients[0], self.slot, &["IMPORTING", &from]);
+        set_slot(&mut self.clients[1], self.slot, &["MIGRATING", &to]);
+    }
+
     /// Moves so many keys at most. How many that were: 0 when none is left.
-    pub fn move_keys(&self, most: usize) -> usize {
-        let mut client = self.cluster[self.from].client();
-        let keys = keys_in(&mut client, self.slot, most);
+    pub fn move_keys(&mut self, most: usize) -> usize {
+        let client = &mut self.clients[1];
+        let keys = keys_in(client, self.slot, most);
         if !keys.is_empty() {
             let (host, port) = self.cluster[self.to].address();
             let port = port.to_string();
-            let mut command: Vec<&[u8]> =
-                [host, &port, "", "0", MIGRATE_TIMEOUT, "KEYS"].iter().map(|word| word.as_bytes()).collect();
-            command.insert(0, b"MIGRATE");
+            let words = ["MIGRATE", host, &port, "", "0", MIGRATE_TIMEOUT, "KEYS"];
+            let mut command: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
             command.extend(keys.iter().map(Vec::as_slice));
             let reply = client.call(&command);
             // They may have gone by themselves since.
@@ -65,26 +73,31 @@ impl Migration<'_> {
     }
 
     /// Moves keys until none is left.
-    pub fn move_all_keys(&self) {
+    pub fn move_all_keys(&mut self) {
         while self.move_keys(TOGETHER) > 0 {}
     }
 
-    /// Gives the slot to its new owner. All primaries are told, that one first: should we end in between, it knows.
-    pub fn finish(self) {
+    /// Gives the slot to its new owner.
+    pub fn finish(mut self) {
+        self.end();
+    }
+
+    /// All primaries are told, the new owner first: should we end in between, it knows.
+    fn end(&mut self) {
         let id = &self.cluster.node(self.to).id;
-        let primaries = self.cluster.primaries();
-        let others = primaries.into_iter().filter(|node| ![self.from, self.to].contains(node));
-        for node in [self.to, self.from].into_iter().chain(others) {
-            self.cluster.set_slot(node, self.slot, &["NODE", id]);
-        }
+        self.clients.iter_mut().for_each(|client| set_slot(client, self.slot, &["NODE", id]));
     }
 
     /// Leaves the slot where it was. Keys that have been moved stay away.
-    pub fn give_up(self) {
-        for node in [self.to, self.from] {
-            self.cluster.set_slot(node, self.slot, &["STABLE"]);
-        }
+    pub fn give_up(mut self) {
+        self.clients[..2].iter_mut().for_each(|client| set_slot(client, self.slot, &["STABLE"]));
     }
+}
+
+fn set_slot(client: &mut Client, slot: u16, words: &[&str]) {
+    let slot = slot.to_string();
+    let command = [&["CLUSTER", "SETSLOT", &slot], words].concat();
+    assert_eq!(client.call(&command), Reply::Simple("OK".into()), "{command:?}");
 }
 
 /// Some keys of a slot.

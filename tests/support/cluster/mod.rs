@@ -24,12 +24,14 @@ use view::View;
 
 /// In milliseconds: after so long without an answer a node is said to be gone. Several people's tests share a machine,
 /// and a node that only waits for a processor must not lose its slots.
-const NODE_TIMEOUT: &str = "2000";
+const NODE_TIMEOUT: &str = "4000";
 
 /// How a server becomes a node that can join a cluster.
 pub fn node(kind: &Kind) -> Setup {
     Server::setup(kind)
         .fixed_port()
+        // Every slot that moves is written to disk by every primary before it goes on.
+        .in_memory()
         .config("cluster-enabled", "yes")
         .config("cluster-port", &port::free().to_string())
         .config("cluster-node-timeout", NODE_TIMEOUT)
@@ -215,7 +217,7 @@ impl Cluster {
     pub fn failover(&self, replica: usize) {
         self.order(replica, &["CLUSTER", "FAILOVER"]);
         eventually("the replica is a primary", || self.primaries().contains(&replica).then_some(()));
-        self.await_agreement();
+        self.await_settled();
     }
 
     /// Waits until a replica serves what this node served, which is down or stands still. Returns which.
@@ -227,8 +229,14 @@ impl Cluster {
         promoted
     }
 
-    /// Waits until all nodes that run serve, see each other so, and replicas are in step with their primaries.
+    /// Waits until all nodes agree, each of those that run has a part in it, and replicas are in step with their primaries.
     pub fn await_settled(&self) {
+        self.await_agreement();
+        eventually("every node has a part", || {
+            let running = self.running();
+            let has_parts = |view: &View| running.iter().all(|node| view.has_a_part(&self.nodes[*node].id));
+            self.views()?.iter().all(has_parts).then_some(())
+        });
         self.await_agreement();
         for node in self.running() {
             eventually("a replica is in step", || {
@@ -239,12 +247,14 @@ impl Cluster {
         }
     }
 
-    /// Waits until all nodes that run say that the cluster is well, and agree who serves what.
+    /// Waits until all nodes that run say that the cluster is well, and agree who serves what and who follows whom.
     pub fn await_agreement(&self) {
         eventually("all nodes agree", || {
             let views = self.views()?;
-            let agreed = views.windows(2).all(|pair| pair[0].owners() == pair[1].owners());
-            (agreed && self.all_well(&views) && self.all_serve()).then_some(())
+            let agree =
+                |one: &View, other: &View| one.owners() == other.owners() && one.followers() == other.followers();
+            (views.windows(2).all(|pair| agree(&pair[0], &pair[1])) && self.all_well(&views) && self.all_serve())
+                .then_some(())
         });
     }
 

@@ -59,6 +59,20 @@ impl View {
         owners.sort_by_key(|(slots, _)| *slots.start());
         owners
     }
+
+    /// Whether this node serves slots, or follows one that does.
+    pub fn has_a_part(&self, id: &str) -> bool {
+        let serves = |id: &str| self.node(id).is_some_and(|node| !node.slots.is_empty());
+        serves(id) || self.node(id).and_then(|node| node.primary.as_deref()).is_some_and(serves)
+    }
+
+    /// Which node follows which.
+    pub fn followers(&self) -> Vec<(&str, &str)> {
+        let follows = |node: &'_ Seen| node.primary.is_some();
+        let mut followers: Vec<_> = self.nodes.iter().filter(|node| follows(node)).collect();
+        followers.sort_by_key(|node| &node.id);
+        followers.into_iter().filter_map(|node| Some((node.id.as_str(), node.primary.as_deref()?))).collect()
+    }
 }
 
 impl Seen {
