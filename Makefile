@@ -1,5 +1,6 @@
 # Shortcuts only: each target is one command that also works by itself.
 SERVER ?= redis-server
+CLUSTER ?= 0
 SECONDS ?= 60
 NEMESIS ?= all
 MODE ?= notify
@@ -16,8 +17,8 @@ build: ## Build the module: target/release/libpgcache.so
 	@scripts/install.sh build
 	cargo build --release --locked
 
-run: ## Try it: PostgreSQL with sample data and SERVER=redis-server|valkey-server|redis-8|…, until Ctrl-C
-	@scripts/run.sh $(SERVER)
+run: ## Try it: PostgreSQL with sample data and SERVER=redis-server|valkey-server|redis-8|…, CLUSTER=3: three primaries, until Ctrl-C
+	@CLUSTER=$(CLUSTER) scripts/run.sh $(SERVER)
 
 test: ## Check everything, on every server in PGCACHE_SERVERS (default: all three)
 	@scripts/test.sh

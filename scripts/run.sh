@@ -3,74 +3,17 @@
 # both on free loopback ports. Stays up until Ctrl-C, then ends and removes everything it started.
 #
 #   scripts/run.sh [redis-server | valkey-server | redis-8 | …]
+#   CLUSTER=3 scripts/run.sh […]     shows a cluster instead: three primaries with a replica each
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-server=${1:-redis-server}
-module=${PGCACHE_MODULE:-${CARGO_TARGET_DIR:-$PWD/target}/release/libpgcache.so}
+[ "${CLUSTER:-0}" = 0 ] || exec scripts/run-cluster.sh "$@"
 
-fail() {
-    echo "run: $*" >&2
-    exit 1
-}
-
-case $server in
-redis-server | redis-7.0 | redis-8 | valkey-8 | valkey-8.1 | valkey-9) ;;
-valkey-server) server=valkey-8 ;;
-*) fail "unknown server $server; there are redis-server, valkey-server, redis-7.0, redis-8, valkey-8, valkey-8.1, valkey-9" ;;
-esac
-
-# shellcheck source=scripts/postgres.sh
-. scripts/postgres.sh
-trap 'end_everything; [ ${#pids[@]} -eq 0 ] || echo Ended.' EXIT
-
-sql() { "$programs/psql" -X -q -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$database_port" -U demo -d shop "$@"; }
-cli() { redis-cli -h 127.0.0.1 -p "$server_port" "$@"; }
-
-server_program() {
-    if [ "$server" = redis-server ]; then
-        command -v redis-server
-    else
-        scripts/servers.sh "$server" >&2
-        echo "$PWD/.servers/$server/server"
-    fi
-}
-
-start_server() {
-    local program
-    program=$(server_program)
-    server_port=$(free_port)
-    http_port=$(free_port)
-    while [ "$http_port" = "$server_port" ]; do http_port=$(free_port); done
-    setsid "$program" --bind 127.0.0.1 --port "$server_port" --save '' --dir "$folder" --loadmodule "$module" \
-        pg_host 127.0.0.1 pg_port "$database_port" pg_user demo pg_database shop http_port "$http_port" >"$folder/server.log" 2>&1 &
-    # The server first: it then ends without an error about a database that has gone.
-    pids=("$!" "${pids[@]}")
-    wait_until "$server" "$!" pong
-}
-
-# shellcheck disable=SC2317  # called by wait_until
-pong() { [ "$(cli PING)" = PONG ]; }
+# shellcheck source=scripts/demo.sh
+. scripts/demo.sh
 
 # shellcheck disable=SC2317  # called by wait_until
 reads_grace() { cli PGCACHE.READ users '{"id":2}' | grep -q Grace; }
-
-typed() { # $@: a command, as redis-cli takes it: JSON and SQL in quotes
-    local word
-    for word in "$@"; do
-        case $word in
-        *[!A-Za-z0-9._-]*) printf " '%s'" "$word" ;;
-        *) printf ' %s' "$word" ;;
-        esac
-    done
-}
-
-show() { # $1: what it shows; $2…: a command, which is printed as a shell takes it
-    local title=$1
-    shift
-    printf '\n%s\n  redis-cli --raw -h 127.0.0.1 -p %s%s\n' "$title" "$server_port" "$(typed "$@")"
-    cli "$@" 2>&1 | sed -e '/^$/d' -e 's/^/    /'
-}
 
 demonstrate() {
     local change="UPDATE users SET name = 'Grace Hopper' WHERE id = 2"
@@ -93,12 +36,11 @@ demonstrate() {
     show '… as the next query does.' PGCACHE.QUERY NAME named '["Grace%"]'
 }
 
-scripts/install.sh run
-if [ -z "${PGCACHE_MODULE:-}" ]; then cargo build --release --locked; fi
-start_postgres -c fsync=off
-"$programs/createdb" -h 127.0.0.1 -p "$database_port" -U demo shop
-sql -f scripts/sample.sql
-start_server
+prepare
+server_port=$(free_port)
+http_port=$(free_port)
+while [ "$http_port" = "$server_port" ]; do http_port=$(free_port); done
+start_server "$server_port" http_port "$http_port"
 demonstrate
 cat <<END
 
@@ -107,6 +49,4 @@ Both stay up until Ctrl-C. In another terminal you can paste the lines above, or
   psql -h 127.0.0.1 -p $database_port -U demo shop
 http://127.0.0.1:$http_port/ shows the cache at work, http://127.0.0.1:$http_port/metrics is for Prometheus.
 END
-# Waiting for a process, not sleeping, lets a signal through at once and notices a server's end.
-wait -n "${pids[@]}" || true
-fail "a server has ended; its log was: $(tail -n 5 "$folder/server.log")"
+stay_up

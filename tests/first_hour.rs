@@ -75,19 +75,25 @@ fn without_a_network_one_line_says_what_is_missing_and_how_to_get_it() {
     }
 }
 
-/// What `make run` prints until it waits for Ctrl-C, while `test` runs.
-fn while_it_runs(server: &str, test: impl FnOnce(&[String])) {
+/// What `make run` with so many primaries (0: no cluster) prints until it waits for Ctrl-C, while `test` runs.
+fn while_it_runs(server: &str, primaries: usize, test: impl FnOnce(&[String])) {
     let mut command = Command::new("bash");
     command.arg(script("run.sh")).arg(server).env("PGCACHE_MODULE", server::module());
+    command.env("CLUSTER", primaries.to_string());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
     let mut run = spawn(command, "TERM");
     // Open until it has ended, since it still says so.
     let mut lines = BufReader::new(run.stdout()).lines().map(Result::unwrap);
-    let printed: Vec<String> = lines.by_ref().take_while(|line| !line.starts_with("http://")).collect();
+    let printed: Vec<String> = lines.by_ref().take_while(|line| !is_last(line)).collect();
     test(&printed);
     // Ctrl-C, which whoever is in the background does not hear.
     kill(run.id(), libc::SIGTERM);
     assert!(run.wait().unwrap().success());
+}
+
+/// Whether `make run` prints nothing more after this line.
+fn is_last(line: &str) -> bool {
+    line.starts_with("http://") || line.starts_with("A cluster client ")
 }
 
 /// What a shell prints for a line that somebody pastes.
@@ -97,21 +103,45 @@ fn pasted(line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Pastes all commands that were printed, and compares how they fare. How many there are.
+fn paste_all(printed: &[String]) -> usize {
+    let is_command = |line: &str| line.starts_with("  redis-cli ") || line.starts_with("  psql ");
+    let mut commands = 0;
+    for (at, line) in printed.iter().enumerate().filter(|(_, line)| is_command(line)) {
+        let shown = printed.get(at + 1).map_or("", |next| next.trim());
+        let answer = pasted(line);
+        // The rows have moved on; an error stays one.
+        assert_eq!(answer.starts_with("PGBADVALUE"), shown.starts_with("PGBADVALUE"), "{line}\n{answer}");
+        assert!(!answer.starts_with("ERR") && !answer.starts_with("MOVED"), "{line}\n{answer}");
+        commands += 1;
+    }
+    commands
+}
+
 #[test]
 fn what_make_run_prints_can_be_pasted_into_a_shell() {
     on_every_server(|kind| {
-        while_it_runs(&kind.name, |printed| {
-            let is_command = |line: &str| line.starts_with("  redis-cli ") || line.starts_with("  psql ");
-            let mut commands = 0;
-            for (at, line) in printed.iter().enumerate().filter(|(_, line)| is_command(line)) {
-                let shown = printed.get(at + 1).map_or("", |next| next.trim());
-                let answer = pasted(line);
-                // The rows have moved on; an error stays one.
-                assert_eq!(answer.starts_with("PGBADVALUE"), shown.starts_with("PGBADVALUE"), "{line}\n{answer}");
-                assert!(!answer.starts_with("ERR"), "{line}\n{answer}");
-                commands += 1;
-            }
-            assert_eq!(commands, 15, "{printed:#?}");
+        while_it_runs(&kind.name, 0, |printed| assert_eq!(paste_all(printed), 15, "{printed:#?}"));
+    });
+}
+
+/// How many rows the primaries store together, in each of the tables that were printed.
+fn stored(printed: &[String]) -> Vec<(usize, usize)> {
+    let counts =
+        printed.iter().map(|line| line.split_once(" stores ").map(|(_, count)| count.parse::<usize>().unwrap()));
+    let counts: Vec<Option<usize>> = counts.collect();
+    let tables = counts.split(Option::is_none).filter(|table| !table.is_empty());
+    tables.map(|table| (table.len(), table.iter().flatten().sum())).collect()
+}
+
+#[test]
+fn make_run_shows_a_cluster_that_loses_a_primary() {
+    on_every_server(|kind| {
+        while_it_runs(&kind.name, 3, |printed| {
+            // Each row once, before and after.
+            assert_eq!(stored(printed), [(3, 30), (3, 30)], "{printed:#?}");
+            assert!(printed.iter().any(|line| line.ends_with(" is the primary now")), "{printed:#?}");
+            assert_eq!(paste_all(printed), 12, "{printed:#?}");
         });
     });
 }
