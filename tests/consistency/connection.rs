@@ -7,8 +7,8 @@ use crate::support::cluster::client::Address;
 use crate::support::cluster::ClusterClient;
 use crate::support::{Client, Reply};
 
-/// How long a node of a cluster may take: it may stand still.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a node of a cluster may take: it may stand still, or be beyond a cut cable. One that only waits for a processor is not given up.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A way to the cache.
 pub enum Connection {

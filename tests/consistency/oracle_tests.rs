@@ -70,6 +70,17 @@ fn a_clean_history_passes() {
 }
 
 #[test]
+fn what_one_node_of_a_cluster_has_answered_only_that_node_may_not_take_back() {
+    let mut history = versions(3);
+    read(&mut history, 0, version(3), 30, 31);
+    read(&mut history, 0, version(2), 32, 33);
+    history.reads[1].node = 1;
+    expect_clean(&history);
+    history.reads[1].node = 0;
+    expect(&history, Violation::OlderThanSeen, 1, &[Violation::Backwards]);
+}
+
+#[test]
 fn a_change_that_may_be_told_later_counts_from_then_on() {
     let mut history = versions(2);
     // Version 2 was committed at 12.

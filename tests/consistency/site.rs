@@ -29,7 +29,7 @@ pub const BEYOND: [usize; 2] = [2, 4];
 /// Where the cache is.
 pub enum Site {
     /// A server, and where it listens: at another port after each restart.
-    Server(Mutex<Option<Server>>, AtomicU16),
+    Server(Mutex<Option<Box<Server>>>, AtomicU16),
     /// A cluster, and where its nodes listen.
     Cluster(Mutex<Cluster>, Vec<Address>),
 }
@@ -47,7 +47,7 @@ impl Site {
         };
         let server = set(setup, plan).start();
         let port = AtomicU16::new(server.port());
-        Self::Server(Mutex::new(Some(server)), port)
+        Self::Server(Mutex::new(Some(Box::new(server))), port)
     }
 
     fn cluster(kind: &Kind, plan: &Plan, database: &Database<'_>) -> Self {
@@ -116,9 +116,9 @@ impl Site {
         let Self::Server(place, port) = self else { panic!("this nemesis is for a single server") };
         let mut place = place.lock().unwrap();
         let place = place.deref_mut();
-        let server = restart(place.take().expect("a server runs"));
+        let server = restart(*place.take().expect("a server runs"));
         port.store(server.port(), Ordering::Relaxed);
-        *place = Some(server);
+        *place = Some(Box::new(server));
     }
 }
 
