@@ -435,3 +435,17 @@ fn an_event_names_the_key_and_no_data() {
         assert!(event["ts"].as_u64().unwrap() > 1_600_000_000_000);
     });
 }
+
+#[test]
+fn a_client_that_moves_a_key_stays_in_its_database() {
+    with_server(|_, server| {
+        let mut client = server.client();
+        for command in [&["SELECT", "9"][..], &["SET", "mine", "1"], &["MOVE", "mine", "10"]] {
+            client.call(command);
+        }
+        assert_eq!(client.call(&["EXISTS", "mine"]), Reply::Integer(0));
+        client.call(&["SET", "mine", "2"]);
+        client.call(&["SELECT", "10"]);
+        assert_eq!(client.call(&["GET", "mine"]).text(), "1");
+    });
+}

@@ -190,11 +190,11 @@ pub fn remove(ctx: Context<'_>, key: &Text) -> Result<(), Refusal> {
 /// Removes an entry of a cluster. The server would run no command on a key whose slot is on its way to another node, or while the
 /// cluster is down; but what is out of date has to go then too.
 fn unlink(ctx: Context<'_>, key: &Text) {
-    let open_key = OpenKey::open_to_write(ctx, key);
-    // SAFETY: a null pointer is an empty key to KeyType.
-    if unsafe { api!(RedisModule_KeyType)(open_key.raw) } == KeyType::Empty as c_int {
+    // The server tells clients that track keys of each one that was open for writing, also of one that is not there.
+    if OpenKey::open(ctx, key).stored() == Stored::Nothing {
         return;
     }
+    let open_key = OpenKey::open_to_write(ctx, key);
     // SAFETY: an open key, which may be written.
     unsafe { api!(RedisModule_UnlinkKey)(open_key.raw) };
     drop(open_key);

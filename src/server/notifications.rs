@@ -1,5 +1,6 @@
 //! Keyspace notifications: what others do to cache keys.
 
+use std::cell::Cell;
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_int};
 
@@ -10,6 +11,11 @@ use super::keyspace::is_own_write;
 use super::module::{tell, Module};
 use super::text::bytes_of;
 use crate::cache::key_change::KeyChange;
+
+thread_local! {
+    /// The database out of which a key was moved last.
+    static MOVED_OUT_OF: Cell<c_int> = const { Cell::new(0) };
+}
 
 /// Asks the server for the notifications, whatever `notify-keyspace-events` says.
 pub(super) fn subscribe(ctx: Context<'_>) -> bool {
@@ -40,7 +46,25 @@ unsafe extern "C" fn on_change(
             }
         });
     }
+    if kind == raw::REDISMODULE_NOTIFY_GENERIC {
+        // SAFETY: as above.
+        unsafe { keep_database(Context::new(ctx), CStr::from_ptr(event)) };
+    }
     raw::REDISMODULE_OK as c_int
+}
+
+/// Valkey from 8.1 on (its pull request 4024 ends it) leaves the client of a command in the database of the command's last
+/// notification, if a module asks for notifications: that of MOVE would find itself in the key's new database.
+fn keep_database(ctx: Context<'_>, event: &CStr) {
+    match event.to_bytes() {
+        // SAFETY: a valid context.
+        b"move_from" => MOVED_OUT_OF.set(unsafe { api!(RedisModule_GetSelectedDb)(ctx.as_raw()) }),
+        b"move_to" => {
+            // SAFETY: a valid context; the notification before this one came from that database.
+            unsafe { api!(RedisModule_SelectDb)(ctx.as_raw(), MOVED_OUT_OF.get()) };
+        }
+        _ => (),
+    }
 }
 
 fn pass_on(module: &dyn Module, ctx: Context<'_>, change: KeyChange, key: &[u8]) {
