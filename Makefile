@@ -5,10 +5,11 @@ SECONDS ?= 60
 NEMESIS ?= all
 MODE ?= notify
 BENCH ?= all
+SUITE ?= external
 PUBLISH ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench bench-plugins bench-rules bench-writers bench-definitions bench-nodes check-consistency check-load servers docs fmt lint deny clean
+.PHONY: help build run test bench bench-plugins bench-rules bench-writers bench-definitions bench-nodes check-consistency check-load redis-suite servers docs fmt lint deny clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +46,10 @@ check-load: build servers ## 10,000 changes a second for SECONDS, told by the wr
 	@scripts/install.sh test
 	PGCACHE_LOAD_SECONDS=$(SECONDS) PGCACHE_SERVERS="$${PGCACHE_SERVERS:-redis-7.0}" \
 	cargo test --locked --test wal_load -- --ignored --nocapture
+
+redis-suite: build ## Run the server's own tests without the module and with it: SUITE=external|cluster|nodes|own|all SERVER=redis-8
+	@scripts/install.sh suite
+	@SUITE=$(SUITE) SERVER=$(SERVER:redis-server=redis-7.0) scripts/redis-suite.sh
 
 bench-writers: build ## Measure what change notices cost those who write to PostgreSQL
 	@scripts/install.sh run

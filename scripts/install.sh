@@ -4,7 +4,8 @@
 #
 #   scripts/install.sh build    the compiler's needs
 #   scripts/install.sh run      those, a server and PostgreSQL
-#   scripts/install.sh test     those, and what tests need: poolers, Prometheus, a browser, clients of Python and Node
+#   scripts/install.sh suite    those of run, and Tcl for the servers' own tests
+#   scripts/install.sh test     those of run, and what tests need: poolers, Prometheus, a browser, clients of Python and Node
 set -euo pipefail
 
 fail() {
@@ -45,11 +46,16 @@ to_test() {
     exists '/usr/share/nodejs/redis/package.json' || missing+=(node-redis)
 }
 
+to_run_suites() {
+    command -v tclsh8.6 >/dev/null || missing+=(tcl)
+}
+
 case ${1:-} in
 build) to_build ;;
 run) to_build && to_run ;;
 test) to_build && to_run && to_test ;;
-*) fail "say what for: build, run or test" ;;
+suite) to_build && to_run && to_run_suites ;;
+*) fail "say what for: build, run, test or suite" ;;
 esac
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -5,11 +5,12 @@
 #
 #   scripts/servers.sh [redis-7.0] [valkey-8] [redis-8] [postgresql-17]       (all four when none is named)
 #   scripts/servers.sh valkey-8.1 valkey-9 postgresql-18                     (further ones, on request)
+#   scripts/servers.sh redis-7.0-tests redis-8-tests valkey-8.1-tests        (their own tests, from Debian's source packages)
 #   scripts/servers.sh --check redis-8 nonsense                              (fails when one is not known; gets none)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 servers=$PWD/.servers
-known='redis-7.0 valkey-8 redis-8 valkey-8.1 valkey-9 postgresql-17 postgresql-18'
+known='redis-7.0 valkey-8 redis-8 valkey-8.1 valkey-9 postgresql-17 postgresql-18 redis-7.0-tests redis-8-tests valkey-8.1-tests'
 scratch=
 
 fail() {
@@ -147,6 +148,25 @@ keep() { # $1: name; $2: its program. What was unpacked takes its place, if it r
     mv "$new" "$servers/$1"
 }
 
+# The tests that a server's source brings along, and nothing else of it.
+unpack_tests() { # $1: name; $2: source package; $3: the suite it comes from
+    local new=$servers/$1.new
+    [ -n "$scratch" ] || prepare_apt
+    trust_newer_releases
+    use_suites "$3"
+    sed -i 's/^deb /deb-src /' "$scratch/sources.list"
+    mkdir -p "$scratch/source"
+    (cd "$scratch/source" && rm -f ./* && private_apt update &&
+        private_apt source --download-only --tar-only "$2" >"$scratch/said" 2>&1) ||
+        fail "cannot download the source of $2 from $3 ($(tail -n 1 "$scratch/said"))"
+    rm -rf "$new"
+    mkdir -p "$new"
+    tar -x -C "$new" --strip-components=1 --exclude='*/deps' --exclude='*/src' --exclude='*/modules' \
+        -f "$scratch"/source/*.orig.tar.*
+    rm -rf "${servers:?}/$1"
+    mv "$new" "$servers/$1"
+}
+
 # PostgreSQL finds its other programs and its files by where it stands: the wrappers stand where Debian has its programs, and
 # these elsewhere.
 unpack_postgresql() { # $1: name; $2: version; $3…: the suites it comes from
@@ -174,7 +194,7 @@ link_installed() { # $1: name; $2: a program of this machine
 }
 
 provide() {
-    runs "$(program_of "$1")" && return
+    present "$1" && return
     echo "servers: getting $1"
     case $1 in
     redis-7.0)
@@ -192,6 +212,16 @@ provide() {
     valkey-9) unpack "$1" valkey-server sid ;;
     postgresql-17) unpack_postgresql "$1" 17 trixie ;;
     postgresql-18) unpack_postgresql "$1" 18 sid ;;
+    redis-7.0-tests) unpack_tests "$1" redis bookworm ;;
+    redis-8-tests) unpack_tests "$1" redis trixie ;;
+    valkey-8.1-tests) unpack_tests "$1" valkey trixie ;;
+    esac
+}
+
+present() { # $1: name
+    case $1 in
+    *-tests) [ -x "$(program_of "$1")" ] ;;
+    *) runs "$(program_of "$1")" ;;
     esac
 }
 
@@ -205,6 +235,7 @@ check() { # $1…: names
 program_of() { # $1: name
     case $1 in
     postgresql-*) echo "$servers/$1/bin/postgres" ;;
+    *-tests) echo "$servers/$1/runtest" ;;
     *) echo "$servers/$1/server" ;;
     esac
 }
@@ -219,5 +250,8 @@ check "$@"
 mkdir -p "$servers"
 for name in "$@"; do
     provide "$name"
-    echo "$name: $("$(program_of "$name")" --version)"
+    case $name in
+    *-tests) echo "$name: $servers/$name" ;;
+    *) echo "$name: $("$(program_of "$name")" --version)" ;;
+    esac
 done
