@@ -7,6 +7,7 @@ import asyncio
 import importlib
 import json
 import sys
+import time
 
 package, kind, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 loop = asyncio.new_event_loop()
@@ -93,8 +94,13 @@ def refusals(client):
     assert code(client, "PGCACHE.WRITE", "users", '{ "id": 1 }', "{}") in ("ERR", "users:"), "another spelling"
 
 
-def replicas(client):
+def replicas():
+    client = connect(read_from_replicas=True)
     slot = client.keyslot(key(2))
+    # A node names a replica once it has heard from it.
+    while len(client.nodes_manager.slots_cache[slot]) < 2:
+        time.sleep(0.1)
+        client = connect(read_from_replicas=True)
     replica = client.nodes_manager.slots_cache[slot][1]
     assert replica.server_type == "replica"
     read(client, 2)
@@ -121,6 +127,6 @@ def all_of(client):
 all_of(connect())
 if version >= (5, 0):
     all_of(connect(protocol=3))
-replicas(connect(read_from_replicas=True))
+replicas()
 moved(connect())
 print("done", package, version, kind)
