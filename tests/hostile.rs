@@ -71,7 +71,7 @@ fn is_right(command: &[u8], answer: &Reply) -> bool {
         }
         (b"PGCACHE.WRITE" | b"PGCACHE.INVALIDATE", answer) => *answer == Reply::Simple("OK".into()),
         (b"PGCACHE.KEY", Reply::Bulk(key)) => key.starts_with(b"pg_cache:"),
-        (b"PGCACHE.INSPECT", Reply::Array(fields)) => fields.len() == 24,
+        (b"PGCACHE.INSPECT", Reply::Array(fields)) => fields.len() == 26,
         _ => false,
     }
 }

@@ -485,15 +485,6 @@ fn a_server_without_the_commands_that_write_entries_stops_the_load() {
 }
 
 #[test]
-fn a_node_of_a_cluster_takes_no_prefix_with_a_brace() {
-    on_every_server(|kind| {
-        let log = Server::setup(&kind).config("cluster-enabled", "yes").setting("cache_prefix", "{app}:").refused();
-        assert!(log.contains("not loaded: cache_prefix holds a brace"), "{log}");
-        Server::setup(&kind).setting("cache_prefix", "{app}:").start().assert_alive();
-    });
-}
-
-#[test]
 fn an_argument_without_a_value_stops_the_load() {
     on_every_server(|kind| {
         let line = format!("loadmodule {} pg_host db1 default_ttl", module());

@@ -45,7 +45,6 @@ fn start(ctx: Context<'_>, arguments: &[String], module: &dyn Module, commands: 
     check_server(ctx)?;
     let shared = apply_settings(ctx, arguments)?;
     cluster::start(ctx);
-    check_prefix(&shared.get())?;
     commands(&shared.get()).iter().try_for_each(|command| command.register(ctx))?;
     if !info::register(ctx) {
         return Err("the server refused the INFO section".into());
@@ -77,16 +76,6 @@ fn check_server(ctx: Context<'_>) -> Result<(), String> {
     unsafe {
         api!(RedisModule_SetModuleOptions)(ctx.as_raw(), raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD as c_int)
     };
-    Ok(())
-}
-
-/// Fails for a prefix that would put all cache keys of a cluster into one slot, whatever their lookup keys.
-fn check_prefix(settings: &Settings) -> Result<(), String> {
-    if cluster::is_node() && settings.cache_prefix.contains('{') {
-        return Err(
-            "cache_prefix holds a brace: in a cluster the lookup key says which node an entry belongs to".into()
-        );
-    }
     Ok(())
 }
 
