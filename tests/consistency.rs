@@ -160,11 +160,6 @@ fn postgres_crashes_and_restarts_its_log() {
 }
 
 #[test]
-fn nothing_goes_wrong_in_a_cluster() {
-    check("none", Mode::Cluster);
-}
-
-#[test]
 fn slots_move_to_and_fro() {
     check("reshard", Mode::Cluster);
 }
@@ -175,33 +170,13 @@ fn a_primary_dies_and_its_replica_is_promoted() {
 }
 
 #[test]
-fn a_primary_freezes_and_its_replica_is_promoted() {
-    check("freeze-primary", Mode::Cluster);
-}
-
-#[test]
-fn replicas_take_their_primaries_places() {
-    check("cluster-failover", Mode::Cluster);
-}
-
-#[test]
 fn a_cluster_is_cut_in_two_and_heals() {
     check("partition", Mode::Cluster);
 }
 
 #[test]
-fn the_backends_that_bring_notices_to_a_cluster_are_killed() {
-    check("kill-notice-backend", Mode::Cluster);
-}
-
-#[test]
 fn a_build_with_the_guard_off_is_caught() {
     is_caught("fill-pause", Mode::Notify);
-}
-
-#[test]
-fn a_build_with_the_guard_off_is_caught_in_a_cluster() {
-    is_caught("fill-pause", Mode::Cluster);
 }
 
 /// What the log tells is not to be seen yet.

@@ -125,7 +125,7 @@ fn nothing_else_works(shop: &Shop, mode: &str) {
     client.batch_execute("SET default_transaction_read_only = off").unwrap();
     let own: &[&str] = match mode {
         "notify" => &["REFRESH MATERIALIZED VIEW pgcache.secret", "SELECT pgcache.seal('x')"],
-        _ => &["INSERT INTO pgcache.outbox (notice) VALUES ('x')", "ALTER TABLE pgcache.outbox ADD x int"],
+        _ => &["INSERT INTO pgcache.outbox (xid, notice) VALUES ('9', 'x')", "ALTER TABLE pgcache.outbox ADD x int"],
     };
     for sql in FORBIDDEN.iter().chain(own) {
         let error = client.batch_execute(sql).expect_err(sql);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::query_words;
 use crate::cache::{Access, Age, Answer, Entry, Error, Purpose, Reply, Stored, Value};
 use crate::engine::host::Host;
-use crate::engine::queries::Wanted;
+use crate::engine::queries::{Asked, Wanted};
 use crate::engine::requests::routing::is_routed;
 use crate::engine::{command_names, Caller, Engine, Keys, ResolvedKey, Store, StoreKey, Table, TableCommand};
 use crate::module;
@@ -43,7 +43,11 @@ impl Command for Inspect {
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         if is_query(arguments) {
             return match query_words::asked(arguments.all().get(1..).unwrap_or_default()) {
-                Ok(asked) => module::with(|engine| engine.ask(ctx, &asked, Wanted::Inspection)).into(),
+                Ok(asked) => {
+                    // As the query itself is routed.
+                    let asked = Asked { routed_by: arguments.get(2).map(<[u8]>::to_vec), ..asked };
+                    module::with(|engine| engine.ask(ctx, &asked, Wanted::Inspection)).into()
+                }
                 Err(error) => error.into(),
             };
         }

@@ -91,7 +91,7 @@ pub fn asked(words: &[&[u8]]) -> Result<Asked, Error> {
         rest => (parameters::NONE.to_owned(), rest),
     };
     let Options { ttl, tags, source, min_lsn } = Options::parse(rest)?;
-    Ok(Asked { what, params, ttl, tags: tags.unwrap_or_default(), source, min_lsn })
+    Ok(Asked { what, params, ttl, tags: tags.unwrap_or_default(), source, min_lsn, routed_by: None })
 }
 
 #[cfg(test)]

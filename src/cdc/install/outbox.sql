@@ -54,7 +54,7 @@ END
 $pgcache$;
 INSERT INTO pgcache.outbox_state DEFAULT VALUES ON CONFLICT DO NOTHING;
 GRANT USAGE ON SCHEMA pgcache TO @role@;
-GRANT SELECT, INSERT, DELETE ON pgcache.outbox TO @role@;
+GRANT SELECT, INSERT (notice), DELETE ON pgcache.outbox TO @role@;
 GRANT SELECT, INSERT, UPDATE ON pgcache.outbox_state TO @role@;
 GRANT SELECT ON SEQUENCE pgcache.outbox_id_seq TO @role@;
 GRANT SELECT, UPDATE ON SEQUENCE pgcache.outbox_state_low_seq TO @role@;

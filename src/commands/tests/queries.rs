@@ -19,7 +19,15 @@ fn cache() -> Cache {
 
 fn asked(tags: &[&str]) -> Asked {
     let tags = tags.iter().map(ToString::to_string).collect();
-    Asked { what: What::Sql(SQL.into()), params: "[]".into(), ttl: None, tags, source: None, min_lsn: None }
+    Asked {
+        what: What::Sql(SQL.into()),
+        params: "[]".into(),
+        ttl: None,
+        tags,
+        source: None,
+        min_lsn: None,
+        routed_by: None,
+    }
 }
 
 fn query(cache: &mut Cache, tags: &[&str]) -> Option<Reply> {

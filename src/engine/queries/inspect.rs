@@ -33,7 +33,7 @@ impl<H: Host> Engine<H> {
         let texts = |texts: Vec<String>| Value::List(texts.into_iter().map(Value::Text).collect());
         Reply::Value(Value::map(vec![
             ("key", Value::Text(String::from_utf8_lossy(key.as_bytes()).into_owned())),
-            ("cached", Value::Bool(bytes.is_some())),
+            ("cached", if store.reaches(key.as_bytes()) { Value::Bool(bytes.is_some()) } else { Value::Nil }),
             ("ttl_ms", left_ms.filter(|_| bytes.is_some()).map_or(Value::Nil, Value::from)),
             ("bytes", number(bytes.unwrap_or_default())),
             ("stale", Value::Bool(bytes.is_some() && !may_serve)),

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::cache::canonical::{write_hex, write_string};
+use crate::cache::slot::Slot;
 use crate::cache::{Error, ErrorKind, Lsn, Ttl};
 use crate::engine::host::Host;
 use crate::engine::{Engine, Store};
@@ -26,6 +27,8 @@ pub struct Asked {
     pub source: Option<String>,
     /// The position in the write-ahead log that the result must reach.
     pub min_lsn: Option<Lsn>,
+    /// Which argument a cluster routes it by, where that is not the one of the command under way.
+    pub routed_by: Option<Vec<u8>>,
 }
 
 impl Asked {
@@ -109,7 +112,10 @@ impl Request {
 impl<H: Host> Engine<H> {
     /// What `asked` means. `NOPERM` where the setting `query` forbids it, `ERR` for a name that was not defined.
     pub fn request(&mut self, store: impl Store, asked: &Asked) -> Result<Request, Error> {
-        let slot_tag = self.tag_here(store);
+        let slot_tag = match &asked.routed_by {
+            Some(word) if store.is_node() => Slot::of(word).tag(),
+            _ => self.tag_here(store),
+        };
         let settings = self.settings.get();
         self.may_query(&asked.what)?;
         let source = asked.source.as_deref().map_or(Ok(0), |name| self.sources.named(name))?;
