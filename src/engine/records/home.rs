@@ -135,7 +135,9 @@ impl<H: Host> Engine<H> {
         let tag = name.and_then(|name| name.find('{').map(|start| name.get(start..).unwrap_or_default()));
         // The tag of a query's entry is that of its own slot.
         let is_record = name.is_some_and(|name| !name.starts_with("@query:") && !name.starts_with("@sql:"));
-        is_record && tag.is_some_and(|tag| self.home_tag().is_empty() || !tag.starts_with(self.home_tag()))
+        let is_away = |tag: &str| self.home_tag().is_empty() || !tag.starts_with(self.home_tag());
+        // Before its own mark has been sought nobody knows which are its own.
+        self.records.home.is_sought && is_record && tag.is_some_and(is_away)
     }
 
     /// Whether `key` is one of the module's own: a record, or a query's entry, which has a stamp of its own.

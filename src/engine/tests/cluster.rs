@@ -15,6 +15,7 @@ const ROW: &str = r#"{"v":1}"#;
 fn node() -> Cache {
     let mut cache = Cache::new();
     cache.store.join_cluster();
+    cache.engine.seek_home(&cache.store);
     cache.add(table());
     cache
 }

@@ -1,5 +1,7 @@
 //! One node of a cluster: a server that runs, stands still or is down.
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::support::process;
@@ -63,7 +65,9 @@ impl Node {
     /// Ends its process without a chance to say goodbye.
     pub fn kill(&mut self) {
         if let State::Runs(server) | State::StandsStill(server) = self.take() {
+            let file = server.folder().join("nodes.conf");
             self.state = State::Down(Some(Box::new(server.crash())));
+            forget_shards(&file);
         }
     }
 
@@ -93,4 +97,15 @@ impl Node {
     fn take(&mut self) -> State {
         std::mem::replace(&mut self.state, State::Down(None))
     }
+}
+
+/// Takes out of a node's file what shard each node is of: after replicas have joined Valkey 8.0 may have that wrong, and then does not start
+/// with it (its issue 2171). It finds out anew.
+fn forget_shards(file: &Path) {
+    let text = fs::read_to_string(file).unwrap();
+    let lines = text.lines().map(|line| match line.split_once(",shard-id=") {
+        Some((before, after)) => before.to_owned() + after.trim_start_matches(|c: char| c.is_ascii_hexdigit()),
+        None => line.to_owned(),
+    });
+    fs::write(file, lines.map(|line| line + "\n").collect::<String>()).unwrap();
 }
