@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use support::process::{freeze, kill};
 use support::watched::{
-    await_freshness, await_name, gaps, health, is_cached, listening, name_of, start_listening, watch, MODES, UNTOLD,
+    await_freshness, await_name, gaps, health, is_cached, listening, name_of, start_listening, watch, FEEDS, MODES,
+    UNTOLD,
 };
 use support::{eventually, on_every_server, Client, Database, Kind, Lock, Postgres, Reply, Server, FOREVER_MS};
 
@@ -240,23 +241,25 @@ fn saved_entries_of_a_watched_table_are_not_served_after_a_restart() {
 }
 
 /// Two servers that listen, the second a replica of the first, with a watched row in both.
-fn master_and_replica(kind: &Kind, database: &Database<'_>) -> (Server, Server) {
-    let master = listening(kind, database, "notify");
+fn master_and_replica(kind: &Kind, database: &Database<'_>, mode: &str) -> (Server, Server) {
+    let master = listening(kind, database, mode);
     let mut client = master.client();
     watch(&mut client, "users");
     cache(&mut client, &user(1));
-    // What a replica copies is in doubt for as long as that.
-    let replica = start_listening(Server::setup(kind).on(database).setting("max_staleness_ms", "2000"));
+    let replica = listening(kind, database, mode);
     let mut second = replica.client();
     second.call(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
-    eventually("the entry is copied", || {
-        let hits = second.figure("hits");
-        second.read("users", &user(1));
-        (second.figure("hits") > hits).then_some(())
-    });
-    // From now on what it doubts stays in doubt, and it goes on relying on its listener, however slow the test is.
-    second.set("max_staleness_ms", FOREVER_MS);
+    await_hit(&mut second);
     (master, replica)
+}
+
+/// Waits until row 1 is answered from the cache. What a replica copies is in doubt until its master has said how far it is.
+fn await_hit(client: &mut Client) {
+    eventually("row 1 is a hit", || {
+        let hits = client.figure("hits");
+        client.read("users", &user(1));
+        (client.figure("hits") > hits).then_some(())
+    });
 }
 
 #[test]
@@ -264,7 +267,7 @@ fn a_promoted_replica_starts_anew() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
         database.with_users(5);
-        let (_master, replica) = master_and_replica(&kind, &database);
+        let (_master, replica) = master_and_replica(&kind, &database, "notify");
         let mut second = replica.client();
         second.call(&["REPLICAOF", "NO", "ONE"]);
         assert_eq!(gaps(&mut second, "promoted"), 1);
@@ -277,19 +280,55 @@ fn a_promoted_replica_starts_anew() {
 #[test]
 fn a_replica_does_not_serve_what_it_was_told_is_out_of_date() {
     on_every_server(|kind| {
-        let database = Postgres::shared().database();
-        database.with_users(5);
-        let (master, replica) = master_and_replica(&kind, &database);
-        let (mut client, mut second) = (master.client(), replica.client());
-        // The master cannot tell it any more: its own listener has to do.
-        freeze(master.pid());
-        database.execute("UPDATE users SET name = 'new' WHERE id = 1; DELETE FROM users WHERE id = 2");
-        await_name(&mut second, "users", &user(1), "new");
-        for _ in 0..20 {
+        for mode in FEEDS {
+            let database = Postgres::shared().database();
+            database.with_users(5);
+            let (master, replica) = master_and_replica(&kind, &database, mode);
+            let mut second = replica.client();
+            // The master cannot tell it any more: its own listener has to do.
+            freeze(master.pid());
+            database.execute("UPDATE users SET name = 'new' WHERE id = 1; DELETE FROM users WHERE id = 2");
+            await_name(&mut second, "users", &user(1), "new");
+            let hits = second.figure("hits");
+            for _ in 0..20 {
+                assert_eq!(name_of(&second.read("users", &user(1))), "new");
+            }
+            assert_eq!(second.figure("hits"), hits, "the master still holds what was before");
+            kill(master.pid(), libc::SIGCONT);
+            await_name(&mut master.client(), "users", &user(1), "new");
+            await_hit(&mut second);
             assert_eq!(name_of(&second.read("users", &user(1))), "new");
         }
+    });
+}
+
+/// The link between them stands still for longer than `max_staleness_ms`, and the replica has missed notices meanwhile.
+#[test]
+fn what_a_replica_has_missed_is_not_served_until_its_master_has_spoken() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(5);
+        let (master, replica) = master_and_replica(&kind, &database, "notify");
+        let mut second = replica.client();
+        second.set("max_staleness_ms", "300");
+        freeze(master.pid());
+        freeze(replica.pid());
+        let listeners = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                         WHERE datname = current_database() AND application_name = 'pgcache/notices'";
+        assert!(database.number(listeners) > 0);
+        database.execute("UPDATE users SET name = 'new' WHERE id = 1");
+        kill(replica.pid(), libc::SIGCONT);
+        eventually("the replica has noticed the gap", || (gaps(&mut second, "reconnected") > 0).then_some(()));
+        await_freshness(&mut second, "live");
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(900) {
+            assert_eq!(name_of(&second.read("users", &user(1))), "new");
+        }
+        second.set("max_staleness_ms", FOREVER_MS);
         kill(master.pid(), libc::SIGCONT);
-        await_name(&mut client, "users", &user(1), "new");
+        await_name(&mut master.client(), "users", &user(1), "new");
+        await_hit(&mut second);
+        assert_eq!(name_of(&second.read("users", &user(1))), "new");
     });
 }
 

@@ -48,12 +48,18 @@ impl PgSnapshot {
     pub fn has_ended(&self, xid: u64) -> bool {
         xid < self.xmin || (xid < self.xmax && self.running.binary_search(&xid).is_err())
     }
+
+    /// Whether every transaction that had ended in `other` had ended in this one.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.xmax >= other.xmax && self.running.iter().all(|xid| !other.has_ended(*xid))
+    }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn snapshot(text: &str) -> PgSnapshot {
         text.parse().unwrap()
@@ -67,5 +73,29 @@ mod tests {
         for text in ["", "5", "5:6", "a:5:", "5:6:x"] {
             assert_eq!(text.parse::<PgSnapshot>(), Err(()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_snapshot_covers_one_in_which_no_more_had_ended() {
+        assert!(snapshot("5:9:5,7").covers(&snapshot("5:9:5,7")), "itself");
+        assert!(snapshot("7:9:7").covers(&snapshot("5:9:5,7")) && snapshot("7:12:7,10").covers(&snapshot("5:9:5,7")));
+        assert!(!snapshot("5:9:5,7").covers(&snapshot("7:9:7")), "5 had ended there");
+        assert!(!snapshot("9:9:").covers(&snapshot("10:10:")) && !snapshot("5:12:5").covers(&snapshot("9:9:")));
+    }
+
+    proptest! {
+        #[test]
+        fn covering_is_what_each_transaction_says(ours in any_snapshot(), theirs in any_snapshot()) {
+            let is_behind = (0..30).any(|xid| theirs.has_ended(xid) && !ours.has_ended(xid));
+            prop_assert_eq!(ours.covers(&theirs), !is_behind);
+        }
+    }
+
+    /// The last one before `xmax` has always ended, as PostgreSQL has it.
+    fn any_snapshot() -> impl Strategy<Value = PgSnapshot> {
+        (0_u64..20, proptest::collection::btree_set(0_u64..20, 0..5)).prop_map(|(xmax, running)| {
+            let running: Vec<u64> = running.into_iter().filter(|xid| xid + 1 < xmax).collect();
+            PgSnapshot { xmin: running.first().copied().unwrap_or(xmax), xmax, running }
+        })
     }
 }

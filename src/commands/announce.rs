@@ -1,4 +1,5 @@
-//! `PGCACHE.ANNOUNCE hooks|queries <sha256>|none`: what a master tells its replicas. Nobody else may send it.
+//! `PGCACHE.ANNOUNCE hooks|queries|query-changes <sha256>|none` and `PGCACHE.ANNOUNCE progress <progress and source>`: what a master tells
+//! its replicas. Nobody else may send it.
 
 use crate::cache::{Error, ErrorKind, Reply};
 use crate::engine::records::announcements;
@@ -17,11 +18,11 @@ impl Command for Announce {
         flags: c"admin",
         categories: c"admin dangerous",
         accesses: &[],
-        summary: c"Tells replicas which hooks and queries are their master's; sent by masters alone",
-        complexity: c"O(N) for N hooks or queries",
+        summary: c"Tells replicas which hooks and queries are their master's, and how far it has applied changes; sent by masters alone",
+        complexity: c"O(N) for N hooks or queries, or N keys that await removal",
         arguments: &[
-            Argument::required(c"hooks|queries|query-changes", ArgumentKind::Text),
-            Argument::required(c"sha256", ArgumentKind::Text),
+            Argument::required(c"hooks|queries|query-changes|progress", ArgumentKind::Text),
+            Argument::required(c"said", ArgumentKind::Text),
         ],
     };
 
@@ -34,9 +35,13 @@ impl Command for Announce {
         if !ctx.flags().is_from_master() {
             return Error::new(ErrorKind::Denied, "only a master sends PGCACHE.ANNOUNCE, to its replicas").into();
         }
-        let name = RecordName::named(arguments.required(0));
+        let (subject, said) = (arguments.required(0), arguments.required(1));
         // What a later version may say more is none of an error.
-        if let Some((name, said)) = name.zip(announcements::said(arguments.required(1))) {
+        if subject == announcements::PROGRESS.as_bytes() {
+            if let Some((progress, source)) = announcements::progress(said) {
+                module::with(|engine| engine.progress_announced(ctx, progress, source));
+            }
+        } else if let Some((name, said)) = RecordName::named(subject).zip(announcements::said(said)) {
             module::with(|engine| engine.record_announced(ctx, name, said));
         }
         Reply::Ok.into()

@@ -319,6 +319,7 @@ impl<H: Host> Engine<H> {
     pub fn role_changed(&mut self, store: impl Store) {
         self.keyspace_flushed();
         self.records.forget_words();
+        self.freshness.leases.forget_words();
         self.forget_home();
         if store.is_replica() {
             self.suspect_what_is_behind(store);
@@ -374,7 +375,6 @@ impl<H: Host> Engine<H> {
                     self.key_of_node_changed(store, key);
                 }
                 self.epoch_key_changed(store, key);
-                self.pending_key_changed(store, key);
                 self.record_key_changed(store, key);
             }
         }

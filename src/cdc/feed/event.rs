@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::cache::{Gap, Lsn, Notice, PgSnapshot};
+use crate::cache::{Gap, Lsn, Notice, PgSnapshot, Progress};
 
 /// What the threads that listen to a source tell. Each tells it in the order in which it happened.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub enum FeedEvent {
         sent: Instant,
         /// The position in the write-ahead log up to which every commit has been told, where the feed knows it.
         lsn: Option<Lsn>,
+        /// How far the server was at a moment between then and now, all of which has been told; `None`: nobody knows.
+        progress: Option<Progress>,
     },
     /// Every commit up to this position in the write-ahead log has been told.
     Applied(Lsn),

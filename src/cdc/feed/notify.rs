@@ -7,7 +7,7 @@ use super::beats::{Beat, Beats};
 use super::queue_usage::QueueUsage;
 use super::server_identity::{FormerServer, ServerIdentity};
 use super::trust::Trust;
-use crate::cache::{Error, Gap, Notice, PgSnapshot, Relation};
+use crate::cache::{Error, Gap, Notice, PgSnapshot, Progress, Relation};
 use crate::cdc::connection::FeedConnection;
 use crate::cdc::feed::{Feed, FeedEvent, Tell};
 use crate::cdc::known::Known;
@@ -110,7 +110,7 @@ impl Feed for Notify {
             tell(FeedEvent::Opened { gap });
         }
         let gap = session.trust.settle(&mut session.connection, max_staleness, &mut batch)?;
-        batch.tell(session.usage.is_crowded() || session.trust.is_in_doubt(), tell);
+        batch.tell(session.identity.started(), session.usage.is_crowded() || session.trust.is_in_doubt(), tell);
         gap.into_iter().for_each(|gap| tell(FeedEvent::Gap(gap)));
         session.trust.tell(tell);
         Ok(())
@@ -252,7 +252,7 @@ impl ReceivedNotices {
     }
 
     /// While the queue of notifications is crowded, notices may be left out: then a heartbeat proves nothing.
-    fn tell(self, is_crowded: bool, tell: &mut Tell<'_>) {
+    fn tell(self, started: &str, is_crowded: bool, tell: &mut Tell<'_>) {
         if !self.notices.is_empty() {
             tell(FeedEvent::Notices { xid: None, notices: self.notices });
         }
@@ -260,7 +260,8 @@ impl ReceivedNotices {
             tell(FeedEvent::Gap(Gap::Unreadable));
         }
         if let Some(Beat { sent, lsn, .. }) = self.beat.filter(|_| !is_crowded) {
-            tell(FeedEvent::Beat { sent, lsn });
+            let progress = lsn.map(|lsn| Progress::to_position(started, lsn));
+            tell(FeedEvent::Beat { sent, lsn, progress });
         }
     }
 }

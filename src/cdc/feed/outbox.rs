@@ -8,7 +8,7 @@ use super::positions::Positions;
 use super::server_identity::{FormerServer, ServerIdentity};
 use super::trim::Trim;
 use super::watermark::Watermark;
-use crate::cache::{Error, Gap, Notice};
+use crate::cache::{Error, Gap, Notice, PgSnapshot, Progress};
 use crate::cdc::connection::FeedConnection;
 use crate::cdc::feed::{Feed, FeedEvent, Tell};
 use crate::cdc::in_doubt::InDoubt;
@@ -147,7 +147,7 @@ impl Outbox {
         let Some(session) = &mut self.session else { return };
         let gap = session.pending.take().or(gap);
         session.tell_gap(gap, &mut self.former, tell);
-        session.beat(sent, tell);
+        session.beat(sent, None, tell);
         session.due = Instant::now() + (max_staleness / 8).clamp(ABSENT_PAUSE.0, ABSENT_PAUSE.1);
     }
 
@@ -160,7 +160,7 @@ impl Outbox {
             return Ok(());
         }
         watermark.confirm(sent);
-        session.beat(sent, tell);
+        session.beat(sent, Some(watermark.snapshot()), tell);
         session.rest();
         session.trim.if_due(&mut session.connection)
     }
@@ -202,8 +202,8 @@ impl Outbox {
             rows = poll::more(&mut session.connection, before, watermark.snapshot(), last)?;
         }
         session.is_quiet = self.watermark.as_ref().is_some_and(|before| before.snapshot() == watermark.snapshot());
+        session.beat(sent, Some(watermark.snapshot()), tell);
         self.watermark = Some(watermark);
-        session.beat(sent, tell);
         session.rest();
         session.trim.if_due(&mut session.connection)
     }
@@ -250,10 +250,12 @@ impl Polling {
         }
     }
 
-    fn beat(&mut self, sent: Instant, tell: &mut Tell<'_>) {
+    /// Tells that what is visible in `snapshot` has been told; `None`: there is no outbox.
+    fn beat(&mut self, sent: Instant, snapshot: Option<&PgSnapshot>, tell: &mut Tell<'_>) {
         if self.last_beat.is_none_or(|last| last.elapsed() >= BEAT_PAUSE) {
             self.last_beat = Some(Instant::now());
-            tell(FeedEvent::Beat { sent, lsn: self.positions.told });
+            let progress = snapshot.map(|snapshot| Progress::to_snapshot(self.identity.started(), snapshot.clone()));
+            tell(FeedEvent::Beat { sent, lsn: self.positions.told, progress });
         }
     }
 

@@ -168,7 +168,7 @@ fn barrier(cache: &mut Cache, timeout_ms: Option<u64>) -> String {
 fn beat(cache: &mut Cache, is_later: bool) {
     let hour = Duration::from_secs(3600);
     let sent = if is_later { Instant::now() + hour } else { beginning() };
-    cache.feed(FeedEvent::Beat { sent, lsn: None });
+    cache.feed(FeedEvent::Beat { sent, lsn: None, progress: None });
 }
 
 #[test]

@@ -29,6 +29,11 @@ impl BulkInvalidations {
         self.last
     }
 
+    /// Whether tables may be left that have not followed the last one.
+    pub fn is_due(&self) -> bool {
+        self.is_due
+    }
+
     /// Whether `table` has to start a new epoch.
     pub fn hit(&self, table: &Table) -> bool {
         // Every hit asks, and nearly always the table is later than any drop.
@@ -89,12 +94,11 @@ impl<H: Host> Engine<H> {
     }
 
     /// This server has become a replica, whose tables follow their master's records. Those that had not followed the last mass
-    /// drop may show what it has ended until the master's word has come, as it does within `max_staleness_ms`.
+    /// drop may show what it has ended until the master's word has come.
     pub fn suspect_what_is_behind(&mut self, store: impl Store) {
-        let until_ms = store.monotonic_ms() + self.settings.get().max_staleness.as_millis() as u64;
         for table in self.catalog.tables.all() {
             if self.catalog.bulk_invalidations.hit(&table) {
-                self.freshness.pending_invalidations.add_source(table.source, until_ms);
+                self.freshness.pending_invalidations.add_source(table.source, store.monotonic_ms());
                 self.follow_later_record(store, &table);
             }
         }

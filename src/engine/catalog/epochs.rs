@@ -232,10 +232,13 @@ impl<H: Host> Engine<H> {
             if !is_about_everything && self.epoch_key(&table.name) != key {
                 continue;
             }
-            table.recorded_ms.set(store.monotonic_ms());
             if let Some(epoch) = self.saved_epoch(store, &table.name).filter(|epoch| Some(*epoch) != table.epoch) {
                 self.loads.flights.supersede_table(table.id);
-                self.replace_table(store, &table, Arc::clone(&table.definition), Some(epoch));
+                let table = self.replace_table(store, &table, Arc::clone(&table.definition), Some(epoch));
+                // What was doubted under its keys of before is in doubt under those of now.
+                if table.definition.is_watched {
+                    self.freshness.pending_invalidations.add_table(&table, store.monotonic_ms());
+                }
             }
         }
     }

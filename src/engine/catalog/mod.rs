@@ -15,6 +15,7 @@ use bulk_invalidation::BulkInvalidations;
 use tables::Tables;
 
 use crate::cache::alias::Aliases;
+use crate::engine::Table;
 
 /// Tables, names and epochs.
 #[derive(Debug, Default)]
@@ -37,5 +38,15 @@ impl Catalog {
     /// The keyspace may have lost the records of the tables' epochs.
     pub fn lose_epochs(&mut self) {
         self.epochs_are_due = true;
+    }
+
+    /// Whether a mass drop was told that `table` has not followed.
+    pub fn is_dropped(&self, table: &Table) -> bool {
+        self.bulk_invalidations.hit(table)
+    }
+
+    /// Whether all tables have followed what was dropped, and their records say so.
+    pub fn is_recorded(&self) -> bool {
+        !self.epochs_are_due && !self.bulk_invalidations.is_due()
     }
 }

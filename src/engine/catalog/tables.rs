@@ -50,8 +50,6 @@ pub struct Table {
     pub described_ms: Cell<u64>,
     /// When the catalog was asked for this definition: what it was asked before is out of date.
     pub asked: Cell<Instant>,
-    /// When the record of its epoch last came from a master, on the same clock.
-    pub recorded_ms: Cell<u64>,
     lookups: RefCell<Vec<Rc<Lookup>>>,
 }
 
@@ -192,7 +190,6 @@ impl Tables {
         let mut new = table(old.id, resolved, old.non_unique.epoch());
         new.last_epoch = new.epoch.max(old.last_epoch);
         let new = Rc::new(new);
-        new.recorded_ms.set(old.recorded_ms.get());
         new.asked.set(old.asked.get());
         self.enter(&new);
         for known in self.by_name.values_mut().filter(|known| known.id == old.id) {
@@ -313,7 +310,6 @@ fn table(id: u64, resolved: Resolved<'_>, last_loose: u64) -> Table {
         drop,
         described_ms: Cell::new(now.monotonic_ms),
         asked: Cell::new(beginning()),
-        recorded_ms: Cell::new(0),
         lookups: RefCell::default(),
     }
 }

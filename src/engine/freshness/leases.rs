@@ -2,10 +2,11 @@
 
 use crate::cache::invisible::InvisibleTransactions;
 use crate::cache::lease::{Lease, LeaseStatus};
-use crate::cache::{Gap, Lsn};
+use crate::cache::{Gap, Lsn, Progress};
 use crate::cdc::InDoubt;
 use crate::clock::monotonic_ms_of;
 use crate::engine::catalog::sources::ActiveSource;
+use crate::engine::freshness::masters_word::MastersWord;
 use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
 use crate::settings::{Invalidation, OnGap};
@@ -32,6 +33,10 @@ pub struct SourceFreshness {
     pub lease: Lease,
     /// The position in the write-ahead log up to which every change was applied here; `None`: nobody knows.
     pub applied: Option<Lsn>,
+    /// How far every change was applied here, where replicas have not been told.
+    pub untold: Option<Progress>,
+    /// On a replica: how far its master has applied them.
+    pub word: MastersWord,
     /// Whether a session listens now.
     pub is_open: bool,
     /// Why the last session ended or could not be opened, until one is live.
@@ -55,6 +60,8 @@ impl Leases {
             mode,
             lease: Lease::default(),
             applied: None,
+            untold: None,
+            word: MastersWord::default(),
             is_open: false,
             reason: None,
             told: (LeaseStatus::Connecting, 0),
@@ -74,6 +81,11 @@ impl Leases {
     /// That of one source.
     pub fn get_mut(&mut self, source: SourceIndex) -> Option<&mut SourceFreshness> {
         self.sources.get_mut(source)
+    }
+
+    /// The server has another master now, another data set of its master's, or none.
+    pub fn forget_words(&mut self) {
+        self.sources.iter_mut().for_each(|known| known.word.forget());
     }
 
     /// How many sources are known.
@@ -136,9 +148,13 @@ impl<H: Host> Engine<H> {
                     self.gap(store, source, gap);
                 }
             }
-            FeedEvent::Beat { sent, lsn } => {
+            FeedEvent::Beat { sent, lsn, progress } => {
                 freshness.lease.beat(monotonic_ms_of(sent));
                 freshness.applied = freshness.applied.max(lsn);
+                freshness.untold = progress.clone();
+                if let Some(progress) = progress.filter(|_| store.is_replica()) {
+                    freshness.word.beat(monotonic_ms_of(sent), progress);
+                }
                 // What kept the source from being live is over, also where its lease did not run out meanwhile.
                 freshness.reason = None;
                 self.pass_barriers(source, sent);
@@ -201,13 +217,12 @@ impl<H: Host> Engine<H> {
         let Some(freshness) = self.freshness.leases.get_mut(source) else { return };
         freshness.lease.gap(cause);
         // Another server, or another timeline, has positions of its own.
-        freshness.applied = None;
+        (freshness.applied, freshness.untold) = (None, None);
+        freshness.word.ask_anew();
         self.counters.gaps += u64::from(cause != Gap::Connected);
         log_gap(self.sources.name(source), cause);
         if store.is_replica() {
-            // The master has a listener of its own; its announcement arrives by then.
-            let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
-            self.freshness.pending_invalidations.add_source(source, store.monotonic_ms() + patience_ms);
+            self.freshness.pending_invalidations.add_source(source, store.monotonic_ms());
         }
         self.drop_watched(source);
     }

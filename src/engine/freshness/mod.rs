@@ -3,6 +3,7 @@
 pub mod availability;
 pub mod leases;
 pub mod listening;
+pub mod masters_word;
 pub mod notices;
 pub mod pending_invalidations;
 pub mod positions;

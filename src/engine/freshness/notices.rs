@@ -76,12 +76,12 @@ impl<H: Host> Engine<H> {
         tables.iter().for_each(|table| self.drop_table(store, table));
     }
 
-    /// Ends the epoch of `table`. On a replica its master does; until its record comes nothing is served.
+    /// Ends the epoch of `table`. On a replica its master does; until its word comes nothing is served.
     pub fn drop_table(&mut self, store: impl Store, table: &Rc<Table>) {
         self.touch_table(table);
         if store.is_replica() {
             self.counters.superseded += self.loads.flights.supersede_table(table.id) as u64;
-            self.freshness.pending_invalidations.add_table(table.id, store.monotonic_ms());
+            self.freshness.pending_invalidations.add_table(table, store.monotonic_ms());
         } else {
             self.start_epoch(store, table);
         }

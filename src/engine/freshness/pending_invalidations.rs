@@ -11,21 +11,14 @@ use crate::workers::SourceIndex;
 /// More keys than this are too many to remember: then the whole source is in doubt for a while.
 const MAX_KEYS: usize = 100_000;
 
-/// One key in doubt.
-#[derive(Debug, Clone, Copy)]
-struct PendingInvalidation {
-    since_ms: u64,
-    /// Whether the entry has gone since, or was not there to begin with.
-    is_gone: bool,
-}
-
-/// Everything in doubt.
+/// Everything in doubt, each since a moment on the clock that only goes forward, in milliseconds.
 #[derive(Debug, Default)]
 pub struct PendingInvalidations {
-    keys: HashMap<Box<[u8]>, PendingInvalidation>,
-    /// Tables by their number, with when a mass drop of each was told.
-    tables: HashMap<u64, u64>,
-    /// Until when each source is in doubt as a whole.
+    /// Keys, each with its source.
+    keys: HashMap<Box<[u8]>, (SourceIndex, u64)>,
+    /// Tables by their number, with their source: a mass drop of each was told.
+    tables: HashMap<u64, (SourceIndex, u64)>,
+    /// Sources as a whole.
     sources: HashMap<SourceIndex, u64>,
 }
 
@@ -43,13 +36,29 @@ impl PendingInvalidations {
     }
 
     /// `table` was dropped as a whole at `now_ms`, by another's word.
-    pub fn add_table(&mut self, id: u64, now_ms: u64) {
-        self.tables.insert(id, now_ms);
+    pub fn add_table(&mut self, table: &Table, now_ms: u64) {
+        self.tables.insert(table.id, (table.source, now_ms));
     }
 
-    /// Everything of a source is in doubt until then.
-    pub fn add_source(&mut self, source: SourceIndex, until_ms: u64) {
-        self.sources.insert(source, until_ms);
+    /// Everything of a source is in doubt since `now_ms`.
+    pub fn add_source(&mut self, source: SourceIndex, now_ms: u64) {
+        self.sources.insert(source, now_ms);
+    }
+
+    /// What stands under `key`, of a table of `source`, is in doubt since `now_ms`.
+    fn add_key(&mut self, source: SourceIndex, key: &[u8], now_ms: u64) {
+        if self.keys.len() >= MAX_KEYS {
+            self.add_source(source, now_ms);
+        } else {
+            self.keys.insert(key.into(), (source, now_ms));
+        }
+    }
+
+    /// Ends what is settled: what of a source was in doubt at a moment.
+    fn settle(&mut self, is_settled: impl Fn(SourceIndex, u64) -> bool) {
+        self.keys.retain(|_, (source, since_ms)| !is_settled(*source, *since_ms));
+        self.tables.retain(|_, (source, since_ms)| !is_settled(*source, *since_ms));
+        self.sources.retain(|source, since_ms| !is_settled(*source, *since_ms));
     }
 
     /// Forgets everything: a master removes what is out of date by itself.
@@ -68,7 +77,7 @@ impl<H: Host> Engine<H> {
             Ok(()) if !store.is_replica() => {}
             Err(Refusal::Refused) => log::warn!("the server refused to remove an entry of {}", table.name),
             Ok(()) | Err(Refusal::Paused | Refusal::NotMaster | Refusal::Elsewhere) => {
-                self.pending(store, table.source, key, !stands)
+                self.freshness.pending_invalidations.add_key(table.source, key, store.monotonic_ms());
             }
         }
     }
@@ -85,70 +94,35 @@ impl<H: Host> Engine<H> {
         if self.freshness.pending_invalidations.keys.len() >= MAX_KEYS {
             self.drop_everything();
         } else {
-            let arrival = PendingInvalidation { since_ms: store.monotonic_ms(), is_gone: false };
-            self.freshness.pending_invalidations.keys.insert(key.into(), arrival);
-        }
-    }
-
-    fn pending(&mut self, store: impl Store, source: SourceIndex, key: &[u8], is_gone: bool) {
-        let now_ms = store.monotonic_ms();
-        if self.freshness.pending_invalidations.keys.len() >= MAX_KEYS {
-            let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
-            self.freshness.pending_invalidations.add_source(source, now_ms + patience_ms);
-        } else {
-            self.freshness
-                .pending_invalidations
-                .keys
-                .insert(key.into(), PendingInvalidation { since_ms: now_ms, is_gone });
-        }
-    }
-
-    /// The master has written or removed `key`. A value that it stored a moment ago may be older than our notice; once
-    /// `max_staleness_ms` has passed, it has either heard the notice or stopped storing.
-    pub fn pending_key_changed(&mut self, store: impl Store, key: &[u8]) {
-        let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
-        let Some(pending) = self.freshness.pending_invalidations.keys.get_mut(key) else { return };
-        let stands = store.read(&store.key(key), |stored| stored != Stored::Nothing);
-        if !stands {
-            pending.is_gone = true;
-        } else if store.monotonic_ms() > pending.since_ms + patience_ms {
-            self.freshness.pending_invalidations.keys.remove(key);
+            // Whose it is nobody asks: it is removed in the next tick.
+            self.freshness.pending_invalidations.add_key(0, key, store.monotonic_ms());
         }
     }
 
     /// Ends the doubts that have been settled: on a master that may write again by removing what was doubted, on a
-    /// replica once the master's word has come.
+    /// replica once its master's word has come.
     pub fn settle_pending_invalidations(&mut self, store: impl Store) {
         if self.freshness.pending_invalidations.is_empty() {
             return;
         }
         if store.is_replica() {
-            self.settle_on_replica(store.monotonic_ms());
+            let leases = &self.freshness.leases;
+            let is_said = |source, since_ms| leases.get(source).is_none_or(|known| known.word.covers(since_ms));
+            self.freshness.pending_invalidations.settle(is_said);
         } else if !store.is_paused() {
-            for key in std::mem::take(&mut self.freshness.pending_invalidations.keys).into_keys() {
-                // A refusal here means that the entry has gone already, or that the next pause began: asked again then.
-                if store.remove(&store.key(&key)) == Err(Refusal::Paused) {
-                    self.freshness
-                        .pending_invalidations
-                        .keys
-                        .insert(key, PendingInvalidation { since_ms: store.monotonic_ms(), is_gone: false });
-                }
-            }
-            self.freshness.pending_invalidations.tables.clear();
-            self.freshness.pending_invalidations.sources.clear();
+            self.remove_pending(store);
         }
     }
 
-    fn settle_on_replica(&mut self, now_ms: u64) {
-        let patience_ms = self.settings.get().max_staleness.as_millis() as u64;
-        let is_old = |since_ms: u64| now_ms > since_ms + patience_ms;
-        self.freshness.pending_invalidations.keys.retain(|_, pending| !(pending.is_gone && is_old(pending.since_ms)));
-        self.freshness.pending_invalidations.sources.retain(|_, until_ms| now_ms < *until_ms);
-        let tables = &self.catalog.tables;
-        self.freshness.pending_invalidations.tables.retain(|id, since_ms| {
-            // The master's record may have come a little before our own notice.
-            let is_recorded = tables.by_id(*id).is_none_or(|table| table.recorded_ms.get() + patience_ms >= *since_ms);
-            !(is_recorded && is_old(*since_ms))
-        });
+    fn remove_pending(&mut self, store: impl Store) {
+        let pending = std::mem::take(&mut self.freshness.pending_invalidations);
+        for (key, (source, _)) in pending.keys {
+            // A refusal here means that the entry has gone already, or that the next pause began: asked again then.
+            if store.remove(&store.key(&key)) == Err(Refusal::Paused) {
+                self.freshness.pending_invalidations.add_key(source, &key, store.monotonic_ms());
+            }
+        }
+        // Some of their keys were too many to remember.
+        pending.sources.into_keys().for_each(|source| self.drop_watched(source));
     }
 }

@@ -47,6 +47,7 @@ impl<H: Host> Engine<H> {
         // A table that was dropped meanwhile has another prefix: its entries are gone, though their bytes may be here.
         if !may_stand(self.suspect_for_ms(table.source, store.monotonic_ms()), grace_ms, error)
             || table.lookup_key_in(own_key).is_none()
+            || self.catalog.is_dropped(&table)
             || self.freshness.pending_invalidations.cover(&table, own_key)
         {
             return None;

@@ -18,12 +18,16 @@ pub struct Records {
     pub(super) home: Home,
     /// When replicas are told everything again, on the clock that only goes forward.
     pub(super) announce_ms: u64,
+    /// When they are told how far changes were applied, on the same clock.
+    pub(super) announce_progress_ms: u64,
 }
 
 impl Records {
     /// Records that nothing is known of yet, sealed by the key in `file`.
     pub fn new(file: KeyFile) -> Self {
-        Self { by_name: Default::default(), signing: Signing::new(file), home: Home::default(), announce_ms: 0 }
+        let by_name = Default::default();
+        let (signing, home) = (Signing::new(file), Home::default());
+        Self { by_name, signing, home, announce_ms: 0, announce_progress_ms: 0 }
     }
 
     /// One of them.
@@ -148,6 +152,7 @@ impl<H: Host> Engine<H> {
     /// The data set is another one: what its records say counts, as far as the master vouches for it.
     pub fn take_over_all(&mut self, store: impl Store) {
         self.records.forget_words();
+        self.freshness.leases.forget_words();
         self.forget_home();
         self.read_hooks(store);
         self.read_definitions(store);

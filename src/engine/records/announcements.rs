@@ -1,9 +1,11 @@
-//! Announcements: a master tells its replicas what its records say, so that they need not believe their keyspace.
+//! Announcements: a master tells its replicas what its records say, so that they need not believe their keyspace, and how far it has
+//! applied changes, so that they know when what they have copied shows them.
 //!
 //! A replica cannot check a seal that was made with the key of another machine. What comes as a command over the replication
 //! link nobody can send who only has the right to write a key.
 
 use crate::cache::seal::Digest;
+use crate::cache::Progress;
 use crate::engine::host::Host;
 use crate::engine::records::name::RecordName;
 use crate::engine::records::record::Said;
@@ -11,6 +13,12 @@ use crate::engine::{Engine, Store};
 
 /// Milliseconds after which everything is said again: replicas of replicas copy themselves unseen.
 const INTERVAL_MS: u64 = 30_000;
+
+/// Milliseconds between two words about how far changes were applied: what a replica doubts it reads through for about as long.
+const PROGRESS_INTERVAL_MS: u64 = 1000;
+
+/// What announces how far changes were applied.
+pub const PROGRESS: &str = "progress";
 
 /// What stands for "there is none".
 const NONE: &str = "none";
@@ -23,6 +31,12 @@ pub fn said(text: &[u8]) -> Option<Said> {
     Digest::from_hex(text).map(Some)
 }
 
+/// Reads how far changes were applied, and of which source; `None`: that is no announcement.
+pub fn progress(text: &[u8]) -> Option<(Progress, &str)> {
+    let (progress, source) = std::str::from_utf8(text).ok()?.split_once(' ')?;
+    Some((progress.parse().ok()?, source))
+}
+
 impl<H: Host> Engine<H> {
     /// Tells replicas what they may not have heard.
     pub fn announce_records(&mut self, store: impl Store, now_ms: u64) {
@@ -31,6 +45,31 @@ impl<H: Host> Engine<H> {
             self.records.announce_again();
         }
         self.announce_news(store);
+        self.announce_progress(store, now_ms);
+    }
+
+    /// Tells replicas how far changes were applied, once all that follows from them stands in what is replicated.
+    fn announce_progress(&mut self, store: impl Store, now_ms: u64) {
+        let is_all_done = self.catalog.is_recorded() && self.freshness.pending_invalidations.is_empty();
+        if now_ms < self.records.announce_progress_ms || !is_all_done || store.may_write().is_err() {
+            return;
+        }
+        self.records.announce_progress_ms = now_ms + PROGRESS_INTERVAL_MS;
+        for (source, active) in self.sources.iter().enumerate() {
+            let untold = self.freshness.leases.get_mut(source).and_then(|known| known.untold.take());
+            if let Some(progress) = untold {
+                store.announce(PROGRESS, &format!("{progress} {}", active.name));
+            }
+        }
+    }
+
+    /// The master's word about how far it has applied the changes of one source.
+    pub fn progress_announced(&mut self, store: impl Store, progress: Progress, source: &str) {
+        let Ok(source) = self.sources.named(source) else { return };
+        if let Some(known) = self.freshness.leases.get_mut(source) {
+            known.word.hear(progress);
+            self.settle_pending_invalidations(store);
+        }
     }
 
     /// Has replicas told everything again: one has connected, and is in the server's list at the next tick.

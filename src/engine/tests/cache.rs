@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crate::cache::key_change::KeyChange;
 use crate::cache::table::{Clock, Column};
 use crate::cache::{
-    outcome, Age, Error, FlightId, Lsn, Notice, PgSnapshot, Relation, Reply, Rule, TableDefinition, Timings, WaiterId,
+    outcome, Age, Error, FlightId, Lsn, Notice, PgSnapshot, Progress, Relation, Reply, Rule, TableDefinition, Timings,
+    WaiterId,
 };
 use crate::clock::beginning;
 use crate::engine::catalog::sources::{ActiveSource, Sources};
@@ -73,7 +74,20 @@ impl Cache {
     /// The same, when all changes up to that position have been told.
     pub fn beat_at(&mut self, lsn: Option<Lsn>) {
         let sent = beginning() + Duration::from_millis(self.now_ms());
-        self.feed(FeedEvent::Beat { sent, lsn });
+        let progress = Some(Progress::to_position("", lsn.unwrap_or_default()));
+        self.feed(FeedEvent::Beat { sent, lsn, progress });
+    }
+
+    /// The master of this replica says that it has applied all changes up to that position.
+    pub fn masters_word(&mut self, lsn: Lsn) {
+        self.engine.progress_announced(&self.store, Progress::to_position("", lsn), "default");
+    }
+
+    /// Time passes, a heartbeat comes back, and the master says that it has applied as much.
+    pub fn await_masters_word(&mut self) {
+        self.pass(10);
+        self.beat();
+        self.masters_word(Lsn::default());
     }
 
     /// The thread that listens tells of something.

@@ -1,8 +1,8 @@
 //! The engine against a model of PostgreSQL: changes, notices, loads, flushes, gaps, roles, expiry and evictions in any order.
 //!
 //! Four things hold whatever happens: no hit is older than a notice that was applied, nobody who was answered is answered with
-//! something older when they ask again, nobody is answered with what is older than the position that they have named, and once everything
-//! has come to rest all readers are told what PostgreSQL holds.
+//! something older when they ask again (unless a replica's master may have heard less), nobody is answered with what is older
+//! than the position that they have named, and once everything has come to rest all readers are told what PostgreSQL holds.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -69,6 +69,8 @@ pub struct Model {
     /// Whether a session listens.
     is_open: bool,
     role: Role,
+    /// Of a replica: all changes up to this one its master has applied.
+    master_at: u64,
     pending: BTreeMap<u64, Pending>,
     /// The oldest state of each row that each client may still see under each of its keys: under one of them it may have
     /// changed before it does under another, until the notice has come.
@@ -96,6 +98,7 @@ impl Model {
             applied: 0,
             is_open: true,
             role: Role::Master,
+            master_at: 0,
             pending: BTreeMap::new(),
             seen: [[[0; KEYS]; ROWS]; CLIENTS],
             answered: BTreeMap::new(),
@@ -166,6 +169,13 @@ impl Model {
         *self.seen_by(client, name) = shown.unwrap_or_default();
     }
 
+    /// Somebody who knows of no later state of `row` puts it into the cache.
+    fn unsee(&mut self, row: usize, state: usize) {
+        self.seen.iter_mut().flat_map(|rows| &mut rows[row]).for_each(|seen| *seen = state.min(*seen));
+        let of_row = self.pending.values_mut().filter(|pending| pending.name.row == row);
+        of_row.for_each(|pending| pending.oldest = state.min(pending.oldest));
+    }
+
     fn seen_by(&mut self, client: usize, name: Name) -> &mut usize {
         &mut self.seen[client][name.row][name.key]
     }
@@ -177,15 +187,14 @@ impl Model {
         }
         let told = self.applied.max(position.unwrap_or_default());
         let oldest = (*self.seen_by(client, name)).max(self.state_at(name.row, told));
+        let oldest_hit = oldest.max(self.oldest_hit(name.row));
         match self.cache.read_from("t", &name.text(), position.map(Lsn)) {
             Read::Waits(number) => {
                 let oldest = oldest.min(self.latest_visible(name.row));
                 self.pending.insert(number, Pending { client, name, oldest });
             }
-            Read::Absent => self.see(client, name, None, oldest.max(self.oldest_hit(name.row)), "a hit"),
-            Read::Hit(text) => {
-                self.see(client, name, Some(&text), oldest.max(self.oldest_hit(name.row)), "a hit");
-            }
+            Read::Absent => self.see(client, name, None, oldest_hit, "a hit"),
+            Read::Hit(text) => self.see(client, name, Some(&text), oldest_hit, "a hit"),
         }
     }
 
@@ -325,10 +334,6 @@ impl Model {
     }
 
     fn pass(&mut self, ms: u64) {
-        // Whatever a replica has missed, its master has heard of by its own means within `max_staleness_ms`.
-        if self.role == Role::Replica {
-            self.hear_record();
-        }
         self.now_ms += ms;
         self.cache.pass(ms);
     }

@@ -1,9 +1,17 @@
 //! Roles of the model's server, what its master tells it, and exchanged data sets.
 
-use super::Model;
+use super::{json, Model, Name, ROWS};
+use crate::cache::Lsn;
 use crate::engine::tests::memory::{Content, Role};
 
 impl Model {
+    /// One that copies a master.
+    pub fn replica(settings: &[&str]) -> Self {
+        let mut model = Self::new(settings);
+        model.set_role(2);
+        model
+    }
+
     /// The server becomes a replica or a master, or is paused.
     pub(super) fn set_role(&mut self, how: u8) {
         let role = match (self.role, how % 3) {
@@ -14,6 +22,8 @@ impl Model {
         };
         let is_told = Role::Replica == role || Role::Replica == self.role;
         self.role = role;
+        // What it copies is what it has: its master has heard as much.
+        self.master_at = self.applied;
         if is_told {
             self.cache.set_role(role);
         } else {
@@ -21,23 +31,47 @@ impl Model {
         }
     }
 
-    /// The master of this replica removes a key, or tells of another epoch.
+    /// The master of this replica starts a new epoch, says how far it is, or stores or removes a key. It may be far behind.
     pub(super) fn follow_master(&mut self, which: usize, how: u8) {
         if self.role != Role::Replica {
             return;
         }
         let keys = self.keys();
-        if how % 4 == 0 {
-            self.hear_record();
-        } else if !keys.is_empty() {
-            let key = &keys[which % keys.len()];
-            self.cache.store.take(key);
-            self.cache.touched(key);
+        match how % 4 {
+            0 => self.hear_record(),
+            1 => self.hear_word(),
+            2 => self.copy(which % ROWS),
+            _ if !keys.is_empty() => self.hear_removal(&keys[which % keys.len()]),
+            _ => {}
+        }
+    }
+
+    fn hear_removal(&mut self, key: &[u8]) {
+        self.cache.store.take(key);
+        self.cache.touched(key);
+    }
+
+    /// The master has applied everything.
+    fn hear_word(&mut self) {
+        self.keys().iter().for_each(|key| self.hear_removal(key));
+        self.master_at = self.change;
+        self.cache.masters_word(Lsn(self.change));
+    }
+
+    /// The master has loaded a row, and knows of no later change of it, which readers here may have seen.
+    fn copy(&mut self, row: usize) {
+        let key = self.cache.cache_key("t", &Name::of(row, 0).text());
+        let state = self.state_at(row, self.master_at);
+        // What it was told of and cannot see yet it does not store.
+        if self.rows[row][state].exists && state <= self.latest_visible(row) {
+            self.cache.store.write(&key, json(row, state).as_bytes());
+            self.cache.touched(&key);
+            self.unsee(row, state);
         }
     }
 
     /// The master has started a new epoch of the table.
-    pub(super) fn hear_record(&mut self) {
+    fn hear_record(&mut self) {
         let record = b"pg_cache:@epoch:t";
         let epoch = 1_700_000_000_000 + 1000 + self.now_ms;
         self.cache.store.write(record, epoch.to_string().as_bytes());

@@ -69,6 +69,39 @@ const ROLES: &[(u32, Step)] = &[
     (1, Fail),
 ];
 
+/// A replica whose master may be far behind.
+const REPLICAS: &[(u32, Step)] = &[
+    (8, Reads),
+    (2, ReadFresh),
+    (4, Changes),
+    (5, Apply),
+    (1, Truncate),
+    (2, Answer),
+    (2, Land),
+    (6, Master),
+    (1, Lose),
+    (1, OpenOrClose),
+    (2, Pass),
+    (3, Beat),
+];
+
+/// The same where changes are told before they are visible.
+const EARLY_REPLICAS: &[(u32, Step)] = &[
+    (8, Reads),
+    (2, ReadFresh),
+    (4, Changes),
+    (5, Apply),
+    (1, Truncate),
+    (2, Answer),
+    (2, Land),
+    (3, Show),
+    (1, Look),
+    (6, Master),
+    (1, Lose),
+    (2, Pass),
+    (3, Beat),
+];
+
 /// Whatever there is.
 const ALL: &[(u32, Step)] = &[
     (8, Reads),
@@ -143,7 +176,10 @@ const BY_LOG_WITH_GRACE: &[&str] =
 const WITH_GRACE: &[&str] = &["default_ttl", "5", "grace", "60", "refresh_ahead_percent", "50"];
 
 fn run(settings: &[&str], steps: &[(Step, u8, u8)]) {
-    let mut model = Model::new(settings);
+    go(Model::new(settings), steps);
+}
+
+fn go(mut model: Model, steps: &[(Step, u8, u8)]) {
     steps.iter().for_each(|(step, which, how)| model.step(*step, *which, *how));
     model.complete_all();
     model.come_to_rest();
@@ -168,6 +204,16 @@ proptest! {
     #[test]
     fn roles_may_change_and_sources_fall_silent(steps in steps(ROLES)) {
         run(WITHOUT_GRACE, &steps);
+    }
+
+    #[test]
+    fn a_master_may_be_behind_its_replica(steps in steps(REPLICAS)) {
+        go(Model::replica(WITHOUT_GRACE), &steps);
+    }
+
+    #[test]
+    fn a_master_may_be_behind_its_replica_before_changes_are_visible(steps in steps(EARLY_REPLICAS)) {
+        go(Model::replica(BY_LOG), &steps);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Masters that become replicas, and the other way round.
 
-use crate::cache::{Gap, Notice, Relation};
+use crate::cache::{Gap, Lsn, Notice, Relation};
 use crate::engine::tests::memory::Role;
+use crate::engine::Store;
 use crate::workers::FeedEvent;
 
 use super::cache::{table, Cache, Read};
@@ -110,21 +111,22 @@ fn a_replica_does_not_serve_what_a_notice_has_named_while_its_master_still_holds
 }
 
 #[test]
-fn what_a_master_stores_just_after_a_notice_may_be_older_than_it() {
+fn what_a_master_stores_before_its_word_may_be_older_than_a_notice() {
     let mut cache = replica();
     cache.changed(1, &[CHANGE]);
     let key = cache.cache_key("t", ID);
     cache.store.write(&key, ROW.as_bytes());
     cache.touched(&key);
+    cache.pass(60_000);
+    cache.beat();
     assert_eq!(cache.read("t", ID), Read::Waits(2));
 }
 
 #[test]
-fn what_a_master_stores_once_max_staleness_has_passed_is_served() {
+fn what_a_master_stores_after_its_word_is_served() {
     let mut cache = replica();
     cache.changed(1, &[CHANGE]);
-    cache.pass(2001);
-    cache.beat();
+    cache.await_masters_word();
     let key = cache.cache_key("t", ID);
     cache.store.write(&key, b"{\"v\":2}");
     cache.touched(&key);
@@ -132,25 +134,81 @@ fn what_a_master_stores_once_max_staleness_has_passed_is_served() {
 }
 
 #[test]
-fn a_doubt_ends_when_the_master_has_removed_the_entry_and_time_has_passed() {
+fn a_masters_word_counts_for_what_was_told_before_the_heartbeat_that_it_has_reached() {
     let mut cache = replica();
+    cache.pass(10);
+    cache.beat_at(Some(Lsn(7)));
     cache.changed(1, &[CHANGE]);
-    for key in cache.store.content().into_keys() {
-        cache.store.take(&key);
-        cache.touched(&key);
-    }
-    cache.tick();
-    assert!(!cache.engine.freshness.pending_invalidations.is_empty(), "a fill of its master may still be on its way");
-    cache.pass(2001);
+    cache.masters_word(Lsn(7));
+    assert_eq!(cache.read("t", ID), Read::Waits(2), "the heartbeat was sent before the change was told");
+    cache.pass(10);
+    cache.beat_at(Some(Lsn(9)));
+    assert!(!cache.engine.freshness.pending_invalidations.is_empty());
+    cache.masters_word(Lsn(8));
+    assert!(!cache.engine.freshness.pending_invalidations.is_empty());
+    cache.masters_word(Lsn(9));
     assert!(cache.engine.freshness.pending_invalidations.is_empty());
 }
 
+/// What a master tells its replicas in a tick of its clock.
+fn announced(cache: &mut Cache) -> Vec<String> {
+    cache.pass(1000);
+    cache.engine.announce_records(&cache.store, (&cache.store).monotonic_ms());
+    cache.store.take_announced().into_iter().map(|(subject, said)| format!("{subject} {said}")).collect()
+}
+
 #[test]
-fn a_doubt_lasts_for_as_long_as_the_master_keeps_the_entry() {
-    let mut cache = replica();
+fn a_master_says_how_far_it_has_applied_changes_once_for_each_heartbeat() {
+    let mut cache = Cache::new();
+    cache.beat_at(Some(Lsn(7)));
+    assert_eq!(announced(&mut cache), ["progress @0/7 default"]);
+    assert_eq!(announced(&mut cache), [""; 0]);
+}
+
+#[test]
+fn a_master_says_nothing_before_all_that_it_was_told_is_removed() {
+    let mut cache = Cache::new();
+    cache.add(table());
+    cache.load("t", ID, ROW);
+    cache.set_role(Role::Paused);
     cache.changed(1, &[CHANGE]);
-    cache.pass(60_000);
-    cache.beat();
+    cache.beat_at(Some(Lsn(7)));
+    assert_eq!(announced(&mut cache), [""; 0]);
+    cache.store.set_role(Role::Master);
+    assert_eq!(announced(&mut cache), ["progress @0/7 default"]);
+    assert!(!cache.stands("t", ID));
+}
+
+#[test]
+fn a_gap_takes_back_what_a_master_has_not_said() {
+    let mut cache = Cache::new();
+    cache.beat_at(Some(Lsn(7)));
+    cache.feed(FeedEvent::Gap(Gap::Overflow));
+    assert_eq!(announced(&mut cache), [""; 0]);
+}
+
+#[test]
+fn too_many_rows_to_remember_in_a_pause_drop_all_watched_tables() {
+    let mut cache = Cache::new();
+    cache.add(table());
+    cache.load("t", r#"{"id":100001}"#, ROW);
+    cache.set_role(Role::Paused);
+    for id in 0..=100_001 {
+        cache.changed(1, &[&format!(r#"{{"id":{id},"k":null}}"#)]);
+    }
+    cache.store.set_role(Role::Master);
+    cache.tick();
+    assert!(matches!(cache.read("t", r#"{"id":100001}"#), Read::Waits(_)));
+}
+
+#[test]
+fn what_another_master_has_said_does_not_count() {
+    let mut cache = replica();
+    cache.masters_word(Lsn(9));
+    cache.set_role(Role::Replica);
+    cache.changed(1, &[CHANGE]);
+    cache.pass(10);
+    cache.beat_at(Some(Lsn(9)));
     assert_eq!(cache.read("t", ID), Read::Waits(2));
 }
 
@@ -172,20 +230,21 @@ fn a_replica_follows_its_masters_record() {
 }
 
 #[test]
-fn a_table_in_doubt_is_served_again_after_its_masters_record() {
+fn a_table_in_doubt_is_served_again_after_its_masters_word() {
     let mut cache = replica();
     cache.notice(&Notice::Table(Relation::Oid(1)));
     cache.store.write(RECORD, b"1700000005000");
     cache.touched(RECORD);
     cache.store.write(b"pg_cache:t@1700000005000:{\"id\":1}", ROW.as_bytes());
-    assert_eq!(cache.read("t", ID), Read::Waits(2), "the master may not have heard the notice");
-    cache.pass(2001);
+    cache.pass(60_000);
     cache.beat();
+    assert_eq!(cache.read("t", ID), Read::Waits(2), "the master may not have heard the notice");
+    cache.masters_word(Lsn::default());
     assert_eq!(cache.read("t", ID), hit(ROW));
 }
 
 #[test]
-fn a_table_in_doubt_stays_so_without_its_masters_record() {
+fn a_table_in_doubt_stays_so_without_its_masters_word() {
     let mut cache = replica();
     cache.pass(3000);
     cache.notice(&Notice::Table(Relation::Oid(1)));
@@ -195,13 +254,14 @@ fn a_table_in_doubt_stays_so_without_its_masters_record() {
 }
 
 #[test]
-fn a_gap_on_a_replica_puts_its_source_in_doubt_for_max_staleness() {
+fn a_gap_on_a_replica_puts_its_source_in_doubt_until_its_master_has_spoken() {
     let mut cache = replica();
     cache.feed(FeedEvent::Gap(Gap::Reconnected));
-    assert_eq!(cache.read("t", ID), Read::Waits(2));
-    cache.pass(2001);
+    cache.pass(60_000);
     cache.beat();
-    assert_eq!(cache.read("t", ID), hit(ROW), "by then the master's own word has come");
+    assert_eq!(cache.read("t", ID), Read::Waits(2), "the link may have stood still all the time");
+    cache.masters_word(Lsn::default());
+    assert_eq!(cache.read("t", ID), hit(ROW));
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl Wal {
         // A slot is made once all transactions have ended that it does not stream, so that whoever reads after the gap sees them.
         session.gap = session.gap.or(gap);
         let near = session.control.beat(&self.known)?.xid;
-        session.stream = Some(Stream::new(replication, name, start, near));
+        session.stream = Some(Stream::new(replication, name, start, near, session.identity.started()));
         Ok(())
     }
 
@@ -156,7 +156,7 @@ impl Wal {
             session.gap = Some(Gap::Recreated);
             return self.begin_stream();
         }
-        tell(FeedEvent::Beat { sent, lsn: None });
+        tell(FeedEvent::Beat { sent, lsn: None, progress: None });
         Ok(())
     }
 

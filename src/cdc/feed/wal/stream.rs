@@ -9,7 +9,7 @@ use super::emitted::EmittedNotices;
 use super::pgoutput::{self, Message};
 use super::relation::Relation;
 use super::transaction::Transaction;
-use crate::cache::{Gap, Lsn};
+use crate::cache::{Gap, Lsn, Progress};
 use crate::cdc::feed::{FeedEvent, Tell};
 use crate::cdc::Lost;
 use crate::postgres::connection::replication::{Replication, Streamed};
@@ -37,6 +37,8 @@ pub(super) struct Stream {
     emitted: EmittedNotices,
     /// A number of a transaction, with its epoch, that is not far from those that come.
     near: u64,
+    /// When the postmaster was started.
+    started: Box<str>,
     /// Everything before this position has been told.
     pub told: Lsn,
     confirmed: (Lsn, Instant),
@@ -47,8 +49,9 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Of `slot`, which `replication` streams from `start` on; `near` is the number of a transaction of now.
-    pub(super) fn new(replication: Replication, slot: String, start: Lsn, near: u64) -> Self {
+    /// Of `slot`, which `replication` streams from `start` on; `near` is the number of a transaction of now, and the
+    /// postmaster was `started` then.
+    pub(super) fn new(replication: Replication, slot: String, start: Lsn, near: u64, started: &str) -> Self {
         let now = Instant::now();
         Self {
             replication,
@@ -58,6 +61,7 @@ impl Stream {
             beat: None,
             emitted: EmittedNotices::new(now),
             near,
+            started: started.into(),
             told: start,
             confirmed: (Lsn(0), now),
             heard: now,
@@ -182,7 +186,9 @@ impl Stream {
         self.transaction = None;
         self.told = end;
         tell(match self.beat.take() {
-            Some(sent) => FeedEvent::Beat { sent, lsn: Some(end) },
+            Some(sent) => {
+                FeedEvent::Beat { sent, lsn: Some(end), progress: Some(Progress::to_position(&self.started, end)) }
+            }
             None => FeedEvent::Applied(end),
         });
     }
