@@ -294,3 +294,33 @@ fn everywhere_is_every_node() {
         }
     });
 }
+
+/// What a node publishes goes to all others.
+#[test]
+fn a_node_publishes_events_only_while_one_of_its_clients_listens() {
+    with_cluster(0, 100, |_, cluster, _, client| {
+        let listener = |node: usize, subscribe: [&str; 2]| {
+            let mut listener = cluster[node].client();
+            listener.call(&subscribe);
+            listener
+        };
+        let heard = |listener: &mut Client| -> String {
+            let Reply::Array(message) = listener.receive() else { panic!("no message") };
+            message.last().unwrap().text()
+        };
+        let id = (1..).find(|id| cluster.owner_of(&key(*id)) == 0).unwrap();
+        let subscribe = ["SUBSCRIBE", "pg_cache_events"];
+        cache(client, id);
+        let mut elsewhere = listener(1, subscribe);
+        client.call(&["PGCACHE.READ", "users", &key(id)]);
+        cluster[0].client().call(&["PUBLISH", "pg_cache_events", "by a client"]);
+        assert_eq!(heard(&mut elsewhere), "by a client");
+        for subscribe in [subscribe, ["PSUBSCRIBE", "pg_cache_*"]] {
+            let mut here = listener(0, subscribe);
+            client.call(&["PGCACHE.READ", "users", &key(id)]);
+            let event = heard(&mut here);
+            assert!(event.contains("cache_hit"), "{event}");
+            assert_eq!(heard(&mut elsewhere), event);
+        }
+    });
+}

@@ -8,7 +8,7 @@ use super::event::Event;
 use super::event_json;
 use super::plugin::{EventContext, Plugin};
 use crate::clock::unix_ms;
-use crate::server::publish::publish;
+use crate::server::publish::{may_publish, publish};
 use crate::server::{event_loop, Text};
 use crate::settings::{EventTypes, PluginName, Settings};
 
@@ -18,7 +18,7 @@ pub const CHANNEL: &[u8] = b"pg_cache_events";
 /// More memory than this is given back when an event is made.
 const MAX_MEMORY: usize = 1 << 16;
 
-/// Publishes what the setting `events` names.
+/// Publishes what the setting `events` names. A node of a cluster does while one of its own clients listens.
 ///
 /// Nobody who subscribes is told so before the tick of the event loop ends: once an event has reached nobody, the further
 /// ones of the same tick need not be made.
@@ -35,8 +35,11 @@ pub struct Events {
 impl Events {
     /// Publishes one. Returns how many clients listen.
     fn publish(&self, context: EventContext<'_>, what: &Event<'_>) -> usize {
-        let event = event_json::json_in(self.memory.take(), what, unix_ms());
         let channel = self.channel.get_or_init(|| Text::new(CHANNEL));
+        if !may_publish(context.ctx, channel) {
+            return 0;
+        }
+        let event = event_json::json_in(self.memory.take(), what, unix_ms());
         let listeners = publish(context.ctx, channel, &event);
         if event.capacity() <= MAX_MEMORY {
             self.memory.replace(event);
