@@ -76,6 +76,19 @@ show() { # $1: what it shows; $2…: a command, which is printed as a shell take
     cli "$@" 2>&1 | sed -e '/^$/d' -e 's/^/    /'
 }
 
+# shellcheck disable=SC2317  # called by wait_until
+reads_grace() { cli PGCACHE.READ users '{"id":2}' | grep -q Grace; }
+
+show_a_change() { # of row 2, which is watched and cached, and of what the query `named` finds
+    local change="UPDATE users SET name = 'Grace Hopper' WHERE id = 2"
+    show '… and its result is cached as well: nobody is called Grace …' PGCACHE.QUERY NAME named '["Grace%"]'
+    printf '\n… then somebody changes the row in PostgreSQL …\n  psql -h 127.0.0.1 -p %s -U demo shop -c "%s"\n' "$database_port" "$change"
+    sql -c "$change"
+    wait_until 'the change' "${pids[0]}" reads_grace
+    show '… and the next read sees it …' PGCACHE.READ users '{"id":2}'
+    show '… as the next query does.' PGCACHE.QUERY NAME named '["Grace%"]'
+}
+
 stay_up() { # until Ctrl-C
     # Waiting for a process, not sleeping, lets a signal through at once and notices a server's end.
     wait -n "${pids[@]}" || true

@@ -73,15 +73,11 @@ stored() { # how many rows each primary stores
 }
 
 # shellcheck disable=SC2317  # called by wait_until
-reads_grace() { cli PGCACHE.READ users '{"id":2}' | grep -q Grace; }
-
-# shellcheck disable=SC2317  # called by wait_until
 is_promoted() { # $1: a node that is gone: somebody else serves its rows
     [ -n "$(owner 2)" ] && [ "$(owner 2)" != "$1" ]
 }
 
 demonstrate() {
-    local change="UPDATE users SET name = 'Grace Hopper' WHERE id = 2"
     show 'From now on PostgreSQL tells of every change of users. It tells all nodes, whichever is asked for it.' PGCACHE.WATCH ADD users
     show 'A miss: the row comes from PostgreSQL, to the node that owns its key.' PGCACHE.READ users '{"id":2}'
     show 'A hit: the same row from that node'\''s memory.' PGCACHE.READ users '{"id":2}'
@@ -91,12 +87,7 @@ demonstrate() {
     printf '\nA query gets its name on every primary …\n'
     # shellcheck disable=SC2016  # $1 is PostgreSQL's
     call_all PGCACHE.DEFINE named 'SELECT id, name FROM users WHERE name LIKE $1 ORDER BY id LIMIT 3'
-    show '… and its result is cached as well: nobody is called Grace …' PGCACHE.QUERY NAME named '["Grace%"]'
-    printf '\n… then somebody changes the row in PostgreSQL …\n  psql -h 127.0.0.1 -p %s -U demo shop -c "%s"\n' "$database_port" "$change"
-    sql -c "$change"
-    wait_until 'the change' "${pids[0]}" reads_grace
-    show '… and the next read sees it …' PGCACHE.READ users '{"id":2}'
-    show '… as the next query does.' PGCACHE.QUERY NAME named '["Grace%"]'
+    show_a_change
     lose_a_primary
 }
 

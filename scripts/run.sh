@@ -12,11 +12,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/demo.sh
 . scripts/demo.sh
 
-# shellcheck disable=SC2317  # called by wait_until
-reads_grace() { cli PGCACHE.READ users '{"id":2}' | grep -q Grace; }
-
 demonstrate() {
-    local change="UPDATE users SET name = 'Grace Hopper' WHERE id = 2"
     show 'A miss: the row comes from PostgreSQL, as JSON.' PGCACHE.READ users '{"id":2}'
     show 'A hit: the same row from the server'\''s memory.' PGCACHE.READ users '{"id":2}'
     show 'Its entry is an ordinary key with a time to live.' PTTL 'pg_cache:users:{"id":2}'
@@ -28,12 +24,7 @@ demonstrate() {
     show 'The row is cached again.' PGCACHE.READ users '{"id":2}'
     # shellcheck disable=SC2016  # $1 is PostgreSQL's
     show 'A query gets a name …' PGCACHE.DEFINE named 'SELECT id, name FROM users WHERE name LIKE $1 ORDER BY id LIMIT 3'
-    show '… and its result is cached as well: nobody is called Grace …' PGCACHE.QUERY NAME named '["Grace%"]'
-    printf '\n… then somebody changes the row in PostgreSQL …\n  psql -h 127.0.0.1 -p %s -U demo shop -c "%s"\n' "$database_port" "$change"
-    sql -c "$change"
-    wait_until 'the change' "${pids[0]}" reads_grace
-    show '… and the next read sees it …' PGCACHE.READ users '{"id":2}'
-    show '… as the next query does.' PGCACHE.QUERY NAME named '["Grace%"]'
+    show_a_change
 }
 
 prepare
