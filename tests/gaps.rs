@@ -320,6 +320,8 @@ fn what_a_replica_has_missed_is_not_served_until_its_master_has_spoken() {
         kill(replica.pid(), libc::SIGCONT);
         eventually("the replica has noticed the gap", || (gaps(&mut second, "reconnected") > 0).then_some(()));
         await_freshness(&mut second, "live");
+        let reason = health(&mut second).field("freshness_reason").text();
+        assert!(reason.contains("until this replica's master"), "{reason}");
         let began = Instant::now();
         while began.elapsed() < Duration::from_millis(900) {
             assert_eq!(name_of(&second.read("users", &user(1))), "new");

@@ -35,6 +35,11 @@ impl PendingInvalidations {
             || self.keys.contains_key(key)
     }
 
+    /// Whether nothing of a source's watched tables must be served.
+    pub fn cover_source(&self, source: SourceIndex) -> bool {
+        self.sources.contains_key(&source)
+    }
+
     /// `table` was dropped as a whole at `now_ms`, by another's word.
     pub fn add_table(&mut self, table: &Table, now_ms: u64) {
         self.tables.insert(table.id, (table.source, now_ms));

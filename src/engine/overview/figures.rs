@@ -114,6 +114,13 @@ impl<H: Host> Engine<H> {
         self.with_notices(index, overview)
     }
 
+    /// Why all of a source is read through although its notices are live.
+    fn awaited_removal(&self, index: SourceIndex) -> Option<String> {
+        const WHY: &str =
+            "rows are read through until this replica's master, or the end of a pause, has removed what is out of date";
+        self.freshness.pending_invalidations.cover_source(index).then(|| WHY.into())
+    }
+
     /// Adds what is known of the source's change notices.
     fn with_notices(&self, index: SourceIndex, overview: SourceOverview) -> SourceOverview {
         let Some(known) = self.freshness.leases.get(index) else { return overview };
@@ -123,7 +130,7 @@ impl<H: Host> Engine<H> {
             is_told,
             freshness: self.freshness_name(index, monotonic_ms()),
             is_fresh: self.freshness_of(index, monotonic_ms()) == LeaseStatus::Live,
-            freshness_reason: known.reason.clone(),
+            freshness_reason: known.reason.clone().or_else(|| self.awaited_removal(index)),
             watched: self.watched(index) as u64,
             watched_tables: self.watched_names(index),
             staleness_ms: known.lease.staleness_ms(monotonic_ms()).filter(|_| is_told),
