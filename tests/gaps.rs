@@ -302,6 +302,24 @@ fn a_replica_does_not_serve_what_it_was_told_is_out_of_date() {
     });
 }
 
+#[test]
+fn a_replica_of_a_replica_hears_what_the_master_says() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(5);
+        let (master, replica) = master_and_replica(&kind, &database, "outbox");
+        let last = listening(&kind, &database, "outbox");
+        last.follow(&replica);
+        let mut third = last.client();
+        await_hit(&mut third);
+        database.execute("UPDATE users SET name = 'new' WHERE id = 1");
+        await_name(&mut third, "users", &user(1), "new");
+        await_name(&mut master.client(), "users", &user(1), "new");
+        await_hit(&mut third);
+        assert_eq!(name_of(&third.read("users", &user(1))), "new");
+    });
+}
+
 /// The link between them stands still for longer than `max_staleness_ms`, and the replica has missed notices meanwhile.
 #[test]
 fn what_a_replica_has_missed_is_not_served_until_its_master_has_spoken() {
