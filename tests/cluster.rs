@@ -228,12 +228,24 @@ fn while_a_slot_is_on_its_way_reads_go_on_and_writes_are_to_be_tried_again() {
 
 #[test]
 fn records_stay_with_their_node_when_their_slot_moves_and_after_a_restart() {
-    with_cluster(0, 10, |_, cluster, _, _| {
+    records_stay(|_, cluster, slot| cluster.move_slots([slot], 1));
+}
+
+#[test]
+fn records_stay_with_their_node_when_their_slot_moves_whole() {
+    records_stay(|kind, cluster, slot| match kind.migrates_slots() {
+        true => cluster.migrate_slots(&[slot..=slot], 1),
+        false => cluster.move_slots([slot], 1),
+    });
+}
+
+fn records_stay(move_slot: impl Fn(&Kind, &Cluster, u16)) {
+    with_cluster(0, 10, |kind, cluster, _, _| {
         let define = ["PGCACHE.DEFINE", "top", "SELECT count(*) FROM users"];
         assert_eq!(cluster[0].client().call(&define), Reply::Simple("OK".into()));
         let record = keys(cluster, 0, "pg_cache:@queries").remove(0);
         let slot = slot_of(&record);
-        cluster.move_slots(slot..=slot, 1);
+        move_slot(kind, cluster, slot);
         let moved = eventually("the record has another place", || {
             keys(cluster, 0, "pg_cache:@queries").into_iter().find(|key| *key != record)
         });

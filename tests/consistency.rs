@@ -63,6 +63,9 @@ fn check(name: &str, mode: Mode) {
         return;
     }
     on_every_server(|kind| {
+        if !nemesis.works_on(&kind) {
+            return;
+        }
         let findings = reported(&kind, nemesis, &Plan::new(mode, SHORT));
         assert_eq!(complaints(nemesis, &findings), Vec::<String>::new(), "{name}");
     });
@@ -165,6 +168,11 @@ fn slots_move_to_and_fro() {
 }
 
 #[test]
+fn slots_move_whole_to_and_fro() {
+    check("migrate-slots", Mode::Cluster);
+}
+
+#[test]
 fn a_primary_dies_and_its_replica_is_promoted() {
     check("kill-primary", Mode::Cluster);
 }
@@ -212,7 +220,10 @@ fn at_length() {
     on_every_server(|kind| {
         let (mut lines, mut failures) = (vec![report::head()], vec![]);
         for mode in &modes {
-            for nemesis in nemeses.iter().filter(|nemesis| nemesis.works_in(*mode) && can_run(**nemesis)) {
+            for nemesis in nemeses
+                .iter()
+                .filter(|nemesis| nemesis.works_in(*mode) && nemesis.works_on(&kind) && can_run(**nemesis))
+            {
                 let findings = reported(&kind, *nemesis, &Plan::new(*mode, length));
                 lines.push(report::line(nemesis.name(), *mode, &findings));
                 let of = |complaint| format!("{} {}: {complaint}", nemesis.name(), mode.name());

@@ -30,6 +30,7 @@ pub mod result_set;
 pub mod seal;
 pub mod sketch;
 pub mod slot;
+pub mod slot_ranges;
 pub mod snapshot_guard;
 pub mod stored;
 pub mod table;

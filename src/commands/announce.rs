@@ -1,7 +1,8 @@
-//! `PGCACHE.ANNOUNCE hooks|queries|query-changes <sha256>|none` and `PGCACHE.ANNOUNCE progress <progress and source>`: what a master tells
-//! its replicas. Nobody else may send it.
+//! `PGCACHE.ANNOUNCE hooks|queries|query-changes <sha256>|none`, `PGCACHE.ANNOUNCE progress <progress and source>` and
+//! `PGCACHE.ANNOUNCE imports <slots>|none`: what a master tells its replicas. Nobody else may send it.
 
 use crate::cache::{Error, ErrorKind, Reply};
+use crate::engine::freshness::slot_imports::IMPORTS;
 use crate::engine::records::announcements;
 use crate::engine::records::name::RecordName;
 use crate::module;
@@ -18,10 +19,10 @@ impl Command for Announce {
         flags: c"admin",
         categories: c"admin dangerous",
         accesses: &[],
-        summary: c"Tells replicas which hooks and queries are their master's, and how far it has applied changes; sent by masters alone",
+        summary: c"Tells replicas which hooks and queries are their master's, how far it has applied changes, and which slots it imports; sent by masters alone",
         complexity: c"O(N) for N hooks or queries, or N keys that await removal",
         arguments: &[
-            Argument::required(c"hooks|queries|query-changes|progress", ArgumentKind::Text),
+            Argument::required(c"hooks|queries|query-changes|progress|imports", ArgumentKind::Text),
             Argument::required(c"said", ArgumentKind::Text),
         ],
     };
@@ -41,6 +42,8 @@ impl Command for Announce {
             if let Some((progress, source)) = announcements::progress(said) {
                 module::with(|engine| engine.progress_announced(ctx, progress, source));
             }
+        } else if subject == IMPORTS.as_bytes() {
+            module::with(|engine| engine.imports_announced(said));
         } else if let Some((name, said)) = RecordName::named(subject).zip(announcements::said(said)) {
             module::with(|engine| engine.record_announced(ctx, name, said));
         }

@@ -320,6 +320,7 @@ impl<H: Host> Engine<H> {
         self.keyspace_flushed();
         self.records.forget_words();
         self.freshness.leases.forget_words();
+        self.freshness.slot_imports.end();
         self.forget_home();
         if store.is_replica() {
             self.suspect_what_is_behind(store);

@@ -6,6 +6,7 @@ use super::current::{with, Engine};
 use super::{before_command, current, hooks};
 use crate::cache::info::Section;
 use crate::cache::key_change::KeyChange;
+use crate::cache::slot_ranges::SlotRanges;
 use crate::cache::Error;
 use crate::server::blocked::ClientHandle;
 use crate::server::module::Module;
@@ -76,6 +77,14 @@ impl Module for Installed {
     /// Told in the next tick, when the replica is in the server's list.
     fn replicas_changed(&self) {
         with(Engine::announce_records_again);
+    }
+
+    fn slot_import_started(&self, slots: &SlotRanges) {
+        with(|engine| engine.slot_import_started(slots));
+    }
+
+    fn slot_import_ended(&self, ctx: Context<'_>, slots: &SlotRanges) {
+        with(|engine| engine.slot_import_ended(ctx, slots));
     }
 
     fn client_gone(&self, client: ClientHandle) {

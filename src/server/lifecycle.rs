@@ -12,11 +12,14 @@ use super::guard::{self, guard};
 use super::module::{self, tell, Module};
 use super::{
     alloc, client, cluster, config, environment, event_loop, info, keyspace, log as server_log, notifications,
-    server_events, timer, wakeup,
+    server_events, slot_migration, timer, wakeup,
 };
 use crate::clock;
 use crate::settings;
 use crate::settings::{KeyFile, Settings, Shared};
+
+/// Without this the server falls back from diskless loading on replicas. No data type of ours is in it.
+const OPTIONS: c_int = raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD as c_int;
 
 /// The commands that are registered under these settings.
 pub type Commands = fn(&Settings) -> Vec<Registration>;
@@ -57,6 +60,7 @@ fn start(ctx: Context<'_>, arguments: &[String], module: &dyn Module, commands: 
     module.start(shared).map_err(|error| error.to_string())?;
     timer::start();
     if notifications::subscribe(ctx) && server_events::subscribe(ctx) {
+        slot_migration::declare(ctx, OPTIONS);
         log::info!("pgcache {} is loaded", env!("CARGO_PKG_VERSION"));
         return Ok(());
     }
@@ -71,11 +75,8 @@ fn check_server(ctx: Context<'_>) -> Result<(), String> {
     if let Some(command) = keyspace::missing_command(ctx) {
         return Err(format!("this server has no command {command}, by which entries are written: see rename-command"));
     }
-    // Without this the server falls back from diskless loading on replicas. No data type of ours is in it.
     // SAFETY: a valid context during load.
-    unsafe {
-        api!(RedisModule_SetModuleOptions)(ctx.as_raw(), raw::REDISMODULE_OPTIONS_HANDLE_REPL_ASYNC_LOAD as c_int)
-    };
+    unsafe { api!(RedisModule_SetModuleOptions)(ctx.as_raw(), OPTIONS) };
     Ok(())
 }
 

@@ -33,6 +33,7 @@ pub mod replication;
 pub mod reply;
 pub mod scan;
 pub mod server_events;
+mod slot_migration;
 pub mod text;
 pub mod timer;
 pub mod wakeup;

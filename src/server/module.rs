@@ -8,6 +8,7 @@ use super::context::Context;
 use super::guard::guard;
 use crate::cache::info::Section;
 use crate::cache::key_change::KeyChange;
+use crate::cache::slot_ranges::SlotRanges;
 use crate::cache::Error;
 use crate::settings::Shared;
 
@@ -52,6 +53,12 @@ pub trait Module: Debug + Sync {
 
     /// A replica has connected or has gone. One that has connected is not in the server's list yet.
     fn replicas_changed(&self);
+
+    /// This server, or its master, begins to import slots whole. Nothing may be written in this call.
+    fn slot_import_started(&self, slots: &SlotRanges);
+
+    /// An import of slots has ended, well or not.
+    fn slot_import_ended(&self, ctx: Context<'_>, slots: &SlotRanges);
 
     /// A client has gone while it waited.
     fn client_gone(&self, client: ClientHandle);

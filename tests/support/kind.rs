@@ -21,6 +21,13 @@ impl Kind {
     pub fn has_module_categories(&self) -> bool {
         self.name != "redis-7.0"
     }
+
+    /// Whether it moves slots of a cluster whole (`CLUSTER MIGRATESLOTS`), as Valkey 9 does.
+    pub fn migrates_slots(&self) -> bool {
+        let version =
+            self.name.strip_prefix("valkey-").and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+        version.is_some_and(|major| major >= 9)
+    }
 }
 
 /// The servers named in `PGCACHE_SERVERS`; without it all of them.

@@ -42,6 +42,7 @@ impl<H: Host> Engine<H> {
     pub fn keyspace_loaded(&mut self, store: impl Store) {
         self.keyspace_flushed();
         self.forget_home();
+        self.freshness.slot_imports.forget();
         self.gap_everywhere(store, Gap::Loaded);
         if !store.is_replica() {
             return;

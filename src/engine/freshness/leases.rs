@@ -273,9 +273,10 @@ impl<H: Host> Engine<H> {
         self.may_rely_on(store, table) && !self.is_doubted(table, key)
     }
 
-    /// Whether what stands under `key` of `table` is known to be out of date.
+    /// Whether what stands under `key` of `table` is known to be out of date, or may be another node's.
     pub fn is_doubted(&self, table: &Table, key: &[u8]) -> bool {
-        !self.freshness.pending_invalidations.is_empty() && self.freshness.pending_invalidations.cover(table, key)
+        let (pending, imports) = (&self.freshness.pending_invalidations, &self.freshness.slot_imports);
+        (!pending.is_empty() && pending.cover(table, key)) || imports.cover(key)
     }
 
     /// Whether what the cache holds of `table` may be served, and what is loaded may be stored: changes of a watched table

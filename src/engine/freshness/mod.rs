@@ -7,6 +7,7 @@ pub mod masters_word;
 pub mod notices;
 pub mod pending_invalidations;
 pub mod positions;
+pub mod slot_imports;
 pub mod suspect;
 pub mod sweep;
 pub mod visibility;
@@ -15,6 +16,7 @@ use std::collections::VecDeque;
 
 use leases::Leases;
 use pending_invalidations::PendingInvalidations;
+use slot_imports::SlotImports;
 use sweep::Sweep;
 
 use crate::cache::Notice;
@@ -28,6 +30,8 @@ pub struct Freshness<C> {
     pub(in crate::engine) leases: Leases,
     /// What is out of date and cannot be removed here now.
     pub(in crate::engine) pending_invalidations: PendingInvalidations,
+    /// Slots whose entries may be another node's.
+    pub(in crate::engine) slot_imports: SlotImports,
     /// The search for entries of earlier epochs.
     pub(in crate::engine) sweep: Sweep<C>,
     /// Notices that were not applied yet, each with the transaction that tells it, where that may not be visible.
@@ -42,6 +46,7 @@ impl<C: Default> Freshness<C> {
         Self {
             leases: Leases::new(modes),
             pending_invalidations: PendingInvalidations::default(),
+            slot_imports: SlotImports::default(),
             sweep: Sweep::default(),
             notices: VecDeque::new(),
             events: VecDeque::new(),

@@ -95,10 +95,12 @@ impl<H: Host> Engine<H> {
         if !is_record && !is_entry || store.read(&store.key(key), |stored| stored == Stored::Nothing) {
             return;
         }
-        self.counters.arrivals += 1;
         if self.freshness.pending_invalidations.keys.len() >= MAX_KEYS {
+            self.counters.arrivals += 1;
             self.drop_everything();
         } else {
+            // The server tells of its value, and then of its expiry.
+            self.counters.arrivals += u64::from(!self.freshness.pending_invalidations.keys.contains_key(key));
             // Whose it is nobody asks: it is removed in the next tick.
             self.freshness.pending_invalidations.add_key(0, key, store.monotonic_ms());
         }

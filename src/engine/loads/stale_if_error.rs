@@ -48,7 +48,7 @@ impl<H: Host> Engine<H> {
         if !may_stand(self.suspect_for_ms(table.source, store.monotonic_ms()), grace_ms, error)
             || table.lookup_key_in(own_key).is_none()
             || self.catalog.is_dropped(&table)
-            || self.freshness.pending_invalidations.cover(&table, own_key)
+            || self.is_doubted(&table, own_key)
         {
             return None;
         }

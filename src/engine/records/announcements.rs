@@ -42,9 +42,10 @@ impl<H: Host> Engine<H> {
     pub fn announce_records(&mut self, store: impl Store, now_ms: u64) {
         if now_ms >= self.records.announce_ms {
             self.records.announce_ms = now_ms + INTERVAL_MS;
-            self.records.announce_again();
+            self.announce_records_again();
         }
         self.announce_news(store);
+        self.announce_imports(store);
         self.announce_progress(store, now_ms);
     }
 
@@ -75,6 +76,7 @@ impl<H: Host> Engine<H> {
     /// Has replicas told everything again: one has connected, and is in the server's list at the next tick.
     pub fn announce_records_again(&mut self) {
         self.records.announce_again();
+        self.freshness.slot_imports.announce_again();
     }
 
     /// Tells replicas what has changed.

@@ -57,8 +57,14 @@ impl<H: Host> Engine<H> {
         if self.records.home.is_sought || !may_seek {
             return;
         }
-        let marked = (0..SLOTS).map(Slot).find(|slot| self.is_marked(store, *slot));
+        // What is being imported is another node's.
+        let is_foreign = |slot: &Slot| self.freshness.slot_imports.contain(*slot);
+        let mut slots = (0..SLOTS).map(Slot).filter(|slot| !is_foreign(slot));
+        let marked = slots.find(|slot| self.is_marked(store, *slot));
         self.records.home = Home { slot: marked, is_sought: true, ..Home::default() };
+        if marked.is_some() && store.is_replica() {
+            self.follow_home(store);
+        }
     }
 
     /// The data set is another one, or another's.
@@ -95,7 +101,9 @@ impl<H: Host> Engine<H> {
 
     /// Writes the mark again, if it may be missing. A home that is on its way to another node is left.
     pub fn keep_home(&mut self, store: impl Store) {
-        let Some(slot) = self.records.home.slot.filter(|_| self.records.home.is_due) else { return };
+        // A command of a cluster has keys of its own slot within reach alone.
+        let is_due = self.records.home.is_due && store.command_slot().is_none();
+        let Some(slot) = self.records.home.slot.filter(|_| is_due) else { return };
         match self.mark(store, slot) {
             Ok(()) => self.records.home.is_due = false,
             Err(Refusal::Elsewhere) => self.leave_home(),
@@ -114,19 +122,26 @@ impl<H: Host> Engine<H> {
     pub fn mark_changed(&mut self, store: impl Store, key: &[u8]) {
         let Some(tag) = self.name_of(key).and_then(|name| name.strip_prefix(MARK)) else { return };
         let slot = Slot::of(tag.as_bytes());
-        if !store.is_replica() {
+        if store.is_replica() && self.freshness.slot_imports.contain(slot) {
+            // It has come with its slot, and its master drops it.
+        } else if !store.is_replica() {
             if self.records.home.slot == Some(slot) {
                 self.records.home.is_due = true;
                 self.catalog.lose_epochs();
             }
         } else if self.is_marked(store, slot) {
             self.records.home = Home { slot: Some(slot), is_sought: true, ..Home::default() };
-            self.read_hooks(store);
-            self.read_definitions(store);
-            self.follow_records(store);
+            self.follow_home(store);
         } else if self.records.home.slot == Some(slot) {
             self.forget_home();
         }
+    }
+
+    /// A replica takes over what its master's records say.
+    fn follow_home(&mut self, store: impl Store) {
+        self.read_hooks(store);
+        self.read_definitions(store);
+        self.follow_records(store);
     }
 
     /// Whether `key` is a record, or a mark, of another home than this node's: it came with a slot that was another's.

@@ -14,5 +14,6 @@ mod names;
 mod notices;
 mod orders;
 mod roles;
+mod slot_imports;
 mod stale;
 mod visibility;

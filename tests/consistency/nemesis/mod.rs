@@ -7,6 +7,7 @@ mod failover;
 mod fill_pause;
 mod flush;
 mod load_backends;
+mod migrate_slots;
 mod nobody;
 mod notice_backend;
 mod partition;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use super::plan::{Mode, Plan};
 use super::world::World;
+use crate::support::Kind;
 
 /// One fault, again and again.
 pub trait Nemesis: Sync {
@@ -51,6 +53,11 @@ pub trait Nemesis: Sync {
         mode.tells_one()
     }
 
+    /// Whether a server of this kind knows what it takes.
+    fn works_on(&self, _kind: &Kind) -> bool {
+        true
+    }
+
     /// SQLSTATEs (`lost`: the connection was) that this fault, and nothing of ours, gives to writers.
     fn refusals(&self) -> &'static [&'static str] {
         &[]
@@ -73,7 +80,7 @@ pub trait Nemesis: Sync {
 }
 
 /// All of them.
-pub const ALL: [&dyn Nemesis; 26] = [
+pub const ALL: [&dyn Nemesis; 27] = [
     &nobody::Nobody,
     &load_backends::KillLoadBackends,
     &notice_backend::KillNoticeBackend,
@@ -96,6 +103,7 @@ pub const ALL: [&dyn Nemesis; 26] = [
     &failover::PromoteStandby,
     &unrelated_log::UnrelatedLog,
     &reshard::Reshard,
+    &migrate_slots::MigrateSlots,
     &primary_killed::KillPrimary,
     &primary_frozen::FreezePrimary,
     &cluster_failover::ClusterFailover,

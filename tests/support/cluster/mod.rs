@@ -4,6 +4,7 @@ pub mod client;
 pub mod migration;
 pub mod node;
 pub mod slot;
+mod slot_migration;
 pub mod view;
 
 use std::ops::{Index, RangeInclusive};
