@@ -9,4 +9,6 @@ pub enum KeyChange {
     Evicted,
     /// A command of somebody else removed, wrote, moved or renamed it.
     Touched,
+    /// RESTORE wrote it, as MIGRATE has it done on the node that a key moves to.
+    Restored,
 }

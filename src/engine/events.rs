@@ -75,7 +75,7 @@ impl<H: Host> Engine<H> {
         let kind = match change {
             KeyChange::Expired => EventType::Expire,
             KeyChange::Evicted => EventType::Evict,
-            KeyChange::Touched => return,
+            KeyChange::Touched | KeyChange::Restored => return,
         };
         if !self.plugins.want(kind) {
             return;

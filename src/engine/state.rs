@@ -341,9 +341,11 @@ impl<H: Host> Engine<H> {
     }
 
     /// The same in a cluster, where keys move from node to node.
-    fn key_of_node_changed(&mut self, store: impl Store, key: &[u8]) {
+    fn key_of_node_changed(&mut self, store: impl Store, change: KeyChange, key: &[u8]) {
         self.mark_changed(store, key);
-        if !store.is_replica() && !store.is_loading() {
+        if store.is_replica() && change == KeyChange::Restored {
+            self.doubt_arrival(store, key);
+        } else if !store.is_replica() && !store.is_loading() {
             self.drop_arrival(store, key);
         }
     }
@@ -370,10 +372,10 @@ impl<H: Host> Engine<H> {
                 }
                 self.record_key_changed(store, key);
             }
-            KeyChange::Touched => {
+            KeyChange::Touched | KeyChange::Restored => {
                 self.counters.superseded += self.loads.flights.supersede_key(key) as u64;
                 if store.is_node() {
-                    self.key_of_node_changed(store, key);
+                    self.key_of_node_changed(store, change, key);
                 }
                 self.epoch_key_changed(store, key);
                 self.record_key_changed(store, key);

@@ -78,6 +78,7 @@ fn pass_on(module: &dyn Module, ctx: Context<'_>, change: KeyChange, key: &[u8])
 fn change(kind: c_int, event: &CStr) -> KeyChange {
     match event.to_bytes() {
         b"expired" => KeyChange::Expired,
+        b"restore" => KeyChange::Restored,
         _ if kind == raw::REDISMODULE_NOTIFY_EVICTED => KeyChange::Evicted,
         _ => KeyChange::Touched,
     }

@@ -11,6 +11,8 @@ use crate::cache::Progress;
 pub struct MastersWord {
     /// What the master has said last.
     said: Option<Progress>,
+    /// When that was heard.
+    heard_ms: u64,
     /// What it is to say, and before which moment everything was told that this covers.
     awaited: Option<(u64, Progress)>,
     /// Everything told here before this moment the master has applied.
@@ -24,15 +26,16 @@ impl MastersWord {
         self.settle();
     }
 
-    /// The master says that it has applied all of `progress`.
-    pub fn hear(&mut self, progress: Progress) {
-        self.said = Some(progress);
+    /// At `now_ms` the master says that it has applied all of `progress`.
+    pub fn hear(&mut self, now_ms: u64, progress: Progress) {
+        (self.said, self.heard_ms) = (Some(progress), now_ms);
         self.settle();
     }
 
-    /// Whether the master has applied all that was told here at `ms`.
+    /// Whether the master has applied all that was told here at `ms`, and has spoken since: of what it has done itself, and not been
+    /// told, that is the proof that the rest has come.
     pub fn covers(&self, ms: u64) -> bool {
-        ms < self.covers_ms
+        ms < self.covers_ms && ms < self.heard_ms
     }
 
     /// PostgreSQL may be another one: what was awaited may never be said.
@@ -66,21 +69,20 @@ mod tests {
     fn the_master_has_applied_what_was_told_before_the_heartbeat_that_it_has_reached() {
         let mut word = MastersWord::default();
         word.beat(100, progress("1@0/5"));
-        word.hear(progress("1@0/4"));
+        word.hear(150, progress("1@0/4"));
         assert!(!word.covers(99));
-        word.hear(progress("1@0/5"));
+        word.hear(160, progress("1@0/5"));
         assert!(word.covers(99) && !word.covers(100));
     }
 
     #[test]
-    fn a_master_that_is_ahead_has_applied_it_already() {
+    fn a_master_that_is_ahead_has_to_speak_again() {
         let mut word = MastersWord::default();
-        word.hear(progress("1@0/9"));
-        assert!(!word.covers(0));
+        word.hear(50, progress("1@0/9"));
         word.beat(100, progress("1@0/5"));
+        assert!(word.covers(49) && !word.covers(50));
+        word.hear(110, progress("1@0/9"));
         assert!(word.covers(99));
-        word.beat(200, progress("1@0/9"));
-        assert!(word.covers(199));
     }
 
     #[test]
@@ -89,7 +91,7 @@ mod tests {
         for beat in 1..=9 {
             word.beat(beat * 100, progress(&format!("1@0/{beat}")));
         }
-        word.hear(progress("1@0/1"));
+        word.hear(950, progress("1@0/1"));
         assert!(word.covers(99) && !word.covers(100));
     }
 
@@ -99,18 +101,18 @@ mod tests {
         word.beat(100, progress("1@0/5"));
         word.ask_anew();
         word.beat(200, progress("2@0/3"));
-        word.hear(progress("1@0/9"));
+        word.hear(250, progress("1@0/9"));
         assert!(!word.covers(99));
-        word.hear(progress("2@0/3"));
+        word.hear(260, progress("2@0/3"));
         assert!(word.covers(199));
     }
 
     #[test]
     fn another_masters_word_does_not_count() {
         let mut word = MastersWord::default();
-        word.hear(progress("1@0/9"));
+        word.hear(50, progress("1@0/9"));
         word.forget();
         word.beat(100, progress("1@0/5"));
-        assert!(!word.covers(99));
+        assert!(!word.covers(49));
     }
 }

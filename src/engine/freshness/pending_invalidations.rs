@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 
 use crate::cache::{Refusal, Stored};
+use crate::engine::catalog::sources::ActiveSource;
 use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
+use crate::settings::Invalidation;
 use crate::workers::SourceIndex;
 
 /// More keys than this are too many to remember: then the whole source is in doubt for a while.
@@ -104,6 +106,23 @@ impl<H: Host> Engine<H> {
             // Whose it is nobody asks: it is removed in the next tick.
             self.freshness.pending_invalidations.add_key(0, key, store.monotonic_ms());
         }
+    }
+
+    /// The same on a replica, whose master drops what has come a moment later. The module itself stores nothing by RESTORE.
+    pub fn doubt_arrival(&mut self, store: impl Store, key: &[u8]) {
+        let source = self.source_of(key);
+        // Where nobody tells of changes an entry may be as old as its time to live allows, wherever it comes from.
+        let is_told = self.freshness.leases.get(source).is_some_and(|known| known.mode != Invalidation::Off);
+        if is_told {
+            self.freshness.pending_invalidations.add_key(source, key, store.monotonic_ms());
+        }
+    }
+
+    /// The source that a cache key names.
+    fn source_of(&self, key: &[u8]) -> SourceIndex {
+        let name = &key[self.settings.get().cache_prefix.len().min(key.len())..];
+        let is_named = |source: &ActiveSource| !source.prefix.is_empty() && name.starts_with(source.prefix.as_bytes());
+        self.sources.iter().position(is_named).unwrap_or_default()
     }
 
     /// Ends the doubts that have been settled: on a master that may write again by removing what was doubted, on a

@@ -68,7 +68,7 @@ impl<H: Host> Engine<H> {
     pub fn progress_announced(&mut self, store: impl Store, progress: Progress, source: &str) {
         let Ok(source) = self.sources.named(source) else { return };
         if let Some(known) = self.freshness.leases.get_mut(source) {
-            known.word.hear(progress);
+            known.word.hear(store.monotonic_ms(), progress);
             self.settle_pending_invalidations(store);
         }
     }

@@ -272,6 +272,11 @@ impl Cache {
         self.engine.key_changed(&self.store, KeyChange::Touched, key);
     }
 
+    /// Somebody else restores a key, as the server does for one that is moved here, and the server tells of it.
+    pub fn restored(&mut self, key: &[u8]) {
+        self.engine.key_changed(&self.store, KeyChange::Restored, key);
+    }
+
     /// Time passes, keys that end are removed, and the clock ticks.
     pub fn pass(&mut self, ms: u64) {
         self.store.pass(ms);

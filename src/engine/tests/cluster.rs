@@ -43,9 +43,25 @@ fn migrate(from: &mut Cache, to: &mut Cache, slot: Slot) {
             from.store.take(&key);
             from.touched(&key);
             to.store.write(&key, &value.bytes.unwrap_or_default());
-            to.touched(&key);
+            to.restored(&key);
         }
     }
+}
+
+#[test]
+fn a_replica_does_not_serve_what_came_with_a_slot_before_its_master_has_dropped_it() {
+    let (mut one, mut replica) = (node(), node());
+    one.load("t", ID, ROW);
+    replica.set_role(Role::Replica);
+    migrate(&mut one, &mut replica, slot());
+    assert_eq!(replica.read("t", ID), Read::Waits(1));
+    let key = replica.cache_key("t", ID);
+    replica.store.take(&key);
+    replica.touched(&key);
+    replica.await_masters_word();
+    replica.store.write(&key, ROW.as_bytes());
+    replica.touched(&key);
+    assert_eq!(replica.read("t", ID), Read::Hit(ROW.into()), "its master has loaded it");
 }
 
 #[test]

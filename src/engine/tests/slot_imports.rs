@@ -8,6 +8,7 @@ use crate::cache::slot::Slot;
 use crate::cache::slot_ranges::SlotRanges;
 use crate::cache::Lsn;
 use crate::engine::tests::memory::{Content, Role};
+use crate::engine::Store;
 
 use super::cache::{table, Cache, Read};
 
@@ -214,7 +215,8 @@ impl Shard {
         self.master.pass(100);
         self.master.engine.announce_imports(&self.master.store);
         self.replicate();
-        if self.master.engine.freshness.pending_invalidations.is_empty() {
+        let may_write = (&self.master.store).may_write().is_ok();
+        if may_write && self.master.engine.freshness.pending_invalidations.is_empty() {
             self.link.push_back(Heard::Progress);
         }
         self.replica.pass(100);
