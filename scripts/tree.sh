@@ -10,6 +10,7 @@ headline() { # the first sentence that a file says of itself
     awk '
         /^<!doctype/ || /^\{$/ { next }
         /^<!-- / { gsub(/^<!-- | -->$/, ""); text = $0; exit } # HTML
+        /^"""/ { gsub(/^"""|"""$/, ""); text = $0; exit } # Python
         /^  "description": "/ { gsub(/^  "description": "|",?$/, ""); text = $0; exit } # JSON has no comments
         /^(\/\/!?|#|--) / && !/^#!/ { sub(/^(\/\/!?|#|--) ?/, ""); text = text (text ? " " : "") $0; next }
         text { exit }
@@ -21,7 +22,7 @@ headline() { # the first sentence that a file says of itself
 }
 
 files() { # $1…: folders; without any, all of them
-    [ $# -gt 0 ] || set -- src tests benches scripts examples .ci build.rs
+    [ $# -gt 0 ] || set -- src tests benches clients scripts examples .ci build.rs
     git ls-files --cached --others --exclude-standard -- "$@" | LC_ALL=C sort
 }
 
@@ -32,7 +33,7 @@ check() {
     done < <(files)
     while read -r folder; do
         grep -qF "| \`$folder/\` |" CONTRIBUTING.md || { echo "CONTRIBUTING.md has no line for the folder $folder" && bad=1; }
-    done < <(files | grep / | xargs -n 1 dirname | sort -u | grep -vE "^(benches|examples|tests/[^/]+)/")
+    done < <(files | grep / | xargs -n 1 dirname | sort -u | grep -vE "^(benches|clients/[^/]+|examples|tests/[^/]+)/")
     # shellcheck disable=SC2016  # backquotes of Markdown
     while read -r file; do
         [ -e "src/$file" ] || { echo "the documents name $file, which src does not have" && bad=1; }

@@ -1,0 +1,101 @@
+//! The Python package of clients/python: its own tests, all of its methods against real servers, and what its README says.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use support::cluster::Cluster;
+use support::watched::start_listening;
+use support::{on_every_server, Database, Postgres, Server};
+
+/// The Python that Debian's libraries are for, which another one may hide. `PGCACHE_PYTHON` names one with other libraries.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// Libraries that the Python of `PGCACHE_PYTHON` may have instead of redis-py.
+fn library() -> String {
+    std::env::var("PGCACHE_PYTHON_LIBRARY").unwrap_or("redis".into())
+}
+
+fn package() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/python")
+}
+
+/// Runs Python beside the package, and returns what it printed.
+fn python(arguments: &[&str]) -> String {
+    let program = std::env::var("PGCACHE_PYTHON").unwrap_or(PYTHON.into());
+    let mut command = Command::new(&program);
+    command.args(arguments).current_dir(package().join("tests")).env("PYTHONPATH", package());
+    // No compiled files among the sources.
+    command.env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::null());
+    let output = command.output().unwrap_or_else(|error| panic!("{program}: {error}; see scripts/install.sh"));
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Goes through every method, synchronous and not, and asserts that the program has come to its end.
+fn every_method(place: &str, port: u16) {
+    for mode in ["sync", "asyncio"] {
+        let printed = python(&["end_to_end.py", &library(), mode, place, &port.to_string()]);
+        assert_eq!(printed, format!("done {} {mode} {place}\n", library()));
+    }
+}
+
+/// Users, and a row whose columns name it each, with a value of every type that the package knows.
+fn with_kinds(database: &Database<'_>) {
+    database.with_users(100);
+    database.execute(
+        r#"ALTER TABLE users ADD same int NOT NULL DEFAULT 1;
+        CREATE TYPE colour AS ENUM ('red', 'green');
+        CREATE TABLE kinds (
+            id uuid PRIMARY KEY, amount numeric UNIQUE, at timestamptz UNIQUE, local timestamp UNIQUE, day date UNIQUE,
+            hour time UNIQUE, photo bytea UNIQUE, colour colour UNIQUE, flag boolean UNIQUE, score float8 UNIQUE,
+            big numeric UNIQUE, name text UNIQUE
+        );
+        INSERT INTO kinds VALUES (
+            'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 12.50, '2024-01-02 03:04:05.5+00', '2024-01-02 03:04:05', '2024-01-02',
+            '03:04:05.25', '\x00ff', 'red', true, 2, 10 ^ 5000::numeric, E'Ünï "} \\ \n'
+        );"#,
+    );
+}
+
+#[test]
+fn the_package_passes_its_own_tests() {
+    python(&["-m", "unittest", "discover"]);
+}
+
+#[test]
+fn every_method_does_its_work_on_one_server() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        with_kinds(&database);
+        let server = start_listening(Server::setup(&kind).on(&database));
+        every_method("server", server.port());
+    });
+}
+
+#[test]
+fn every_method_does_its_work_in_a_cluster() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        with_kinds(&database);
+        let cluster = Cluster::start(&kind, 3, 0, |node| node.on(&database));
+        every_method("cluster", cluster[0].port());
+    });
+}
+
+#[test]
+fn what_the_readme_says_works() {
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.execute(include_str!("../scripts/sample.sql"));
+        let server = start_listening(Server::setup(&kind).on(&database));
+        let readme = std::fs::read_to_string(package().join("README.md")).unwrap();
+        let blocks: Vec<&str> =
+            readme.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+        assert!(blocks.len() > 2, "{readme}");
+        let lines = blocks.concat().replace("6379", &server.port().to_string());
+        python(&["-c", &lines]);
+    });
+}
