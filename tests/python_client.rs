@@ -3,10 +3,11 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use support::cluster::Cluster;
+use support::cluster::{slot_of, Cluster};
 use support::watched::start_listening;
 use support::{on_every_server, Database, Postgres, Server};
 
@@ -22,24 +23,46 @@ fn package() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/python")
 }
 
-/// Runs Python beside the package, and returns what it printed.
-fn python(arguments: &[&str]) -> String {
-    let program = std::env::var("PGCACHE_PYTHON").unwrap_or(PYTHON.into());
-    let mut command = Command::new(&program);
+/// Python with these arguments, beside the package.
+fn python(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var("PGCACHE_PYTHON").unwrap_or(PYTHON.into()));
     command.args(arguments).current_dir(package().join("tests")).env("PYTHONPATH", package());
     // No compiled files among the sources.
-    command.env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::null());
-    let output = command.output().unwrap_or_else(|error| panic!("{program}: {error}; see scripts/install.sh"));
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs a program to its end, does what it wants when it says `move`, and returns the last line that it printed.
+fn run(mut command: Command, on_move: impl Fn()) -> String {
+    let mut program = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}; see scripts/install.sh"));
+    let mut last = String::new();
+    for line in BufReader::new(program.stdout.take().unwrap()).lines() {
+        last = line.unwrap();
+        if last == "move" {
+            on_move();
+            program.stdin.as_mut().unwrap().write_all(b"moved\n").unwrap();
+        }
+    }
+    let output = program.wait_with_output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    last
 }
 
 /// Goes through every method, synchronous and not, and asserts that the program has come to its end.
-fn every_method(place: &str, port: u16) {
+fn every_method(place: &str, port: u16, on_move: impl Fn()) {
     for mode in ["sync", "asyncio"] {
-        let printed = python(&["end_to_end.py", &library(), mode, place, &port.to_string()]);
-        assert_eq!(printed, format!("done {} {mode} {place}\n", library()));
+        let last = run(python(&["end_to_end.py", &library(), mode, place, &port.to_string()]), &on_move);
+        assert_eq!(last, format!("done {} {mode} {place}", library()));
     }
+}
+
+/// Has the slot of row 1 belong to another node.
+fn move_row_1(cluster: &Cluster) {
+    let slot = slot_of(r#"{"id":1}"#);
+    let from = cluster.node_of(slot);
+    let to = cluster.primaries().into_iter().find(|node| *node != from).unwrap();
+    cluster.move_slots(slot..=slot, to);
 }
 
 /// Users, and a row whose columns name it each, with a value of every type that the package knows.
@@ -62,7 +85,7 @@ fn with_kinds(database: &Database<'_>) {
 
 #[test]
 fn the_package_passes_its_own_tests() {
-    python(&["-m", "unittest", "discover"]);
+    run(python(&["-m", "unittest", "discover"]), || {});
 }
 
 #[test]
@@ -71,7 +94,7 @@ fn every_method_does_its_work_on_one_server() {
         let database = Postgres::shared().database();
         with_kinds(&database);
         let server = start_listening(Server::setup(&kind).on(&database));
-        every_method("server", server.port());
+        every_method("server", server.port(), || panic!("there is one server"));
     });
 }
 
@@ -81,7 +104,7 @@ fn every_method_does_its_work_in_a_cluster() {
         let database = Postgres::shared().database();
         with_kinds(&database);
         let cluster = Cluster::start(&kind, 3, 0, |node| node.on(&database));
-        every_method("cluster", cluster[0].port());
+        every_method("cluster", cluster[0].port(), || move_row_1(&cluster));
     });
 }
 
@@ -96,6 +119,6 @@ fn what_the_readme_says_works() {
             readme.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
         assert!(blocks.len() > 2, "{readme}");
         let lines = blocks.concat().replace("6379", &server.port().to_string());
-        python(&["-c", &lines]);
+        run(python(&["-c", &lines]), || {});
     });
 }

@@ -41,8 +41,14 @@ def _dataclass_builder(row_type: type[Any]) -> Build:
     hints = get_type_hints(row_type)
     converts = {field.name: _converter(hints[field.name]) for field in dataclasses.fields(row_type) if field.init}
 
+    def field(name: str, value: Any) -> Any:
+        try:
+            return converts[name](value)
+        except (ArithmeticError, TypeError, ValueError) as error:  # infinity, or a year before 1
+            raise ValueError(f"column {name} has a value that {row_type.__name__}.{name} cannot hold") from error
+
     def build(row: Mapping[str, Any]) -> Any:
-        return row_type(**{name: converts[name](value) for name, value in row.items() if name in converts})
+        return row_type(**{name: field(name, value) for name, value in row.items() if name in converts})
 
     return build
 

@@ -2,7 +2,8 @@
 
     end_to_end.py redis|valkey sync|asyncio server|cluster <port>
 
-It goes through everything with replies as text and as bytes, and in RESP3 where the library has it.
+It goes through everything with replies as text and as bytes, and in RESP3 where the library has it. In a cluster it says
+`move` when it wants the slot of row 1 to move, and goes on when it reads a line.
 """
 
 import asyncio
@@ -198,6 +199,39 @@ def figures(cache):
     assert isinstance(figure(wait(cache.stats(table="users")), "hit_ratio"), float)
 
 
+def first_calls():
+    """Whatever a client is asked first, it finds the nodes for."""
+    calls = (
+        lambda cache: cache.multiread("users", range(1, 21)),
+        lambda cache: cache.pipeline().read("users", id=1).read("users", id=2).execute(),
+        lambda cache: cache.health(),
+        lambda cache: cache.watched(),
+    )
+    for call in calls:
+        client, cache = connect()
+        wait(call(cache))
+        close(client)
+
+
+def moved():
+    """Rows are found after their slot has moved, though the client does not know yet where to."""
+    client, cache = connect()
+    numbers = list(range(1, 31))
+    wait(cache.multiread("users", numbers))
+    print("move", flush=True)
+    sys.stdin.readline()
+    assert [row["id"] for row in wait(cache.multiread("users", numbers))] == numbers
+    assert wait(cache.read("users", id=1))["id"] == 1
+    assert wait(cache.pipeline().invalidate("users", id=1).read("users", id=1).execute())[1]["id"] == 1
+    wait(cache.multiread("users", numbers))
+    assert wait(cache.inspect("users", id=1))["cached"], "by its new owner"
+    close(client)
+
+
+def close(client):
+    wait(getattr(client, "aclose", client.close)())
+
+
 def everything(**options):
     client, cache = connect(**options)
     for part in (rows, values, queries, pipelines, errors):
@@ -206,11 +240,14 @@ def everything(**options):
     figures(cache)
     wait(cache.undefine("of"))
     wait(cache.flush(all=True))
-    wait(getattr(client, "aclose", client.close)())
+    close(client)
 
 
+first_calls()
 everything(decode_responses=True)
 everything()
 if int(importlib.import_module(LIBRARY).__version__.split(".")[0]) >= 5:
     everything(protocol=3)
+if IS_CLUSTER:
+    moved()
 print("done", LIBRARY, MODE, PLACE)

@@ -109,6 +109,14 @@ class TestRows(unittest.TestCase):
 
         self.assertEqual(RowDecoder(decode_json, Row).row('{"at":"06:30:00.25+00"}').at, time(6, 30, 0, 250000, timezone.utc))
 
+    def test_a_value_that_a_field_cannot_hold_is_named(self):
+        @dataclasses.dataclass
+        class Row:
+            at: datetime
+
+        with self.assertRaisesRegex(ValueError, "column at has a value that Row.at cannot hold"):
+            RowDecoder(decode_json, Row).row('{"at":"infinity"}')
+
     def test_a_pydantic_model_validates_the_row(self):
         self.assertEqual(RowDecoder(decode_json, Model).row('{"id":1}').row, {"id": 1})
 
