@@ -70,8 +70,9 @@ class PGCache:
     ) -> Any:
         """Returns a row, or `None` when PostgreSQL has no such row.
 
-        The lookup key is a mapping, or columns by name: `read("users", id=1)`. `ttl` is the time to live in seconds where the row
-        is loaded. With `minlsn` the answer is at least as new as that position of PostgreSQL's write-ahead log.
+        The lookup key is a mapping, or columns by name: `read("users", id=1)`. A column that is called like an option needs the
+        mapping. `ttl` is the time to live in seconds where the row is loaded. With `minlsn` the answer is at least as new as that
+        position of PostgreSQL's write-ahead log.
         """
         return self._run(row_calls.read(table, key, columns, self._rows(row_type), ttl, minlsn))
 

@@ -199,6 +199,38 @@ def figures(cache):
     assert isinstance(figure(wait(cache.stats(table="users")), "hit_ratio"), float)
 
 
+def shape(value, other):
+    """Returns what a reply is made of, as far as another one has it too: names, lists, and types of values."""
+    if isinstance(value, dict):
+        return {name: shape(value[name], other[name]) for name in value.keys() & other.keys()}
+    if isinstance(value, list):
+        return [shape(one, another) for one, another in zip(value, other)]
+    return None if value is None or other is None else type(value)
+
+
+def both_protocols():
+    """What describes the cache is the same in RESP2 and RESP3."""
+    (old, text), (new, maps) = connect(), connect(protocol=3)
+    wait(text.define("of", "SELECT id FROM users WHERE id = $1", tags=["some"]))
+    wait(text.query("of", 1))
+    wait(text.watch("users"))
+    calls = (
+        lambda cache: cache.health(),
+        lambda cache: cache.stats(),
+        lambda cache: cache.watched(),
+        lambda cache: cache.definitions(),
+        lambda cache: cache.inspect("users", id=1),
+        lambda cache: cache.inspect_query("of", 1),
+    )
+    for call in calls:
+        first, second = wait(call(text)), wait(call(maps))
+        assert shape(first, second) == shape(second, first), (first, second)
+    wait(text.unwatch("users"))
+    wait(text.undefine("of"))
+    close(old)
+    close(new)
+
+
 def first_calls():
     """Whatever a client is asked first, it finds the nodes for."""
     calls = (
@@ -248,6 +280,7 @@ everything(decode_responses=True)
 everything()
 if int(importlib.import_module(LIBRARY).__version__.split(".")[0]) >= 5:
     everything(protocol=3)
+    both_protocols()
 if IS_CLUSTER:
     moved()
 print("done", LIBRARY, MODE, PLACE)
