@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use support::cluster::{slot_of, Cluster};
 use support::watched::start_listening;
-use support::{on_every_server, Database, Postgres, Server};
+use support::{on_every_server, port, Database, Postgres, Server};
 
 /// The Python that Debian's libraries are for, which another one may hide. `PGCACHE_PYTHON` names one with other libraries.
 const PYTHON: &str = "/usr/bin/python3";
@@ -105,6 +105,21 @@ fn every_method_does_its_work_in_a_cluster() {
         with_kinds(&database);
         let cluster = Cluster::start(&kind, 3, 0, |node| node.on(&database));
         every_method("cluster", cluster[0].port(), || move_row_1(&cluster));
+    });
+}
+
+#[test]
+fn a_source_that_is_down_is_an_error_that_may_be_retried() {
+    let program = "import sys, redis, pgcache
+try:
+    pgcache.PGCache(redis.Redis(port=int(sys.argv[1]))).read('users', id=1)
+except pgcache.PGDown as error:
+    print(error.code, error.table, error.retryable)";
+    on_every_server(|kind| {
+        let nobody = port::free().to_string();
+        let server = Server::setup(&kind).setting("pg_host", "127.0.0.1").setting("pg_port", &nobody).start();
+        let printed = run(python(&["-c", program, &server.port().to_string()]), || {});
+        assert_eq!(printed, "PGDOWN users True");
     });
 }
 
