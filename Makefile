@@ -36,7 +36,7 @@ bench-plugins: build servers ## Measure what plugins cost a hit
 bench-rules: ## Measure the rules on the way of a hit and of a miss, each by itself
 	cargo bench --locked --bench rules
 
-check-consistency: build servers ## Writers, readers and faults for SECONDS each: NEMESIS=all|name MODE=notify|outbox|wal|cluster|off|all
+check-consistency: build servers ## Writers, readers and faults for SECONDS each: NEMESIS=all|name MODE=notify|outbox|wal|cluster|cluster-wal|…|off|all
 	@scripts/install.sh test
 	PGCACHE_CHECK_SECONDS=$(SECONDS) PGCACHE_CHECK_NEMESIS=$(NEMESIS) PGCACHE_CHECK_MODE=$(MODE) \
 	PGCACHE_SERVERS="$${PGCACHE_SERVERS:-redis-7.0}" \

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use consistency::nemesis::{self, Nemesis};
-use consistency::plan::{Mode, Plan};
+use consistency::plan::{Feed, Mode, Plan};
 use consistency::report;
 use consistency::run::{run, Findings};
 use support::network::{cannot_run, Network};
@@ -164,22 +164,22 @@ fn postgres_crashes_and_restarts_its_log() {
 
 #[test]
 fn slots_move_to_and_fro() {
-    check("reshard", Mode::Cluster);
+    check("reshard", Mode::Cluster(Feed::Wal));
 }
 
 #[test]
 fn slots_move_whole_to_and_fro() {
-    check("migrate-slots", Mode::Cluster);
+    check("migrate-slots", Mode::Cluster(Feed::Notify));
 }
 
 #[test]
 fn a_primary_dies_and_its_replica_is_promoted() {
-    check("kill-primary", Mode::Cluster);
+    check("kill-primary", Mode::Cluster(Feed::Outbox));
 }
 
 #[test]
 fn a_cluster_is_cut_in_two_and_heals() {
-    check("partition", Mode::Cluster);
+    check("partition", Mode::Cluster(Feed::Notify));
 }
 
 #[test]

@@ -16,10 +16,18 @@ pub enum Mode {
     Outbox,
     /// The write-ahead log.
     Wal,
-    /// LISTEN and NOTIFY, on every node of a cluster.
-    Cluster,
+    /// One of these three, on every node of a cluster.
+    Cluster(Feed),
     /// Nowhere: writers send INVALIDATE after each commit, as an application without triggers does.
     Off,
+}
+
+/// How every node of a cluster hears of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feed {
+    Notify,
+    Outbox,
+    Wal,
 }
 
 impl Mode {
@@ -29,7 +37,9 @@ impl Mode {
             Self::Notify => "notify",
             Self::Outbox => "outbox",
             Self::Wal => "wal",
-            Self::Cluster => "cluster",
+            Self::Cluster(Feed::Notify) => "cluster-notify",
+            Self::Cluster(Feed::Outbox) => "cluster-outbox",
+            Self::Cluster(Feed::Wal) => "cluster-wal",
             Self::Off => "off",
         }
     }
@@ -37,14 +47,21 @@ impl Mode {
     /// As the setting `invalidation` has it.
     pub fn invalidation(self) -> &'static str {
         match self {
-            Self::Cluster => Self::Notify.name(),
+            Self::Cluster(Feed::Notify) => Self::Notify.name(),
+            Self::Cluster(Feed::Outbox) => Self::Outbox.name(),
+            Self::Cluster(Feed::Wal) => Self::Wal.name(),
             mode => mode.name(),
         }
     }
 
+    /// Whether there are nodes of a cluster.
+    pub fn is_cluster(self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
     /// Whether changes are told by NOTIFY.
     pub fn notifies(self) -> bool {
-        matches!(self, Self::Notify | Self::Cluster)
+        matches!(self, Self::Notify | Self::Cluster(Feed::Notify))
     }
 
     /// Whether PostgreSQL tells one server of changes.
@@ -52,11 +69,16 @@ impl Mode {
         matches!(self, Self::Notify | Self::Outbox | Self::Wal)
     }
 
-    /// The one of this name, or `all`.
+    /// The one of this name, `cluster` with any feed, or `all`.
     pub fn chosen(name: &str) -> Vec<Self> {
-        let all = [Self::Notify, Self::Outbox, Self::Wal, Self::Cluster, Self::Off];
-        let chosen: Vec<Self> = all.into_iter().filter(|mode| name == "all" || mode.name() == name).collect();
-        assert!(!chosen.is_empty(), "no mode {name}: there are notify, outbox, wal, cluster, off and all");
+        let clusters = [Feed::Notify, Feed::Outbox, Feed::Wal].map(Self::Cluster);
+        let all = [Self::Notify, Self::Outbox, Self::Wal].into_iter().chain(clusters).chain([Self::Off]);
+        let is_it = |mode: &Self| name == "all" || mode.name() == name || (name == "cluster" && mode.is_cluster());
+        let chosen: Vec<Self> = all.filter(is_it).collect();
+        assert!(
+            !chosen.is_empty(),
+            "no mode {name}: there are notify, outbox, wal, cluster, cluster-notify (-outbox, -wal), off and all"
+        );
         chosen
     }
 }
@@ -107,7 +129,7 @@ impl Plan {
             has_standby: false,
             standby_delay: Duration::ZERO,
             has_proxy: false,
-            is_lazy: mode == Mode::Wal,
+            is_lazy: mode.invalidation() == Mode::Wal.name(),
             slot: None,
             network: None,
             untold: Duration::ZERO,
@@ -141,7 +163,7 @@ impl Plan {
     pub fn bound(&self) -> Nanos {
         match self.mode {
             Mode::Off => Nanos::MAX,
-            Mode::Notify | Mode::Outbox | Mode::Wal | Mode::Cluster => nanos(self.max_staleness + self.untold),
+            Mode::Notify | Mode::Outbox | Mode::Wal | Mode::Cluster(_) => nanos(self.max_staleness + self.untold),
         }
     }
 }

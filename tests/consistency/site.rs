@@ -12,7 +12,7 @@ use crate::support::server::Setup;
 use crate::support::{Client, Database, Kind, Proxy, Server};
 
 use super::connection::Connection;
-use super::plan::{Mode, Plan};
+use super::plan::Plan;
 
 /// Primaries of a cluster. Each has a replica.
 const PRIMARIES: usize = 3;
@@ -37,7 +37,7 @@ pub enum Site {
 impl Site {
     /// Starts what the plan says.
     pub fn start(kind: &Kind, plan: &Plan, database: &Database<'_>, proxy: Option<&Proxy>) -> Self {
-        if plan.mode == Mode::Cluster {
+        if plan.mode.is_cluster() {
             return Self::cluster(kind, plan, database);
         }
         let setup = Server::setup(kind).on(database);

@@ -31,6 +31,6 @@ impl Nemesis for ClusterFailover {
     }
 
     fn works_in(&self, mode: Mode) -> bool {
-        mode == Mode::Cluster
+        mode.is_cluster()
     }
 }

@@ -38,6 +38,6 @@ impl Nemesis for Evictions {
     }
 
     fn works_in(&self, mode: Mode) -> bool {
-        mode != Mode::Cluster
+        !mode.is_cluster()
     }
 }

@@ -28,6 +28,6 @@ impl Nemesis for Flush {
     }
 
     fn works_in(&self, mode: Mode) -> bool {
-        mode != Mode::Cluster
+        !mode.is_cluster()
     }
 }

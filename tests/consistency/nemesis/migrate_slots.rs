@@ -43,7 +43,7 @@ impl Nemesis for MigrateSlots {
     }
 
     fn works_in(&self, mode: Mode) -> bool {
-        mode == Mode::Cluster
+        mode.is_cluster()
     }
 
     fn works_on(&self, kind: &Kind) -> bool {

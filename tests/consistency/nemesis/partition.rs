@@ -55,7 +55,7 @@ impl Nemesis for Partition {
     }
 
     fn works_in(&self, mode: Mode) -> bool {
-        mode == Mode::Cluster
+        mode.is_cluster()
     }
 
     fn takes_network(&self) -> bool {

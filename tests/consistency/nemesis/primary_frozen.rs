@@ -36,6 +36,6 @@ impl Nemesis for FreezePrimary {
     }
 
     fn works_in(&self, mode: Mode) -> bool {
-        mode == Mode::Cluster
+        mode.is_cluster()
     }
 }

@@ -30,6 +30,6 @@ impl Nemesis for KillPrimary {
     }
 
     fn works_in(&self, mode: Mode) -> bool {
-        mode == Mode::Cluster
+        mode.is_cluster()
     }
 }
