@@ -211,13 +211,14 @@ fn health_tells_of_each_source() {
 }
 
 /// Name, arguments as HELP shows them, arity (never fixed where there are keys: Redis 8 counts the words of our own questions), a flag it must have, a flag it must not have.
-const COMMANDS: [(&str, &str, i64, &str, &str); 10] = [
+const COMMANDS: [(&str, &str, i64, &str, &str); 11] = [
     ("pgcache.read", "<table> <key-json> [ttl] [MINLSN <lsn>]", -3, "readonly", "write"),
     ("pgcache.multiread", "<table> <array-of-key-json> [ttl] [MINLSN <lsn>]", -3, "readonly", "write"),
     ("pgcache.write", "<table> <key-json> <data-json> [ttl]", -4, "denyoom", "readonly"),
     ("pgcache.invalidate", "<table> <key-json>", -3, "write", "denyoom"),
     ("pgcache.key", "<table> <key-json>", -3, "readonly", "write"),
     ("pgcache.inspect", "<table> <key-json> [argument ...]", -3, "readonly", "write"),
+    ("pgcache.near", "<table> <key-json> [argument ...]", -3, "readonly", "write"),
     ("pgcache.query", "<sql|NAME> [name|params-json-array|TTL|TAGS|SOURCE|MINLSN ...]", -2, "readonly", "write"),
     ("pgcache.barrier", "[timeout-ms] [SOURCE <name>]", -1, "readonly", "write"),
     ("pgcache.health", "", 1, "readonly", "write"),

@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod invalidate;
 pub mod key;
 pub mod multiread;
+pub mod near;
 pub mod panic;
 pub mod query;
 mod query_words;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Registration> {
         Registration::of::<multiread::MultiRead>(),
         Registration::of::<key::Key>(),
         Registration::of::<inspect::Inspect>(),
+        Registration::of::<near::Near>(),
         Registration::of::<query::Query>(),
         Registration::of::<define::Define>(),
         Registration::of::<flush::Flush>(),

@@ -10,5 +10,7 @@ pub const MULTIREAD: &CStr = c"pgcache.multiread";
 pub const QUERY: &CStr = c"pgcache.query";
 /// What is known of a row or a query.
 pub const INSPECT: &CStr = c"pgcache.inspect";
+/// Whether the answer of the next command may be kept.
+pub const NEAR: &CStr = c"pgcache.near";
 /// Names for queries.
 pub const DEFINE: &CStr = c"pgcache.define";

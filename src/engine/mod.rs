@@ -9,6 +9,7 @@ pub mod events;
 pub mod freshness;
 pub mod host;
 pub mod loads;
+pub mod near;
 pub mod overview;
 pub mod queries;
 pub mod records;

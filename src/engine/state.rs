@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use crate::cache::key_change::KeyChange;
-use crate::cache::{Error, Gap, Notice, Timings};
+use crate::cache::{Error, Gap, NearMessage, Notice, Timings};
 use crate::clock::monotonic_ms;
 use crate::engine::catalog::sources::Sources;
 use crate::engine::catalog::Catalog;
@@ -16,6 +16,7 @@ use crate::engine::host::{Callback, Host};
 use crate::engine::loads::completion::Completion;
 use crate::engine::loads::waiter::LoadAnswer;
 use crate::engine::loads::Loads;
+use crate::engine::near::NearCaches;
 use crate::engine::overview::census::Counting;
 use crate::engine::overview::counters::Counters;
 use crate::engine::queries::Queries;
@@ -57,6 +58,8 @@ pub struct Engine<H: Host> {
     pub(in crate::engine) requests: Requests<H>,
     /// The records of hooks and queries.
     pub(in crate::engine) records: Records,
+    /// Clients that keep answers themselves.
+    pub(in crate::engine) near: NearCaches,
     /// Figures for INFO.
     pub(in crate::engine) counters: Counters,
     /// How many entries there are.
@@ -107,6 +110,7 @@ impl<H: Host> Engine<H> {
             loads: Loads::default(),
             queries: Queries::default(),
             requests: Requests::default(),
+            near: NearCaches::default(),
             counters: Counters::default(),
             counting: Counting::default(),
             plugins: Plugins::default(),
@@ -175,6 +179,7 @@ impl<H: Host> Engine<H> {
         while self.take_one(ctx) {
             steps += 1;
             if steps % STEPS_PER_LOOK == 0 && started.elapsed() > SLICE {
+                self.publish_near_messages(ctx);
                 return false;
             }
         }
@@ -205,6 +210,7 @@ impl<H: Host> Engine<H> {
     pub fn catch_up(&mut self, ctx: H::Context<'_>) {
         self.emit_answered(ctx);
         self.take_key_changes(ctx);
+        self.publish_near_messages(ctx);
     }
 
     /// Handles the keyspace changes that came while the engine was at work.
@@ -283,6 +289,7 @@ impl<H: Host> Engine<H> {
         self.restore_records(ctx);
         self.announce_records(ctx, now);
         self.sweep_on(ctx);
+        self.beat_near_caches(ctx, now);
         if !self.loads.answers.is_empty() || !self.requests.awaiting_plugins.is_empty() {
             ctx.wake();
         }
@@ -334,6 +341,7 @@ impl<H: Host> Engine<H> {
     pub fn keyspace_flushed(&mut self) {
         self.records.lose();
         self.queries.start_run();
+        self.near.tell(NearMessage::All);
         self.counters.superseded += self.loads.flights.supersede_all() as u64;
         self.catalog.aliases.clear();
         self.sources.restart_pace();
@@ -373,6 +381,7 @@ impl<H: Host> Engine<H> {
                 self.record_key_changed(store, key);
             }
             KeyChange::Touched | KeyChange::Restored => {
+                self.tell_near_of_foreign_change(key);
                 self.counters.superseded += self.loads.flights.supersede_key(key) as u64;
                 if store.is_node() {
                     self.key_of_node_changed(store, change, key);

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::host::Server;
 use crate::cache::key_change::KeyChange;
 use crate::engine;
-use crate::server::Context;
+use crate::server::{wakeup, Context};
 
 /// The engine of this server.
 pub type Engine = engine::Engine<Server>;
@@ -24,8 +24,17 @@ pub fn with<T: Default>(work: impl FnOnce(&mut Engine) -> T) -> T {
     ENGINE.with_borrow_mut(|engine| {
         let Some(engine) = engine else { return T::default() };
         engine.refresh_settings();
-        work(engine)
+        let result = work(engine);
+        wake_for_near_caches(engine);
+        result
     })
+}
+
+/// Near caches are told at the next wake-up, which comes in the next turn of the event loop.
+fn wake_for_near_caches(engine: &Engine) {
+    if engine.has_near_messages() {
+        wakeup::wake();
+    }
 }
 
 /// A change that came while the engine was at work.
@@ -53,6 +62,7 @@ pub fn key_changed(ctx: Context<'_>, change: KeyChange, key: &[u8]) {
             if let Some(engine) = engine.as_mut() {
                 engine.take_key_changes(ctx);
                 engine.key_changed(ctx, change, key);
+                wake_for_near_caches(engine);
             }
         }
         Err(_) => LATER.with_borrow_mut(|later| later.push_back((change, key.to_vec()))),

@@ -13,7 +13,9 @@ use crate::plugins::call::CommandEnd;
 use crate::plugins::{Event, EventContext, Plugins};
 use crate::server::blocked::{BlockedClient, ClientHandle};
 use crate::server::scan::{self, Cursor};
-use crate::server::{cluster, context, event_loop, keyspace, replication, reply, timer, wakeup, Context, Text, User};
+use crate::server::{
+    cluster, context, event_loop, keyspace, publish, replication, reply, timer, wakeup, Context, Text, User,
+};
 use crate::settings::Settings;
 
 /// Redis or Valkey.
@@ -132,6 +134,14 @@ impl Store for Context<'_> {
 
     fn announce(self, record: &str, said: &str) {
         replication::announce(self, record, said);
+    }
+
+    fn has_listeners(self, channel: &[u8]) -> bool {
+        publish::has_listeners(self, &Text::new(channel))
+    }
+
+    fn publish(self, channel: &[u8], message: &[u8]) {
+        publish::publish_here(self, &Text::new(channel), message);
     }
 
     fn emit(self, plugins: &Plugins, settings: &Settings, event: &Event<'_>) {

@@ -102,10 +102,9 @@ pub fn superuser(source: &str, role: &str) -> String {
 }
 
 /// What HEALTH tells.
-pub fn described(overview: &Overview) -> Value {
+pub fn described(overview: &Overview) -> Vec<(&'static str, Value)> {
     let sources = overview.sources.iter().map(|source| (source.name.clone(), of_source(source))).collect();
-    let fields = Verdict::of(overview).fields().into_iter().chain([("sources", Value::Map(sources))]);
-    Value::map(fields)
+    Verdict::of(overview).fields().into_iter().chain([("sources", Value::Map(sources))]).collect()
 }
 
 /// What a source is connected to, and whether it answers.

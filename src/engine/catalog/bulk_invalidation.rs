@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use crate::cache::NearMessage;
 use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
 use crate::workers::SourceIndex;
@@ -55,6 +56,7 @@ impl<H: Host> Engine<H> {
     pub fn drop_everything(&mut self) {
         self.catalog.bulk_invalidations.everything = self.catalog.bulk_invalidations.next();
         self.queries.start_run();
+        self.near.tell(NearMessage::All);
         self.freshness.sweep.begin();
         self.counters.superseded += self.loads.flights.supersede_all() as u64;
         self.sources.restart_pace();
@@ -66,6 +68,7 @@ impl<H: Host> Engine<H> {
         self.catalog.bulk_invalidations.watched.insert(source, drop);
         let of_source = self.catalog.tables.of_source(source);
         let watched: Vec<Rc<Table>> = of_source.filter(|table| table.definition.is_watched).map(Rc::clone).collect();
+        self.near.tell(NearMessage::All);
         // Without a watched table nothing is lost.
         if let Some(active) = self.sources.get(source).filter(|_| !watched.is_empty()) {
             active.restart_pace();

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::{Gap, Refusal, Stored, TableDefinition};
+use crate::cache::{Gap, NearMessage, Refusal, Stored, TableDefinition};
 use crate::engine::catalog::tables::{Now, Resolved};
 use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
@@ -167,6 +167,7 @@ impl<H: Host> Engine<H> {
         } else {
             table.changes.add_definition(self.queries.clock.next());
         }
+        self.near.tell(NearMessage::Table(&table.name));
         let settings = self.settings.get();
         let resolved = Resolved {
             source: table.source,

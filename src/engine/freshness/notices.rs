@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::cache::key::{write_canonical_row, LookupKey};
-use crate::cache::{Notice, Relation, Rule};
+use crate::cache::{NearMessage, Notice, Relation, Rule};
 use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
 use crate::plugins::Event;
@@ -81,6 +81,7 @@ impl<H: Host> Engine<H> {
         self.touch_table(table);
         if store.is_replica() {
             self.counters.superseded += self.loads.flights.supersede_table(table.id) as u64;
+            self.near.tell(NearMessage::Table(&table.name));
             self.freshness.pending_invalidations.add_table(table, store.monotonic_ms());
         } else {
             self.start_epoch(store, table);
@@ -106,6 +107,7 @@ impl<H: Host> Engine<H> {
                 }
             }
         }
+        self.near.tell(NearMessage::Rows { table: &table.name, keys: &keys });
         for key in keys {
             self.drop_named(store, table, &key);
         }
@@ -131,6 +133,7 @@ impl<H: Host> Engine<H> {
         if before.is_none_or(|before| before == number) {
             return;
         }
+        self.near.tell(NearMessage::All);
         let concerned: Vec<_> =
             self.catalog.tables.of_source(source).filter(|table| !table.definition.is_plain).map(Rc::clone).collect();
         for table in concerned {

@@ -52,6 +52,7 @@ impl<H: Host> Engine<H> {
             Found::Foreign | Found::Nothing => false,
         };
         if is_contradicted {
+            self.tell_near_of_key(&table, &key);
             self.remove_or_doubt(store, &table, &key);
         }
     }

@@ -21,6 +21,8 @@ pub enum Wanted {
     Rows,
     /// What is known of it.
     Inspection,
+    /// Whether its rows may be kept by whoever asks for them next.
+    Vouching,
 }
 
 impl Wanted {
@@ -29,6 +31,7 @@ impl Wanted {
         match self {
             Self::Rows => command_names::QUERY,
             Self::Inspection => command_names::INSPECT,
+            Self::Vouching => command_names::NEAR,
         }
     }
 }
@@ -62,8 +65,10 @@ impl<H: Host> Engine<H> {
         let Some(query) = self.known_query(request) else {
             return self.await_description(ctx, request, wanted, caller);
         };
-        if wanted == Wanted::Inspection {
-            return Ok(Answer::Now(self.inspect_query(ctx, request, &query, &key)));
+        match wanted {
+            Wanted::Rows => {}
+            Wanted::Inspection => return Ok(Answer::Now(self.inspect_query(ctx, request, &query, &key))),
+            Wanted::Vouching => return Ok(Answer::Now(self.vouch_for_query(ctx, request, &query, &key))),
         }
         if let Some(reply) = self.reply_with_rows(ctx, request, &query, &key, caller.is_in_command()) {
             self.counters.hits += 1;
@@ -114,7 +119,7 @@ impl<H: Host> Engine<H> {
 
     /// Passes the rows of the entry under `key`, which carries `tags`, to `take`, if they are what PostgreSQL says as far as
     /// it has told.
-    pub(super) fn with_rows<S: Store, T>(
+    pub(in crate::engine) fn with_rows<S: Store, T>(
         &mut self,
         store: S,
         query: &Query,
@@ -136,7 +141,7 @@ impl<H: Host> Engine<H> {
 
     /// Whether entries of `query` may be served and stored: here its changes are known, which a replica's master does not
     /// pass on, and told as far as they have to be.
-    pub(super) fn may_rely_on_query(&self, store: impl Store, query: &Query) -> bool {
+    pub(in crate::engine) fn may_rely_on_query(&self, store: impl Store, query: &Query) -> bool {
         !store.is_replica() && query.reads_only(&self.catalog.tables, |table| self.may_rely_on(store, table))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::flight::CompletedFlight;
-use crate::cache::{result_set, Error, ErrorKind};
+use crate::cache::{result_set, Error, ErrorKind, NearMessage};
 use crate::engine::host::Host;
 use crate::engine::loads::completion::{has_named_positions, Answers};
 use crate::engine::loads::entries::Found;
@@ -56,6 +56,7 @@ impl<H: Host> Engine<H> {
         let key = store.key(&completed.key);
         let found = self.with_rows(store, &load.query, &load.tags, &key, |rows| rows == loaded);
         if matches!(found, Found::Row(false)) {
+            self.near.tell(NearMessage::Query(load.query.name()));
             // Refused on a replica, which serves no results, and in a pause.
             let _ = store.remove(&key);
         }
@@ -146,6 +147,12 @@ impl<H: Host> Engine<H> {
         } else {
             self.counters.fills_skipped += 1;
         }
+    }
+
+    /// The name of the query whose entry stands under `cache_key`, if one may.
+    pub fn query_of_key(&self, cache_key: &[u8]) -> Option<String> {
+        let key = std::str::from_utf8(cache_key).ok()?;
+        ResultKey::of(key, &self.settings.get().cache_prefix).map(|key| key.name.to_owned())
     }
 
     /// The entry of a query expired or was evicted.

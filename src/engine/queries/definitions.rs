@@ -2,7 +2,7 @@
 
 use crate::cache::named_query::{NamedQueries, NamedQuery};
 use crate::cache::query_changes::QueryChanges;
-use crate::cache::{Access, Error, Purpose};
+use crate::cache::{Access, Error, NearMessage, Purpose};
 use crate::engine::host::Host;
 use crate::engine::records::name::RecordName;
 use crate::engine::{command_names, Engine, Store};
@@ -13,6 +13,7 @@ impl<H: Host> Engine<H> {
     /// Defines a query, in the place of one that has its name.
     pub fn define_query(&mut self, store: impl Store, query: NamedQuery) {
         let name = query.name.clone();
+        self.near.tell(NearMessage::Query(&name));
         self.queries.named.define(query);
         self.save_definition(store, &name);
     }
@@ -22,6 +23,7 @@ impl<H: Host> Engine<H> {
         if !self.queries.named.remove(name) {
             return Err(no_such_query());
         }
+        self.near.tell(NearMessage::Query(name));
         let cache_prefix = self.settings.get().cache_prefix.clone();
         for source in self.sources.iter() {
             let stem = stem(&cache_prefix, &source.prefix, NAMED, name);
@@ -51,6 +53,7 @@ impl<H: Host> Engine<H> {
         if saved.is_none() && changes.is_none() {
             return;
         }
+        self.near.tell(NearMessage::All);
         saved.into_iter().for_each(|saved| self.queries.saved = saved);
         changes.into_iter().for_each(|changes| self.queries.changes = changes);
         self.queries.named = self.queries.saved.clone();

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cache::{Error, ErrorKind, TableDefinition};
+use crate::cache::{Error, ErrorKind, NearMessage, TableDefinition};
 use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
 use crate::postgres::query::{Discovery, NamedRelation, QueryDescription, QueryPlan};
@@ -76,6 +76,8 @@ impl<H: Host> Engine<H> {
             tables.into_iter().map(|table| self.allowed(query.source, table)).collect();
         let tables = self.enter_all(store, query.source, allowed?, asked);
         query.add(&tables, &relations, untracked);
+        // Near caches have been told that it reads less.
+        self.near.tell(NearMessage::Query(query.name()));
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Tags at work: all queries that carry one are dropped at once.
 
+use crate::cache::NearMessage;
 use crate::engine::host::Host;
 use crate::engine::{Engine, Store};
 use crate::plugins::Event;
@@ -17,6 +18,7 @@ impl<H: Host> Engine<H> {
         }
         self.counters.tags_dropped += tags.len() as u64;
         for tag in &tags {
+            self.near.tell(NearMessage::Tag(tag));
             let what = Event { tag: Some(tag), ..Event::new(EventType::TagInvalidate) };
             store.emit(&self.plugins, self.settings.get(), &what);
         }

@@ -29,6 +29,7 @@ impl<H: Host> Engine<H> {
         let superseded =
             usize::from(self.loads.flights.supersede_key(key)) + self.loads.flights.supersede_uncertain(table.id);
         self.counters.superseded += superseded as u64;
+        self.tell_near_of_key(table, key);
         table.non_unique.drop_all(store.unix_ms());
         table.changes.add(self.queries.clock.next());
     }

@@ -64,6 +64,9 @@ pub struct Memory {
     pub clients: Clients,
     emitted: RefCell<Vec<Emitted>>,
     announced: RefCell<Vec<(String, String)>>,
+    /// Whether a near cache listens.
+    pub has_listener: Cell<bool>,
+    published: RefCell<Vec<String>>,
 }
 
 /// How far the calendar is ahead of the clock that only goes forward.
@@ -84,6 +87,8 @@ impl Default for Memory {
             clients: Clients::default(),
             emitted: RefCell::default(),
             announced: RefCell::default(),
+            has_listener: Cell::new(false),
+            published: RefCell::default(),
         }
     }
 }
@@ -168,6 +173,11 @@ impl Memory {
     /// What replicas were told since this was called last: records, and what each says.
     pub fn take_announced(&self) -> Vec<(String, String)> {
         self.announced.take()
+    }
+
+    /// What near caches were told since this was called last.
+    pub fn take_published(&self) -> Vec<String> {
+        self.published.take()
     }
 
     fn left_ms(&self, key: &[u8]) -> Option<u64> {
@@ -296,6 +306,14 @@ impl Store for &Memory {
 
     fn announce(self, record: &str, said: &str) {
         self.announced.borrow_mut().push((record.into(), said.into()));
+    }
+
+    fn has_listeners(self, _: &[u8]) -> bool {
+        self.has_listener.get()
+    }
+
+    fn publish(self, _: &[u8], message: &[u8]) {
+        self.published.borrow_mut().push(String::from_utf8_lossy(message).into_owned());
     }
 
     fn emit(self, _: &Plugins, _: &Settings, event: &Event<'_>) {

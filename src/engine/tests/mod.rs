@@ -11,6 +11,7 @@ pub mod memory;
 mod model;
 mod multireads;
 mod names;
+mod near;
 mod notices;
 mod orders;
 mod roles;

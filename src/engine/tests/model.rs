@@ -17,6 +17,8 @@ use super::cache::{table, Cache, Read};
 use super::names::{json, row_of_key, Name};
 use super::orders::Step;
 
+#[path = "model_near.rs"]
+mod near;
 #[path = "model_roles.rs"]
 mod roles;
 #[path = "model_visibility.rs"]
@@ -79,6 +81,7 @@ pub struct Model {
     answered: BTreeMap<FlightId, (Fetched, Option<PgSnapshot>)>,
     saved: Content,
     grace: bool,
+    near: near::NearCache,
 }
 
 impl Model {
@@ -104,6 +107,7 @@ impl Model {
             answered: BTreeMap::new(),
             saved: Content::new(),
             grace: settings.contains(&"grace"),
+            near: near::NearCache::default(),
         }
     }
 
@@ -111,8 +115,8 @@ impl Model {
         let (row, client) = (usize::from(which) % ROWS, usize::from(how) % CLIENTS);
         let which = usize::from(which);
         match what {
-            Step::Read => self.read(client, Name::of(row, how.rotate_right(2)), None),
-            Step::ReadFresh => self.read(client, Name::of(row, how.rotate_right(2)), Some(self.change)),
+            Step::Read => drop(self.read(client, Name::of(row, how.rotate_right(2)), None)),
+            Step::ReadFresh => drop(self.read(client, Name::of(row, how.rotate_right(2)), Some(self.change))),
             Step::Change => self.change(row, how % 4 != 0),
             Step::Truncate => self.truncate(),
             Step::Apply => self.apply_one(),
@@ -131,6 +135,8 @@ impl Model {
             Step::Fill => self.cache.store.set_full(how % 3 == 0),
             Step::Show => self.show(which),
             Step::Look => self.look(),
+            Step::Near => self.read_near_and_load(client, Name::of(row, how.rotate_right(2)), which),
+            Step::Hear => self.hear_near(which, how),
         }
         self.take_answers();
     }
@@ -181,9 +187,10 @@ impl Model {
     }
 
     /// A change's number is its position in the log as well. Whoever names one was told that the change is committed.
-    fn read(&mut self, client: usize, name: Name, position: Option<u64>) {
+    /// Returns what is answered at once.
+    fn read(&mut self, client: usize, name: Name, position: Option<u64>) -> Option<Option<String>> {
         if self.pending.values().any(|pending| pending.client == client) {
-            return;
+            return None;
         }
         let told = self.applied.max(position.unwrap_or_default());
         let oldest = (*self.seen_by(client, name)).max(self.state_at(name.row, told));
@@ -192,9 +199,16 @@ impl Model {
             Read::Waits(number) => {
                 let oldest = oldest.min(self.latest_visible(name.row));
                 self.pending.insert(number, Pending { client, name, oldest });
+                None
             }
-            Read::Absent => self.see(client, name, None, oldest_hit, "a hit"),
-            Read::Hit(text) => self.see(client, name, Some(&text), oldest_hit, "a hit"),
+            Read::Absent => {
+                self.see(client, name, None, oldest_hit, "a hit");
+                Some(None)
+            }
+            Read::Hit(text) => {
+                self.see(client, name, Some(&text), oldest_hit, "a hit");
+                Some(Some(text))
+            }
         }
     }
 
@@ -379,6 +393,7 @@ impl Model {
                 }
             }
         }
+        self.check_near_at_rest();
     }
 
     /// Whether client 0 was shown what the row is now.

@@ -27,10 +27,14 @@ pub enum Step {
     Fill,
     Show,
     Look,
+    Near,
+    Hear,
 }
 
 use Step::{Answer, Apply, Beat, Change as Changes, Command, Evict, Fail, Fill, Land, Lose};
-use Step::{Look, Master, OpenOrClose, Pass, Read as Reads, ReadFresh, Replace, Role as Roles, Show, Truncate};
+use Step::{
+    Hear, Look, Master, Near, OpenOrClose, Pass, Read as Reads, ReadFresh, Replace, Role as Roles, Show, Truncate,
+};
 
 /// Loads and notices that overtake each other.
 const RACES: &[(u32, Step)] = &[(6, Reads), (4, Changes), (3, Apply), (4, Answer), (4, Land), (1, Command)];
@@ -161,6 +165,43 @@ const EARLY_ROLES: &[(u32, Step)] = &[
     (1, Fill),
 ];
 
+/// Readers with a near cache, among all of this.
+const NEAR: &[(u32, Step)] = &[
+    (20, Near),
+    (14, Hear),
+    (4, Changes),
+    (4, Apply),
+    (5, Answer),
+    (5, Land),
+    (8, Beat),
+    (1, Pass),
+    (1, Truncate),
+    (1, Evict),
+    (1, Command),
+    (1, Lose),
+    (1, OpenOrClose),
+    (1, Roles),
+    (1, Master),
+    (1, Replace),
+];
+
+/// The same where changes are told before they are visible.
+const EARLY_NEAR: &[(u32, Step)] = &[
+    (20, Near),
+    (14, Hear),
+    (4, Changes),
+    (4, Apply),
+    (5, Answer),
+    (5, Land),
+    (5, Show),
+    (2, Look),
+    (8, Beat),
+    (1, Truncate),
+    (1, Evict),
+    (1, Command),
+    (1, Lose),
+];
+
 fn steps(of: &'static [(u32, Step)]) -> impl Strategy<Value = Vec<(Step, u8, u8)>> {
     let any_of: Vec<_> = of.iter().map(|(weight, step)| (*weight, Just(*step))).collect();
     prop::collection::vec((prop::strategy::Union::new_weighted(any_of), any::<u8>(), any::<u8>()), 1..200)
@@ -239,6 +280,26 @@ proptest! {
     #[test]
     fn roles_may_change_with_grace(steps in steps(ROLES)) {
         run(WITH_GRACE, &steps);
+    }
+
+    #[test]
+    fn near_caches_may_hear_late(steps in steps(NEAR)) {
+        go(Model::new(WITHOUT_GRACE).with_near_cache(), &steps);
+    }
+
+    #[test]
+    fn near_caches_may_hear_late_of_a_replica(steps in steps(NEAR)) {
+        go(Model::replica(WITHOUT_GRACE).with_near_cache(), &steps);
+    }
+
+    #[test]
+    fn near_caches_may_hear_before_changes_are_visible(steps in steps(EARLY_NEAR)) {
+        go(Model::new(BY_LOG).with_near_cache(), &steps);
+    }
+
+    #[test]
+    fn near_caches_may_hear_late_with_grace(steps in steps(NEAR)) {
+        go(Model::new(WITH_GRACE).with_near_cache(), &steps);
     }
 
     #[test]
