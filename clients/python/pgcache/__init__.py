@@ -19,12 +19,14 @@ from .errors import (
     PGTryAgain,
     PGUnblocked,
 )
+from .near import NearCache
 from .pipeline import AsyncPipeline, Pipeline
 from .rows import decode_json
 
 __all__ = [
     "AsyncPGCache",
     "AsyncPipeline",
+    "NearCache",
     "PGBadArgument",
     "PGBadValue",
     "PGBusy",

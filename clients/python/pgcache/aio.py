@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import query_calls, row_calls, server_calls
 from .calls import Call, Reach
-from .cluster import is_async, is_cluster, places_by_node, rows_in_order
+from .cluster import found_rows, in_order, is_async, is_cluster, places_by_node, zip_vouched
 from .keys import Key, lookup_keys
+from .near.aio_listeners import AsyncListeners
+from .near.core import MISSING
+from .near.front import Near
+from .near.keys import key_of, query_key, row_key
+from .near.limits import Limits, limits_of
+from .near.reads import ManyRead, QueryRead, RowRead, Words
 from .options import of_query
 from .pipeline import AsyncPipeline
 from .rows import Decoder, Row, RowDecoder, decode_json
 from .server_calls import Names
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -23,14 +32,17 @@ class AsyncPGCache:
 
     `client` is a `Redis`, `RedisCluster`, `Valkey` or `ValkeyCluster` of the library's `asyncio` package.
     `decoder` makes Python values of JSON text (`str` or `bytes`); the default keeps every number exact.
+    `near_cache` keeps so many answers in this process, and listens to what has changed: docs/near-cache.md.
     """
 
-    def __init__(self, client: Any, *, decoder: Decoder = decode_json) -> None:
+    def __init__(self, client: Any, *, decoder: Decoder = decode_json, near_cache: Limits = None) -> None:
         """Takes the client whose connections are used; nothing is sent."""
         if not is_async(client):
             raise TypeError("this client is not for asyncio: use PGCache")
         self._client, self._decoder = client, decoder
         self._is_cluster = is_cluster(client)
+        limits = limits_of(near_cache)
+        self._near = Near(limits, AsyncListeners, client, self._is_cluster) if limits else None
 
     @overload
     async def read(
@@ -41,6 +53,7 @@ class AsyncPGCache:
         *,
         ttl: int | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: None = None,
         **columns: Any,
     ) -> Row | None: ...
@@ -54,6 +67,7 @@ class AsyncPGCache:
         *,
         ttl: int | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: type[T],
         **columns: Any,
     ) -> T | None: ...
@@ -66,6 +80,7 @@ class AsyncPGCache:
         *,
         ttl: int | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: type[Any] | None = None,
         **columns: Any,
     ) -> Any:
@@ -73,9 +88,16 @@ class AsyncPGCache:
 
         The lookup key is a mapping, or columns by name: `read("users", id=1)`. A column that is called like an option needs the
         mapping. `ttl` is the time to live in seconds where the row is loaded. With `minlsn` the answer is at least as new as that
-        position of PostgreSQL's write-ahead log.
+        position of PostgreSQL's write-ahead log. `near=False` goes past the near cache.
         """
-        return await self._run(row_calls.read(table, key, columns, self._rows(row_type), ttl, minlsn))
+        if self._near is None or minlsn is not None or not near or (key is not None and (columns or type(key) is not dict)):
+            return await self._run(row_calls.read(table, key, columns, self._rows(row_type), ttl, minlsn))
+        entry_key = row_key(table, columns if key is None else key, row_type)
+        found = self._near.core.get(entry_key)
+        if found is not MISSING:
+            return found
+        call = row_calls.read(table, key, columns, self._rows(row_type), ttl, None)
+        return await self._read_near(RowRead(self._near.core, entry_key, call, self._rows(row_type)))
 
     @overload
     async def multiread(
@@ -86,6 +108,7 @@ class AsyncPGCache:
         column: str = "id",
         ttl: int | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: None = None,
     ) -> list[Row | None]: ...
 
@@ -98,6 +121,7 @@ class AsyncPGCache:
         column: str = "id",
         ttl: int | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: type[T],
     ) -> list[T | None]: ...
 
@@ -109,6 +133,7 @@ class AsyncPGCache:
         column: str = "id",
         ttl: int | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: type[Any] | None = None,
     ) -> list[Any]:
         """Returns the rows of many lookup keys in their order, `None` for each that does not exist.
@@ -120,17 +145,27 @@ class AsyncPGCache:
         if not named:
             return []
         await self._connect()
-        places = places_by_node(self._client, named) if self._is_cluster else [list(range(len(named)))]
-        parts = [(part, row_calls.multiread(table, [named[place] for place in part], rows, ttl, minlsn)) for part in places]
-        return rows_in_order(parts, await asyncio.gather(*(self._reply(call) for _, call in parts)))
+        if self._near is not None and near and minlsn is None:
+            many = ManyRead(self._near.core, table, [key_of(table, key, column, row_type) for key in keys], named, rows)
+            await self._read_many_near(many, table, named, ttl)
+            return many.rows
+        parts = self._parts(range(len(named)), table, named, rows, ttl, minlsn)
+        replies = await asyncio.gather(*(self._reply(call) for _, call in parts))
+        return in_order(found_rows(parts, replies), len(named))
 
     async def write(self, table: str, key: Key, data: Any, *, ttl: int | None = None) -> None:
         """Stores a row in the cache; PostgreSQL is not written. `data` is the row, or `None` for one that does not exist."""
-        await self._run(row_calls.write(table, key, data, ttl))
+        call = row_calls.write(table, key, data, ttl)
+        await self._run(call)
+        if self._near is not None:
+            self._near.forget_row(table, call.words[2])
 
     async def invalidate(self, table: str, key: Key | None = None, /, **columns: Any) -> None:
         """Drops a row from the cache. Call it after COMMIT; a watched table needs no call."""
-        await self._run(row_calls.invalidate(table, key, columns))
+        call = row_calls.invalidate(table, key, columns)
+        await self._run(call)
+        if self._near is not None:
+            self._near.forget_row(table, call.words[2])
 
     async def key(self, table: str, key: Key | None = None, /, **columns: Any) -> str:
         """Returns the key under which the server stores a row."""
@@ -154,6 +189,7 @@ class AsyncPGCache:
         tags: Sequence[str] = (),
         source: str | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: None = None,
     ) -> list[Row]: ...
 
@@ -167,6 +203,7 @@ class AsyncPGCache:
         tags: Sequence[str] = (),
         source: str | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: type[T],
     ) -> list[T]: ...
 
@@ -179,14 +216,24 @@ class AsyncPGCache:
         tags: Sequence[str] = (),
         source: str | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: type[Any] | None = None,
     ) -> list[Any]:
         """Returns the rows of a query: `query` is the name of a definition, or SQL where the server allows it.
 
         `params` are the values of `$1`, `$2` and so on.
         """
-        options = of_query(ttl, tags, source)
-        return await self._run(query_calls.query(query, params, self._rows(row_type), options, minlsn))
+        rows, options = self._rows(row_type), of_query(ttl, tags, source)
+        call = query_calls.query(query, params, rows, options, minlsn)
+        if self._near is None or minlsn is not None or not near:
+            return await self._run(call)
+        entry_key = query_key(query, params, tags, source, row_type)
+        found: list[Any] = self._near.core.get(entry_key)
+        if found is not MISSING:
+            return found
+        asked = query_calls.result_words(query, params, of_query(None, tags, source))
+        found = await self._read_near(QueryRead(self._near.core, entry_key, call, asked, rows))
+        return found
 
     async def inspect_query(
         self, query: str, /, *params: Any, tags: Sequence[str] = (), source: str | None = None
@@ -197,10 +244,14 @@ class AsyncPGCache:
     async def define(self, name: str, sql: str, *, ttl: int | None = None, tags: Sequence[str] = ()) -> None:
         """Gives a query a name, on every primary of a cluster. PostgreSQL checks it when it is asked."""
         await self._run(query_calls.define(name, sql, ttl, tags))
+        if self._near is not None:
+            self._near.forget_query(name)
 
     async def undefine(self, name: str) -> None:
         """Removes a definition, on every primary of a cluster."""
         await self._run(query_calls.undefine(name))
+        if self._near is not None:
+            self._near.forget_query(name)
 
     async def definitions(self) -> list[dict[str, Any]]:
         """Returns all definitions: name, sql, ttl and tags of each."""
@@ -219,7 +270,10 @@ class AsyncPGCache:
         A cluster drops it on every primary, and the number is the largest of theirs. `everywhere` has PostgreSQL tell every
         server that listens to it.
         """
-        return await self._run(server_calls.flush(all, table, tag, everywhere))
+        count = await self._run(server_calls.flush(all, table, tag, everywhere))
+        if self._near is not None:
+            self._near.forget(table, tag)
+        return count
 
     async def watch(self, table: str) -> None:
         """Has PostgreSQL tell of a table's changes."""
@@ -253,6 +307,45 @@ class AsyncPGCache:
         """Waits until all changes that were committed before are applied, on every primary; returns the microseconds waited."""
         return await self._run(server_calls.barrier(timeout_ms, source))
 
+    async def near_stats(self) -> dict[str, Any]:
+        """Returns figures of the near cache: hits, misses, entries, and whether it hears of changes now."""
+        return _near_of(self._near).core.stats()
+
+    async def close(self) -> None:
+        """Ends the near cache's tasks. The client stays open."""
+        if self._near is not None:
+            await self._near.listeners.close()
+
+    async def __aenter__(self) -> Self:
+        """Returns the cache itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Closes it."""
+        await self.close()
+
+    async def _read_near(self, read: RowRead | QueryRead) -> Any:
+        near = _near_of(self._near)
+        await self._connect()
+        near.listeners.ensure()
+        replies = await self._replies(read.commands)
+        return read.result(replies, near.listeners.is_heard())
+
+    async def _read_many_near(self, many: ManyRead, table: str, named: Sequence[str], ttl: int | None) -> None:
+        near = _near_of(self._near)
+        near.listeners.ensure()
+        parts = self._parts(many.missing, table, named, self._rows(None), ttl, None)
+        commands = [words for places, call in parts for words in (many.near_words(places), call.words)]
+        replies = await self._replies(commands) if commands else []
+        for places, rows, vouched in zip_vouched(found_rows(parts, replies[1::2]), replies[::2]):
+            many.take(places, vouched, rows, near.listeners.is_heard())
+
+    def _parts(
+        self, places: Sequence[int], table: str, named: Sequence[str], rows: RowDecoder, ttl: int | None, minlsn: str | None
+    ) -> list[tuple[list[int], Call[list[Any]]]]:
+        by_node = places_by_node(self._client, named, places) if self._is_cluster else [list(places)] if places else []
+        return [(part, row_calls.multiread(table, [named[place] for place in part], rows, ttl, minlsn)) for part in by_node]
+
     def _rows(self, row_type: type[Any] | None) -> RowDecoder:
         return RowDecoder(self._decoder, row_type)
 
@@ -277,3 +370,16 @@ class AsyncPGCache:
             return await self._client.execute_command(*call.words, **target)
         except Exception as error:  # the errors of clients have no class in common
             return error
+
+    async def _replies(self, commands: Sequence[Words]) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=False)
+        for words in commands:
+            pipeline.execute_command(*words)
+        replies: list[Any] = await pipeline.execute(raise_on_error=False)
+        return replies
+
+
+def _near_of(near: Near[AsyncListeners] | None) -> Near[AsyncListeners]:
+    if near is None:
+        raise TypeError("this cache has no near cache: AsyncPGCache(client, near_cache=10_000)")
+    return near

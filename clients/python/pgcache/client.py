@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import query_calls, row_calls, server_calls
 from .calls import Call, Reach
-from .cluster import is_async, is_cluster, places_by_node, rows_in_order
+from .cluster import found_rows, in_order, is_async, is_cluster, places_by_node, zip_vouched
 from .keys import Key, lookup_keys
+from .near.core import MISSING
+from .near.front import Near
+from .near.keys import key_of, query_key, row_key
+from .near.limits import Limits, limits_of
+from .near.listeners import Listeners
+from .near.reads import ManyRead, QueryRead, RowRead, Words
 from .options import of_query
 from .pipeline import Pipeline
 from .rows import Decoder, Row, RowDecoder, decode_json
 from .server_calls import Names
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -22,14 +31,17 @@ class PGCache:
 
     `client` is a `Redis`, `RedisCluster`, `Valkey` or `ValkeyCluster`. It is as safe to share between threads as the client is.
     `decoder` makes Python values of JSON text (`str` or `bytes`); the default keeps every number exact.
+    `near_cache` keeps so many answers in this process, and listens to what has changed: docs/near-cache.md.
     """
 
-    def __init__(self, client: Any, *, decoder: Decoder = decode_json) -> None:
+    def __init__(self, client: Any, *, decoder: Decoder = decode_json, near_cache: Limits = None) -> None:
         """Takes the client whose connections are used; nothing is sent."""
         if is_async(client):
             raise TypeError("this client is for asyncio: use AsyncPGCache")
         self._client, self._decoder = client, decoder
         self._is_cluster = is_cluster(client)
+        limits = limits_of(near_cache)
+        self._near = Near(limits, Listeners, client, self._is_cluster) if limits else None
 
     @overload
     def read(
@@ -40,6 +52,7 @@ class PGCache:
         *,
         ttl: int | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: None = None,
         **columns: Any,
     ) -> Row | None: ...
@@ -53,6 +66,7 @@ class PGCache:
         *,
         ttl: int | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: type[T],
         **columns: Any,
     ) -> T | None: ...
@@ -65,6 +79,7 @@ class PGCache:
         *,
         ttl: int | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: type[Any] | None = None,
         **columns: Any,
     ) -> Any:
@@ -72,9 +87,16 @@ class PGCache:
 
         The lookup key is a mapping, or columns by name: `read("users", id=1)`. A column that is called like an option needs the
         mapping. `ttl` is the time to live in seconds where the row is loaded. With `minlsn` the answer is at least as new as that
-        position of PostgreSQL's write-ahead log.
+        position of PostgreSQL's write-ahead log. `near=False` goes past the near cache.
         """
-        return self._run(row_calls.read(table, key, columns, self._rows(row_type), ttl, minlsn))
+        if self._near is None or minlsn is not None or not near or (key is not None and (columns or type(key) is not dict)):
+            return self._run(row_calls.read(table, key, columns, self._rows(row_type), ttl, minlsn))
+        entry_key = row_key(table, columns if key is None else key, row_type)
+        found = self._near.core.get(entry_key)
+        if found is not MISSING:
+            return found
+        call = row_calls.read(table, key, columns, self._rows(row_type), ttl, None)
+        return self._read_near(RowRead(self._near.core, entry_key, call, self._rows(row_type)))
 
     @overload
     def multiread(
@@ -85,6 +107,7 @@ class PGCache:
         column: str = "id",
         ttl: int | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: None = None,
     ) -> list[Row | None]: ...
 
@@ -97,6 +120,7 @@ class PGCache:
         column: str = "id",
         ttl: int | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: type[T],
     ) -> list[T | None]: ...
 
@@ -108,6 +132,7 @@ class PGCache:
         column: str = "id",
         ttl: int | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: type[Any] | None = None,
     ) -> list[Any]:
         """Returns the rows of many lookup keys in their order, `None` for each that does not exist.
@@ -118,17 +143,26 @@ class PGCache:
         rows, named = self._rows(row_type), lookup_keys(keys, column)
         if not named:
             return []
-        places = places_by_node(self._client, named) if self._is_cluster else [list(range(len(named)))]
-        parts = [(part, row_calls.multiread(table, [named[place] for place in part], rows, ttl, minlsn)) for part in places]
-        return rows_in_order(parts, self._replies([call for _, call in parts]))
+        if self._near is not None and near and minlsn is None:
+            many = ManyRead(self._near.core, table, [key_of(table, key, column, row_type) for key in keys], named, rows)
+            self._read_many_near(many, table, named, ttl)
+            return many.rows
+        parts = self._parts(range(len(named)), table, named, rows, ttl, minlsn)
+        return in_order(found_rows(parts, self._replies([call.words for _, call in parts])), len(named))
 
     def write(self, table: str, key: Key, data: Any, *, ttl: int | None = None) -> None:
         """Stores a row in the cache; PostgreSQL is not written. `data` is the row, or `None` for one that does not exist."""
-        self._run(row_calls.write(table, key, data, ttl))
+        call = row_calls.write(table, key, data, ttl)
+        self._run(call)
+        if self._near is not None:
+            self._near.forget_row(table, call.words[2])
 
     def invalidate(self, table: str, key: Key | None = None, /, **columns: Any) -> None:
         """Drops a row from the cache. Call it after COMMIT; a watched table needs no call."""
-        self._run(row_calls.invalidate(table, key, columns))
+        call = row_calls.invalidate(table, key, columns)
+        self._run(call)
+        if self._near is not None:
+            self._near.forget_row(table, call.words[2])
 
     def key(self, table: str, key: Key | None = None, /, **columns: Any) -> str:
         """Returns the key under which the server stores a row."""
@@ -152,6 +186,7 @@ class PGCache:
         tags: Sequence[str] = (),
         source: str | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: None = None,
     ) -> list[Row]: ...
 
@@ -165,6 +200,7 @@ class PGCache:
         tags: Sequence[str] = (),
         source: str | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: type[T],
     ) -> list[T]: ...
 
@@ -177,14 +213,24 @@ class PGCache:
         tags: Sequence[str] = (),
         source: str | None = None,
         minlsn: str | None = None,
+        near: bool = True,
         row_type: type[Any] | None = None,
     ) -> list[Any]:
         """Returns the rows of a query: `query` is the name of a definition, or SQL where the server allows it.
 
         `params` are the values of `$1`, `$2` and so on.
         """
-        options = of_query(ttl, tags, source)
-        return self._run(query_calls.query(query, params, self._rows(row_type), options, minlsn))
+        rows, options = self._rows(row_type), of_query(ttl, tags, source)
+        call = query_calls.query(query, params, rows, options, minlsn)
+        if self._near is None or minlsn is not None or not near:
+            return self._run(call)
+        entry_key = query_key(query, params, tags, source, row_type)
+        found: list[Any] = self._near.core.get(entry_key)
+        if found is not MISSING:
+            return found
+        asked = query_calls.result_words(query, params, of_query(None, tags, source))
+        found = self._read_near(QueryRead(self._near.core, entry_key, call, asked, rows))
+        return found
 
     def inspect_query(self, query: str, /, *params: Any, tags: Sequence[str] = (), source: str | None = None) -> dict[str, Any]:
         """Returns what the cache holds for a query, and whether changes end its result."""
@@ -193,10 +239,14 @@ class PGCache:
     def define(self, name: str, sql: str, *, ttl: int | None = None, tags: Sequence[str] = ()) -> None:
         """Gives a query a name, on every primary of a cluster. PostgreSQL checks it when it is asked."""
         self._run(query_calls.define(name, sql, ttl, tags))
+        if self._near is not None:
+            self._near.forget_query(name)
 
     def undefine(self, name: str) -> None:
         """Removes a definition, on every primary of a cluster."""
         self._run(query_calls.undefine(name))
+        if self._near is not None:
+            self._near.forget_query(name)
 
     def definitions(self) -> list[dict[str, Any]]:
         """Returns all definitions: name, sql, ttl and tags of each."""
@@ -215,7 +265,10 @@ class PGCache:
         A cluster drops it on every primary, and the number is the largest of theirs. `everywhere` has PostgreSQL tell every
         server that listens to it.
         """
-        return self._run(server_calls.flush(all, table, tag, everywhere))
+        count = self._run(server_calls.flush(all, table, tag, everywhere))
+        if self._near is not None:
+            self._near.forget(table, tag)
+        return count
 
     def watch(self, table: str) -> None:
         """Has PostgreSQL tell of a table's changes."""
@@ -249,6 +302,44 @@ class PGCache:
         """Waits until all changes that were committed before are applied, on every primary; returns the microseconds waited."""
         return self._run(server_calls.barrier(timeout_ms, source))
 
+    def near_stats(self) -> dict[str, Any]:
+        """Returns figures of the near cache: hits, misses, entries, and whether it hears of changes now."""
+        return _near_of(self._near).core.stats()
+
+    def close(self) -> None:
+        """Ends the near cache's threads. The client stays open."""
+        if self._near is not None:
+            self._near.listeners.close()
+
+    def __enter__(self) -> Self:
+        """Returns the cache itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes it."""
+        self.close()
+
+    def _read_near(self, read: RowRead | QueryRead) -> Any:
+        near = _near_of(self._near)
+        near.listeners.ensure()
+        replies = self._replies(read.commands)
+        return read.result(replies, near.listeners.is_heard())
+
+    def _read_many_near(self, many: ManyRead, table: str, named: Sequence[str], ttl: int | None) -> None:
+        near = _near_of(self._near)
+        near.listeners.ensure()
+        parts = self._parts(many.missing, table, named, self._rows(None), ttl, None)
+        commands = [words for places, call in parts for words in (many.near_words(places), call.words)]
+        replies = self._replies(commands) if commands else []
+        for places, rows, vouched in zip_vouched(found_rows(parts, replies[1::2]), replies[::2]):
+            many.take(places, vouched, rows, near.listeners.is_heard())
+
+    def _parts(
+        self, places: Sequence[int], table: str, named: Sequence[str], rows: RowDecoder, ttl: int | None, minlsn: str | None
+    ) -> list[tuple[list[int], Call[list[Any]]]]:
+        by_node = places_by_node(self._client, named, places) if self._is_cluster else [list(places)] if places else []
+        return [(part, row_calls.multiread(table, [named[place] for place in part], rows, ttl, minlsn)) for part in by_node]
+
     def _rows(self, row_type: type[Any] | None) -> RowDecoder:
         return RowDecoder(self._decoder, row_type)
 
@@ -262,16 +353,26 @@ class PGCache:
 
     def _reply(self, call: Call[Any], **target: Any) -> Any:
         """Returns a command's reply, or the client's error."""
+        return self._reply_to(call.words, **target)
+
+    def _reply_to(self, words: Words, **target: Any) -> Any:
         try:
-            return self._client.execute_command(*call.words, **target)
+            return self._client.execute_command(*words, **target)
         except Exception as error:  # the errors of clients have no class in common
             return error
 
-    def _replies(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        if len(calls) == 1:
-            return [self._reply(calls[0])]
+    def _replies(self, commands: Sequence[Words]) -> list[Any]:
+        """Returns the replies to commands that are sent in one round trip, errors among them."""
+        if len(commands) == 1:
+            return [self._reply_to(commands[0])]
         pipeline = self._client.pipeline(transaction=False)
-        for call in calls:
-            pipeline.execute_command(*call.words)
+        for words in commands:
+            pipeline.execute_command(*words)
         replies: list[Any] = pipeline.execute(raise_on_error=False)
         return replies
+
+
+def _near_of(near: Near[Listeners] | None) -> Near[Listeners]:
+    if near is None:
+        raise TypeError("this cache has no near cache: PGCache(client, near_cache=10_000)")
+    return near

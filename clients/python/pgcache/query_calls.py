@@ -27,6 +27,11 @@ def query(
     return Call(("PGCACHE.QUERY", *_asked(query, params), *options, *position(minlsn)), rows.rows)
 
 
+def result_words(query: str, params: Sequence[Any], options: Words) -> Words:
+    """Returns the words that name a query's result."""
+    return (*_asked(query, params), *options)
+
+
 def inspect(query: str, params: Sequence[Any], options: Words) -> Call[dict[str, Any]]:
     """Returns the call that asks what the cache holds for a query."""
     return Call(("PGCACHE.INSPECT", "QUERY", *_asked(query, params), *options), to_map)

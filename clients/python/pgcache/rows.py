@@ -36,17 +36,17 @@ class RowDecoder:
 
     def __init__(self, decoder: Decoder, row_type: type[Any] | None = None) -> None:
         """Takes what decodes JSON text, and the type of a row (`None`: a `dict`)."""
-        self._decoder = decoder
-        self._build = builder(row_type) if row_type is not None else None
+        self.decode = decoder
+        self.build = builder(row_type) if row_type is not None else None
 
     def row(self, reply: Text | None) -> Any:
         """Returns the row of a reply of `PGCACHE.READ`, or `None`."""
-        return None if reply is None else self._made(self._decoder(reply))
+        return None if reply is None else self._made(self.decode(reply))
 
     def rows(self, reply: Text) -> list[Any]:
         """Returns the rows of a JSON array, `None` for each that does not exist."""
-        rows: list[Any] = self._decoder(reply)
-        return rows if self._build is None else [self._made(row) for row in rows]
+        rows: list[Any] = self.decode(reply)
+        return rows if self.build is None else [self._made(row) for row in rows]
 
     def _made(self, row: Any) -> Any:
-        return row if row is None or self._build is None else self._build(row)
+        return row if row is None or self.build is None else self.build(row)

@@ -1,0 +1,107 @@
+"""Reads through a near cache: what is sent, and what is kept of the replies."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from ..calls import Call
+from ..rows import RowDecoder
+from .core import MISSING, Moment, NearCore
+from .messages import Label
+from .values import rows_to_keep, to_keep
+from .vouchers import Voucher, read_voucher, read_vouchers
+
+Words = tuple[str, ...]
+
+
+def near_words(table: str, keys: str) -> Words:
+    """Returns the command that asks whether rows may be kept."""
+    # A table that is called query is no query.
+    return ("PGCACHE.NEAR", f'"{table}"' if table.lower() == "query" else table, keys)
+
+
+def spelled(table: str, lookup_key: str) -> tuple[Label, ...]:
+    """Returns the labels of a row by this process's own spelling of it."""
+    return (("as", table, lookup_key), ("table as", table))
+
+
+class RowRead:
+    """The read of one row that is not kept."""
+
+    def __init__(self, core: NearCore, key: Hashable, call: Call[Any], rows: RowDecoder) -> None:
+        """Takes the entry's key, and the call of PGCACHE.READ."""
+        self._core, self._key, self._call, self._rows = core, key, call, rows
+        self._table, self._lookup_key = call.words[1], call.words[2]
+        self._began = core.begin()
+
+    @property
+    def commands(self) -> list[Words]:
+        """What is sent, in one pipeline."""
+        return [near_words(self._table, self._lookup_key), self._call.words]
+
+    def result(self, replies: Sequence[Any], is_heard: bool) -> Any:
+        """Returns the row, and keeps it if it may be. `is_heard`: whether all nodes that may have answered are heard."""
+        voucher = read_voucher(replies[0]) if is_heard else None
+        if voucher is None or isinstance(replies[1], Exception):
+            return self._call.result(replies[1])
+        reply = replies[1]
+        value, make = to_keep(None if reply is None else self._rows.decode(reply), self._rows)
+        own = spelled(self._table, self._lookup_key)
+        self._core.keep(self._key, value, make, voucher, own, len(reply or ""), self._began)
+        return value if make is None else make(value)
+
+
+class QueryRead:
+    """The asking of a query whose result is not kept."""
+
+    def __init__(self, core: NearCore, key: Hashable, call: Call[list[Any]], asked: Words, rows: RowDecoder) -> None:
+        """Takes the entry's key, the call of PGCACHE.QUERY, and its words without what does not name the result."""
+        self._core, self._key, self._call, self._asked, self._rows = core, key, call, asked, rows
+        self._began = core.begin()
+
+    @property
+    def commands(self) -> list[Words]:
+        """What is sent, in one pipeline."""
+        return [("PGCACHE.NEAR", "QUERY", *self._asked), self._call.words]
+
+    def result(self, replies: Sequence[Any], is_heard: bool) -> list[Any]:
+        """Returns the rows, and keeps them if they may be."""
+        voucher = read_voucher(replies[0]) if is_heard else None
+        if voucher is None or isinstance(replies[1], Exception):
+            return self._call.result(replies[1])
+        value, make = rows_to_keep(self._rows.decode(replies[1]), self._rows)
+        self._core.keep(self._key, value, make, voucher, (), len(replies[1]), self._began)
+        found: list[Any] = make(value) if make else value
+        return found
+
+
+class ManyRead:
+    """The read of many rows, some of which are kept."""
+
+    def __init__(self, core: NearCore, table: str, keys: Sequence[Hashable], lookup_keys: Sequence[str], rows: RowDecoder) -> None:
+        """Takes the entries' keys, and the JSON of the lookup keys."""
+        self._core, self._table, self._keys, self._lookup_keys, self._rows = core, table, keys, lookup_keys, rows
+        self.rows = [core.get(key) for key in keys]
+        self.missing = [place for place, row in enumerate(self.rows) if row is MISSING]
+        self._began: Moment = core.begin()
+
+    def near_words(self, places: Sequence[int]) -> Words:
+        """Returns the command that asks whether the rows in these places may be kept."""
+        return near_words(self._table, "[" + ",".join(self._lookup_keys[place] for place in places) + "]")
+
+    def take(self, places: Sequence[int], vouched: Any, found: Sequence[Any], is_heard: bool) -> None:
+        """Takes the decoded rows in these places, and keeps those that may be. `vouched` is the reply to `near_words`."""
+        vouchers = read_vouchers(vouched if is_heard else None, len(places))
+        for place, row, voucher in zip(places, found, vouchers):
+            self.rows[place] = self._own(place, row, voucher)
+
+    def _own(self, place: int, row: Any, voucher: Voucher | None) -> Any:
+        if voucher is None:
+            return row if row is None or self._rows.build is None else self._rows.build(row)
+        value, make = to_keep(row, self._rows)
+        own = spelled(self._table, self._lookup_keys[place])
+        # The server counts the bytes of a row that is kept; here it is close enough.
+        size = len(str(value))
+        self._core.keep(self._keys[place], value, make, voucher, own, size, self._began)
+        return value if make is None else make(value)
