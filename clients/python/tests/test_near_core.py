@@ -3,6 +3,7 @@
 import unittest
 
 from near_server import Clock, World, heartbeat, message, row_voucher
+
 from pgcache.near.core import MISSING, NearCore
 from pgcache.near.limits import NearCache, limits_of
 from pgcache.near.messages import read_message
