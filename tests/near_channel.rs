@@ -177,9 +177,9 @@ fn only_what_stands_and_is_told_of_is_vouched_for() {
             "there is no such row"
         );
         let query = ["SELECT name FROM users WHERE id = $1", "[1]", "TAGS", "1", "t"];
-        assert_eq!(vouched(&mut client, &[&["QUERY"], &query[..]].concat()), Value::Null);
+        assert_eq!(vouched(&mut client, &[&["QUERY", "[1]"], &query[..]].concat()), Value::Null);
         client.call(&[&["PGCACHE.QUERY"], &query[..]].concat());
-        let answer = vouched(&mut client, &[&["QUERY"], &query[..]].concat());
+        let answer = vouched(&mut client, &[&["QUERY", "[1]"], &query[..]].concat());
         assert_eq!((&answer["tables"], &answer["tags"]), (&json!(["users"]), &json!(["t"])));
         assert_eq!(answer["query"].as_str().unwrap().len(), 64);
     });

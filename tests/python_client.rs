@@ -3,54 +3,13 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
 use support::cluster::{slot_of, Cluster};
+use support::python::{library, package, python, run, run_alone};
 use support::watched::start_listening;
 use support::{on_every_server, port, Database, Postgres, Server};
 
-/// The Python that Debian's libraries are for, which another one may hide. `PGCACHE_PYTHON` names one with other libraries.
-const PYTHON: &str = "/usr/bin/python3";
-
-/// Libraries that the Python of `PGCACHE_PYTHON` may have instead of redis-py.
-fn library() -> String {
-    std::env::var("PGCACHE_PYTHON_LIBRARY").unwrap_or("redis".into())
-}
-
-fn package() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/python")
-}
-
-/// Python with these arguments, beside the package.
-fn python(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var("PGCACHE_PYTHON").unwrap_or(PYTHON.into()));
-    command.args(arguments).current_dir(package().join("tests")).env("PYTHONPATH", package());
-    // No compiled files among the sources.
-    command.env("PYTHONDONTWRITEBYTECODE", "1");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// Runs a program to its end, does what it wants when it says `move`, and returns the last line that it printed.
-fn run(mut command: Command, on_move: impl Fn()) -> String {
-    let mut program = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}; see scripts/install.sh"));
-    let mut last = String::new();
-    for line in BufReader::new(program.stdout.take().unwrap()).lines() {
-        last = line.unwrap();
-        if last == "move" {
-            on_move();
-            program.stdin.as_mut().unwrap().write_all(b"moved\n").unwrap();
-        }
-    }
-    let output = program.wait_with_output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    last
-}
-
 /// Goes through every method, synchronous and not, and asserts that the program has come to its end.
-fn every_method(place: &str, port: u16, on_move: impl Fn()) {
+fn every_method(place: &str, port: u16, on_move: impl Fn(&str)) {
     for mode in ["sync", "asyncio"] {
         let last = run(python(&["end_to_end.py", &library(), mode, place, &port.to_string()]), &on_move);
         assert_eq!(last, format!("done {} {mode} {place}", library()));
@@ -85,7 +44,7 @@ fn with_kinds(database: &Database<'_>) {
 
 #[test]
 fn the_package_passes_its_own_tests() {
-    run(python(&["-m", "unittest", "discover"]), || {});
+    run_alone(python(&["-m", "unittest", "discover"]));
 }
 
 #[test]
@@ -94,7 +53,7 @@ fn every_method_does_its_work_on_one_server() {
         let database = Postgres::shared().database();
         with_kinds(&database);
         let server = start_listening(Server::setup(&kind).on(&database));
-        every_method("server", server.port(), || panic!("there is one server"));
+        every_method("server", server.port(), |_| panic!("there is one server"));
     });
 }
 
@@ -104,7 +63,7 @@ fn every_method_does_its_work_in_a_cluster() {
         let database = Postgres::shared().database();
         with_kinds(&database);
         let cluster = Cluster::start(&kind, 3, 0, |node| node.on(&database));
-        every_method("cluster", cluster[0].port(), || move_row_1(&cluster));
+        every_method("cluster", cluster[0].port(), |_| move_row_1(&cluster));
     });
 }
 
@@ -118,7 +77,7 @@ except pgcache.PGDown as error:
     on_every_server(|kind| {
         let nobody = port::free().to_string();
         let server = Server::setup(&kind).setting("pg_host", "127.0.0.1").setting("pg_port", &nobody).start();
-        let printed = run(python(&["-c", program, &server.port().to_string()]), || {});
+        let printed = run_alone(python(&["-c", program, &server.port().to_string()]));
         assert_eq!(printed, "PGDOWN users True");
     });
 }
@@ -134,6 +93,6 @@ fn what_the_readme_says_works() {
             readme.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
         assert!(blocks.len() > 2, "{readme}");
         let lines = blocks.concat().replace("6379", &server.port().to_string());
-        run(python(&["-c", &lines]), || {});
+        run_alone(python(&["-c", &lines]));
     });
 }

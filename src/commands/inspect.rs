@@ -59,9 +59,8 @@ impl Command for Inspect {
 }
 
 /// Whether it is about a query: a table may be called so, but no SQL begins like a lookup key.
-pub(super) fn is_query(arguments: Arguments<'_>) -> bool {
-    let starts_key = |second: &[u8]| second.starts_with(b"{") || second.starts_with(b"[");
-    arguments.required(0).eq_ignore_ascii_case(b"QUERY") && !starts_key(arguments.required(1).trim_ascii_start())
+fn is_query(arguments: Arguments<'_>) -> bool {
+    arguments.required(0).eq_ignore_ascii_case(b"QUERY") && !arguments.required(1).trim_ascii_start().starts_with(b"{")
 }
 
 /// The command on its table.

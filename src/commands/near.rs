@@ -1,13 +1,12 @@
-//! `PGCACHE.NEAR <table> <key-json | array-of-key-json> | QUERY <query> …`: whether a client may keep the answer that it asks for next.
+//! `PGCACHE.NEAR <table> <key-json | array-of-key-json> | QUERY <routed-by> <query> …`: whether a client may keep the answer that it asks for next.
 
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::inspect::is_query;
 use super::query_words;
 use crate::cache::{Access, Answer, Error, Purpose, Reply};
 use crate::engine::host::Host;
-use crate::engine::queries::{Asked, Wanted};
+use crate::engine::queries::Wanted;
 use crate::engine::{command_names, Caller, Engine, Keys, Table, TableCommand};
 use crate::module;
 use crate::module::{run_on_table, Command, Outcome, PluginCheck};
@@ -43,20 +42,23 @@ impl Command for Near {
 
     fn run(ctx: Context<'_>, arguments: Arguments<'_>) -> Outcome {
         if is_query(arguments) {
-            return match query_words::asked(arguments.all().get(1..).unwrap_or_default()) {
-                Ok(asked) => {
-                    // As the query itself is routed.
-                    let asked = Asked { routed_by: arguments.get(2).map(<[u8]>::to_vec), ..asked };
-                    module::with(|engine| engine.ask(ctx, &asked, Wanted::Vouching)).into()
-                }
+            // The word behind QUERY has brought the command to the node that has the result.
+            return match query_words::asked(arguments.all().get(2..).unwrap_or_default()) {
+                Ok(asked) => module::with(|engine| engine.ask(ctx, &asked, Wanted::Vouching)).into(),
                 Err(error) => error.into(),
             };
         }
         if arguments.len() > 2 {
-            return Error::malformed("NEAR takes a table and a key or an array of keys, or QUERY and a query").into();
+            let usage = "NEAR takes a table and a key or an array of keys, or QUERY, what the query is routed by, and the query";
+            return Error::malformed(usage).into();
         }
         run_on_table(ctx, arguments, arguments.required(0), &VouchForRows { keys: arguments.required(1).into() })
     }
+}
+
+/// Whether it is about a query: a table that is called so has one more word only.
+fn is_query(arguments: Arguments<'_>) -> bool {
+    arguments.len() > 2 && arguments.required(0).eq_ignore_ascii_case(b"QUERY")
 }
 
 /// The command on its table.

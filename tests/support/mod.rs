@@ -17,6 +17,7 @@ pub mod port;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod python;
 pub mod queries;
 pub mod replication;
 pub mod server;

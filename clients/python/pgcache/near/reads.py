@@ -17,8 +17,7 @@ Words = tuple[str, ...]
 
 def near_words(table: str, keys: str) -> Words:
     """Returns the command that asks whether rows may be kept."""
-    # A table that is called query is no query.
-    return ("PGCACHE.NEAR", f'"{table}"' if table.lower() == "query" else table, keys)
+    return ("PGCACHE.NEAR", table, keys)
 
 
 def spelled(table: str, lookup_key: str) -> tuple[Label, ...]:
@@ -63,7 +62,8 @@ class QueryRead:
     @property
     def commands(self) -> list[Words]:
         """What is sent, in one pipeline."""
-        return [("PGCACHE.NEAR", "QUERY", *self._asked), self._call.words]
+        # In a cluster both go where the query goes.
+        return [("PGCACHE.NEAR", "QUERY", self._call.words[2], *self._asked), self._call.words]
 
     def result(self, replies: Sequence[Any], is_heard: bool) -> list[Any]:
         """Returns the rows, and keeps them if they may be."""
