@@ -42,6 +42,8 @@ to_test() {
     command -v chromium-headless-shell >/dev/null || missing+=(chromium-headless-shell)
     exists '/usr/lib/python3/dist-packages/redis/__init__.py' || missing+=(python3-redis)
     exists '/usr/lib/python3/dist-packages/psycopg2/__init__.py' || missing+=(python3-psycopg2)
+    # Debian has Python without what makes a virtual environment.
+    exists '/usr/lib/python3*/ensurepip/__init__.py' || missing+=(python3-venv)
     command -v node >/dev/null || missing+=(nodejs)
     exists '/usr/share/nodejs/redis/package.json' || missing+=(node-redis)
 }

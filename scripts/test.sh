@@ -145,6 +145,7 @@ step alerts promtool check rules examples/prometheus/alerts.yml
 step "alerts' tests" promtool test rules examples/prometheus/alerts_test.yml
 step scrape promtool check config examples/prometheus/prometheus.yml
 step dashboard jq -e "(.panels | length) > 0" examples/grafana/pgcache.json
+step python scripts/python.sh
 step clippy cargo clippy --all-targets --locked -- -D warnings
 
 # Themes about PostgreSQL alone: no server takes part, so once is enough.
