@@ -75,7 +75,7 @@ fmt: ## Format the code
 lint: ## Check format, lints and shell scripts
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
-	@scripts/python.sh
+	@scripts/python.sh && scripts/node.sh
 	@if command -v shellcheck; then shellcheck scripts/*.sh tests/support/*.sh tests/documents/programs/*.sh .ci/run; fi
 
 deny: ## Check the licences of all dependencies

@@ -45,6 +45,7 @@ to_test() {
     # Debian has Python without what makes a virtual environment.
     exists '/usr/lib/python3*/ensurepip/__init__.py' || missing+=(python3-venv)
     command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
     exists '/usr/share/nodejs/redis/package.json' || missing+=(node-redis)
 }
 

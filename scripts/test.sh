@@ -146,6 +146,7 @@ step "alerts' tests" promtool test rules examples/prometheus/alerts_test.yml
 step scrape promtool check config examples/prometheus/prometheus.yml
 step dashboard jq -e "(.panels | length) > 0" examples/grafana/pgcache.json
 step python scripts/python.sh
+step node scripts/node.sh
 step clippy cargo clippy --all-targets --locked -- -D warnings
 
 # Themes about PostgreSQL alone: no server takes part, so once is enough.

@@ -1,0 +1,90 @@
+// The near cache as a client uses it: its core, its listeners, and what the client itself changes.
+
+import { type Command, type Driver, sendAll, type Settled } from '../drivers/driver.js';
+import { copier } from './copies.js';
+import { type Moment, NearCore } from './core.js';
+import type { Limits } from './entries.js';
+import { Listeners } from './listeners.js';
+import { ALL, label, type Label } from './messages.js';
+import { readVoucher, readVouchers, type Voucher } from './vouchers.js';
+
+/** What came of one command, and of the question whether it may be kept. */
+export interface Asked {
+    end: Settled;
+    vouched: unknown;
+    began: Moment;
+}
+
+/** The near cache of one client. */
+export class Near {
+    readonly core: NearCore;
+    readonly listeners: Listeners;
+
+    constructor(
+        limits: Limits,
+        private readonly driver: Driver,
+    ) {
+        this.core = new NearCore(limits);
+        this.listeners = new Listeners(this.core, driver);
+    }
+
+    /** Sends each command behind the question whether its answer may be kept. */
+    async ask(sent: readonly { near: Command; command: Command }[]): Promise<Asked[]> {
+        await this.listeners.ensure();
+        const began = this.core.begin();
+        const settled = await sendAll(
+            this.driver,
+            sent.flatMap(({ near, command }) => [near, command]),
+        );
+        return sent.map((_, index) => {
+            const end = settled[2 * index + 1] ?? { error: new Error('nothing was answered') };
+            return { end, vouched: this.vouched(settled[2 * index]), began };
+        });
+    }
+
+    /** Keeps an answer, if it may be. `own` are labels by which this process itself ends it. */
+    keep(key: string, value: unknown, size: number, { vouched, began }: Asked, own: Label[]): void {
+        this.keepVouched(key, value, size, readVoucher(vouched), began, own);
+    }
+
+    /** Keeps rows that were read together. */
+    keepMany(keys: readonly string[], rows: readonly unknown[], { vouched, began }: Asked, own: (place: number) => Label[]): void {
+        readVouchers(vouched, rows.length).forEach((voucher, place) => {
+            const size = voucher ? JSON.stringify(rows[place], asText).length : 0;
+            this.keepVouched(keys[place] ?? '', rows[place], size, voucher, began, own(place));
+        });
+    }
+
+    /** Forgets a row that this process has changed. */
+    forgetRow(table: string, lookupKey: string): void {
+        this.core.forget(label('as', table, lookupKey));
+    }
+
+    /** Forgets the results of a query whose definition this process has changed. */
+    forgetQuery(name: string): void {
+        this.core.forget(label('query', name));
+    }
+
+    /** Forgets what this process has flushed: tables, tags or everything. */
+    forget(tables: readonly string[], tags: readonly string[]): void {
+        const named = tables.flatMap((name) => [label('table', name), label('table as', name)]);
+        const labels = [...named, ...tags.map((tag) => label('tag', tag))];
+        this.core.forget(...(labels.length ? labels : [ALL]));
+    }
+
+    private keepVouched(key: string, value: unknown, size: number, voucher: Voucher | undefined, began: Moment, own: Label[]): void {
+        if (voucher) this.core.keep(key, copier(structuredClone(value)), voucher, own, size, began);
+    }
+
+    /** What the server vouches for, as long as every node that may have answered is heard. */
+    private vouched(end: Settled | undefined): unknown {
+        return end && 'reply' in end && this.listeners.isHeard() ? end.reply : null;
+    }
+}
+
+/** The labels of a row by this process's own spelling of it. */
+export function spelled(table: string, lookupKey: string): Label[] {
+    return [label('as', table, lookupKey), label('table as', table)];
+}
+
+const asText = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);
