@@ -5,6 +5,7 @@ mod support;
 
 use support::cluster::{slot_of, Cluster};
 use support::python::{library, package, python, run, run_alone};
+use support::server::module;
 use support::watched::start_listening;
 use support::{on_every_server, port, Database, Postgres, Server};
 
@@ -79,6 +80,26 @@ except pgcache.PGDown as error:
         let server = Server::setup(&kind).setting("pg_host", "127.0.0.1").setting("pg_port", &nobody).start();
         let printed = run_alone(python(&["-c", program, &server.port().to_string()]));
         assert_eq!(printed, "PGDOWN users True");
+    });
+}
+
+#[test]
+fn the_manager_loads_the_module_and_reads_by_sql() {
+    let program = "import sys, redis, pgcache
+client, path, port, database = redis.Redis(port=int(sys.argv[1])), *sys.argv[2:]
+config = {'host': '127.0.0.1', 'port': port, 'database': database, 'user': 'postgres', 'query': 'any'}
+manager = pgcache.PGCacheManager(client, config, path=path)
+assert not pgcache.load_pgcache_module(client, config, path)
+rows = manager.get('SELECT id FROM users WHERE id = ? OR name = ?', [1, 'User 2'])
+print([row['id'] for row in rows], manager.read('users', id=3)['name'])";
+    on_every_server(|kind| {
+        let database = Postgres::shared().database();
+        database.with_users(5);
+        let server = Server::setup(&kind).without_module().line("enable-module-command yes").start();
+        let (port, pg_port) = (server.port().to_string(), database.postgres.port().to_string());
+        let module = module();
+        let arguments = ["-c", program, &port, module.to_str().unwrap(), &pg_port, &database.name];
+        assert_eq!(run_alone(python(&arguments)), "[1, 2] User 3");
     });
 }
 

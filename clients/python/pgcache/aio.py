@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Callable, TypeVar, overload
 
 from . import query_calls, row_calls, server_calls
+from .administration import AsyncAdministration
+from .cached_query import decorate_async, options_of
 from .calls import Call, Reach
 from .cluster import found_rows, in_order, is_async, is_cluster, places_by_node, zip_vouched
 from .keys import Key, lookup_keys
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncPGCache:
+class AsyncPGCache(AsyncAdministration):
     """Reads rows and queries of PostgreSQL through pgcache.
 
     `client` is a `Redis`, `RedisCluster`, `Valkey` or `ValkeyCluster` of the library's `asyncio` package.
@@ -234,6 +236,22 @@ class AsyncPGCache:
         asked = query_calls.result_words(query, params, of_query(None, tags, source))
         found = await self._read_near(QueryRead(self._near.core, entry_key, call, asked, rows))
         return found
+
+    def cached_query(
+        self,
+        sql: str,
+        *,
+        ttl: int | None = None,
+        tags: Sequence[str] = (),
+        name: str | None = None,
+        row_type: type[Any] | None = None,
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorates a function (`async def`): its arguments are the query's parameters, and its result is the query's rows.
+
+        The query is defined when it is first asked, by the function's name and a digest, or by `name`; that takes the right to
+        PGCACHE.DEFINE. The function's own body is not run.
+        """
+        return decorate_async(self, sql, name, options_of(ttl, tags), row_type)
 
     async def inspect_query(
         self, query: str, /, *params: Any, tags: Sequence[str] = (), source: str | None = None

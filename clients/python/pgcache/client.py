@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Callable, TypeVar, overload
 
 from . import query_calls, row_calls, server_calls
+from .administration import Administration
+from .cached_query import decorate, options_of
 from .calls import Call, Reach
 from .cluster import found_rows, in_order, is_async, is_cluster, places_by_node, zip_vouched
 from .keys import Key, lookup_keys
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class PGCache:
+class PGCache(Administration):
     """Reads rows and queries of PostgreSQL through pgcache.
 
     `client` is a `Redis`, `RedisCluster`, `Valkey` or `ValkeyCluster`. It is as safe to share between threads as the client is.
@@ -231,6 +233,22 @@ class PGCache:
         asked = query_calls.result_words(query, params, of_query(None, tags, source))
         found = self._read_near(QueryRead(self._near.core, entry_key, call, asked, rows))
         return found
+
+    def cached_query(
+        self,
+        sql: str,
+        *,
+        ttl: int | None = None,
+        tags: Sequence[str] = (),
+        name: str | None = None,
+        row_type: type[Any] | None = None,
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorates a function: its arguments are the query's parameters, and its result is the query's rows.
+
+        The query is defined when it is first asked, by the function's name and a digest, or by `name`; that takes the right to
+        PGCACHE.DEFINE. The function's own body is not run.
+        """
+        return decorate(self, sql, name, options_of(ttl, tags), row_type)
 
     def inspect_query(self, query: str, /, *params: Any, tags: Sequence[str] = (), source: str | None = None) -> dict[str, Any]:
         """Returns what the cache holds for a query, and whether changes end its result."""

@@ -5,7 +5,7 @@ from typing import Any
 # RESP2 sends maps and arrays alike, numbers with a fraction as text, and truth as 0 and 1.
 _ARRAYS = {"arguments", "columns", "keys", "reasons", "tables", "tags", "untracked", "warnings"}
 _FRACTIONS = {"commands_per_second_last_minute", "hit_ratio", "keys_per_statement", "share"}
-_TRUTHS = {"cached", "event_trigger", "in_flight", "negative", "pooler", "stale", "superuser", "tracked"}
+_TRUTHS = {"cached", "enabled", "event_trigger", "in_flight", "negative", "pooler", "stale", "superuser", "tracked"}
 
 
 def text(value: Any) -> Any:

@@ -71,6 +71,61 @@ def barrier(timeout_ms: int | None, source: str | None) -> Call[int]:
     return Call(("PGCACHE.BARRIER", *timeout, *named), int, reach=Reach.ALL, merge=_most)
 
 
+def add_hook(
+    name: str,
+    event: str,
+    function: str | None,
+    publish: str | None,
+    stream: str | None,
+    maxlen: int | None,
+    table: str | None,
+    priority: int | None,
+) -> Call[None]:
+    """Returns the call that has something done when an event happens; exactly one of three actions is given."""
+    actions = (("FUNCTION", function), ("PUBLISH", publish), ("STREAM", stream))
+    given = [(word, target) for word, target in actions if target is not None]
+    if len(given) != 1:
+        raise TypeError("add_hook takes one of function=…, publish=… and stream=…")
+    options = (("TABLE", table), ("PRIORITY", priority), given[0], ("MAXLEN", maxlen))
+    words = [str(word) for option in options if option[1] is not None for word in option]
+    return Call(("PGCACHE.HOOK", "ADD", name, event, *words), nothing, reach=Reach.ALL)
+
+
+def remove_hook(name: str) -> Call[None]:
+    """Returns the call that removes a hook."""
+    return Call(("PGCACHE.HOOK", "DEL", name), nothing, reach=Reach.ALL)
+
+
+def enable_hook(name: str, enabled: bool) -> Call[None]:
+    """Returns the call that switches a hook on or off."""
+    return Call(("PGCACHE.HOOK", "ENABLE" if enabled else "DISABLE", name), nothing, reach=Reach.ALL)
+
+
+def hooks() -> Call[Any]:
+    """Returns the call that lists the hooks."""
+    return Call(("PGCACHE.HOOK", "LIST"), to_maps, reach=Reach.ALL, merge=dict)
+
+
+def slowlog(count: int | None) -> Call[Any]:
+    """Returns the call that asks for the latest slow commands."""
+    return Call(("PGCACHE.SLOWLOG", "GET", *_number(count)), to_maps, reach=Reach.ALL, merge=dict)
+
+
+def reset_slowlog() -> Call[None]:
+    """Returns the call that forgets them."""
+    return Call(("PGCACHE.SLOWLOG", "RESET"), nothing, reach=Reach.ALL)
+
+
+def top_keys(count: int | None, table: str | None) -> Call[dict[str, Any]]:
+    """Returns the call that asks for the keys that are hit most."""
+    of_table = () if table is None else ("TABLE", table)
+    return Call(("PGCACHE.STATS", "KEYS", *of_table, *_number(count)), to_map, table, Reach.ALL, dict, partial=True)
+
+
+def _number(count: int | None) -> Words:
+    return () if count is None else (str(count),)
+
+
 def _most(results: dict[str, int]) -> int:
     return max(results.values())
 

@@ -260,6 +260,53 @@ def moved():
     close(client)
 
 
+def administration(cache):
+    """Hooks, the slow log, the busiest keys, and functions whose result is that of a query."""
+    wait(cache.add_hook("told", "invalidate", publish="told", table="users"))
+    [*_, listed] = by_node(wait(cache.hooks()))
+    assert [hook["name"] for hook in listed] == ["told"] and listed[0]["enabled"] is True, listed
+    wait(cache.enable_hook("told", False))
+    assert [*by_node(wait(cache.hooks()))][0][0]["enabled"] is False
+    wait(cache.remove_hook("told"))
+    wait(cache.reset_slowlog())
+    assert [*by_node(wait(cache.slowlog()))][0] == []
+    assert "keys" in [*by_node(wait(cache.top_keys(5)))][0]
+
+    @cache.cached_query("SELECT id FROM users WHERE id = $1 OR id = $2 ORDER BY id", tags=["decorated"])
+    def two(first, second=2):
+        """Returns two users."""
+
+    assert wait(two(1)) == [{"id": 1}, {"id": 2}]
+    for definition in wait(cache.definitions()):
+        if "decorated" in definition["tags"]:
+            wait(cache.undefine(definition["name"]))
+    assert wait(two(3, second=4)) == [{"id": 3}, {"id": 4}]
+    wait(cache.undefine(next(d["name"] for d in wait(cache.definitions()) if "decorated" in d["tags"])))
+
+
+def by_node(answer):
+    """Returns what each node has answered."""
+    return answer.values() if IS_CLUSTER else [answer]
+
+
+def events():
+    """An event comes once, whichever node it is of."""
+    client, cache = connect()
+    stream = wait(cache.events(["cache_write", "tag_invalidate"]).listen())
+    for number in (1, 2, 3):
+        wait(cache.write("users", {"id": number}, {"id": number}))
+    heard = [wait(stream.__anext__() if MODE == "asyncio" else following(stream)) for _ in range(3)]
+    assert sorted(event.key["id"] for event in heard) == [1, 2, 3], heard
+    assert heard[0].table == "users" and heard[0].type == "cache_write"
+    stream.close()
+    wait(cache.flush(table="users"))
+    close(client)
+
+
+def following(stream):
+    return next(stream)
+
+
 def close(client):
     wait(getattr(client, "aclose", client.close)())
 
@@ -270,12 +317,14 @@ def everything(**options):
         part(cache)
     tables(cache)
     figures(cache)
+    administration(cache)
     wait(cache.undefine("of"))
     wait(cache.flush(all=True))
     close(client)
 
 
 first_calls()
+events()
 everything(decode_responses=True)
 everything()
 if int(importlib.import_module(LIBRARY).__version__.split(".")[0]) >= 5:
