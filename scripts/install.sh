@@ -42,6 +42,10 @@ to_test() {
     command -v chromium-headless-shell >/dev/null || missing+=(chromium-headless-shell)
     exists '/usr/lib/python3/dist-packages/redis/__init__.py' || missing+=(python3-redis)
     exists '/usr/lib/python3/dist-packages/psycopg2/__init__.py' || missing+=(python3-psycopg2)
+    # The shop of the examples.
+    exists '/usr/lib/python3/dist-packages/fastapi/__init__.py' || missing+=(python3-fastapi)
+    exists '/usr/lib/python3/dist-packages/uvicorn/__init__.py' || missing+=(python3-uvicorn)
+    exists '/usr/lib/python3/dist-packages/psycopg_pool/__init__.py' || missing+=(python3-psycopg python3-psycopg-pool)
     # Debian has Python without what makes a virtual environment.
     exists '/usr/lib/python3*/ensurepip/__init__.py' || missing+=(python3-venv)
     command -v node >/dev/null || missing+=(nodejs)
