@@ -104,6 +104,22 @@ print([row['id'] for row in rows], manager.read('users', id=3)['name'])";
 }
 
 #[test]
+fn throwaway_servers_are_there_for_a_test_and_gone_behind_it() {
+    let program = "import os, sys, redis
+from pgcache import PGCache
+from pgcache.testing import running
+sql = 'CREATE TABLE t (id int PRIMARY KEY, name text); INSERT INTO t VALUES (1, $$one$$)'
+with running(sys.argv[1], sql=sql, settings={'default_ttl': 60}) as servers:
+    client = redis.Redis(port=servers.redis_port)
+    print(PGCache(client).read('t', id=1)['name'])
+try:
+    redis.Redis(port=servers.redis_port).ping()
+except redis.ConnectionError:
+    print('gone')";
+    assert_eq!(run_alone(python(&["-c", program, module().to_str().unwrap()])), "gone");
+}
+
+#[test]
 fn what_the_readme_says_works() {
     on_every_server(|kind| {
         let database = Postgres::shared().database();
