@@ -10,6 +10,7 @@ pub mod key;
 pub mod key_set;
 pub mod key_sets;
 pub mod mutation;
+pub mod near_reader;
 pub mod nemesis;
 pub mod noise;
 pub mod oracle;

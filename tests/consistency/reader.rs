@@ -24,6 +24,17 @@ const MANY: usize = 20;
 /// Leaves the machine some time for those that are watched.
 const REST: Duration = Duration::from_micros(200);
 
+/// What a reader leaves behind.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// What it was answered.
+    pub reads: Vec<Read>,
+    /// How many of them a near cache answered.
+    pub near: usize,
+    /// Errors by their code, and how often; `lost`: the connection was.
+    pub refused: BTreeMap<String, usize>,
+}
+
 /// One connection to the cache, opened again when it is lost.
 pub struct Reader<'w> {
     world: &'w World,
@@ -50,12 +61,12 @@ impl<'w> Reader<'w> {
     }
 
     /// Reads what it likes until readers are to stop.
-    pub fn run(mut self) -> Self {
+    pub fn run(mut self) -> Recorded {
         let mut rng = fastrand::Rng::new();
         while !self.world.stop_reading.load(Ordering::Relaxed) {
             self.read_something(&mut rng);
         }
-        self
+        Recorded { reads: self.reads, near: 0, refused: self.refused }
     }
 
     /// Reads one thing, or several together, and rests.

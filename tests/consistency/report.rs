@@ -9,12 +9,13 @@ use super::run::Findings;
 /// Above the lines. Ages are in milliseconds, of reads that were out of date; `quiet`: without scheduling noise.
 pub fn head() -> String {
     format!(
-        "{:<34} {:<7} {:>8} {:>7} {:>9} {:>7} {:>6} {:>8} {:>8} {:>8} {:>9} {:>9} {:>7} {:>7} {:>6}",
+        "{:<34} {:<7} {:>8} {:>7} {:>9} {:>8} {:>7} {:>6} {:>8} {:>8} {:>8} {:>9} {:>9} {:>7} {:>7} {:>6}",
         "nemesis",
         "mode",
         "writes",
         "/s",
         "reads",
+        "near",
         "stale",
         "nil",
         "p50",
@@ -34,9 +35,10 @@ pub fn line(nemesis: &str, mode: Mode, findings: &Findings) -> String {
     let rate = *writes as f64 / seconds.max(0.001);
     let (stale, quiet) = (&verdict.stale, &verdict.beyond_noise);
     format!(
-        "{nemesis:<34} {:<7} {writes:>8} {rate:>7.0} {:>9} {:>7} {:>6} {:>8.2} {:>8.2} {:>8.2} {:>9.2} {:>9.2} {:>7.2} {:>7.2} {:>6}",
+        "{nemesis:<34} {:<7} {writes:>8} {rate:>7.0} {:>9} {:>8} {:>7} {:>6} {:>8.2} {:>8.2} {:>8.2} {:>9.2} {:>9.2} {:>7.2} {:>7.2} {:>6}",
         mode.name(),
         verdict.reads,
+        findings.near,
         stale.count(),
         verdict.stale_nils,
         stale.percentile(50.0),

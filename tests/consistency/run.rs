@@ -11,11 +11,12 @@ use super::ages::Ages;
 use super::clock::Nanos;
 use super::final_check;
 use super::history::History;
+use super::near_reader;
 use super::nemesis::Nemesis;
 use super::noise::Noise;
 use super::oracle::{judge, Verdict};
 use super::plan::Plan;
-use super::reader::Reader;
+use super::reader::{Reader, Recorded};
 use super::workload::{writers, Ledger};
 use super::world::World;
 
@@ -35,6 +36,8 @@ pub struct Findings {
     pub blows: Vec<(Nanos, Nanos)>,
     /// The oracle's verdict, and the final check's.
     pub verdict: Verdict,
+    /// How many reads a near cache answered.
+    pub near: usize,
     /// How late the control thread woke.
     pub noise: Ages,
     /// SQLSTATEs that writers were given.
@@ -73,7 +76,10 @@ fn round(world: &World, nemesis: &dyn Nemesis) -> Findings {
         let noise = scope.spawn(|| Noise::measure(world.clock, &world.stop_reading));
         let readers = (0..READERS).map(|_| Reader::new(world));
         let of_nodes = world.site.late_nodes().iter().map(|node| Reader::of_node(world, node.clone()));
-        let readers: Vec<_> = readers.chain(of_nodes).map(|reader| scope.spawn(|| reader.run())).collect();
+        let mut readers: Vec<_> = readers.chain(of_nodes).map(|reader| scope.spawn(|| reader.run())).collect();
+        if world.plan.mode.tells_one() {
+            readers.push(scope.spawn(|| near_reader::run(world)));
+        }
         let began = Instant::now();
         let writers: Vec<_> =
             writers(&world.plan).into_iter().map(|writer| scope.spawn(move || writer(world))).collect();
@@ -84,7 +90,7 @@ fn round(world: &World, nemesis: &dyn Nemesis) -> Findings {
         nemesis.heal(world);
         let left = final_check::take(world);
         drop(stop);
-        let readers: Vec<Reader<'_>> = readers.into_iter().map(joined).collect();
+        let readers: Vec<Recorded> = readers.into_iter().map(joined).collect();
         let noise = joined(noise);
         let mut findings = Findings { seconds, blows, noise: noise.ages(), ..Findings::default() };
         let history = findings.gather(world, ledgers, readers);
@@ -114,7 +120,7 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
 
 impl Findings {
     /// Counts what writers and readers leave behind, and makes one history of it.
-    fn gather(&mut self, world: &World, ledgers: Vec<Ledger>, readers: Vec<Reader<'_>>) -> History {
+    fn gather(&mut self, world: &World, ledgers: Vec<Ledger>, readers: Vec<Recorded>) -> History {
         let mut history = std::mem::take(&mut *world.deeds.lock().unwrap());
         for ledger in ledgers {
             self.writes += ledger.writes;
@@ -123,6 +129,7 @@ impl Findings {
         }
         for reader in readers {
             count(&mut self.readers_refused, reader.refused);
+            self.near += reader.near;
             history.reads.extend(reader.reads);
         }
         history
@@ -135,6 +142,7 @@ impl Findings {
         self.blows.extend(other.blows);
         self.verdict.add(other.verdict);
         self.noise.add(other.noise);
+        self.near += other.near;
         count(&mut self.writers_refused, other.writers_refused);
         count(&mut self.readers_refused, other.readers_refused);
     }
