@@ -92,11 +92,9 @@ pub trait Store: Copy {
     /// Tells replicas that the record called `record` says `said`.
     fn announce(self, record: &str, said: &str);
 
-    /// Whether a client of this server listens on `channel`, by its name.
-    fn has_listeners(self, channel: &[u8]) -> bool;
-
-    /// Publishes `message` on `channel`: in a cluster to those alone who listen to it as a channel of this shard.
-    fn publish(self, channel: &[u8], message: &[u8]);
+    /// Publishes `message` on `channel`: in a cluster to those alone who listen to it as a channel of this shard. Returns how many clients
+    /// of this server listen.
+    fn publish(self, channel: &[u8], message: &[u8]) -> usize;
 
     /// Tells `plugins` of an event.
     fn emit(self, plugins: &Plugins, settings: &Settings, event: &Event<'_>);

@@ -136,12 +136,8 @@ impl Store for Context<'_> {
         replication::announce(self, record, said);
     }
 
-    fn has_listeners(self, channel: &[u8]) -> bool {
-        publish::has_listeners(self, &Text::new(channel))
-    }
-
-    fn publish(self, channel: &[u8], message: &[u8]) {
-        publish::publish_here(self, &Text::new(channel), message);
+    fn publish(self, channel: &[u8], message: &[u8]) -> usize {
+        publish::publish_here(self, &Text::new(channel), message)
     }
 
     fn emit(self, plugins: &Plugins, settings: &Settings, event: &Event<'_>) {

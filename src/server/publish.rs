@@ -1,7 +1,5 @@
 //! Publishing on the server's channels.
 
-use std::ffi::CStr;
-
 use redis_module::raw::RedisModuleCallReply;
 
 use super::cluster;
@@ -16,22 +14,15 @@ pub fn publish(ctx: Context<'_>, channel: &Text, message: &[u8]) -> usize {
     usize::try_from(listeners).unwrap_or_default()
 }
 
-/// Publishes `message` on `channel` to the clients of this server that listen. A node of a cluster tells its own shard alone, whose
-/// clients listen by SSUBSCRIBE.
-pub fn publish_here(ctx: Context<'_>, channel: &Text, message: &[u8]) {
+/// The same to those who listen to this server: a node of a cluster tells its own shard alone, whose clients listen by SSUBSCRIBE.
+pub fn publish_here(ctx: Context<'_>, channel: &Text, message: &[u8]) -> usize {
     if !cluster::is_node() {
-        publish(ctx, channel, message);
-        return;
+        return publish(ctx, channel, message);
     }
     let message = Text::new(message);
     // SAFETY: a valid context on the main thread and two live strings.
-    unsafe { api!(RedisModule_PublishMessageShard)(ctx.as_raw(), channel.as_raw(), message.as_raw()) };
-}
-
-/// Whether a client of this server listens to what [`publish_here`] publishes on `channel`, by its name.
-pub fn has_listeners(ctx: Context<'_>, channel: &Text) -> bool {
-    let by_name = if cluster::is_node() { c"SHARDNUMSUB" } else { c"NUMSUB" };
-    listeners(ctx, by_name, channel) > 0
+    let listeners = unsafe { api!(RedisModule_PublishMessageShard)(ctx.as_raw(), channel.as_raw(), message.as_raw()) };
+    usize::try_from(listeners).unwrap_or_default()
 }
 
 /// Whether publishing on `channel` costs as little as it should where nobody listens. A node of a cluster sends whatever it publishes to
@@ -43,16 +34,13 @@ pub fn may_publish(ctx: Context<'_>, channel: &Text) -> bool {
 /// Whether a client of this server listens on `channel`, or by any pattern.
 fn listens(ctx: Context<'_>, channel: &Text) -> bool {
     let call = api!(RedisModule_Call);
-    // SAFETY: a valid context on the main thread; the format announces a C string.
-    let by_pattern = || unsafe { number(call(ctx.as_raw(), c"PUBSUB".as_ptr(), c"c".as_ptr(), c"NUMPAT".as_ptr())) };
-    listeners(ctx, c"NUMSUB", channel) > 0 || by_pattern() > 0
-}
-
-/// How many clients of this server listen on `channel`, as PUBSUB `counted` counts them.
-fn listeners(ctx: Context<'_>, counted: &CStr, channel: &Text) -> i64 {
-    let call = api!(RedisModule_Call);
     // SAFETY: a valid context on the main thread; the format announces a C string and a live server string.
-    unsafe { number(call(ctx.as_raw(), c"PUBSUB".as_ptr(), c"cs".as_ptr(), counted.as_ptr(), channel.as_raw())) }
+    let by_name = || unsafe {
+        number(call(ctx.as_raw(), c"PUBSUB".as_ptr(), c"cs".as_ptr(), c"NUMSUB".as_ptr(), channel.as_raw()))
+    };
+    // SAFETY: the same; the format announces a C string.
+    let by_pattern = || unsafe { number(call(ctx.as_raw(), c"PUBSUB".as_ptr(), c"c".as_ptr(), c"NUMPAT".as_ptr())) };
+    by_name() > 0 || by_pattern() > 0
 }
 
 /// The number that a reply is, or is the second element of; 0: there is none. The reply is freed.

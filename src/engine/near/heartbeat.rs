@@ -16,19 +16,18 @@ const BEATS: u64 = 8;
 const MAX_PAUSE_MS: u64 = 250;
 
 impl<H: Host> Engine<H> {
-    /// Publishes a heartbeat if one is due and anybody listens.
+    /// Publishes a heartbeat if one is due, and learns by that whether anybody listens: to ask the server would show in its statistics and
+    /// in MONITOR.
     pub fn beat_near_caches(&mut self, store: impl Store, now_ms: u64) {
         if now_ms < self.near.beat_ms {
             return;
         }
         self.near.beat_ms = now_ms + (self.max_staleness_ms() / BEATS).min(MAX_PAUSE_MS);
         self.publish_near_messages(store);
-        let channel = self.channel_here(store).filter(|channel| store.has_listeners(channel.as_bytes()));
-        self.near.is_heard = channel.is_some();
-        if let Some(channel) = channel {
-            self.near.seq += 1;
-            store.publish(channel.as_bytes(), &self.heartbeat(now_ms));
-        }
+        self.near.seq += 1;
+        let channel = self.channel_here(store);
+        let heard_by = channel.map_or(0, |channel| store.publish(channel.as_bytes(), &self.heartbeat(now_ms)));
+        self.near.is_heard = heard_by > 0;
     }
 
     fn max_staleness_ms(&self) -> u64 {

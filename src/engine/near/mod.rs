@@ -20,7 +20,7 @@ pub struct NearCaches {
     run: Box<str>,
     /// The number of the last message.
     seq: u64,
-    /// Whether anybody listened when the last heartbeat was due.
+    /// Whether anybody has heard the last heartbeat.
     is_heard: bool,
     /// Messages that were not published yet.
     queue: Vec<Vec<u8>>,
@@ -68,7 +68,9 @@ impl<H: Host> Engine<H> {
         }
         let queue = std::mem::take(&mut self.near.queue);
         if let Some(channel) = self.channel_here(store) {
-            queue.iter().for_each(|message| store.publish(channel.as_bytes(), message));
+            for message in &queue {
+                store.publish(channel.as_bytes(), message);
+            }
         }
     }
 

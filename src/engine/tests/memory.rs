@@ -308,12 +308,12 @@ impl Store for &Memory {
         self.announced.borrow_mut().push((record.into(), said.into()));
     }
 
-    fn has_listeners(self, _: &[u8]) -> bool {
-        self.has_listener.get()
-    }
-
-    fn publish(self, _: &[u8], message: &[u8]) {
+    fn publish(self, _: &[u8], message: &[u8]) -> usize {
+        if !self.has_listener.get() {
+            return 0;
+        }
         self.published.borrow_mut().push(String::from_utf8_lossy(message).into_owned());
+        1
     }
 
     fn emit(self, _: &Plugins, _: &Settings, event: &Event<'_>) {
