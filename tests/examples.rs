@@ -104,3 +104,26 @@ fn no_read_through_the_cache_is_stale_beside_changes() {
         await_freshness(&mut shop.server.client(), "live");
     });
 }
+
+#[test]
+fn the_client_in_rust_goes_through_every_verb() {
+    on_every_server(|kind| {
+        let shop = Shop::new(&kind);
+        let port = shop.server.port().to_string();
+        let mut command = Command::new(env!("CARGO"));
+        command.args(["run", "--locked", "--quiet", "--example", "client", "--", &port]).stdin(Stdio::null());
+        let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<&str> = printed.lines().collect();
+        let wanted = [
+            r#"Some(User { id: 3, name: "User 3" })"#,
+            "[Some(3), Some(4), None]",
+            r#"Some("written")"#,
+            r#"[User { id: 7, name: "User 7" }, User { id: 70, name: "User 70" }]"#,
+        ];
+        assert_eq!(lines[..4], wanted);
+        assert!(lines[4].starts_with("1 dropped, ") && lines[5].contains("healthy"), "{printed}");
+        assert_eq!(lines[6], r#"Some("PGBADVALUE")"#);
+    });
+}
