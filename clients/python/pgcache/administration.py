@@ -1,4 +1,4 @@
-"""What only administrators do: hooks, the slow log, the busiest keys; and the streams of events."""
+"""What only administrators do: hooks, figures, the slow log, the busiest keys; and the streams of events."""
 
 from __future__ import annotations
 
@@ -60,6 +60,18 @@ class Administration:
         """Forgets them."""
         self._run(server_calls.reset_slowlog())
 
+    def stats(self, *, table: str | None = None, query: str | None = None, command: str | None = None) -> dict[str, Any]:
+        """Returns figures: all, or those of one table, query or command. A cluster returns a map for each primary, by its name."""
+        return self._run(server_calls.stats(table, query, command))
+
+    def reset_stats(self) -> None:
+        """Has all figures begin anew."""
+        self._run(server_calls.reset_stats())
+
+    def health(self) -> dict[str, Any]:
+        """Returns how the sources are. A cluster returns a map for each primary, by its name."""
+        return self._run(server_calls.health())
+
     def top_keys(self, count: int | None = None, *, table: str | None = None) -> dict[str, Any]:
         """Returns the keys that are hit most, from a sample that begins with the first call: ask again."""
         return self._run(server_calls.top_keys(count, table))
@@ -111,6 +123,18 @@ class AsyncAdministration:
     async def reset_slowlog(self) -> None:
         """Forgets them."""
         await self._run(server_calls.reset_slowlog())
+
+    async def stats(self, *, table: str | None = None, query: str | None = None, command: str | None = None) -> dict[str, Any]:
+        """Returns figures: all, or those of one table, query or command. A cluster returns a map for each primary, by its name."""
+        return await self._run(server_calls.stats(table, query, command))
+
+    async def reset_stats(self) -> None:
+        """Has all figures begin anew."""
+        await self._run(server_calls.reset_stats())
+
+    async def health(self) -> dict[str, Any]:
+        """Returns how the sources are. A cluster returns a map for each primary, by its name."""
+        return await self._run(server_calls.health())
 
     async def top_keys(self, count: int | None = None, *, table: str | None = None) -> dict[str, Any]:
         """Returns the keys that are hit most, from a sample that begins with the first call: ask again."""

@@ -309,18 +309,6 @@ class AsyncPGCache(AsyncAdministration):
         """Returns what `watch` would run, for a DBA to run instead."""
         return await self._run(server_calls.watch_sql(table))
 
-    async def stats(self, *, table: str | None = None, query: str | None = None, command: str | None = None) -> dict[str, Any]:
-        """Returns figures: all, or those of one table, query or command. A cluster returns a map for each primary, by its name."""
-        return await self._run(server_calls.stats(table, query, command))
-
-    async def reset_stats(self) -> None:
-        """Has all figures begin anew."""
-        await self._run(server_calls.reset_stats())
-
-    async def health(self) -> dict[str, Any]:
-        """Returns how the sources are. A cluster returns a map for each primary, by its name."""
-        return await self._run(server_calls.health())
-
     async def barrier(self, timeout_ms: int | None = None, *, source: str | None = None) -> int:
         """Waits until all changes that were committed before are applied, on every primary; returns the microseconds waited."""
         return await self._run(server_calls.barrier(timeout_ms, source))

@@ -304,18 +304,6 @@ class PGCache(Administration):
         """Returns what `watch` would run, for a DBA to run instead."""
         return self._run(server_calls.watch_sql(table))
 
-    def stats(self, *, table: str | None = None, query: str | None = None, command: str | None = None) -> dict[str, Any]:
-        """Returns figures: all, or those of one table, query or command. A cluster returns a map for each primary, by its name."""
-        return self._run(server_calls.stats(table, query, command))
-
-    def reset_stats(self) -> None:
-        """Has all figures begin anew."""
-        self._run(server_calls.reset_stats())
-
-    def health(self) -> dict[str, Any]:
-        """Returns how the sources are. A cluster returns a map for each primary, by its name."""
-        return self._run(server_calls.health())
-
     def barrier(self, timeout_ms: int | None = None, *, source: str | None = None) -> int:
         """Waits until all changes that were committed before are applied, on every primary; returns the microseconds waited."""
         return self._run(server_calls.barrier(timeout_ms, source))
