@@ -19,11 +19,19 @@ if ! cmp -s "$wanted" "$tools/installed"; then
     cp "$wanted" "$tools/installed"
 fi
 
+settings=clients/python/pyproject.toml
+others=(examples/python/recipes examples/python/shop benches/near tests/consistency/near_reader.py)
+"$tools/bin/ruff" format --no-cache --config "$settings" --check --quiet clients/python "${others[@]}"
+"$tools/bin/ruff" check --no-cache --config "$settings" --ignore B,D,UP --quiet "${others[@]}"
+export PYTHONDONTWRITEBYTECODE=1
+(
+    cd examples/python/recipes
+    PYTHONPATH=../../../clients/python:../../../clients/python/tests "$tools/bin/python" -m unittest --quiet
+)
 cd clients/python
-"$tools/bin/ruff" format --no-cache --check --quiet
 "$tools/bin/ruff" check --no-cache --quiet
 "$tools/bin/mypy" --cache-dir="$tools/mypy"
-export PYTHONPATH=$PWD PYTHONDONTWRITEBYTECODE=1 COVERAGE_FILE=$tools/coverage
+export PYTHONPATH=$PWD COVERAGE_FILE=$tools/coverage
 cd tests
 "$tools/bin/coverage" run --source=pgcache -m unittest discover
 "$tools/bin/coverage" report --skip-covered --fail-under="$least"

@@ -252,8 +252,8 @@ fn each_node_of_a_cluster_tells_those_who_listen_to_it_alone() {
             .into_iter()
             .map(|node| cluster[node].client().call(&["PGCACHE.HEALTH"]).field("near_channel").text())
             .collect();
-        assert!(channels.iter().all(|channel| channel.starts_with("pg_cache_near{")), "{channels:?}");
-        let listen = |node: usize, channel: &str| NearCache::new(cluster[node].client(), ["SSUBSCRIBE", channel]);
+        assert!(channels.iter().all(|channel| channel.starts_with("pg_cache_near:")), "{channels:?}");
+        let listen = |node: usize, channel: &str| NearCache::new(cluster[node].client(), ["SUBSCRIBE", channel]);
         let mut near: Vec<NearCache> =
             cluster.primaries().into_iter().zip(&channels).map(|(node, channel)| listen(node, channel)).collect();
         let runs: std::collections::BTreeSet<String> = near.iter().map(|near| near.last.clone().unwrap().0).collect();

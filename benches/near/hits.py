@@ -38,7 +38,10 @@ def main(port, rounds):
         for name, times in figures.items():
             print(f"{name}: {statistics.median(times):.2f} µs")
         ratios = sorted(get / near for get, near in zip(figures["GET"], figures["near hit"]))
-        print(f"a near hit is {statistics.median(ratios):.1f} times as fast as GET (quartiles {ratios[rounds // 4]:.1f} and {ratios[-1 - rounds // 4]:.1f})")
+        print(
+            f"a near hit is {statistics.median(ratios):.1f} times as fast as GET "
+            f"(quartiles {ratios[rounds // 4]:.1f} and {ratios[-1 - rounds // 4]:.1f})"
+        )
         print(f"{cache.near_stats()}")
 
 

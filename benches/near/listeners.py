@@ -1,4 +1,4 @@
-# What near caches that listen cost the server: its CPU time for each hit and for each changed row, with none, one and 1,000 of them.
+# What near caches that listen cost the server: its CPU time for each hit and each changed row, with none, one and 1,000 of them.
 #
 #   python3 benches/near/listeners.py <redis port> <postgres port> [rounds]
 import multiprocessing
@@ -79,7 +79,10 @@ def main(port, postgres_port, rounds):
             listener.join()
     for count, sides in figures.items():
         medians = [statistics.median(side) for side in sides]
-        print("%d listeners: a hit %.2f µs, a row of %d that change together %.2f µs, a row that changes alone %.2f µs" % (count, medians[0], ROWS, *medians[1:]))
+        print(
+            "%d listeners: a hit %.2f µs, a row of %d that change together %.2f µs, a row that changes alone %.2f µs"
+            % (count, medians[0], ROWS, *medians[1:])
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-# How old near hits are: another process changes rows again and again, and a thread reads them near by all the time. For each change: for how
-# long after COMMIT had returned was the row of before served? With a process id the server is stopped for three seconds and its listeners
-# are killed, again and again: then too no near hit may be older than max_staleness_ms.
+# How old near hits are: another process changes rows again and again, and a thread reads them near by all the time. For each
+# change: for how long after COMMIT had returned was the row of before served? With a process id the server is stopped for three
+# seconds and its listeners are killed, again and again: then too no near hit may be older than max_staleness_ms.
 #
 #   PYTHONPATH=clients/python python3 benches/near/staleness.py <redis port> <postgres port> [seconds] [server's process id]
 import multiprocessing

@@ -1,6 +1,6 @@
 //! `PGCACHE.HEALTH`: whether PostgreSQL can be reached, source by source. Asks nobody: it tells what is known.
 
-use crate::cache::{Reply, Value};
+use crate::cache::Reply;
 use crate::module;
 use crate::module::{Command, Outcome};
 use crate::plugins::health;
@@ -21,12 +21,7 @@ impl Command for Health {
         arguments: &[],
     };
 
-    fn run(ctx: Context<'_>, _: Arguments<'_>) -> Outcome {
-        module::with(|engine| {
-            let near_channel = engine.near_channel(ctx).map_or(Value::Nil, Value::Text);
-            let fields = health::described(&engine.overview()).into_iter();
-            Reply::Value(Value::map(fields.chain([("near_channel", near_channel)])))
-        })
-        .into()
+    fn run(_: Context<'_>, _: Arguments<'_>) -> Outcome {
+        module::with(|engine| Reply::Value(health::described(&engine.overview()))).into()
     }
 }

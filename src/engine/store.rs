@@ -92,8 +92,13 @@ pub trait Store: Copy {
     /// Tells replicas that the record called `record` says `said`.
     fn announce(self, record: &str, said: &str);
 
-    /// Publishes `message` on `channel`: in a cluster to those alone who listen to it as a channel of this shard. Returns how many clients
-    /// of this server listen.
+    /// The id of this node in its cluster; `None` outside of one.
+    fn node_id(self) -> Option<String>;
+
+    /// Whether publishing on `channel` costs as little as it should where nobody listens.
+    fn may_publish(self, channel: &[u8]) -> bool;
+
+    /// Publishes `message` on `channel`. Returns how many clients of this server listen.
     fn publish(self, channel: &[u8], message: &[u8]) -> usize;
 
     /// Tells `plugins` of an event.

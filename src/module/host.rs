@@ -137,7 +137,15 @@ impl Store for Context<'_> {
     }
 
     fn publish(self, channel: &[u8], message: &[u8]) -> usize {
-        publish::publish_here(self, &Text::new(channel), message)
+        publish::publish(self, &Text::new(channel), message)
+    }
+
+    fn node_id(self) -> Option<String> {
+        cluster::node_id()
+    }
+
+    fn may_publish(self, channel: &[u8]) -> bool {
+        publish::may_publish(self, &Text::new(channel))
     }
 
     fn emit(self, plugins: &Plugins, settings: &Settings, event: &Event<'_>) {

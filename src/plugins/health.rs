@@ -102,9 +102,11 @@ pub fn superuser(source: &str, role: &str) -> String {
 }
 
 /// What HEALTH tells.
-pub fn described(overview: &Overview) -> Vec<(&'static str, Value)> {
+pub fn described(overview: &Overview) -> Value {
     let sources = overview.sources.iter().map(|source| (source.name.clone(), of_source(source))).collect();
-    Verdict::of(overview).fields().into_iter().chain([("sources", Value::Map(sources))]).collect()
+    let last = [("near_channel", Value::from(overview.near_channel.as_deref())), ("sources", Value::Map(sources))];
+    let fields = Verdict::of(overview).fields().into_iter().chain(last);
+    Value::map(fields)
 }
 
 /// What a source is connected to, and whether it answers.

@@ -21,6 +21,8 @@ pub struct Overview {
     pub complaints: Vec<String>,
     /// What is risky about the settings, a text each.
     pub warnings: Vec<String>,
+    /// Where near caches listen; `None` for a moment after the start.
+    pub near_channel: Option<String>,
     /// Its sources.
     pub sources: Vec<SourceOverview>,
 }

@@ -44,6 +44,21 @@ pub(super) fn stop() {
     }
 }
 
+/// The id that this node has in its cluster; `None` outside of one.
+pub fn node_id() -> Option<String> {
+    if !is_node() {
+        return None;
+    }
+    // SAFETY: it takes nothing, and there is a cluster.
+    let id = unsafe { api!(RedisModule_GetMyClusterID)() };
+    if id.is_null() {
+        return None;
+    }
+    // SAFETY: an id has that many characters, and lives as long as the server.
+    let id = unsafe { std::slice::from_raw_parts(id.cast::<u8>(), raw::REDISMODULE_NODE_ID_LEN as usize) };
+    Some(String::from_utf8_lossy(id).into_owned())
+}
+
 /// Whether this server is a node of a cluster.
 pub fn is_node() -> bool {
     IS_NODE.load(Relaxed)

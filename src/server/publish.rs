@@ -14,17 +14,6 @@ pub fn publish(ctx: Context<'_>, channel: &Text, message: &[u8]) -> usize {
     usize::try_from(listeners).unwrap_or_default()
 }
 
-/// The same to those who listen to this server: a node of a cluster tells its own shard alone, whose clients listen by SSUBSCRIBE.
-pub fn publish_here(ctx: Context<'_>, channel: &Text, message: &[u8]) -> usize {
-    if !cluster::is_node() {
-        return publish(ctx, channel, message);
-    }
-    let message = Text::new(message);
-    // SAFETY: a valid context on the main thread and two live strings.
-    let listeners = unsafe { api!(RedisModule_PublishMessageShard)(ctx.as_raw(), channel.as_raw(), message.as_raw()) };
-    usize::try_from(listeners).unwrap_or_default()
-}
-
 /// Whether publishing on `channel` costs as little as it should where nobody listens. A node of a cluster sends whatever it publishes to
 /// all others, so there a client of its own has to listen.
 pub fn may_publish(ctx: Context<'_>, channel: &Text) -> bool {

@@ -2,8 +2,8 @@
 
     near_reader.py <port> <key sets> <microseconds to rest>
 
-A line is `<asked ns> <answered ns> <near> <Id|Email|Asked> <number> <row>`, by CLOCK_MONOTONIC, or `refused <code>`. When it cannot connect it
-prints `port`, and reads the server's port. It ends when its input does.
+A line is `<asked ns> <answered ns> <near> <Id|Email|Asked> <number> <row>`, by CLOCK_MONOTONIC, or `refused <code>`. When it
+cannot connect it prints `port`, and reads the server's port. It ends when its input does.
 """
 
 import json

@@ -94,7 +94,7 @@ class Listening {
             setTimeout(() => void this.retry(name, isHeard), PAUSE).unref();
         };
         const message = isHeard ? this.hear : () => {};
-        const subscription = await node.subscribe(CHANNEL, false, { message, lost: again });
+        const subscription = await node.subscribe(CHANNEL, { message, lost: again });
         this.open.set(name, subscription);
         if (this.isClosed) subscription.close();
     }

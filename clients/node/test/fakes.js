@@ -47,10 +47,6 @@ export class Subscriber {
         [this.channel, this.hear] = [channel, listener];
     }
 
-    sSubscribe(channel, listener) {
-        return this.subscribe(channel, listener);
-    }
-
     sendCommand(words) {
         this.sent.push(words);
         return this.isSilent ? new Promise(() => {}) : Promise.resolve('pong');

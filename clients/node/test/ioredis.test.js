@@ -38,10 +38,6 @@ class Redis {
         this.channel = channel;
     }
 
-    async ssubscribe(channel) {
-        this.channel = `sharded ${channel}`;
-    }
-
     disconnect() {
         this.isClosed = true;
     }
@@ -88,17 +84,17 @@ test('a command goes to the node of its key, and follows redirections', async ()
 });
 
 test('a connection listens, and does not connect again by itself', async () => {
-    for (const [client, isSharded, channel] of [
-        [new Redis('a'), false, 'c'],
-        [new Redis('b'), true, 'sharded c'],
+    for (const [client, isCluster] of [
+        [new Redis('a'), false],
+        [new Redis('b'), true],
     ]) {
-        const driver = driverOf(isSharded ? new Cluster(client) : client);
+        const driver = driverOf(isCluster ? new Cluster(client) : client);
         const heard = [];
         const [node] = await driver.nodes();
         const hearer = { message: (text) => heard.push(text), lost: (reason) => heard.push(`lost: ${reason}`) };
-        const subscription = await node.subscribe('c', isSharded, hearer);
-        assert.deepStrictEqual([client.own.channel, client.own.given.retryStrategy], [channel, null]);
-        client.own.listeners[isSharded ? 'smessage' : 'message']('c', 'text');
+        const subscription = await node.subscribe('c', hearer);
+        assert.deepStrictEqual([client.own.channel, client.own.given.retryStrategy], ['c', null]);
+        client.own.listeners.message('c', 'text');
         client.own.listeners.close();
         assert.deepStrictEqual(heard, ['text', 'lost: close']);
         assert.strictEqual(await subscription.ping('1'), 'pong');

@@ -321,7 +321,7 @@ test('another connection follows one that is lost, is silent or says what is no 
 
 test('each primary of a cluster is listened to on its own channel', async () => {
     const cluster = new Cluster();
-    cluster.nodes.forEach((node, index) => (node.replies = [['near_channel', `pg_cache_near{${index}}`]]));
+    cluster.nodes.forEach((node, index) => (node.replies = [['near_channel', `pg_cache_near:${index}`]]));
     cluster.any.replies = [vouched(), ROW, vouched(), ROW];
     const cache = new PGCache(cluster, { nearCache: 10 });
     await cache.read('users', { id: 1 });
@@ -329,7 +329,7 @@ test('each primary of a cluster is listened to on its own channel', async () => 
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepStrictEqual(
         cluster.nodes.map((node) => node.subscriptions[0].channel),
-        ['pg_cache_near{0}', 'pg_cache_near{1}'],
+        ['pg_cache_near:0', 'pg_cache_near:1'],
     );
     cluster.nodes[0].subscriptions[0].hear(heartbeat(1));
     await cache.read('users', { id: 1 });

@@ -39,7 +39,7 @@ class Wire:
             self.coming.put([b"pong", words[1].encode()])
             self.coming.put([b"message", b"pg_cache_near", heartbeat(len(self.sent))])
         if words[0] == "PGCACHE.HEALTH":
-            self.coming.queue.appendleft([b"near_channel", b"pg_cache_near{x}"])
+            self.coming.queue.appendleft([b"near_channel", b"pg_cache_near:x"])
 
     def can_read(self, timeout):
         if self.next is None:
@@ -164,7 +164,7 @@ class Threads(ListenersTest):
             await_live(cache)
             while len(cache._near.core.connected()) < 2:
                 threading.Event().wait(0.001)
-            self.assertEqual([wire.sent[1] for wire in Wire.wires], [("SSUBSCRIBE", "pg_cache_near{x}")] * 2)
+            self.assertEqual([wire.sent[1] for wire in Wire.wires], [("SUBSCRIBE", "pg_cache_near:x")] * 2)
             client.nodes = [Node("even")]
             cache.read("users", id=1)
             while cache._near.core.connected() != ["even"]:
@@ -233,7 +233,7 @@ class Tasks(ListenersTest):
             listeners.ensure()
             while not Wire.wires or len(Wire.wires[0].sent) < 2:
                 await asyncio.sleep(0.001)
-            self.assertEqual(Wire.wires[0].sent[1], ("SSUBSCRIBE", "pg_cache_near{x}"))
+            self.assertEqual(Wire.wires[0].sent[1], ("SUBSCRIBE", "pg_cache_near:x"))
             client.nodes = []
             listeners.ensure()
             await listeners.close()

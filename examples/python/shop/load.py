@@ -2,8 +2,9 @@
 
     PYTHONPATH=../../../clients/python python3 load.py <redis port> <postgres port> [seconds] [--chart file.svg]
 
-Start `make run` first; it prints both ports. Eight clients ask for pages of products by Zipf's law, and change a price in one request of fifty. A page
-is stale when it shows a product as it was before a change whose response had come at least 50 ms before the page was asked for.
+Start `make run` first; it prints both ports. Eight clients ask for pages of products by Zipf's law, and change a price in one
+request of fifty. A page is stale when it shows a product as it was before a change whose response had come at least 50 ms
+before the page was asked for.
 """
 
 from __future__ import annotations
@@ -151,7 +152,9 @@ def chart(figures: dict[str, dict]) -> str:
     for place, (store, one) in enumerate(figures.items()):
         width, top = 380 * one["rate"] / most, 40 + place * 34
         bars.append(f'<text x="150" y="{top + 16}" text-anchor="end">{STORES[store]}</text>')
-        bars.append(f'<rect x="160" y="{top}" width="{width:.0f}" height="22" fill="{"#2b6cb0" if "pgcache" in store else "#a0aec0"}"/>')
+        bars.append(
+            f'<rect x="160" y="{top}" width="{width:.0f}" height="22" fill="{"#2b6cb0" if "pgcache" in store else "#a0aec0"}"/>'
+        )
         bars.append(f'<text x="{166 + width:.0f}" y="{top + 16}">{one["rate"]:,.0f}/s, {one["stale"]} stale</text>')
     height = 50 + len(figures) * 34
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="680" height="{height}" font-family="sans-serif" font-size="13">'

@@ -17,7 +17,7 @@ const MAX_PAUSE_MS: u64 = 250;
 
 impl<H: Host> Engine<H> {
     /// Publishes a heartbeat if one is due, and learns by that whether anybody listens: to ask the server would show in its statistics and
-    /// in MONITOR.
+    /// in MONITOR. Only a node of a cluster asks, because what it publishes goes to all others.
     pub fn beat_near_caches(&mut self, store: impl Store, now_ms: u64) {
         if now_ms < self.near.beat_ms {
             return;
@@ -25,8 +25,8 @@ impl<H: Host> Engine<H> {
         self.near.beat_ms = now_ms + (self.max_staleness_ms() / BEATS).min(MAX_PAUSE_MS);
         self.publish_near_messages(store);
         self.near.seq += 1;
-        let channel = self.channel_here(store);
-        let heard_by = channel.map_or(0, |channel| store.publish(channel.as_bytes(), &self.heartbeat(now_ms)));
+        let channel = self.near_channel(store).as_bytes().to_vec();
+        let heard_by = if store.may_publish(&channel) { store.publish(&channel, &self.heartbeat(now_ms)) } else { 0 };
         self.near.is_heard = heard_by > 0;
     }
 

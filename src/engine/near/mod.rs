@@ -10,7 +10,7 @@ use crate::cache::NearMessage;
 use crate::engine::host::Host;
 use crate::engine::{Engine, Store, Table};
 
-/// The channel. A node of a cluster adds the tag of a slot of its own.
+/// The channel. A node of a cluster adds its id: what it publishes reaches all nodes, and nobody listens there.
 const CHANNEL: &str = "pg_cache_near";
 
 /// What is told, and to whom.
@@ -26,12 +26,14 @@ pub struct NearCaches {
     queue: Vec<Vec<u8>>,
     /// When the next heartbeat is due, on the clock that only goes forward.
     beat_ms: u64,
+    /// The channel, once something was to be published.
+    channel: Option<String>,
 }
 
 impl Default for NearCaches {
     fn default() -> Self {
         let run = format!("{:016x}", fastrand::u64(..)).into_boxed_str();
-        Self { run, seq: 0, is_heard: false, queue: Vec::new(), beat_ms: 0 }
+        Self { run, seq: 0, is_heard: false, queue: Vec::new(), beat_ms: 0, channel: None }
     }
 }
 
@@ -47,6 +49,11 @@ impl NearCaches {
     /// Whether anybody listens: what takes work to tell is left out where nobody does. Then the number still has to be counted.
     pub fn is_heard(&self) -> bool {
         self.is_heard
+    }
+
+    /// Where near caches listen; `None` for a moment after the start.
+    pub fn channel(&self) -> Option<String> {
+        self.channel.clone()
     }
 
     /// Whether something is to be published.
@@ -67,23 +74,18 @@ impl<H: Host> Engine<H> {
             return;
         }
         let queue = std::mem::take(&mut self.near.queue);
-        if let Some(channel) = self.channel_here(store) {
-            for message in &queue {
-                store.publish(channel.as_bytes(), message);
-            }
+        let channel = self.near_channel(store);
+        for message in &queue {
+            store.publish(channel.as_bytes(), message);
         }
     }
 
-    /// The channel on which this server tells near caches what to forget; `None`: this node of a cluster has no slot of its own. A node
-    /// takes one for it.
-    pub fn near_channel(&mut self, store: impl Store) -> Option<String> {
-        self.has_home(store);
-        self.channel_here(store)
-    }
-
-    fn channel_here(&self, store: impl Store) -> Option<String> {
-        let tag = self.home_tag();
-        (!store.is_node() || !tag.is_empty()).then(|| format!("{CHANNEL}{tag}"))
+    /// Where near caches listen to this server.
+    fn near_channel(&mut self, store: impl Store) -> &str {
+        self.near.channel.get_or_insert_with(|| match store.node_id() {
+            Some(id) => format!("{CHANNEL}:{id}"),
+            None => CHANNEL.to_owned(),
+        })
     }
 
     /// The row of `table` whose cache key is `cache_key` has changed, or what the cache holds of it.

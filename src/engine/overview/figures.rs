@@ -31,6 +31,7 @@ impl<H: Host> Engine<H> {
             census: Arc::clone(self.counting.latest()),
             complaints: self.records.complaints(),
             warnings: self.settings.get().warnings(),
+            near_channel: self.near.channel(),
             sources: sources.map(|(index, source)| self.overview_of(index, source)).collect(),
         }
     }

@@ -52,7 +52,7 @@ impl Stats {
 
     /// What the page shows, and its last hour: asked for once a second, so that what is recent is of a second.
     fn live_page(&self, overview: &Overview) -> [Page; 2] {
-        let (stats, health) = (self.report(overview), Value::map(health::described(overview)));
+        let (stats, health) = (self.report(overview), health::described(overview));
         let mut statistics = self.figures.borrow_mut();
         let (second, latest) = (statistics.recent_latencies(), report::percentiles(&statistics.latest_commands()));
         let commands = statistics.rate.per_second(monotonic_ms() / 1000).0;

@@ -30,8 +30,8 @@ export interface Subscription {
 export interface Node {
     name: string;
     send(words: Words): Promise<unknown>;
-    /** Opens a connection of its own that listens. `isSharded`: to a channel of the node's shard. */
-    subscribe(channel: string, isSharded: boolean, hearer: Hearer): Promise<Subscription>;
+    /** Opens a connection of its own that listens. */
+    subscribe(channel: string, hearer: Hearer): Promise<Subscription>;
 }
 
 /** One client of a library. */

@@ -12,7 +12,6 @@ export interface IoRedis {
     disconnect(): void;
     on(event: string, listener: (...values: string[]) => void): unknown;
     subscribe(channel: string): Promise<unknown>;
-    ssubscribe(channel: string): Promise<unknown>;
 }
 
 /** As much of a cluster's client as is used here. */
@@ -101,16 +100,16 @@ function nodeOf(name: string, client: IoRedis): Node {
     return {
         name,
         send: (words) => call(client, words),
-        subscribe: (channel, isSharded, hearer) => subscribe(client, channel, isSharded, hearer),
+        subscribe: (channel, hearer) => subscribe(client, channel, hearer),
     };
 }
 
-async function subscribe(client: IoRedis, channel: string, isSharded: boolean, hearer: Hearer): Promise<Subscription> {
+async function subscribe(client: IoRedis, channel: string, hearer: Hearer): Promise<Subscription> {
     // It must not connect again by itself: whoever listens has to know that it was away.
     const own = client.duplicate({ lazyConnect: true, retryStrategy: null, autoResubscribe: false, enableOfflineQueue: true });
-    for (const event of ['error', 'close', 'end', 'sunsubscribe']) own.on(event, (reason) => hearer.lost(String(reason ?? event)));
-    own.on(isSharded ? 'smessage' : 'message', (_, message) => hearer.message(message ?? ''));
+    for (const event of ['error', 'close', 'end']) own.on(event, (reason) => hearer.lost(String(reason ?? event)));
+    own.on('message', (_, message) => hearer.message(message ?? ''));
     await own.connect();
-    await (isSharded ? own.ssubscribe(channel) : own.subscribe(channel));
+    await own.subscribe(channel);
     return { ping: (payload) => own.call('PING', payload), close: () => own.disconnect() };
 }

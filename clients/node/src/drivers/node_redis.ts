@@ -13,7 +13,6 @@ export interface RedisClient {
     disconnect(): Promise<unknown>;
     on(event: string, listener: (...values: unknown[]) => void): unknown;
     subscribe(channel: string, listener: (message: string) => void): Promise<unknown>;
-    sSubscribe(channel: string, listener: (message: string) => void): Promise<unknown>;
 }
 
 interface Master {
@@ -70,19 +69,18 @@ function nodeOf(name: string, client: RedisClient): Node {
     return {
         name,
         send: (words: Words) => client.sendCommand([...words]),
-        subscribe: (channel, isSharded, hearer) => subscribe(client, channel, isSharded, hearer),
+        subscribe: (channel, hearer) => subscribe(client, channel, hearer),
     };
 }
 
-async function subscribe(client: RedisClient, channel: string, isSharded: boolean, hearer: Hearer): Promise<Subscription> {
+async function subscribe(client: RedisClient, channel: string, hearer: Hearer): Promise<Subscription> {
     // It must not connect again by itself: whoever listens has to know that it was away.
     const own = client.duplicate({ socket: { ...client.options?.socket, reconnectStrategy: false } });
-    for (const event of ['error', 'end', 'server-sunsubscribe', 'sharded-channel-moved']) {
+    for (const event of ['error', 'end']) {
         own.on(event, (reason) => hearer.lost(reason instanceof Error ? reason.message : event));
     }
     await own.connect();
-    const hear = (message: string) => hearer.message(message);
-    await (isSharded ? own.sSubscribe(channel, hear) : own.subscribe(channel, hear));
+    await own.subscribe(channel, (message) => hearer.message(message));
     return {
         ping: (payload) => own.sendCommand(['PING', payload]),
         close: () => {

@@ -87,7 +87,7 @@ class Listener {
         this.stop = lost;
         const early: string[] = [];
         let hear = (text: string): void => void early.push(text);
-        const subscription = await this.node.subscribe(await this.channel(), this.isCluster, { message: (text) => hear(text), lost });
+        const subscription = await this.node.subscribe(await this.channel(), { message: (text) => hear(text), lost });
         const connection = this.core.connect(this.node.name);
         hear = (text) => this.hear(connection, text, lost);
         early.forEach((text) => hear(text));

@@ -7,7 +7,7 @@ import time
 import weakref
 from typing import Any
 
-from .connections import CHANNEL, Pace, channel_of, settings_of, subscription, take
+from .connections import CHANNEL, Pace, channel_of, settings_of, take
 from .core import NearCore
 from .leases import Connection
 from .listeners import _PAUSES, Node, _note
@@ -86,7 +86,7 @@ async def _listen_once(core: weakref.ref[NearCore], node: Node) -> None:
         if node.is_cluster:
             await wire.send_command("PGCACHE.HEALTH")
             channel = channel_of(await wire.read_response())
-        await wire.send_command(*subscription(channel, node.is_cluster))
+        await wire.send_command("SUBSCRIBE", channel)
         await wire.read_response()
         await _hear(core, node, wire)
     finally:

@@ -32,11 +32,6 @@ def settings_of(connection_class: type[Any], settings: dict[str, Any]) -> Any:
         return connection_class(**changed)
 
 
-def subscription(channel: str, is_cluster: bool) -> tuple[str, str]:
-    """Returns the command that subscribes."""
-    return ("SSUBSCRIBE" if is_cluster else "SUBSCRIBE", channel)
-
-
 def channel_of(health: Any) -> str:
     """Returns the channel that a node names in its HEALTH."""
     channel: str | None = to_map(health).get("near_channel")
@@ -48,11 +43,11 @@ def channel_of(health: Any) -> str:
 def take(core: NearCore, connection: Connection, reply: Any) -> None:
     """Takes what has come on a connection that listens."""
     kind = text(reply[0])
-    if kind in ("message", "smessage"):
+    if kind == "message":
         core.hear(connection, reply[2])
     elif kind == "pong":
         connection.pong(text(reply[1]))
-    elif kind in ("unsubscribe", "sunsubscribe"):
+    elif kind == "unsubscribe":
         raise NotListening("the server has ended the subscription")
 
 

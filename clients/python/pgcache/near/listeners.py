@@ -8,7 +8,7 @@ import weakref
 from dataclasses import dataclass
 from typing import Any
 
-from .connections import CHANNEL, NotListening, Pace, channel_of, settings_of, subscription, take
+from .connections import CHANNEL, NotListening, Pace, channel_of, settings_of, take
 from .core import NearCore
 
 _PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -124,7 +124,7 @@ def _listen_once(core: weakref.ref[NearCore], node: Node, end: threading.Event) 
         if node.is_cluster:
             wire.send_command("PGCACHE.HEALTH")
             channel = channel_of(wire.read_response())
-        wire.send_command(*subscription(channel, node.is_cluster))
+        wire.send_command("SUBSCRIBE", channel)
         wire.read_response()
         _hear(core, node, wire, end)
     finally:
