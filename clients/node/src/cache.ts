@@ -44,7 +44,8 @@ export class PGCache {
     /** Returns a row, or null when PostgreSQL has no such row. */
     async read(table: string, key: calls.Key, options: calls.ReadOptions = {}): Promise<Row | null> {
         const near = this.nearFor(options);
-        const entry = near ? rowKey(table, key) : '';
+        const entry = this.near ? rowKey(table, key) : '';
+        if (!near) this.near?.core.passBy(entry);
         const found = near ? near.core.get(entry) : MISSING;
         if (found !== MISSING) return found as Row | null;
         const call = calls.read(table, key, options, this.decode);
@@ -60,6 +61,7 @@ export class PGCache {
         const columns = keys.map((key) => (isColumns(key) ? key : { [column]: key }));
         const named = columns.map(calls.lookupKey);
         const near = this.nearFor(options);
+        if (!near) columns.forEach((key) => this.near?.core.passBy(rowKey(table, key)));
         const rows = columns.map((key) => (near ? near.core.get(rowKey(table, key)) : MISSING));
         const missing = named.flatMap((_, place) => (rows[place] === MISSING ? [place] : []));
         const parts = this.parts(missing, named).map((places) => ({
@@ -104,9 +106,12 @@ export class PGCache {
     async query(query: string, params: readonly Value[] = [], options: calls.QueryOptions = {}): Promise<Row[]> {
         const call = calls.query(query, params, options, this.decode);
         const near = this.nearFor(options);
-        if (!near) return this.run(call);
         const words = calls.nearQuery(call, query, params, options);
         const entry = JSON.stringify(words);
+        if (!near) {
+            this.near?.core.passBy(entry);
+            return this.run(call);
+        }
         const found = near.core.get(entry);
         return found === MISSING ? this.readNear(near, entry, call, words, []) : (found as Row[]);
     }

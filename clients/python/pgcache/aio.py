@@ -92,9 +92,12 @@ class AsyncPGCache(AsyncAdministration):
         mapping. `ttl` is the time to live in seconds where the row is loaded. With `minlsn` the answer is at least as new as that
         position of PostgreSQL's write-ahead log. `near=False` goes past the near cache.
         """
-        if self._near is None or minlsn is not None or not near or (key is not None and (columns or type(key) is not dict)):
+        if self._near is None or (key is not None and (columns or type(key) is not dict)):
             return await self._run(row_calls.read(table, key, columns, self._rows(row_type), ttl, minlsn))
         entry_key = row_key(table, columns if key is None else key, row_type)
+        if minlsn is not None or not near:
+            self._near.core.pass_by(entry_key)
+            return await self._run(row_calls.read(table, key, columns, self._rows(row_type), ttl, minlsn))
         found = self._near.core.get(entry_key)
         if found is not MISSING:
             return found
@@ -151,6 +154,9 @@ class AsyncPGCache(AsyncAdministration):
             many = ManyRead(self._near.core, table, [key_of(table, key, column, row_type) for key in keys], named, rows)
             await self._read_many_near(many, table, named, ttl)
             return many.rows
+        if self._near is not None:
+            for key in keys:
+                self._near.core.pass_by(key_of(table, key, column, row_type))
         parts = self._parts(range(len(named)), table, named, rows, ttl, minlsn)
         replies = await asyncio.gather(*(self._reply(call) for _, call in parts))
         return in_order(found_rows(parts, replies), len(named))
@@ -227,9 +233,12 @@ class AsyncPGCache(AsyncAdministration):
         """
         rows, options = self._rows(row_type), of_query(ttl, tags, source)
         call = query_calls.query(query, params, rows, options, minlsn)
-        if self._near is None or minlsn is not None or not near:
+        if self._near is None:
             return await self._run(call)
         entry_key = query_key(query, params, tags, source, row_type)
+        if minlsn is not None or not near:
+            self._near.core.pass_by(entry_key)
+            return await self._run(call)
         found: list[Any] = self._near.core.get(entry_key)
         if found is not MISSING:
             return found

@@ -91,9 +91,12 @@ class PGCache(Administration):
         mapping. `ttl` is the time to live in seconds where the row is loaded. With `minlsn` the answer is at least as new as that
         position of PostgreSQL's write-ahead log. `near=False` goes past the near cache.
         """
-        if self._near is None or minlsn is not None or not near or (key is not None and (columns or type(key) is not dict)):
+        if self._near is None or (key is not None and (columns or type(key) is not dict)):
             return self._run(row_calls.read(table, key, columns, self._rows(row_type), ttl, minlsn))
         entry_key = row_key(table, columns if key is None else key, row_type)
+        if minlsn is not None or not near:
+            self._near.core.pass_by(entry_key)
+            return self._run(row_calls.read(table, key, columns, self._rows(row_type), ttl, minlsn))
         found = self._near.core.get(entry_key)
         if found is not MISSING:
             return found
@@ -149,6 +152,9 @@ class PGCache(Administration):
             many = ManyRead(self._near.core, table, [key_of(table, key, column, row_type) for key in keys], named, rows)
             self._read_many_near(many, table, named, ttl)
             return many.rows
+        if self._near is not None:
+            for key in keys:
+                self._near.core.pass_by(key_of(table, key, column, row_type))
         parts = self._parts(range(len(named)), table, named, rows, ttl, minlsn)
         return in_order(found_rows(parts, self._replies([call.words for _, call in parts])), len(named))
 
@@ -224,9 +230,12 @@ class PGCache(Administration):
         """
         rows, options = self._rows(row_type), of_query(ttl, tags, source)
         call = query_calls.query(query, params, rows, options, minlsn)
-        if self._near is None or minlsn is not None or not near:
+        if self._near is None:
             return self._run(call)
         entry_key = query_key(query, params, tags, source, row_type)
+        if minlsn is not None or not near:
+            self._near.core.pass_by(entry_key)
+            return self._run(call)
         found: list[Any] = self._near.core.get(entry_key)
         if found is not MISSING:
             return found

@@ -109,11 +109,20 @@ class Serving(CoreTest):
         self.clock.now += 1.9
         self.assertTrue(self.is_kept())
         self.clock.now += 0.2
-        self.assertFalse(self.is_kept())
         self.beat(age_ms=500)
-        self.assertTrue(self.is_kept(), "nothing was missed")
+        self.assertTrue(self.is_kept(), "nothing was missed, and nobody has asked meanwhile")
         self.clock.now += 1.6
         self.assertFalse(self.is_kept(), "the server itself was behind")
+
+    def test_whoever_has_asked_the_server_does_not_find_an_older_answer_again(self):
+        self.keep()
+        self.clock.now += 2.1
+        self.assertFalse(self.is_kept())
+        self.beat()
+        self.assertFalse(self.is_kept(), "the server may have answered something newer")
+        self.keep()
+        self.core.pass_by("k")
+        self.assertFalse(self.is_kept())
 
     def test_a_heartbeat_vouches_from_the_last_ping_that_has_come_back(self):
         self.keep()

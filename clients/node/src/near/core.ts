@@ -65,8 +65,14 @@ export class NearCore {
             this.hits++;
             return entry.make();
         }
+        this.passBy(key);
         this.misses++;
         return MISSING;
+    }
+
+    /** Forgets what is kept under `key`, as the server is asked: nobody may find it again who has seen the server's answer. */
+    passBy(key: string): void {
+        this.entries.remove(key);
     }
 
     /** The moment at which a read begins whose answer may be kept. */

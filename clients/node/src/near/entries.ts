@@ -76,7 +76,8 @@ export class Entries {
         return [...(this.byLabel.get(label) ?? [])].flatMap((key) => this.byKey.get(key)?.labels ?? []);
     }
 
-    private remove(key: string): void {
+    /** Forgets an entry, if there is one. */
+    remove(key: string): void {
         const entry = this.byKey.get(key);
         if (!entry) return;
         this.byKey.delete(key);

@@ -69,8 +69,14 @@ class NearCore:
                 self.hits += 1
                 make = entry.make
                 return entry.value if make is None else make(entry.value)
+            self.pass_by(key)
         self.misses += 1
         return MISSING
+
+    def pass_by(self, key: Hashable) -> None:
+        """Forgets what is kept under `key`, as the server is asked: nobody may find it again who has seen the server's answer."""
+        with self._lock:
+            self.entries.remove(key)
 
     def begin(self) -> Moment:
         """Returns the moment at which a read begins whose answer may be kept."""
