@@ -3,10 +3,12 @@
 
 mod support;
 
+use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use support::network::cannot_run;
 use support::watched::{await_freshness, start_listening};
 use support::{on_every_server, port, Database, Kind, Postgres, Server};
 
@@ -105,17 +107,79 @@ fn no_read_through_the_cache_is_stale_beside_changes() {
     });
 }
 
+/// The lines of a program that `command` starts with the server's port behind its other words.
+fn printed(mut command: Command, shop: &Shop) -> Vec<String> {
+    command.arg(shop.server.port().to_string()).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn is_there(program: &str) -> bool {
+    Command::new(program).arg("version").stdin(Stdio::null()).output().is_ok()
+}
+
+/// Where Debian has libraries for Go.
+const REDIGO: &str = "/usr/share/gocode/src/github.com/gomodule/redigo";
+
+#[test]
+fn the_client_in_go() {
+    if !is_there("go") || !Path::new(REDIGO).exists() {
+        return cannot_run(
+            "examples: the_client_in_go",
+            "Go and redigo are not on this machine: golang-go golang-github-gomodule-redigo-dev",
+        );
+    }
+    on_every_server(|kind| {
+        let mut command = Command::new("go");
+        command.env("GOPATH", "/usr/share/gocode").env("GO111MODULE", "off").env("GOCACHE", built_by_go());
+        command.args(["run", "examples/go/client.go"]);
+        let lines = printed(command, &Shop::new(&kind));
+        assert_eq!(lines, ["true User 3", "User 4 true", "User 7 User 70", "true false"]);
+    });
+}
+
+fn built_by_go() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("go")
+}
+
+/// With Jedis where `PGCACHE_JEDIS` names its class path, else with a stand-in for it.
+#[test]
+fn the_client_in_java() {
+    if !is_there("java") || !is_there("javac") {
+        return cannot_run("examples: the_client_in_java", "no Java on this machine: default-jdk-headless");
+    }
+    let classes = tempfile::tempdir().unwrap();
+    let classes = std::env::var_os("PGCACHE_JEDIS").unwrap_or_else(|| compiled_stand_in(classes.path()));
+    on_every_server(|kind| {
+        let mut command = Command::new("java");
+        command.arg("-cp").arg(&classes).arg("examples/java/Client.java");
+        let lines = printed(command, &Shop::new(&kind));
+        assert!(
+            lines[0].starts_with(r#"{"id":3,"#) && lines[2].starts_with(r#"[{"id":4,"#) && lines[2].ends_with(",null]"),
+            "{lines:?}"
+        );
+        let query = r#"[{"id":7,"name":"User 7"},{"id":70,"name":"User 70"}]"#;
+        assert_eq!((&*lines[1], &*lines[3], &*lines[4]), ("nobody", query, "PGBADVALUE false"));
+    });
+}
+
+fn compiled_stand_in(classes: &Path) -> OsString {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/java_client");
+    let mut command = Command::new("javac");
+    command.args(["-Xlint:all", "-Werror", "-d"]).arg(classes).arg("-sourcepath").arg(&sources);
+    let output = command.arg(sources.join("redis/clients/jedis/JedisPooled.java")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    classes.as_os_str().to_owned()
+}
+
 #[test]
 fn the_client_in_rust_goes_through_every_verb() {
     on_every_server(|kind| {
         let shop = Shop::new(&kind);
-        let port = shop.server.port().to_string();
         let mut command = Command::new(env!("CARGO"));
-        command.args(["run", "--locked", "--quiet", "--example", "client", "--", &port]).stdin(Stdio::null());
-        let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let printed = String::from_utf8(output.stdout).unwrap();
-        let lines: Vec<&str> = printed.lines().collect();
+        command.args(["run", "--locked", "--quiet", "--example", "client", "--"]);
+        let lines = printed(command, &shop);
         let wanted = [
             r#"Some(User { id: 3, name: "User 3" })"#,
             "[Some(3), Some(4), None]",
@@ -123,7 +187,7 @@ fn the_client_in_rust_goes_through_every_verb() {
             r#"[User { id: 7, name: "User 7" }, User { id: 70, name: "User 70" }]"#,
         ];
         assert_eq!(lines[..4], wanted);
-        assert!(lines[4].starts_with("1 dropped, ") && lines[5].contains("healthy"), "{printed}");
+        assert!(lines[4].starts_with("1 dropped, ") && lines[5].contains("healthy"), "{lines:?}");
         assert_eq!(lines[6], r#"Some("PGBADVALUE")"#);
     });
 }

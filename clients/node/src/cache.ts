@@ -75,7 +75,7 @@ export class PGCache {
             places.forEach((place, at) => (rows[place] = found[at] ?? null));
             const keysOf = places.map((place) => rowKey(table, columns[place] ?? {}));
             const one = asked[index];
-            if (near && one) near.keepMany(keysOf, found, one, (at) => spelled(table, named[places[at] ?? 0] ?? ''));
+            if (near && one) near.takeMany(keysOf, found, one, (at) => spelled(table, named[places[at] ?? 0] ?? ''));
         });
         return rows as (Row | null)[];
     }
@@ -215,7 +215,7 @@ export class PGCache {
     private async readNear<T>(near: Near, entry: string, call: calls.Call<T>, words: readonly string[], own: string[]): Promise<T> {
         const [asked] = await near.ask([{ near: { ...call, words }, command: call }]);
         const found = resultOf(call, asked?.end);
-        if (asked && 'reply' in asked.end) near.keep(entry, found, String(asked.end.reply ?? '').length, asked, own);
+        if (asked && 'reply' in asked.end) near.take(entry, found, asked.end.reply === null ? null : String(asked.end.reply), asked, own);
         return found;
     }
 

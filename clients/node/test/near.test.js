@@ -4,6 +4,7 @@ import test from 'node:test';
 
 import { PGCache, PGDown } from 'pgcache';
 
+import { contentOf } from '../dist/esm/near/answers.js';
 import { MISSING, NearCore } from '../dist/esm/near/core.js';
 import { readVoucher } from '../dist/esm/near/vouchers.js';
 import { Client, Cluster, heartbeat, message, vouched } from './fakes.js';
@@ -23,8 +24,8 @@ function hearing(limits = { entries: 3, bytes: 100 }) {
         core.hear(connection, heartbeat(at.seq++, age));
     };
     const tell = (members) => core.hear(connection, message(at.seq++, members));
-    const keep = (key = 'k', { voucher = vouched(), own = [], size = 10, began = core.begin() } = {}) =>
-        core.keep(key, () => 'value', readVoucher(voucher), own, size, began);
+    const keep = (key = 'k', { voucher = vouched(), own = [], size = 10, began = core.begin(), value = 'value' } = {}) =>
+        core.take(key, value, began, { make: () => value, voucher: readVoucher(voucher), own, size });
     beat(0);
     return { core, connection, at, beat, tell, keep, isKept: (key = 'k') => core.get(key) !== MISSING };
 }
@@ -59,6 +60,32 @@ test('what was heard while it was read ends an answer before it is kept', () => 
     for (let id = 0; id <= 1000; id++) tell({ table: 'users', keys: [`{"id":${id + 5}}`] });
     keep('k', { began: long });
     assert(!isKept(), 'nobody remembers all that was heard');
+});
+
+test('reads side by side undo nothing that somebody has seen', () => {
+    const { core, keep, isKept } = hearing();
+    const [first, second, third] = [core.begin(), core.begin(), core.begin()];
+    core.take('k', 'newer', first);
+    keep('k', { value: 'older', began: second });
+    keep('k', { value: 'older', began: third });
+    assert(!isKept(), 'two that were overtaken');
+    const slow = core.begin();
+    keep('k', { value: 'older' });
+    assert(isKept());
+    core.take('k', 'newer', slow);
+    assert(!isKept(), 'a caller has seen the newer one');
+    const [one, other] = [core.begin(), core.begin()];
+    keep('k', { began: one });
+    core.take('k', 'value', other);
+    assert(isKept(), 'both were the same');
+    core.take('k', undefined, other);
+    assert(!isKept(), 'nobody knows whether that was');
+    const long = core.begin();
+    for (let id = 0; id <= 1000; id++) core.take(String(id), 'value', core.begin());
+    keep('k', { began: long });
+    assert(!isKept(), 'nobody remembers all answers');
+    assert.equal(contentOf(null), contentOf('null'));
+    assert.equal(contentOf('x'.repeat(5000)), undefined);
 });
 
 test('an answer is served while heartbeats vouch for it', () => {
@@ -150,6 +177,11 @@ function world(seed) {
     let [seq, run, toldUntil, hits] = [0, 'r0', at.now, 0];
     let [untold, wire, pings, reads] = [[], [], [], []];
     let connection = core.connect('server');
+    // The newest version that the server has answered, and that a reader has seen.
+    const [served, seen] = [
+        [0, 0],
+        [0, 0],
+    ];
     const publish = (members) => wire.push(message(++seq, members, run));
     const tell = () => {
         const change = untold.shift();
@@ -186,16 +218,22 @@ function world(seed) {
             const row = draw(2);
             const found = core.get(String(row));
             if (found === MISSING) {
-                const version = draw(2) ? told[row] : history[row].at(-1)[1];
+                // The server does not go back.
+                const version = (served[row] = Math.max(served[row], draw(2) ? told[row] : history[row].at(-1)[1]));
                 return reads.push([row, version, core.begin(), readVoucher(vouched(`{"id":${row}}`, { run }))]);
             }
             hits++;
             const oldest = history[row].filter(([since]) => since <= at.now - 2000).at(-1)[1];
             assert(found >= oldest, `seed ${seed}: row ${row} is ${found} near by, and was ${oldest} long ago`);
+            assert(found >= seen[row], `seed ${seed}: row ${row} is ${found} near by, and somebody has seen ${seen[row]}`);
         },
         finish() {
             const [read] = reads.splice(draw(reads.length || 1), 1);
-            if (read) core.keep(String(read[0]), () => read[1], read[3], [], 10, read[2]);
+            if (!read) return;
+            const [row, version, began, voucher] = read;
+            const entry = draw(5) ? { make: () => version, voucher, own: [], size: 10 } : undefined;
+            core.take(String(row), String(version), began, entry);
+            seen[row] = Math.max(seen[row], version);
         },
         pass: () => (at.now += draw(250)),
     };

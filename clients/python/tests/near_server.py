@@ -7,7 +7,7 @@ import random
 from collections import deque
 from typing import Any
 
-from pgcache.near.core import MISSING, Moment, NearCore
+from pgcache.near.core import MISSING, Moment, NearCore, NewEntry
 from pgcache.near.limits import NearCache
 from pgcache.near.vouchers import Voucher, read_voucher
 
@@ -51,6 +51,8 @@ class World:
         self.core = NearCore(NearCache(entries=10), self.clock)
         self.history = [[(0.0, 0)] for _ in range(rows)]  # of each row: since when it has which version
         self.told = [0] * rows  # the newest version that the server has heard of
+        self.served = [0] * rows  # the newest version that the server has answered
+        self.seen = [0] * rows  # the newest version that a reader has seen
         self.untold: deque[tuple[int, int]] = deque()
         self.told_until, self.seq, self.run = self.clock.now, 0, "r0"
         self.wire: deque[str] = deque()
@@ -129,16 +131,20 @@ class World:
             self.hits += 1
             oldest = [version for since, version in self.history[row] if since <= self.clock.now - MAX_STALENESS][-1]
             assert found >= oldest, f"row {row} is {found} near by, and was {oldest} long ago"
+            assert found >= self.seen[row], f"row {row} is {found} near by, and somebody has seen {self.seen[row]}"
             return
-        # The server knows of nothing newer, or PostgreSQL was asked.
-        version = self.random.choice([self.told[row], self.history[row][-1][1]])
+        # The server knows of nothing newer, or PostgreSQL was asked. It does not go back.
+        version = max(self.served[row], self.random.choice([self.told[row], self.history[row][-1][1]]))
+        self.served[row] = version
         voucher = row_voucher(f'{{"id":{row}}}', run=self.run)
         self.reads.append((row, version, self.core.begin(), voucher))
 
     def finish(self) -> None:
         if self.reads:
             row, version, began, voucher = self.reads.pop(self.random.randrange(len(self.reads)))
-            self.core.keep(row, version, None, voucher, (), 10, began)
+            entry = NewEntry(version, None, voucher, (), 10) if self.random.random() < 0.8 else None
+            self.core.take(row, version, began, entry)
+            self.seen[row] = max(self.seen[row], version)
 
     def come_to_rest(self) -> None:
         """Everything is told and heard: what is kept is what PostgreSQL holds."""

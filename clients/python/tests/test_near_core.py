@@ -4,7 +4,7 @@ import unittest
 
 from near_server import Clock, World, heartbeat, message, row_voucher
 
-from pgcache.near.core import MISSING, NearCore
+from pgcache.near.core import MISSING, NearCore, NewEntry
 from pgcache.near.limits import NearCache, limits_of
 from pgcache.near.messages import read_message
 
@@ -28,8 +28,9 @@ class CoreTest(unittest.TestCase):
         self.seq += 1
         self.core.hear(self.connection, message(self.seq, **members))
 
-    def keep(self, key="k", voucher=None, own=(), size=10, began=None):
-        self.core.keep(key, "value", None, voucher or row_voucher(), own, size, began or self.core.begin())
+    def keep(self, key="k", voucher=None, own=(), size=10, began=None, value="value"):
+        entry = NewEntry(value, None, voucher or row_voucher(), own, size)
+        self.core.take(key, hash(value), began or self.core.begin(), entry)
 
     def is_kept(self, key="k"):
         return self.core.get(key) is not MISSING
@@ -75,8 +76,42 @@ class Keeping(CoreTest):
         self.keep(began=began)
         self.assertFalse(self.is_kept())
 
+    def test_a_read_that_another_overtook_is_not_kept(self):
+        slow = self.core.begin()
+        self.keep(value="newer")
+        self.keep(value="older", began=slow)
+        self.assertFalse(self.is_kept(), "a caller has seen the newer one")
+
+    def test_what_is_kept_goes_when_a_read_beside_it_brings_something_else(self):
+        slow = self.core.begin()
+        self.keep(value="older")
+        self.core.take("k", hash("newer"), slow)
+        self.assertFalse(self.is_kept(), "a caller has seen the newer one")
+
+    def test_reads_side_by_side_that_bring_the_same_are_kept(self):
+        first, second, third = (self.core.begin() for _ in range(3))
+        self.keep(began=second)
+        self.core.take("k", hash("value"), first)
+        self.assertTrue(self.is_kept())
+        self.keep(began=third)
+        self.assertTrue(self.is_kept())
+
+    def test_of_three_reads_side_by_side_none_brings_back_what_another_overtook(self):
+        first, second, third = (self.core.begin() for _ in range(3))
+        self.core.take("k", hash("newer"), first)
+        self.keep(value="older", began=second)
+        self.keep(value="older", began=third)
+        self.assertFalse(self.is_kept())
+
+    def test_a_read_beside_a_thousand_others_is_not_kept(self):
+        slow = self.core.begin()
+        for number in range(1001):
+            self.core.take(number, number, self.core.begin())
+        self.keep(began=slow)
+        self.assertFalse(self.is_kept())
+
     def test_what_nobody_vouches_for_is_not_kept(self):
-        self.core.keep("k", "value", None, None, (), 10, self.core.begin())
+        self.core.take("k", hash("value"), self.core.begin())
         self.keep(voucher=row_voucher(run="another"))
         self.keep(voucher=row_voucher(source="unheard"))
         self.assertFalse(self.is_kept())

@@ -1,5 +1,6 @@
 // The core of a near cache: what is kept, what was heard, and whether the one vouches for the other. It has no I/O.
 
+import { Answers, type Content } from './answers.js';
 import { Entries, type Limits } from './entries.js';
 import { Connection, Stream } from './leases.js';
 import { ALL, label, type Label, readMessage } from './messages.js';
@@ -11,11 +12,20 @@ export const MISSING = Symbol('missing');
 /** So many messages are remembered for reads under way; a read that takes longer is not kept. */
 const MAX_LOG = 1000;
 
-/** When a read began: what was heard by then, and on which connections. */
+/** When a read began: what was heard by then and on which connections, and how many answers had come. */
 export interface Moment {
     position: number;
     generation: number;
+    answers: number;
     at: number;
+}
+
+/** An answer that the server vouches for: what makes a caller's own of it, and the labels by which this process itself ends it. */
+export interface NewEntry {
+    make: () => unknown;
+    voucher: Voucher;
+    own: Label[];
+    size: number;
 }
 
 /** Figures of a near cache. */
@@ -39,6 +49,7 @@ export interface NearStats {
 export class NearCore {
     private readonly entries: Entries;
     private readonly connections = new Map<string, Connection>();
+    private readonly answers = new Answers();
     private readonly log: Label[][] = [];
     private position = 0;
     private generation = 0;
@@ -77,20 +88,17 @@ export class NearCore {
 
     /** The moment at which a read begins whose answer may be kept. */
     begin(): Moment {
-        return { position: this.position, generation: this.generation, at: this.clock() };
+        return { position: this.position, generation: this.generation, answers: this.answers.count, at: this.clock() };
     }
 
     /**
-     * Keeps an answer, if the server vouches for it and nothing was heard that ends it since the read began.
-     *
-     * @param own labels by which this process itself ends it
+     * Takes an answer of the server, and keeps it as `entry` says if nothing was heard that ends it since the read began.
+     * What is kept and differs is forgotten.
      */
-    keep(key: string, make: () => unknown, voucher: Voucher, own: Label[], size: number, began: Moment): void {
-        const labels = [...voucher.labels, ...own, label('run', voucher.run)];
-        const lease = this.stream(voucher.run)?.find(voucher.source);
-        if (!lease || this.clock() >= lease.until || !this.heardAll(began, labels)) return;
-        const ends = voucher.ttl === null ? Infinity : began.at + voucher.ttl;
-        this.entries.add(key, { make, lease, ends, labels, size });
+    take(key: string, content: Content, began: Moment, entry?: NewEntry): void {
+        const mayBeKept = this.answers.add(key, content, began.answers);
+        if (content === undefined || this.entries.contentOf(key) !== content) this.entries.remove(key);
+        if (entry && mayBeKept) this.keep(key, content, began, entry);
     }
 
     /** Forgets what this process itself has changed, under whatever spelling; reads under way are not kept. */
@@ -155,6 +163,14 @@ export class NearCore {
             live,
             reason: live ? null : (this.reason ?? 'heartbeats come too late'),
         };
+    }
+
+    private keep(key: string, content: Content, began: Moment, { make, voucher, own, size }: NewEntry): void {
+        const labels = [...voucher.labels, ...own, label('run', voucher.run)];
+        const lease = this.stream(voucher.run)?.find(voucher.source);
+        if (!lease || this.clock() >= lease.until || !this.heardAll(began, labels)) return;
+        const ends = voucher.ttl === null ? Infinity : began.at + voucher.ttl;
+        this.entries.add(key, { make, lease, ends, labels, size, content });
     }
 
     private stream(run: string): Stream | undefined {

@@ -1,5 +1,6 @@
 // Entries: answers that are kept, the least recently used of which go first, and what ends each.
 
+import type { Content } from './answers.js';
 import type { Lease } from './leases.js';
 import { ALL, type Label } from './messages.js';
 
@@ -18,6 +19,7 @@ export interface Entry {
     ends: number;
     labels: Label[];
     size: number;
+    content: Content;
 }
 
 /** All entries. */
@@ -41,6 +43,11 @@ export class Entries {
             this.byKey.set(key, entry);
         }
         return entry;
+    }
+
+    /** What is compared of an entry. */
+    contentOf(key: string): Content {
+        return this.byKey.get(key)?.content;
     }
 
     /** Keeps an entry in the place of one under the same key; others go where there is no room. */

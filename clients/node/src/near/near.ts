@@ -1,6 +1,7 @@
 // The near cache as a client uses it: its core, its listeners, and what the client itself changes.
 
 import { type Command, type Driver, sendAll, type Settled } from '../drivers/driver.js';
+import { type Content, contentOf } from './answers.js';
 import { copier } from './copies.js';
 import { type Moment, NearCore } from './core.js';
 import type { Limits } from './entries.js';
@@ -42,16 +43,17 @@ export class Near {
         });
     }
 
-    /** Keeps an answer, if it may be. `own` are labels by which this process itself ends it. */
-    keep(key: string, value: unknown, size: number, { vouched, began }: Asked, own: Label[]): void {
-        this.keepVouched(key, value, size, readVoucher(vouched), began, own);
+    /** Takes an answer, whose text is `reply`, and keeps it if it may. `own` are labels by which this process itself ends it. */
+    take(key: string, value: unknown, reply: string | null, { vouched, began }: Asked, own: Label[]): void {
+        this.takeVouched(key, value, contentOf(reply), (reply ?? '').length, readVoucher(vouched), began, own);
     }
 
-    /** Keeps rows that were read together. */
-    keepMany(keys: readonly string[], rows: readonly unknown[], { vouched, began }: Asked, own: (place: number) => Label[]): void {
+    /** Takes rows that were read together. */
+    takeMany(keys: readonly string[], rows: readonly unknown[], { vouched, began }: Asked, own: (place: number) => Label[]): void {
         readVouchers(vouched, rows.length).forEach((voucher, place) => {
-            const size = voucher ? JSON.stringify(rows[place], asText).length : 0;
-            this.keepVouched(keys[place] ?? '', rows[place], size, voucher, began, own(place));
+            const text = voucher && JSON.stringify(rows[place], asText);
+            const content = text === undefined ? undefined : contentOf(text);
+            this.takeVouched(keys[place] ?? '', rows[place], content, text?.length ?? 0, voucher, began, own(place));
         });
     }
 
@@ -72,8 +74,17 @@ export class Near {
         this.core.forget(...(labels.length ? labels : [ALL]));
     }
 
-    private keepVouched(key: string, value: unknown, size: number, voucher: Voucher | undefined, began: Moment, own: Label[]): void {
-        if (voucher) this.core.keep(key, copier(structuredClone(value)), voucher, own, size, began);
+    private takeVouched(
+        key: string,
+        value: unknown,
+        content: Content,
+        size: number,
+        voucher: Voucher | undefined,
+        began: Moment,
+        own: Label[],
+    ): void {
+        const entry = voucher && { make: copier(structuredClone(value)), voucher, own, size };
+        this.core.take(key, content, began, entry);
     }
 
     /** What the server vouches for, as long as every node that may have answered is heard. */

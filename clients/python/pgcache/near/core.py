@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Callable
 
+from .answers import Answers
 from .entries import Entries, Entry
 from .leases import Connection, Stream
 from .limits import NearCache
@@ -28,11 +29,23 @@ _NAMED_BY = {"as": "row", "table as": "table"}
 
 @dataclass(frozen=True)
 class Moment:
-    """When a read began: what was heard by then, and on which connections."""
+    """When a read began: what was heard by then and on which connections, and how many answers had come."""
 
     position: int
     generation: int
+    answers: int
     at: float
+
+
+@dataclass(frozen=True)
+class NewEntry:
+    """An answer that the server vouches for. `own` are labels by which this process itself ends it."""
+
+    value: Any
+    make: Callable[[Any], Any] | None
+    voucher: Voucher
+    own: tuple[Label, ...]
+    size: int
 
 
 class NearCore:
@@ -53,6 +66,7 @@ class NearCore:
         self._log: deque[frozenset[Label]] = deque(maxlen=_MAX_LOG)
         self._position = 0
         self._generation = 0
+        self._answers = Answers()
         self.max_staleness = 2.0
         self.reason: str | None = "no heartbeat has come yet"
 
@@ -80,32 +94,20 @@ class NearCore:
 
     def begin(self) -> Moment:
         """Returns the moment at which a read begins whose answer may be kept."""
-        return Moment(self._position, self._generation, self._clock())
+        return Moment(self._position, self._generation, self._answers.count, self._clock())
 
-    def keep(
-        self,
-        key: Hashable,
-        value: Any,
-        make: Callable[[Any], Any] | None,
-        voucher: Voucher | None,
-        own: tuple[Label, ...],
-        size: int,
-        began: Moment,
-    ) -> None:
-        """Keeps an answer, if the server vouches for it and nothing was heard that ends it since the read began.
+    def take(self, key: Hashable, content: int | None, began: Moment, entry: NewEntry | None = None) -> None:
+        """Takes an answer of the server, and keeps it as `entry` says if nothing was heard that ends it since the read began.
 
-        `own` are labels by which this process itself ends it.
+        `content` is alike for answers that are alike, `None` where that is not known. What is kept and differs is forgotten.
         """
-        if voucher is None:
-            return
-        labels = (*voucher.labels, *own, ("run", voucher.run))
         with self._lock:
-            stream = self._stream(voucher.run)
-            lease = stream.leases.get(voucher.source) if stream else None
-            if lease is None or self._clock() >= lease.until or not self._was_heard_all(began, labels):
-                return
-            ends = float("inf") if voucher.ttl is None else began.at + voucher.ttl
-            self.entries.add(key, Entry(value, make, lease, ends, labels, size))
+            may_be_kept = self._answers.add(key, content, began.answers)
+            kept = self._by_key.get(key)
+            if kept is not None and (content is None or kept.content != content):
+                self.entries.remove(key)
+            if entry is not None and may_be_kept:
+                self._keep(key, content, began, entry)
 
     def forget(self, labels: Iterable[Label]) -> None:
         """Forgets what this process itself has changed, under whatever spelling; reads under way are not kept."""
@@ -173,6 +175,15 @@ class NearCore:
                 "live": live,
                 "reason": None if live else self.reason or "heartbeats come too late",
             }
+
+    def _keep(self, key: Hashable, content: int | None, began: Moment, new: NewEntry) -> None:
+        labels = (*new.voucher.labels, *new.own, ("run", new.voucher.run))
+        stream = self._stream(new.voucher.run)
+        lease = stream.leases.get(new.voucher.source) if stream else None
+        if lease is None or self._clock() >= lease.until or not self._was_heard_all(began, labels):
+            return
+        ends = float("inf") if new.voucher.ttl is None else began.at + new.voucher.ttl
+        self.entries.add(key, Entry(new.value, new.make, lease, ends, labels, new.size, content))
 
     def _beat(self, connection: Connection, stream: Stream, message: Message, max_staleness: float) -> None:
         self.max_staleness = max_staleness

@@ -14,7 +14,7 @@ from .messages import ALL, Label
 class Entry:
     """An answer that is kept."""
 
-    __slots__ = ("ends", "labels", "lease", "make", "size", "value")
+    __slots__ = ("content", "ends", "labels", "lease", "make", "size", "value")
 
     def __init__(
         self,
@@ -24,8 +24,10 @@ class Entry:
         ends: float,
         labels: tuple[Label, ...],
         size: int,
+        content: int | None,
     ) -> None:
         """Takes the answer, what makes a caller's own of it (`None`: it can be shared), and until when it may be served."""
+        self.content = content
         self.value, self.make, self.lease, self.ends, self.labels, self.size = value, make, lease, ends, labels, size
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..calls import Call
 from ..rows import RowDecoder
-from .core import MISSING, Moment, NearCore
+from .core import MISSING, Moment, NearCore, NewEntry
 from .messages import Label
 from .values import rows_to_keep, to_keep
 from .vouchers import Voucher, read_voucher, read_vouchers
@@ -41,13 +41,17 @@ class RowRead:
 
     def result(self, replies: Sequence[Any], is_heard: bool) -> Any:
         """Returns the row, and keeps it if it may be. `is_heard`: whether all nodes that may have answered are heard."""
-        voucher = read_voucher(replies[0]) if is_heard else None
-        if voucher is None or isinstance(replies[1], Exception):
-            return self._call.result(replies[1])
         reply = replies[1]
+        if isinstance(reply, Exception):
+            return self._call.result(reply)
+        voucher = read_voucher(replies[0]) if is_heard else None
+        if voucher is None:
+            self._core.take(self._key, hash(reply), self._began)
+            return self._call.result(reply)
         value, make = to_keep(None if reply is None else self._rows.decode(reply), self._rows)
         own = spelled(self._table, self._lookup_key)
-        self._core.keep(self._key, value, make, voucher, own, len(reply or ""), self._began)
+        entry = NewEntry(value, make, voucher, own, len(reply or ""))
+        self._core.take(self._key, hash(reply), self._began, entry)
         return value if make is None else make(value)
 
 
@@ -67,11 +71,15 @@ class QueryRead:
 
     def result(self, replies: Sequence[Any], is_heard: bool) -> list[Any]:
         """Returns the rows, and keeps them if they may be."""
+        reply = replies[1]
+        if isinstance(reply, Exception):
+            return self._call.result(reply)
         voucher = read_voucher(replies[0]) if is_heard else None
-        if voucher is None or isinstance(replies[1], Exception):
-            return self._call.result(replies[1])
-        value, make = rows_to_keep(self._rows.decode(replies[1]), self._rows)
-        self._core.keep(self._key, value, make, voucher, (), len(replies[1]), self._began)
+        if voucher is None:
+            self._core.take(self._key, hash(reply), self._began)
+            return self._call.result(reply)
+        value, make = rows_to_keep(self._rows.decode(reply), self._rows)
+        self._core.take(self._key, hash(reply), self._began, NewEntry(value, make, voucher, (), len(reply)))
         found: list[Any] = make(value) if make else value
         return found
 
@@ -98,10 +106,11 @@ class ManyRead:
 
     def _own(self, place: int, row: Any, voucher: Voucher | None) -> Any:
         if voucher is None:
+            self._core.take(self._keys[place], None, self._began)
             return row if row is None or self._rows.build is None else self._rows.build(row)
         value, make = to_keep(row, self._rows)
         own = spelled(self._table, self._lookup_keys[place])
         # The server counts the bytes of a row that is kept; here it is close enough.
-        size = len(str(value))
-        self._core.keep(self._keys[place], value, make, voucher, own, size, self._began)
+        text = str(value)
+        self._core.take(self._keys[place], hash(text), self._began, NewEntry(value, make, voucher, own, len(text)))
         return value if make is None else make(value)
