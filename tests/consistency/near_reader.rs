@@ -19,18 +19,25 @@ use super::world::World;
 
 /// What it counts as, among the nodes that answer: what it keeps others need not have seen, and the other way round.
 pub const NEAR: u16 = u16::MAX;
+/// The same where rows move from node to node while they are read: what one has answered another need not know yet.
+pub const NEAR_TO_SOME: u16 = u16::MAX - 1;
 /// Microseconds between two reads.
 const REST: u32 = 200;
 
 /// Reads until readers are to stop.
 pub fn run(world: &World) -> Recorded {
-    let Site::Server(_, port) = &world.site else { return Recorded::default() };
-    let port = || port.load(Ordering::Relaxed).to_string();
+    let port = || match &world.site {
+        Site::Server(_, port) => port.load(Ordering::Relaxed).to_string(),
+        Site::Cluster(..) => "-".to_owned(),
+    };
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/consistency/near_reader.py");
-    let words =
-        [program.to_str().unwrap().to_owned(), port(), KEY_SETS.to_string(), (REST * world.plan.rest).to_string()];
+    let rest = (REST * world.plan.rest).to_string();
+    let mut words = vec![program.to_str().unwrap().to_owned(), port(), KEY_SETS.to_string(), rest];
+    words.extend(world.site.nodes().iter().map(|(host, port)| format!("{host}:{port}")));
     let number = world.readers.fetch_add(1, Ordering::Relaxed);
-    let mut child = python(&words.each_ref().map(String::as_str)).spawn().unwrap();
+    let node = if world.plan.rows_move { NEAR_TO_SOME } else { NEAR };
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut child = python(&words).spawn().unwrap();
     let mut input = child.stdin.take();
     let began = monotonic().saturating_sub(world.clock.now());
     let mut recorded = Recorded::default();
@@ -40,6 +47,7 @@ pub fn run(world: &World) -> Recorded {
             ["refused", code] => *recorded.refused.entry((*code).to_owned()).or_default() += 1,
             _ => {
                 let (is_near, read) = read(&line, number, began);
+                let read = Read { node, ..read };
                 recorded.near += usize::from(is_near);
                 recorded.reads.push(read);
             }

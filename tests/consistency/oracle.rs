@@ -13,6 +13,7 @@ use super::ages::Ages;
 use super::clock::{milliseconds, Nanos};
 use super::history::{Acknowledgement, Answer, History, Read, Reshape};
 use super::key::Key;
+use super::near_reader::NEAR_TO_SOME;
 use super::noise::Noise;
 use super::row::Row;
 use super::timeline::{Span, Timeline};
@@ -122,7 +123,7 @@ impl Judge<'_> {
             if latest < acknowledged {
                 self.older_than_acknowledged(timeline, read, acknowledged);
             }
-            if latest < floor.state {
+            if latest < floor.state && read.node != NEAR_TO_SOME {
                 self.older_than_seen(timeline, read, latest, floor, &shown);
             }
             // Of several states that look the same, the first one that fits: that is all we know.

@@ -7,6 +7,9 @@ use crate::support::network::Network;
 
 use super::clock::{nanos, Nanos};
 
+/// A run that takes less time cannot wait for long leases.
+const SHORT: Duration = Duration::from_secs(10);
+
 /// Where change notices come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -111,14 +114,16 @@ pub struct Plan {
     pub slot: Option<&'static str>,
     /// The network whose far host has a part of the cluster.
     pub network: Option<Arc<Network>>,
+    /// Whether rows may move from node to node of a cluster.
+    pub rows_move: bool,
     /// For how long the fault has nobody told of changes, beyond what is promised.
     pub untold: Duration,
 }
 
 impl Plan {
-    /// A plan for so much time. A short run cannot wait for long leases.
+    /// A plan for so much time.
     pub fn new(mode: Mode, length: Duration) -> Self {
-        let max_staleness = if length < Duration::from_secs(10) { 500 } else { 2_000 };
+        let max_staleness = if length < SHORT { 500 } else { 2_000 };
         Self {
             mode,
             length,
@@ -132,8 +137,16 @@ impl Plan {
             is_lazy: mode.invalidation() == Mode::Wal.name(),
             slot: None,
             network: None,
+            rows_move: mode.is_cluster(),
             untold: Duration::ZERO,
         }
+    }
+
+    /// Whether one of the readers has a near cache. In a cluster it takes the processor that nodes need to agree: only long runs
+    /// have one there, and none that cuts the network.
+    pub fn has_near_reader(&self) -> bool {
+        let has_room = self.length >= SHORT && self.network.is_none();
+        self.mode.tells_one() || (self.mode.is_cluster() && has_room)
     }
 
     /// The module's arguments.

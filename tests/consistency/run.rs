@@ -77,7 +77,7 @@ fn round(world: &World, nemesis: &dyn Nemesis) -> Findings {
         let readers = (0..READERS).map(|_| Reader::new(world));
         let of_nodes = world.site.late_nodes().iter().map(|node| Reader::of_node(world, node.clone()));
         let mut readers: Vec<_> = readers.chain(of_nodes).map(|reader| scope.spawn(|| reader.run())).collect();
-        if world.plan.mode.tells_one() {
+        if world.plan.has_near_reader() {
             readers.push(scope.spawn(|| near_reader::run(world)));
         }
         let began = Instant::now();

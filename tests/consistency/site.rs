@@ -95,12 +95,17 @@ impl Site {
         connections
     }
 
-    /// Of a cluster the nodes that begin as replicas.
-    pub fn late_nodes(&self) -> &[Address] {
+    /// Where the nodes of a cluster listen.
+    pub fn nodes(&self) -> &[Address] {
         match self {
             Self::Server(..) => &[],
-            Self::Cluster(_, addresses) => &addresses[PRIMARIES..],
+            Self::Cluster(_, addresses) => addresses,
         }
+    }
+
+    /// Of a cluster the nodes that begin as replicas.
+    pub fn late_nodes(&self) -> &[Address] {
+        self.nodes().get(PRIMARIES..).unwrap_or_default()
     }
 
     /// The cluster. Panics if there is none.

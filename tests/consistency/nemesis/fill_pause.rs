@@ -23,6 +23,7 @@ impl Nemesis for FillPause {
 
     fn prepare(&self, plan: &mut Plan) {
         plan.fill_delay = Duration::from_millis(20);
+        plan.rows_move = false;
     }
 
     fn works_in(&self, _mode: Mode) -> bool {

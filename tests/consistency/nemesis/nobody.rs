@@ -17,6 +17,7 @@ impl Nemesis for Nobody {
 
     fn prepare(&self, plan: &mut Plan) {
         plan.rest = 4;
+        plan.rows_move = false;
     }
 
     fn works_in(&self, _mode: Mode) -> bool {
