@@ -9,7 +9,7 @@ SUITE ?= external
 PUBLISH ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench bench-plugins bench-rules bench-writers bench-definitions bench-nodes check-consistency check-load redis-suite servers docs fmt lint deny clean
+.PHONY: help build run test bench bench-plugins bench-rules bench-writers bench-definitions bench-nodes check-consistency check-load redis-suite servers docs dist deb packages-check dist-check fmt lint deny clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,21 @@ servers: ## Get the servers of the tests into .servers
 
 docs: ## Write the generated parts of docs/commands.md and docs/settings.md from the source
 	@scripts/docs.sh
+
+dist: ## Make a release: target/dist/pgcache-….tar.gz with licences, a list of what is linked (SBOM) and checksums
+	@scripts/install.sh packages
+	@scripts/dist.sh
+
+deb: ## Make the package for Debian: target/dist/pgcache_….deb
+	@scripts/install.sh packages
+	@scripts/deb.sh
+
+packages-check: dist deb ## Make the packages, unpack them, and have SERVER load the module from them
+	@SERVER=$(SERVER) scripts/packages-check.sh
+
+dist-check: ## Build the last commit twice, in two folders, and compare the packages byte by byte
+	@scripts/install.sh packages
+	@scripts/dist.sh --check
 
 fmt: ## Format the code
 	cargo fmt

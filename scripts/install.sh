@@ -4,6 +4,7 @@
 #
 #   scripts/install.sh build    the compiler's needs
 #   scripts/install.sh run      those, a server and PostgreSQL
+#   scripts/install.sh packages what the packages are made and checked with: lintian and dpkg-dev
 #   scripts/install.sh suite    those of run, and Tcl for the servers' own tests
 #   scripts/install.sh test     those of run, and what tests need: poolers, Prometheus, a browser, clients of Python and Node
 set -euo pipefail
@@ -57,12 +58,21 @@ to_run_suites() {
     command -v tclsh8.6 >/dev/null || missing+=(tcl)
 }
 
+to_package() {
+    command -v jq >/dev/null || missing+=(jq)
+    command -v lintian >/dev/null || missing+=(lintian)
+    command -v dpkg-shlibdeps >/dev/null || missing+=(dpkg-dev)
+    command -v redis-server >/dev/null || missing+=(redis-server)
+    command -v redis-cli >/dev/null || missing+=(redis-tools)
+}
+
 case ${1:-} in
 build) to_build ;;
 run) to_build && to_run ;;
 test) to_build && to_run && to_test ;;
 suite) to_build && to_run && to_run_suites ;;
-*) fail "say what for: build, run, test or suite" ;;
+packages) to_build && to_package ;;
+*) fail "say what for: build, run, test, suite or packages" ;;
 esac
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -140,6 +140,7 @@ step format cargo fmt --check
 step licences scripts/licences.sh
 step tree scripts/tree.sh --check
 step build cargo build --release --locked
+step "what is linked" scripts/dependencies.sh --check
 step documents scripts/docs.sh --check
 step alerts promtool check rules examples/prometheus/alerts.yml
 step "alerts' tests" promtool test rules examples/prometheus/alerts_test.yml
