@@ -9,7 +9,7 @@ SUITE ?= external
 PUBLISH ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench bench-plugins bench-rules bench-writers bench-definitions bench-nodes check-consistency check-load redis-suite servers docs dist deb packages-check dist-check fmt lint deny clean
+.PHONY: help build run test bench bench-plugins bench-rules bench-writers bench-definitions bench-nodes check-consistency check-load redis-suite fuzz servers docs dist deb packages-check dist-check fmt lint deny clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,10 @@ check-load: build servers ## 10,000 changes a second for SECONDS, told by the wr
 redis-suite: build ## Run the server's own tests without the module and with it: SUITE=external|cluster|nodes|own|all SERVER=redis-8
 	@scripts/install.sh suite
 	@SUITE=$(SUITE) SERVER=$(SERVER:redis-server=redis-7.0) scripts/redis-suite.sh
+
+fuzz: SECONDS = 10
+fuzz: ## Feed each parser and the client for SECONDS (10), by libFuzzer or plain tests; FUZZ_TARGETS="replies http" FUZZ=plain
+	@scripts/fuzz.sh $(SECONDS)
 
 bench-writers: build ## Measure what change notices cost those who write to PostgreSQL
 	@scripts/install.sh run

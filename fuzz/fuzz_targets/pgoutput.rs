@@ -1,9 +1,3 @@
-//! The messages of the write-ahead log's stream: any bytes are read or refused.
+//! libFuzzer's way to the target `pgoutput`.
 #![no_main]
-
-use libfuzzer_sys::fuzz_target;
-use pgcache::cdc::feed::pgoutput::Message;
-
-fuzz_target!(|bytes: &[u8]| {
-    let _ = Message::parse(bytes);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pgcache_fuzz::feed("pgoutput", bytes));
