@@ -181,6 +181,8 @@ impl Target {
 /// With the nearest name that there is.
 fn unknown(name: &str) -> SettingError {
     let meant = match name.split_once('.') {
+        // What is no name of a source may be anything, and is not repeated as it is.
+        Some((source, _)) if !is_source_name(source) => None,
         Some((source, setting)) => nearest(setting, names(&[Scope::Source])).map(|meant| format!("{source}.{meant}")),
         None => nearest(name, names(&[Scope::Source, Scope::Global])).map(str::to_owned),
     };

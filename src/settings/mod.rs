@@ -295,6 +295,7 @@ mod tests {
     fn an_unknown_setting_comes_with_the_nearest_name() {
         assert_eq!(refusal(&["htp_port", "5"]), "unknown setting \"htp_port\": did you mean http_port?");
         assert_eq!(refusal(&["a.pol_size", "5"]), "unknown setting \"a.pol_size\": did you mean a.pool_size?");
+        assert_eq!(refusal(&["a\n.pol_size", "5"]), "unknown setting \"a\\n.pol_size\"");
         assert_eq!(refusal(&["test_hoks", "yes"]), "unknown setting \"test_hoks\"");
         let variable = load(&[], env(&[("PGCACHE_PG_HOTS", "db1")])).unwrap().warnings;
         assert!(variable[0].ends_with("is not a setting of pgcache: did you mean PGCACHE_PG_HOST?"), "{variable:?}");

@@ -1,18 +1,19 @@
 //! One connection of the server: each request takes an answer from the script, and when nobody asks the script goes on by itself.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::script::{data_row, message, row_description, GOOD};
 use super::server::Shared;
 
-/// After so long without a request the script goes on by itself.
-const PAUSE: Duration = Duration::from_millis(3);
-/// So many pauses a right answer waits for its request.
+/// After so many milliseconds without a request the script goes on by itself.
+const PAUSE_MS: i32 = 1;
+/// So many pauses a right answer waits for its request, and fewer where others may come for it.
 const PAUSES: u32 = 10;
+const PAUSES_BESIDE: u32 = 3;
 /// The number of the server process.
 const PROCESS: &str = "4711";
 
@@ -35,7 +36,6 @@ impl Connection {
 
     /// Answers until the script has ended, or the other side has gone.
     pub fn serve(mut self) {
-        let _ = self.stream.set_read_timeout(Some(PAUSE));
         while let Some(request) = self.request() {
             let Some(answer) = self.answer(request.as_deref()) else { return };
             if self.stream.write_all(&answer).is_err() {
@@ -55,12 +55,13 @@ impl Connection {
                     (_, text) => Some(Some(text)),
                 };
             }
+            if !has_come(&self.stream) {
+                return Some(None);
+            }
             let mut bytes = [0; 4096];
             match self.stream.read(&mut bytes) {
-                Ok(0) => return None,
+                Ok(0) | Err(_) => return None,
                 Ok(count) => self.received.extend_from_slice(&bytes[..count]),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Some(None),
-                Err(_) => return None,
             }
         }
     }
@@ -107,7 +108,9 @@ impl Connection {
         if self.is_told {
             let notified = std::mem::take(&mut *self.shared.notified());
             let notified: Vec<u8> = notified.iter().flat_map(|text| notification(text)).collect();
-            return Some(Some(notified).filter(|notified| !notified.is_empty()));
+            self.pauses += 1;
+            let waits = self.shared.script().peek()? <= GOOD && self.pauses <= PAUSES_BESIDE;
+            return Some(Some(notified).filter(|notified| waits || !notified.is_empty()));
         }
         let next = self.shared.script().peek()?;
         if !self.shared.is_told.load(Ordering::Relaxed) && next > GOOD {
@@ -153,6 +156,13 @@ impl Connection {
         }
         [answer, ready].concat()
     }
+}
+
+/// Whether something comes from `stream` before the script goes on. A time to read has the kernel wait for four times as long.
+fn has_come(stream: &UnixStream) -> bool {
+    let mut awaited = libc::pollfd { fd: stream.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one structure, which lives as long as the call.
+    unsafe { libc::poll(&mut awaited, 1, PAUSE_MS) > 0 }
 }
 
 /// A notification of the beat that is in `payload`.

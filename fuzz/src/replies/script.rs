@@ -69,7 +69,7 @@ impl Script {
             END => return None,
             b'a' => message(b'R', &[0; 4]),
             b'b' => {
-                let code = u32::from(self.byte()?).to_be_bytes();
+                let code = u32::from(self.byte()? & 15).to_be_bytes();
                 message(b'R', &[&code[..], &self.some()].concat())
             }
             b'c' => message(b'S', &self.some()),
