@@ -148,6 +148,7 @@ step scrape promtool check config examples/prometheus/prometheus.yml
 step dashboard jq -e "(.panels | length) > 0" examples/grafana/pgcache.json
 step python scripts/python.sh
 step node scripts/node.sh
+step fuzz env FUZZ=plain scripts/fuzz.sh 2
 step clippy cargo clippy --all-targets --locked -- -D warnings
 
 # Themes about PostgreSQL alone: no server takes part, so once is enough.

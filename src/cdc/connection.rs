@@ -8,7 +8,7 @@ use crate::cdc::Lost;
 use crate::postgres::connection::connect::Connector;
 use crate::postgres::connection::pooler::{own_process, OWN_PROCESS};
 use crate::postgres::connection::pulses::{Pulses, Purpose};
-use crate::postgres::Client;
+use crate::postgres::{Client, Texts};
 
 /// A process that goes on within so long after the source has become suspect loses nothing: another connection would be a gap.
 const ANSWER_MARGIN: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ impl FeedConnection {
         let client = connector.open().map_err(|error| Lost(connector.reason(&error)))?;
         let mut connection = Self { client };
         let rows = connection.ask(&format!("SELECT {OWN_PROCESS}"))?;
-        connection.client.pulse().belongs_to(own_process(rows.first().and_then(|row| row.get(0))));
+        connection.client.pulse().belongs_to(own_process(rows.first().and_then(|row| row.text(0))));
         pulses.keep(Purpose::Listen, connection.client.pulse());
         Ok(connection)
     }
@@ -56,7 +56,7 @@ impl FeedConnection {
     /// What PostgreSQL says.
     pub(crate) fn process(&mut self) -> Result<Option<String>, ::postgres::Error> {
         let rows = self.ask("SELECT pg_catalog.pg_backend_pid()")?;
-        Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
+        Ok(rows.first().and_then(|row| row.text(0)).map(str::to_owned))
     }
 
     /// From now on an answer may take so much longer than a sign of life: then the connection is given up, and another one opened.

@@ -6,6 +6,7 @@ use postgres_protocol::escape::escape_literal;
 use super::install::{Asking, Mode};
 use super::secret::Secret;
 use crate::cache::{Error, ErrorKind};
+use crate::postgres::Texts;
 
 /// What is to be dropped everywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +83,7 @@ fn sealed(client: &mut dyn Asking, flush: &Flush) -> Result<Result<Vec<String>, 
 
 fn process(answers: &[SimpleQueryMessage]) -> i32 {
     let number = answers.iter().find_map(|answer| match answer {
-        SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+        SimpleQueryMessage::Row(row) => row.text(0)?.parse().ok(),
         _ => None,
     });
     number.unwrap_or_default()

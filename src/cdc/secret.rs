@@ -1,6 +1,7 @@
 //! The secret that WATCH ADD makes: it proves which notifications are ours, and shows what they hide.
 
 use crate::cdc::install::Asking;
+use crate::postgres::Texts;
 use ::postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use base64::engine::general_purpose::STANDARD;
@@ -45,7 +46,7 @@ impl Secret {
             return Ok(None);
         }
         let rows = rows(client, SECRET)?;
-        let keys = rows.first().and_then(|row| Some((from_hex(row.get(0)?)?, from_hex(row.get(1)?)?)));
+        let keys = rows.first().and_then(|row| Some((from_hex(row.text(0)?)?, from_hex(row.text(1)?)?)));
         Ok(keys.map(|(cipher, mac)| Self { cipher, mac }))
     }
 

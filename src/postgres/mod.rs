@@ -7,6 +7,7 @@ mod error;
 pub mod query;
 pub mod rows;
 mod session_error;
+mod texts;
 pub mod visibility;
 
 pub use connection::{Client, Condition, HealthReport, Identity, OnTransition, PooledSession, Pulses};
@@ -14,3 +15,4 @@ pub use connection::{Server, Session, Shutdown, Source, Transition};
 pub(crate) use error::reason;
 pub use error::{error_from, is_lost, means_bad_data, means_catalog_changed};
 pub use session_error::SessionError;
+pub(crate) use texts::Texts;

@@ -5,6 +5,7 @@ use crate::cdc::known::Known;
 use crate::cdc::own::Moment;
 use crate::cdc::Lost;
 use crate::postgres::catalog::vocabulary::VOCABULARY;
+use crate::postgres::Texts;
 
 /// Every change of a catalog takes a transaction number: as long as no transaction of others has ended there is none.
 const MOMENT: &str = "\
@@ -99,7 +100,7 @@ impl CatalogDigest {
 fn moment(connection: &mut FeedConnection) -> Result<Option<Moment>, Lost> {
     let rows = connection.ask(MOMENT)?;
     let moment = |row: &::postgres::SimpleQueryRow| {
-        Some(Moment { snapshot: row.get(0)?.parse().ok()?, started: row.get(1)?.to_owned() })
+        Some(Moment { snapshot: row.text(0)?.parse().ok()?, started: row.text(1)?.to_owned() })
     };
     Ok(rows.first().and_then(moment))
 }
@@ -107,7 +108,7 @@ fn moment(connection: &mut FeedConnection) -> Result<Option<Moment>, Lost> {
 /// The number of the vocabulary.
 fn vocabulary(connection: &mut FeedConnection) -> Result<i64, Lost> {
     let rows = connection.ask(&format!("{VOCABULARY_SETTINGS}{VOCABULARY}"))?;
-    let number = rows.iter().find_map(|row| row.get(0)?.parse().ok());
+    let number = rows.iter().find_map(|row| row.text(0)?.parse().ok());
     number.ok_or_else(|| Lost("PostgreSQL did not say which functions and types there are".into()))
 }
 
@@ -122,7 +123,7 @@ fn prepare(connection: &mut FeedConnection) -> Result<bool, Lost> {
 
 /// The first column of the last row.
 fn text(connection: &mut FeedConnection, sql: &str) -> Result<Option<String>, Lost> {
-    Ok(connection.ask(sql)?.last().and_then(|row| row.get(0)).map(str::to_owned))
+    Ok(connection.ask(sql)?.last().and_then(|row| row.text(0)).map(str::to_owned))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::cdc::secret::{is_sealed, Secret};
 use crate::cdc::Lost;
 use crate::postgres::connection::client::Shutdown;
 use crate::postgres::connection::connect::{Connector, NOTICES};
-use crate::postgres::Pulses;
+use crate::postgres::{Pulses, Texts};
 use crate::settings::SourceSettings;
 
 /// The channel.
@@ -90,7 +90,7 @@ impl Feed for Notify {
         let mut beats = Beats::new();
         let rows = proof.ask(&format!("SELECT {}, pg_catalog.pg_backend_pid(), {POSITION}", beats.next()))?;
         let first = rows.first();
-        beats.sent_by(first.and_then(|row| row.get(1)), first.and_then(|row| row.get(2)));
+        beats.sent_by(first.and_then(|row| row.text(1)), first.and_then(|row| row.text(2)));
         let trust = Trust::new(Secret::read(connection.client())?);
         let proof = Some(proof);
         self.session =
@@ -153,11 +153,11 @@ impl Listening {
         );
         let rows = self.connection.ask(&sql)?;
         let first = rows.first();
-        self.beats.sent_by(first.and_then(|row| row.get(3)), first.and_then(|row| row.get(6)));
-        let answer = rows.first().and_then(|row| Some((row.get(1)?.parse().ok()?, row.get(2)?.parse().ok()?)));
+        self.beats.sent_by(first.and_then(|row| row.text(3)), first.and_then(|row| row.text(6)));
+        let answer = rows.first().and_then(|row| Some((row.text(1)?.parse().ok()?, row.text(2)?.parse().ok()?)));
         let (usage, snapshot): (f64, PgSnapshot) =
             answer.ok_or_else(|| Lost("a heartbeat was answered by something else".into()))?;
-        if let Some((number, started)) = rows.first().and_then(|row| Some((row.get(4)?.parse().ok()?, row.get(5)?))) {
+        if let Some((number, started)) = rows.first().and_then(|row| Some((row.text(4)?.parse().ok()?, row.text(5)?))) {
             known.own.ended(started, number);
         }
         self.usage.measure(usage, &snapshot).into_iter().for_each(|gap| tell(FeedEvent::Gap(gap)));

@@ -6,6 +6,7 @@ use super::watermark::Watermark;
 use crate::cache::{Lsn, PgSnapshot};
 use crate::cdc::connection::FeedConnection;
 use crate::cdc::Lost;
+use crate::postgres::Texts;
 
 const POLL: &str = include_str!("outbox_poll.sql");
 const MORE: &str = include_str!("outbox_more.sql");
@@ -103,7 +104,7 @@ pub(crate) fn full(connection: &mut FeedConnection, watermark: Option<&Watermark
 /// What PostgreSQL says.
 pub(crate) fn quick(connection: &mut FeedConnection, watermark: &Watermark) -> Result<Polled, Lost> {
     let rows = connection.ask(QUICK)?;
-    let answer = rows.first().and_then(|row| Some((row.get(0)?, row.get(1)?, row.get(2))));
+    let answer = rows.first().and_then(|row| Some((row.text(0)?, row.text(1)?, row.text(2))));
     match answer {
         Some((snapshot, started, lsn)) if watermark.is_present() && snapshot == watermark.snapshot().to_string() => {
             Ok(Polled::Same { started: started.to_owned(), lsn: lsn.and_then(|lsn| lsn.parse().ok()) })
@@ -144,7 +145,7 @@ pub(crate) fn relieve(connection: &mut FeedConnection) -> Result<Option<String>,
         .ask(&RELIEF.replace("@room@", &ROOM.to_string()))
         .map_err(|error| Lost(format!("the outbox is full, and it cannot be relieved: {}", Lost::from(error))))?;
     // The row that is locked comes without columns.
-    Ok(answers.iter().find(|answer| !answer.is_empty()).and_then(|answer| answer.get(0)).map(str::to_owned))
+    Ok(answers.iter().find(|answer| !answer.is_empty()).and_then(|answer| answer.text(0)).map(str::to_owned))
 }
 
 /// Gives an outbox that a crash has emptied an incarnation.
@@ -162,12 +163,12 @@ pub(crate) fn incarnate(connection: &mut FeedConnection) -> Result<(), Lost> {
 /// What PostgreSQL says.
 pub(crate) fn prepared(connection: &mut FeedConnection) -> Result<Vec<u32>, Lost> {
     let rows = connection.ask("SELECT transaction FROM pg_catalog.pg_prepared_xacts")?;
-    Ok(rows.iter().filter_map(|row| row.get(0)?.parse().ok()).collect())
+    Ok(rows.iter().filter_map(|row| row.text(0)?.parse().ok()).collect())
 }
 
 fn exists(connection: &mut FeedConnection) -> Result<bool, Lost> {
     let answers = connection.ask(EXISTS)?;
-    Ok(answers.first().and_then(|row| row.get(0)) == Some("2"))
+    Ok(answers.first().and_then(|row| row.text(0)) == Some("2"))
 }
 
 fn since(sql: &str, watermark: &PgSnapshot) -> String {
@@ -182,14 +183,14 @@ fn head(answers: &[SimpleQueryRow]) -> Result<Head, Lost> {
     let first = answers.first().ok_or_else(|| {
         Lost("the outbox has lost its sequences, in a promotion perhaps: WATCH ADD makes it anew".into())
     })?;
-    let snapshot = first.get(0).and_then(|text| text.parse().ok());
-    let used: Option<i64> = first.get(2).and_then(|text| text.parse().ok());
+    let snapshot = first.text(0).and_then(|text| text.parse().ok());
+    let used: Option<i64> = first.text(2).and_then(|text| text.parse().ok());
     Ok(Head {
         snapshot: snapshot.ok_or_else(|| Lost("a snapshot that is none".into()))?,
-        incarnation: first.get(1).map(str::to_owned),
+        incarnation: first.text(1).map(str::to_owned),
         is_full: used.is_none_or(|used| used > ROOM),
-        started: first.get(3).unwrap_or_default().to_owned(),
-        lsn: first.get(4).and_then(|lsn| lsn.parse().ok()),
+        started: first.text(3).unwrap_or_default().to_owned(),
+        lsn: first.text(4).and_then(|lsn| lsn.parse().ok()),
         rows: answers.iter().filter_map(|answer| row(answer, 5)).collect(),
     })
 }
@@ -198,6 +199,6 @@ fn row(answer: &SimpleQueryRow, from: usize) -> Option<Row> {
     if answer.len() != from + 3 {
         return None;
     }
-    let text = |column: usize| answer.get(from + column).map(str::to_owned);
+    let text = |column: usize| answer.text(from + column).map(str::to_owned);
     Some(Row { xid: text(0)?, id: text(1)?, notice: text(2)? })
 }

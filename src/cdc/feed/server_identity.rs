@@ -5,6 +5,7 @@ use ::postgres::SimpleQueryRow;
 use crate::cache::Gap;
 use crate::cdc::connection::FeedConnection;
 use crate::cdc::Lost;
+use crate::postgres::Texts;
 
 const IDENTITY: &str = include_str!("server_identity.sql");
 
@@ -46,7 +47,7 @@ impl ServerIdentity {
             rows => rows?,
         };
         let row = rows.first().ok_or_else(|| Lost("the server does not say which one it is".into()))?;
-        if row.get(0) == Some("t") {
+        if row.text(0) == Some("t") {
             return Err(Lost(
                 "the server is a standby (pg_is_in_recovery): change notices come from the primary".into(),
             ));
@@ -87,7 +88,7 @@ fn question(system: &str, timeline: &str) -> String {
 }
 
 fn text(row: &SimpleQueryRow, column: usize) -> Option<String> {
-    row.get(column).map(str::to_owned)
+    row.text(column).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::cdc::connection::FeedConnection;
 use crate::cdc::Lost;
-use crate::postgres::is_lost;
+use crate::postgres::{is_lost, Texts};
 
 const TRIM: &str = include_str!("outbox_trim.sql");
 
@@ -40,7 +40,7 @@ impl Trim {
         let sql = TRIM.replace("@age@", AGE).replace("@limit@", &SLICE.to_string());
         let pause = match connection.ask(&sql) {
             Ok(rows) => {
-                let size = rows.first().and_then(|row| row.get(0)?.parse().ok());
+                let size = rows.first().and_then(|row| row.text(0)?.parse().ok());
                 if size.is_some_and(|size: usize| size >= SLICE) {
                     SLICE_PAUSE
                 } else {

@@ -1,6 +1,7 @@
 //! The connections of one source. One that owes an answer while PostgreSQL says that it has nothing to do there is lost:
 //! its process stands still, or the network has lost it. A statement that takes long is another matter.
 
+use crate::postgres::Texts;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -154,10 +155,10 @@ fn activity(pulse: &Pulse, answers: &[SimpleQueryMessage]) -> Activity {
     }
     let process = pulse.process().map(|process| process.to_string());
     let row = answers.iter().find_map(|answer| match answer {
-        SimpleQueryMessage::Row(row) if row.get(0) == process.as_deref() => Some(row),
+        SimpleQueryMessage::Row(row) if row.text(0) == process.as_deref() => Some(row),
         _ => None,
     });
-    row.map_or(Activity::None, |row| Activity::of(row.get(1), row.get(2), row.get(3)))
+    row.map_or(Activity::None, |row| Activity::of(row.text(1), row.text(2), row.text(3)))
 }
 
 impl Activity {

@@ -9,6 +9,7 @@ use super::identity::{Identity, Server};
 use super::isolation;
 use super::pooler::{own_process, OWN_PROCESS};
 use crate::postgres::error::is_lost;
+use crate::postgres::Texts;
 
 /// What every load relies on: one spelling of each value whatever the role's or the database's defaults.
 pub(super) const SETTINGS: [&str; 5] = [
@@ -69,14 +70,14 @@ impl Kind {
     }
 
     fn from_row(row: &SimpleQueryRow) -> Self {
-        let text = |column| row.get(column).unwrap_or_default().to_owned();
+        let text = |column| row.text(column).unwrap_or_default().to_owned();
         Self {
-            process: own_process(row.get(0)),
-            is_standby: row.get(1) == Some("t"),
+            process: own_process(row.text(0)),
+            is_standby: row.text(1) == Some("t"),
             database: text(2),
             role: text(3),
             version: text(4),
-            is_superuser: row.get(5) == Some("on"),
+            is_superuser: row.text(5) == Some("on"),
         }
     }
 

@@ -3,7 +3,7 @@
 use ::postgres::{Error, SimpleQueryMessage};
 
 use crate::postgres::connection::isolation;
-use crate::postgres::Session;
+use crate::postgres::{Session, Texts};
 
 /// One statement has one snapshot, which PostgreSQL takes once the statement's tables are locked. With a snapshot of the
 /// transaction it would be taken before: a table whose TRUNCATE was waited for would then seem to be empty, although rows were
@@ -76,7 +76,7 @@ pub fn relations(answers: &[SimpleQueryMessage]) -> Box<[u32]> {
 /// A row of [`LOCKED`]; what else was answered holds no number.
 fn locked(answer: &SimpleQueryMessage) -> Option<u32> {
     match answer {
-        SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+        SimpleQueryMessage::Row(row) => row.text(0)?.parse().ok(),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use crate::cdc::feed::beats::pause_between;
 use crate::cdc::Known;
 use crate::cdc::Lost;
 use crate::postgres::connection::connect::Connector;
-use crate::postgres::Pulses;
+use crate::postgres::{Pulses, Texts};
 
 /// What heartbeats are called in the log. Those of other servers have the same name.
 pub(super) const BEAT: &[u8] = b"pgcache";
@@ -89,14 +89,14 @@ impl Control {
         self.last = Instant::now();
         self.under_way.push_back((text, self.last));
         let rows = self.connection.ask(&sql)?;
-        let told = rows.first().and_then(|row| Some((row.get(0)?.parse().ok()?, row.get(1)?.to_owned())));
-        let snapshot = rows.get(1).and_then(|row| row.get(0)?.parse().ok());
+        let told = rows.first().and_then(|row| Some((row.text(0)?.parse().ok()?, row.text(1)?.to_owned())));
+        let snapshot = rows.get(1).and_then(|row| row.text(0)?.parse().ok());
         let (Some((xid, started)), Some(snapshot)) = (told, snapshot) else {
             return Err(Lost("a heartbeat was answered by something else".into()));
         };
         known.own.ended(&started, xid);
         // PostgreSQL 18 streams on without it.
-        if rows.get(1).and_then(|row| row.get(1)) != self.publication.as_deref() {
+        if rows.get(1).and_then(|row| row.text(1)) != self.publication.as_deref() {
             return Err(Lost("publication pgcache was dropped or altered".into()));
         }
         Ok(Beaten { xid, snapshot })
@@ -157,5 +157,5 @@ impl Control {
 
 fn first(connection: &mut FeedConnection, sql: &str) -> Result<Option<String>, Lost> {
     let rows = connection.ask(sql)?;
-    Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
+    Ok(rows.first().and_then(|row| row.text(0)).map(str::to_owned))
 }

@@ -5,6 +5,7 @@ use super::spelling::Spelling;
 use crate::cache::canonical::write_string;
 use crate::cdc::connection::FeedConnection;
 use crate::cdc::Lost;
+use crate::postgres::Texts;
 
 const KEY_COLUMNS: &str = include_str!("key_columns.sql");
 
@@ -55,8 +56,8 @@ impl Relation {
     pub fn read(told: &pgoutput::Relation<'_>, connection: &mut FeedConnection) -> Result<Self, Lost> {
         let rows = connection.ask(&KEY_COLUMNS.replace("@relation@", &told.oid.to_string()))?;
         let key = rows.iter().map(|row| {
-            let number = |column| row.get(column).and_then(|text| text.parse().ok());
-            Some(KeyType { name: row.get(0)?.to_owned(), type_oid: number(1)?, spelled_as: number(2)? })
+            let number = |column| row.text(column).and_then(|text| text.parse().ok());
+            Some(KeyType { name: row.text(0)?.to_owned(), type_oid: number(1)?, spelled_as: number(2)? })
         });
         Ok(Self::new(told, &key.collect::<Option<Vec<_>>>().unwrap_or_default()))
     }
