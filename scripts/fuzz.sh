@@ -23,6 +23,7 @@ could_not_run() { # $1: what, and why
 # shellcheck source=scripts/postgres.sh
 . scripts/postgres.sh
 if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+    # shellcheck disable=SC2119  # its argument is a port, ours are seconds
     start_postgres
     export PGCACHE_FUZZ_POSTGRES="host=127.0.0.1 port=$database_port user=demo dbname=postgres"
 else
