@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C TZ=UTC
 umask 022
+unset CARGO_BUILD_TARGET
 
 fail() {
     echo "dist: $*" >&2

@@ -21,9 +21,14 @@ use support::watched::{cache, start_listening, watch};
 use support::{eventually, on_every_server, Postgres};
 
 /// What no test can do: the page, how the block begins, and why.
-const NOT_RUN: [(&str, &str, &str); 2] = [
+const NOT_RUN: [(&str, &str, &str); 3] = [
     ("README.md", "make run  ", "this test stands on what these two lines make; `first_hour` runs the first one"),
     ("docs/operations.md", "pgcache 0.1.0 is loaded", "lines of a log, which nobody pastes"),
+    (
+        "docs/operations.md",
+        "sudo apt install ./pgcache_",
+        "it installs on the machine; `make packages-check` unpacks the package",
+    ),
 ];
 
 /// For how long an answer may be another one, since the cache has not heard of a change.
