@@ -13,6 +13,7 @@ pub mod records;
 pub mod replies;
 pub mod settings;
 pub mod table_names;
+pub mod values;
 
 /// What is fuzzed by itself.
 #[derive(Clone, Copy)]
@@ -24,7 +25,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "lookup_keys", one: lookup_keys::one },
     Target { name: "table_names", one: table_names::one },
     Target { name: "parameters", one: parameters::one },
@@ -33,6 +34,7 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "settings", one: settings::one },
     Target { name: "pgoutput", one: pgoutput::one },
     Target { name: "http", one: http::one },
+    Target { name: "values", one: values::one },
     Target { name: "replies", one: replies::one },
 ];
 

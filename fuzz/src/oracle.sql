@@ -1,5 +1,7 @@
 SET timezone = 'UTC';
 SET extra_float_digits = 1;
+SET datestyle = 'ISO, YMD';
+SET bytea_output = 'hex';
 
 -- What PostgreSQL makes of an object: why it refuses its members, or their names and texts; and why it refuses it as jsonb.
 CREATE FUNCTION pg_temp.members(value text, OUT refused text, OUT names text[], OUT texts text[], OUT refused_as_jsonb text)

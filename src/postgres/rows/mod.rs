@@ -1,7 +1,7 @@
 //! Rows: the statements that load them by lookup keys, whom each is for, and their JSON.
 
 mod json;
-pub(crate) use json::Form;
+pub use json::Form;
 pub mod load;
 mod routing;
 pub mod statement;
