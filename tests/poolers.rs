@@ -49,7 +49,7 @@ fn application(pooler: &PgBouncer, database: &Database<'_>) -> postgres::Client 
 fn asked(application: &mut postgres::Client, sql: &str) -> String {
     let answers = application.simple_query(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     let found = answers.iter().find_map(|answer| match answer {
-        postgres::SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
+        postgres::SimpleQueryMessage::Row(row) => Some(row.try_get(0).unwrap().unwrap_or_default().to_owned()),
         _ => None,
     });
     found.unwrap_or_default()

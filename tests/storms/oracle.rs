@@ -33,7 +33,7 @@ impl Oracle {
             }
         };
         let row = |message| match message {
-            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            SimpleQueryMessage::Row(row) => row.try_get(0).unwrap().map(str::to_owned),
             _ => None,
         };
         match self.session.simple_query(&sql) {
