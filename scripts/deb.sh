@@ -8,7 +8,7 @@ umask 022
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)-1
 architecture=$(dpkg --print-architecture)
-maintainer=${PGCACHE_MAINTAINER:-The pgcache authors <pgcache@localhost.invalid>}
+maintainer=${PGCACHE_MAINTAINER:-The pgcache authors <packages@pgcache.invalid>}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 work=$(mktemp -d)
@@ -65,6 +65,7 @@ package=target/dist/pgcache_${version}_$architecture.deb
 mkdir -p target/dist
 # More threads may cut the archive into other blocks.
 dpkg-deb --root-owner-group --threads-max=1 -Zxz --build "$root" "$package" >/dev/null
+scripts/dist.sh --sums
 ls -l "$package"
 lintian --fail-on error,warning "$package"
 echo "deb: lintian has no errors and no warnings"

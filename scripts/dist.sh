@@ -4,6 +4,7 @@
 #
 #   scripts/dist.sh             makes them
 #   scripts/dist.sh --module    builds the module of the packages alone: target/dist-build/libpgcache.so
+#   scripts/dist.sh --sums      writes target/dist/SHA256SUMS anew
 #   scripts/dist.sh --check     builds the last commit twice, in two folders, and fails unless all packages are the same
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -78,7 +79,14 @@ pack() {
         --mtime="@$epoch" "$name" | gzip -9 -n >"target/dist/$name.tar.gz"
     notes >"target/dist/RELEASE-NOTES-$version.md"
     [ -s "target/dist/RELEASE-NOTES-$version.md" ] || fail "CHANGELOG.md has no section for $version"
+    sum_up
     ls -l target/dist/"$name.tar.gz" target/dist/"RELEASE-NOTES-$version.md"
+}
+
+sum_up() { # of what lies in target/dist
+    local sums
+    sums=$(cd target/dist && find . -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs -d '\n' sha256sum)
+    echo "$sums" >target/dist/SHA256SUMS
 }
 
 # Two folders, two copies of cargo's packages, two users' habits: nothing of that may be seen in what comes out.
@@ -111,6 +119,7 @@ twin() { # $1: a folder; $2: cargo's: builds all packages of the last commit the
 case ${1:-} in
 '') pack ;;
 --module) build_module ;;
+--sums) sum_up ;;
 --check) check ;;
 *) fail "unknown word $1" ;;
 esac

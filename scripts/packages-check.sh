@@ -65,4 +65,4 @@ done
 ask --json PGCACHE.HEALTH | jq -e '.status == "unhealthy" and has("sources")' >/dev/null || fail "PGCACHE.HEALTH answers $(ask PGCACHE.HEALTH)"
 ask MODULE LIST | grep -q pgcache || fail "MODULE LIST does not name pgcache"
 ask PGCACHE.HELP | grep -q PGCACHE.READ || fail "PGCACHE.HELP does not name PGCACHE.READ"
-ask INFO server | tr -d '\r' | sed -n 's/^\(redis\|valkey\)_version:/packages-check: loaded from the packages by &/p'
+ask INFO server | tr -d '\r' | sed -n 's/^\(redis\|valkey\)_version:/packages-check: loaded from the packages by &/p' | tail -1
