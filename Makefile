@@ -92,7 +92,7 @@ fmt: ## Format the code
 	cargo fmt
 
 lint: ## Check format, lints and shell scripts
-	cargo fmt --check
+	cargo fmt --check && cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --all-targets --locked -- -D warnings
 	@scripts/python.sh && scripts/node.sh
 	@if command -v shellcheck; then shellcheck scripts/*.sh tests/support/*.sh tests/documents/programs/*.sh .ci/run; fi

@@ -9,6 +9,8 @@ const NAN: u16 = 0xC000;
 const INFINITY: u16 = 0xD000;
 const MINUS_INFINITY: u16 = 0xF000;
 
+/// As many decimals a value has at most.
+const MAX_SCALE: u16 = 0x3FFF;
 /// Decimal digits in one digit of the binary form.
 const DIGITS: usize = 4;
 
@@ -28,6 +30,14 @@ pub(crate) fn write(value: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
     }
     let digits: Vec<u16> = words.collect();
     if digits.len() != usize::from(count) || value.len() % 2 != 0 || digits.iter().any(|digit| *digit > 9999) {
+        return Err(Malformed);
+    }
+    // PostgreSQL sends no zeros in front, which would make no number of JSON's, and zero in one way.
+    let is_normal = match digits.first() {
+        Some(first) => *first != 0,
+        None => (weight, sign) == (0, 0),
+    };
+    if !is_normal || scale > MAX_SCALE {
         return Err(Malformed);
     }
     write_finite(&digits, i16::from_be_bytes(weight.to_be_bytes()), scale.into(), out);
@@ -115,6 +125,11 @@ mod tests {
             &[0, 0, 0, 0, 1, 0, 0, 0],
             &[0, 1, 0, 0, 0, 0, 0, 0, 0x27, 0x10],
             &[0, 0, 0, 0, 0, 0, 0, 0, 9],
+            // Zeros in front, a zero of another weight or below zero, and too many decimals.
+            &[0, 1, 0, 1, 0, 0, 0, 0, 0, 0],
+            &[0, 0, 0x65, 0, 0, 0, 0, 0],
+            &[0, 0, 0, 0, 0x40, 0, 0, 0],
+            &[0, 0, 0, 0, 0, 0, 0x40, 0],
         ] {
             assert_eq!(write(value, &mut vec![]), Err(Malformed), "{value:?}");
         }
