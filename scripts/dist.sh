@@ -91,27 +91,29 @@ sum_up() { # of what lies in target/dist
 
 # Two folders, two copies of cargo's packages, two users' habits: nothing of that may be seen in what comes out.
 check() {
-    local work cargo_home
+    local work cargo_home folder part
     [ -z "$(git status --porcelain)" ] || echo "dist: what is not committed is left out"
     cargo_home=${CARGO_HOME:-$HOME/.cargo}
     work=$(mktemp -d)
     # shellcheck disable=SC2064  # this folder, which a function's variable names
     trap "rm -rf '$work'" EXIT
+    # Both first: somebody may commit while one is built.
+    for folder in one "another/and deeper"; do git clone --quiet --no-hardlinks . "$work/$folder"; done
+    (cd "$work/another/and deeper" && git checkout --quiet --detach "$(git -C "$work/one" rev-parse HEAD)")
     twin "$work/one" "$cargo_home"
     mkdir "$work/cargo"
     # The unpacked packages are left out: cargo unpacks them anew.
     for part in registry/cache registry/index config.toml; do
         [ ! -e "$cargo_home/$part" ] || { mkdir -p "$(dirname "$work/cargo/$part")" && cp -R "$cargo_home/$part" "$work/cargo/$part"; }
     done
-    (umask 077 && TZ=Asia/Tokyo LC_ALL=C.UTF-8 twin "$work/another/and deeper" "$work/cargo")
+    (chmod -R go-rwx "$work/another" && umask 077 && TZ=Asia/Tokyo LC_ALL=C.UTF-8 twin "$work/another/and deeper" "$work/cargo")
     diff <(cd "$work/one/target/dist" && sha256sum -- *) <(cd "$work/another/and deeper/target/dist" && sha256sum -- *) ||
         fail "two builds of one commit differ"
     (cd "$work/one/target/dist" && sha256sum -- *)
     echo "dist: two builds are the same, byte by byte"
 }
 
-twin() { # $1: a folder; $2: cargo's: builds all packages of the last commit there
-    git clone --quiet --no-hardlinks . "$1"
+twin() { # $1: a clone; $2: the folder of cargo's own: makes all packages
     export CARGO_HOME=$2
     "$1/scripts/dist.sh" && { ! command -v dpkg-deb >/dev/null || "$1/scripts/deb.sh"; }
 }
