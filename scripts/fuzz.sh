@@ -7,8 +7,7 @@ cd "$(dirname "$0")/.."
 
 way=${FUZZ:-libfuzzer}
 read -ra targets <<<"${FUZZ_TARGETS:-$(cd fuzz/seeds && echo *)}"
-# The longest input; replies are a fake server that waits, so that one input may take longer than others do.
-longest=4096
+longest=4096 # bytes of an input
 
 fail() {
     echo "fuzz.sh: $*" >&2
@@ -23,7 +22,7 @@ could_not_run() { # $1: what, and why
 # shellcheck source=scripts/postgres.sh
 . scripts/postgres.sh
 if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
-    # shellcheck disable=SC2119  # its argument is a port, ours are seconds
+    # shellcheck disable=SC2119  # no options of its own
     start_postgres
     export PGCACHE_FUZZ_POSTGRES="host=127.0.0.1 port=$database_port user=demo dbname=postgres"
 else

@@ -1,9 +1,10 @@
-//! PostgreSQL's replies: feeds are opened on a server that answers well or not, as the input says. Whatever it sends is a session, events
-//! or an error, soon.
+//! PostgreSQL's replies: feeds listen to a server that answers well or not, as the input says, and rows are loaded from it. Whatever it
+//! sends is events, rows or an error, soon.
 //!
-//! The first byte chooses the feed; `script` says what the others mean.
+//! The first byte chooses a feed or a load; `script` says what the others mean.
 
 mod connection;
+mod load;
 mod script;
 mod server;
 
@@ -31,26 +32,31 @@ pub fn one(bytes: &[u8]) {
     let Some((choice, rest)) = bytes.split_first() else { return };
     let server = Server::with(Script::new(rest));
     let began = Instant::now();
-    let mut feed = feed(*choice, &server.settings());
+    match choice % 4 {
+        3 => load::run(&server.settings()),
+        choice => listen(&mut *feed(choice, &server.settings()), rest.len()),
+    }
+    let took = began.elapsed();
+    assert!(took < LONGEST, "{took:?}");
+}
+
+/// Opens `feed` and listens for a while, on a server that has so many bytes to say.
+fn listen(feed: &mut dyn Feed, said: usize) {
     let mut is_open = false;
     if feed.open().is_ok() {
         for _ in 0..LOOKS {
-            let mut tell = |event: FeedEvent| take(&event, &mut is_open, rest.len());
-            if feed.listen(STALENESS, &mut tell).is_err() {
+            if feed.listen(STALENESS, &mut |event| take(&event, &mut is_open, said)).is_err() {
                 break;
             }
         }
     }
     feed.close();
-    drop(feed);
-    let took = began.elapsed();
-    assert!(took < LONGEST, "{took:?}");
 }
 
 fn feed(choice: u8, settings: &Arc<SourceSettings>) -> Box<dyn Feed> {
     let (settings, shutdown) = (Arc::clone(settings), Shutdown::default());
     let (pulses, known) = (Arc::<Pulses>::default(), Arc::<Known>::default());
-    match choice % 3 {
+    match choice {
         0 => Box::new(Wal::new(settings, shutdown, pulses, known).expect("no TLS")),
         1 => Box::new(Notify::new(settings, shutdown, pulses, known).expect("no TLS")),
         _ => Box::new(Outbox::new(settings, shutdown, pulses, known).expect("no TLS")),

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
+use super::load;
 use super::script::{data_row, message, row_description, GOOD};
 use super::server::Shared;
 
@@ -26,12 +27,28 @@ pub struct Connection {
     /// Whether it is one to which PostgreSQL sends what nobody asks for.
     is_told: bool,
     pauses: u32,
+    /// What has been asked for since the last answer, in the extended protocol.
+    steps: Vec<Step>,
+    /// The last statement that was prepared.
+    statement: String,
 }
+
+/// A message of the extended protocol.
+type Step = u8;
 
 impl Connection {
     /// One that has been accepted.
     pub fn new(stream: UnixStream, shared: Arc<Shared>) -> Self {
-        Self { stream, shared, received: Vec::new(), has_started: false, is_told: false, pauses: 0 }
+        Self {
+            stream,
+            shared,
+            received: Vec::new(),
+            has_started: false,
+            is_told: false,
+            pauses: 0,
+            steps: Vec::new(),
+            statement: String::new(),
+        }
     }
 
     /// Answers until the script has ended, or the other side has gone.
@@ -48,12 +65,19 @@ impl Connection {
     fn request(&mut self) -> Option<Option<String>> {
         loop {
             if let Some(request) = self.complete() {
-                return match request {
-                    (b'X', _) => None,
+                match request {
+                    (b'X', _) => return None,
                     // Signs of life in a stream want no answer.
-                    (b'd', _) => Some(None),
-                    (_, text) => Some(Some(text)),
-                };
+                    (b'd', _) => return Some(None),
+                    (step @ (b'P' | b'D' | b'B' | b'E' | b'C'), text) => {
+                        self.steps.push(step);
+                        if step == b'P' {
+                            self.statement = text;
+                        }
+                    }
+                    (_, text) => return Some(Some(text)),
+                }
+                continue;
             }
             if !has_come(&self.stream) {
                 return Some(None);
@@ -93,6 +117,9 @@ impl Connection {
             drop(script);
             return Some(request.map_or_else(Vec::new, |request| self.good(request)));
         }
+        if request.is_some() {
+            self.steps.clear();
+        }
         while let Some(message) = script.message(first) {
             answer.extend(message);
             match script.byte() {
@@ -130,6 +157,10 @@ impl Connection {
     /// What PostgreSQL would answer.
     fn good(&mut self, request: &str) -> Vec<u8> {
         let ready = message(b'Z', b"I");
+        if !self.steps.is_empty() {
+            let steps = std::mem::take(&mut self.steps);
+            return [steps.into_iter().flat_map(|step| load::good(step, &self.statement)).collect(), ready].concat();
+        }
         if request.contains("client_encoding") {
             let key = [&4711u32.to_be_bytes()[..], &[7; 4]].concat();
             return [message(b'R', &[0; 4]), message(b'S', b"server_version\x0015\0"), message(b'K', &key), ready]
@@ -182,7 +213,7 @@ fn rows(request: &str) -> Vec<Vec<&'static str>> {
             one(&["", "0", "741:741:", PROCESS, "740", STARTED, "0/16B3748"])
         }
         () if request.contains("pg_notify") => one(&["", PROCESS, "0/16B3748"]),
-        () if request.contains("pgcache.session") => one(&[PROCESS]),
+        () if request.contains("pgcache.session") => one(&[PROCESS, "f", "postgres", "demo", "15.14", "off"]),
         () if request.contains("wal_level") => one(&["logical"]),
         () if request.contains("pg_is_in_recovery") => one(&["f", "7123456789", "00000001", STARTED]),
         () if request.contains("pg_create_logical_replication_slot") => one(&["0/16B3748"]),

@@ -3,6 +3,8 @@
 //! An answer begins with a byte. Up to [`GOOD`] it is what PostgreSQL would answer; the others are messages, which the bytes behind them
 //! fill, until a byte [`END`] ends the answer.
 
+use super::load::{row, COLUMNS};
+
 /// The largest byte that stands for the right answer.
 pub const GOOD: u8 = b'Z';
 /// The byte that ends an answer.
@@ -100,6 +102,7 @@ impl Script {
             b't' => message(b'I', b""),
             b'u' => message(b'G', &[0, 0, 0]),
             b'v' => message(b'H', &[0, 0, 0]),
+            b'w' => self.loaded()?,
             _ => self.some(),
         })
     }
@@ -115,6 +118,17 @@ impl Script {
             })
             .collect();
         Some(data_row(&values))
+    }
+
+    /// What a load brings: a row of any binary values.
+    fn loaded(&mut self) -> Option<Vec<u8>> {
+        let ordinal = i64::from(self.byte()?) - i64::from(b'0');
+        let values = (0..COLUMNS).map(|_| match self.peek() {
+            Some(b'N') => self.byte().and(None),
+            _ => Some(self.some()),
+        });
+        let row = row(ordinal, values.collect());
+        Some([message(b'2', b""), row, message(b'C', b"SELECT 1\0")].concat())
     }
 
     fn error(&mut self) -> Option<Vec<u8>> {

@@ -66,7 +66,8 @@ impl Home {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).expect("a socket");
         let host = folder.path().to_str().expect("a path in UTF-8");
-        let arguments = ["pg_host", host, "pg_password", "secret", "connect_timeout_ms", "5000"].map(str::to_owned);
+        let arguments = ["pg_host", host, "pg_password", "secret", "connect_timeout_ms", "5000", "pool_size", "1"]
+            .map(str::to_owned);
         let loaded = pgcache::settings::load(&arguments, []).expect("right settings");
         let current = Arc::<Mutex<Arc<Shared>>>::default();
         let served = Arc::clone(&current);
