@@ -35,11 +35,22 @@ impl Shop {
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(example));
         command.arg(self.server.port().to_string()).args(arguments);
         // Where Debian has libraries for Node, whoever has built the Node that is here.
-        command.env("NODE_PATH", "/usr/share/nodejs").stdin(Stdio::null());
-        let output = command.output().unwrap_or_else(|error| panic!("{program}: {error}; see scripts/install.sh"));
-        assert!(output.status.success(), "{example}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        printed(command.env("NODE_PATH", "/usr/share/nodejs"))
     }
+
+    /// The lines that `command` prints, whose last word is the server's port.
+    fn lines(&self, command: &mut Command) -> Vec<String> {
+        command.arg(self.server.port().to_string()).current_dir(env!("CARGO_MANIFEST_DIR"));
+        printed(command).lines().map(str::to_owned).collect()
+    }
+}
+
+/// What a program prints, which has to succeed.
+fn printed(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}; see scripts/install.sh"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
@@ -107,14 +118,6 @@ fn no_read_through_the_cache_is_stale_beside_changes() {
     });
 }
 
-/// The lines of a program that `command` starts with the server's port behind its other words.
-fn printed(mut command: Command, shop: &Shop) -> Vec<String> {
-    command.arg(shop.server.port().to_string()).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
-}
-
 fn is_there(program: &str) -> bool {
     Command::new(program).arg("version").stdin(Stdio::null()).output().is_ok()
 }
@@ -134,7 +137,7 @@ fn the_client_in_go() {
         let mut command = Command::new("go");
         command.env("GOPATH", "/usr/share/gocode").env("GO111MODULE", "off").env("GOCACHE", built_by_go());
         command.args(["run", "examples/go/client.go"]);
-        let lines = printed(command, &Shop::new(&kind));
+        let lines = Shop::new(&kind).lines(&mut command);
         assert_eq!(lines, ["true User 3", "User 4 true", "User 7 User 70", "true false"]);
     });
 }
@@ -154,7 +157,7 @@ fn the_client_in_java() {
     on_every_server(|kind| {
         let mut command = Command::new("java");
         command.arg("-cp").arg(&classes).arg("examples/java/Client.java");
-        let lines = printed(command, &Shop::new(&kind));
+        let lines = Shop::new(&kind).lines(&mut command);
         assert!(
             lines[0].starts_with(r#"{"id":3,"#) && lines[2].starts_with(r#"[{"id":4,"#) && lines[2].ends_with(",null]"),
             "{lines:?}"
@@ -168,18 +171,16 @@ fn compiled_stand_in(classes: &Path) -> OsString {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/java_client");
     let mut command = Command::new("javac");
     command.args(["-Xlint:all", "-Werror", "-d"]).arg(classes).arg("-sourcepath").arg(&sources);
-    let output = command.arg(sources.join("redis/clients/jedis/JedisPooled.java")).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    printed(command.arg(sources.join("redis/clients/jedis/JedisPooled.java")));
     classes.as_os_str().to_owned()
 }
 
 #[test]
 fn the_client_in_rust_goes_through_every_verb() {
     on_every_server(|kind| {
-        let shop = Shop::new(&kind);
         let mut command = Command::new(env!("CARGO"));
         command.args(["run", "--locked", "--quiet", "--example", "client", "--"]);
-        let lines = printed(command, &shop);
+        let lines = Shop::new(&kind).lines(&mut command);
         let wanted = [
             r#"Some(User { id: 3, name: "User 3" })"#,
             "[Some(3), Some(4), None]",

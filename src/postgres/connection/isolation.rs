@@ -5,6 +5,7 @@
 //! prepares outlive it: locks are released, and a session with such a statement is given up, since it may have taken the place of
 //! one of ours.
 
+use crate::postgres::Texts;
 use ::postgres::SimpleQueryMessage;
 
 /// Begins such a transaction, in a session that is guarded by [`GUARD`].
@@ -40,8 +41,7 @@ BEGIN; SET row_security = off; SET restrict_nonsystem_relation_kind = 'view, for
 
 /// Whether the answer to [`END`] says that the session is as it was before.
 pub(crate) fn is_clean(end: &[SimpleQueryMessage]) -> bool {
-    end.iter()
-        .any(|answer| matches!(answer, SimpleQueryMessage::Row(row) if row.try_get(1).ok().flatten() == Some("f")))
+    end.iter().any(|answer| matches!(answer, SimpleQueryMessage::Row(row) if row.text(1) == Some("f")))
 }
 
 /// Ends what the client library has named in a server process that is others' too: names are told from theirs by their form,

@@ -1,9 +1,9 @@
 // The near cache as a client uses it: its core, its listeners, and what the client itself changes.
 
 import { type Command, type Driver, sendAll, type Settled } from '../drivers/driver.js';
-import { type Content, contentOf } from './answers.js';
+import { contentOf } from './answers.js';
 import { copier } from './copies.js';
-import { type Moment, NearCore } from './core.js';
+import { type Moment, NearCore, type NewEntry } from './core.js';
 import type { Limits } from './entries.js';
 import { Listeners } from './listeners.js';
 import { ALL, label, type Label } from './messages.js';
@@ -45,15 +45,16 @@ export class Near {
 
     /** Takes an answer, whose text is `reply`, and keeps it if it may. `own` are labels by which this process itself ends it. */
     take(key: string, value: unknown, reply: string | null, { vouched, began }: Asked, own: Label[]): void {
-        this.takeVouched(key, value, contentOf(reply), (reply ?? '').length, readVoucher(vouched), began, own);
+        this.core.take(key, contentOf(reply), began, newEntry(value, readVoucher(vouched), own, reply?.length ?? 0));
     }
 
     /** Takes rows that were read together. */
     takeMany(keys: readonly string[], rows: readonly unknown[], { vouched, began }: Asked, own: (place: number) => Label[]): void {
         readVouchers(vouched, rows.length).forEach((voucher, place) => {
+            // What nobody vouches for is not spelled only to be compared.
             const text = voucher && JSON.stringify(rows[place], asText);
-            const content = text === undefined ? undefined : contentOf(text);
-            this.takeVouched(keys[place] ?? '', rows[place], content, text?.length ?? 0, voucher, began, own(place));
+            const entry = newEntry(rows[place], voucher, own(place), text?.length ?? 0);
+            this.core.take(keys[place] ?? '', text && contentOf(text), began, entry);
         });
     }
 
@@ -74,19 +75,6 @@ export class Near {
         this.core.forget(...(labels.length ? labels : [ALL]));
     }
 
-    private takeVouched(
-        key: string,
-        value: unknown,
-        content: Content,
-        size: number,
-        voucher: Voucher | undefined,
-        began: Moment,
-        own: Label[],
-    ): void {
-        const entry = voucher && { make: copier(structuredClone(value)), voucher, own, size };
-        this.core.take(key, content, began, entry);
-    }
-
     /** What the server vouches for, as long as every node that may have answered is heard. */
     private vouched(end: Settled | undefined): unknown {
         return end && 'reply' in end && this.listeners.isHeard() ? end.reply : null;
@@ -96,6 +84,11 @@ export class Near {
 /** The labels of a row by this process's own spelling of it. */
 export function spelled(table: string, lookupKey: string): Label[] {
     return [label('as', table, lookupKey), label('table as', table)];
+}
+
+/** What is kept of an answer, if the server vouches for it. */
+function newEntry(value: unknown, voucher: Voucher | undefined, own: Label[], size: number): NewEntry | undefined {
+    return voucher && { make: copier(structuredClone(value)), voucher, own, size };
 }
 
 const asText = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);

@@ -9,7 +9,7 @@ from ..calls import Call
 from ..rows import RowDecoder
 from .core import MISSING, Moment, NearCore, NewEntry
 from .messages import Label
-from .values import rows_to_keep, to_keep
+from .values import Make, rows_to_keep, to_keep
 from .vouchers import Voucher, read_voucher, read_vouchers
 
 Words = tuple[str, ...]
@@ -25,22 +25,16 @@ def spelled(table: str, lookup_key: str) -> tuple[Label, ...]:
     return (("as", table, lookup_key), ("table as", table))
 
 
-class RowRead:
-    """The read of one row that is not kept."""
+class OneRead:
+    """A read whose answer becomes one entry. `own` are labels by which this process itself ends it."""
 
-    def __init__(self, core: NearCore, key: Hashable, call: Call[Any], rows: RowDecoder) -> None:
-        """Takes the entry's key, and the call of PGCACHE.READ."""
-        self._core, self._key, self._call, self._rows = core, key, call, rows
-        self._table, self._lookup_key = call.words[1], call.words[2]
+    def __init__(self, core: NearCore, key: Hashable, call: Call[Any], rows: RowDecoder, own: tuple[Label, ...] = ()) -> None:
+        """Takes the entry's key, and the call that reads."""
+        self._core, self._key, self._call, self._rows, self._own = core, key, call, rows, own
         self._began = core.begin()
 
-    @property
-    def commands(self) -> list[Words]:
-        """What is sent, in one pipeline."""
-        return [near_words(self._table, self._lookup_key), self._call.words]
-
     def result(self, replies: Sequence[Any], is_heard: bool) -> Any:
-        """Returns the row, and keeps it if it may be. `is_heard`: whether all nodes that may have answered are heard."""
+        """Returns the answer, and keeps it if it may be. `is_heard`: whether all nodes that may have answered are heard."""
         reply = replies[1]
         if isinstance(reply, Exception):
             return self._call.result(reply)
@@ -48,20 +42,39 @@ class RowRead:
         if voucher is None:
             self._core.take(self._key, hash(reply), self._began)
             return self._call.result(reply)
-        value, make = to_keep(None if reply is None else self._rows.decode(reply), self._rows)
-        own = spelled(self._table, self._lookup_key)
-        entry = NewEntry(value, make, voucher, own, len(reply or ""))
+        value, make = self._to_keep(reply)
+        entry = NewEntry(value, make, voucher, self._own, len(reply or ""))
         self._core.take(self._key, hash(reply), self._began, entry)
         return value if make is None else make(value)
 
+    def _to_keep(self, reply: Any) -> tuple[Any, Make | None]:
+        raise NotImplementedError
 
-class QueryRead:
+
+class RowRead(OneRead):
+    """The read of one row that is not kept."""
+
+    def __init__(self, core: NearCore, key: Hashable, call: Call[Any], rows: RowDecoder) -> None:
+        """Takes the entry's key, and the call of PGCACHE.READ."""
+        self._table, self._lookup_key = call.words[1], call.words[2]
+        super().__init__(core, key, call, rows, spelled(self._table, self._lookup_key))
+
+    @property
+    def commands(self) -> list[Words]:
+        """What is sent, in one pipeline."""
+        return [near_words(self._table, self._lookup_key), self._call.words]
+
+    def _to_keep(self, reply: Any) -> tuple[Any, Make | None]:
+        return to_keep(None if reply is None else self._rows.decode(reply), self._rows)
+
+
+class QueryRead(OneRead):
     """The asking of a query whose result is not kept."""
 
     def __init__(self, core: NearCore, key: Hashable, call: Call[list[Any]], asked: Words, rows: RowDecoder) -> None:
         """Takes the entry's key, the call of PGCACHE.QUERY, and its words without what does not name the result."""
-        self._core, self._key, self._call, self._asked, self._rows = core, key, call, asked, rows
-        self._began = core.begin()
+        super().__init__(core, key, call, rows)
+        self._asked = asked
 
     @property
     def commands(self) -> list[Words]:
@@ -69,19 +82,8 @@ class QueryRead:
         # In a cluster both go where the query goes.
         return [("PGCACHE.NEAR", "QUERY", self._call.words[2], *self._asked), self._call.words]
 
-    def result(self, replies: Sequence[Any], is_heard: bool) -> list[Any]:
-        """Returns the rows, and keeps them if they may be."""
-        reply = replies[1]
-        if isinstance(reply, Exception):
-            return self._call.result(reply)
-        voucher = read_voucher(replies[0]) if is_heard else None
-        if voucher is None:
-            self._core.take(self._key, hash(reply), self._began)
-            return self._call.result(reply)
-        value, make = rows_to_keep(self._rows.decode(reply), self._rows)
-        self._core.take(self._key, hash(reply), self._began, NewEntry(value, make, voucher, (), len(reply)))
-        found: list[Any] = make(value) if make else value
-        return found
+    def _to_keep(self, reply: Any) -> tuple[Any, Make | None]:
+        return rows_to_keep(self._rows.decode(reply), self._rows)
 
 
 class ManyRead:
