@@ -9,7 +9,7 @@ const NAN: u16 = 0xC000;
 const INFINITY: u16 = 0xD000;
 const MINUS_INFINITY: u16 = 0xF000;
 
-/// As many decimals a value has at most.
+/// The most decimals that a value has.
 const MAX_SCALE: u16 = 0x3FFF;
 /// Decimal digits in one digit of the binary form.
 const DIGITS: usize = 4;
@@ -32,7 +32,7 @@ pub(crate) fn write(value: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
     if digits.len() != usize::from(count) || value.len() % 2 != 0 || digits.iter().any(|digit| *digit > 9999) {
         return Err(Malformed);
     }
-    // PostgreSQL sends no zeros in front, which would make no number of JSON's, and zero in one way.
+    // PostgreSQL never sends leading zeros, with which the text is no JSON number, and it sends zero in one form only.
     let is_normal = match digits.first() {
         Some(first) => *first != 0,
         None => (weight, sign) == (0, 0),
@@ -125,7 +125,7 @@ mod tests {
             &[0, 0, 0, 0, 1, 0, 0, 0],
             &[0, 1, 0, 0, 0, 0, 0, 0, 0x27, 0x10],
             &[0, 0, 0, 0, 0, 0, 0, 0, 9],
-            // Zeros in front, a zero of another weight or below zero, and too many decimals.
+            // Leading zeros, a zero with a weight, a negative zero, and too many decimals.
             &[0, 1, 0, 1, 0, 0, 0, 0, 0, 0],
             &[0, 0, 0x65, 0, 0, 0, 0, 0],
             &[0, 0, 0, 0, 0x40, 0, 0, 0],
