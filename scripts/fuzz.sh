@@ -37,8 +37,9 @@ fi
 failed=()
 if [ "$way" = plain ]; then
     seconds=${1:-2}
-    # In the folder of all other builds, so that most of it is there already.
-    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+    # Not beside the builds of the package itself: a library that servers load too has no hash in its name, so that each build would
+    # put its own in the place of the other's, with other versions of its dependencies.
+    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/fuzz
     for target in "${targets[@]}"; do
         PGCACHE_FUZZ_SECONDS=$seconds PGCACHE_FUZZ_TARGET=$target \
             cargo test --locked --manifest-path fuzz/Cargo.toml --test corpus -- --nocapture || failed+=("$target")

@@ -150,7 +150,7 @@ step dashboard jq -e "(.panels | length) > 0" examples/grafana/pgcache.json
 step python scripts/python.sh
 step node scripts/node.sh
 step clippy cargo clippy --all-targets --locked -- -D warnings
-step "clippy of fuzz" env "CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}" \
+step "clippy of fuzz" env "CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/fuzz" \
     cargo clippy --manifest-path fuzz/Cargo.toml --all-targets --locked -- -D warnings
 # libFuzzer's own build takes minutes: see docs/testing.md.
 step fuzz env FUZZ=plain scripts/fuzz.sh
